@@ -1,0 +1,86 @@
+# The commands of this repository. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+# SAM CLI looks for python3.11 and pip on PATH: its own environment has both.
+SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam
+SOURCES := functions layers local tests
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- environments: one to develop in, and one each for two applications with pins of their own
+
+.venv/.installed: requirements/uv.txt requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	touch $@
+
+.tools/%/.installed: requirements/%.txt .venv/.installed
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .tools/$*
+	$(BIN)/uv pip install --quiet --python .tools/$*/bin/python --require-hashes -r $<
+	touch $@
+
+.PHONY: install
+install: .venv/.installed .tools/sam/.installed .tools/ministack/.installed ## Make the environments this repository needs
+
+# ---- the product
+
+.PHONY: build
+build: .tools/sam/.installed ## Build functions and layers, with bytecode, into .aws-sam/build
+	$(SAM) build
+	$(BIN)/python -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/build
+
+.PHONY: up
+up: install ## Run the whole product here: local AWS, ServiceNow simulator, deployed stack (Ctrl-C stops it)
+	$(BIN)/python -m local.up
+
+.PHONY: demo
+demo: install ## Watch the whole product work, from sign-in to closed ticket (about three minutes)
+	$(BIN)/python -m local.demo
+
+# ---- proof
+
+.PHONY: format
+format: .venv/.installed ## Format the code and mend what lint can mend
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+.PHONY: check
+check: .venv/.installed .tools/sam/.installed ## Lint, types, dependency direction, template: everything that runs no product code
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(SAM) validate --lint
+	.tools/sam/bin/cfn-lint template.yaml
+
+.PHONY: test
+test: install ## Every test: unit, handlers, template, and end to end on the local cloud
+	$(BIN)/pytest --cov --cov-report=term
+
+.PHONY: unit
+unit: .venv/.installed ## The tests that need no local cloud
+	$(BIN)/pytest tests/unit tests/integration
+
+.PHONY: bench
+bench: install ## Measure speed: ratios against a floor handler in the same run
+	$(BIN)/python -m tests.benchmarks
+
+.PHONY: lock
+lock: .venv/.installed ## Pin every dependency again, with hashes (UPGRADE=1 takes newer versions)
+	for lock in layers/dependencies/requirements requirements/uv requirements/dev requirements/sam requirements/ministack; do \
+	  constraint=(); [[ $$lock == requirements/dev ]] && constraint=(--constraint layers/dependencies/requirements.txt); \
+	  $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    $(if $(UPGRADE),--upgrade) $${constraint[@]} $$lock.in -o $$lock.txt; \
+	done
+
+.PHONY: clean
+clean: ## Remove everything that the other commands made
+	rm -rf .venv .tools .aws-sam .local .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

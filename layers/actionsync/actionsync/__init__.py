@@ -1,0 +1,1 @@
+"""ActionSync for ServiceNow: the application that the functions share."""

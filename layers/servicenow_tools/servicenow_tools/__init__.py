@@ -1,0 +1,1 @@
+"""ServiceNow from Python."""
