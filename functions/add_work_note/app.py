@@ -1,0 +1,28 @@
+"""POST /api/servicenow/{table}/{id}/work-notes: add a work note to a ticket."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+
+from actionsync.http.api import IdempotencyKey, created, entrypoint, json_body
+from actionsync.http.servicenow import api
+from actionsync.http.tickets import CallersTickets
+from actionsync.runtime import run
+from actionsync.tickets.models import NewWorkNote
+
+app = api()
+
+
+@app.post("/api/servicenow/<table>/<record_id>/work-notes")
+def add_work_note(
+    table: str,
+    record_id: str,
+    note: Annotated[NewWorkNote, json_body(NewWorkNote)],
+    idempotency_key: IdempotencyKey,
+    tickets: CallersTickets,
+) -> Response[str]:
+    """Answer 201 with the ticket that carries the note."""
+    return created(run(tickets.add_work_note(table, record_id, note, idempotency_key)))
+
+
+lambda_handler = entrypoint(app)

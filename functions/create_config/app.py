@@ -1,0 +1,27 @@
+"""POST /api/servicenow/config: store the calling user's ServiceNow connection."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+
+from actionsync.connections.models import NewConnection
+from actionsync.connections.service import create_connection
+from actionsync.http.api import UserId, api, created, entrypoint, json_body
+from actionsync.http.config import Connections, Secrets, view
+
+app = api()
+
+
+@app.post("/api/servicenow/config")
+def create_config(
+    user_id: UserId,
+    new: Annotated[NewConnection, json_body(NewConnection)],
+    connections: Connections,
+    secrets: Secrets,
+) -> Response[str]:
+    """Answer 201 with the connection, or 409 where one is stored."""
+    connection = create_connection(connections, secrets, user_id, new)
+    return created(view(connection), version=connection.version)
+
+
+lambda_handler = entrypoint(app)

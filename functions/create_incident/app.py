@@ -1,0 +1,26 @@
+"""POST /api/servicenow/incidents: open an incident as the calling user."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+
+from actionsync.http.api import IdempotencyKey, created, entrypoint, json_body
+from actionsync.http.servicenow import api
+from actionsync.http.tickets import CallersTickets
+from actionsync.runtime import run
+from actionsync.tickets.models import NewIncident
+
+app = api()
+
+
+@app.post("/api/servicenow/incidents")
+def create_incident(
+    new: Annotated[NewIncident, json_body(NewIncident)],
+    idempotency_key: IdempotencyKey,
+    tickets: CallersTickets,
+) -> Response[str]:
+    """Answer 201 with the incident."""
+    return created(run(tickets.create("incident", new, idempotency_key)))
+
+
+lambda_handler = entrypoint(app)

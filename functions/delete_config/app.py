@@ -1,0 +1,19 @@
+"""DELETE /api/servicenow/config: remove the calling user's ServiceNow connection and password."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from actionsync.connections.service import delete_connection
+from actionsync.http.api import UserId, api, entrypoint, no_content
+from actionsync.http.config import Connections, Secrets
+
+app = api()
+
+
+@app.delete("/api/servicenow/config")
+def delete_config(user_id: UserId, connections: Connections, secrets: Secrets) -> Response[str]:
+    """Answer 204, or 404 where there is none."""
+    delete_connection(connections, secrets, user_id)
+    return no_content()
+
+
+lambda_handler = entrypoint(app)

@@ -1,0 +1,27 @@
+"""PATCH /api/servicenow/change-requests/{id}: set what the caller sets, and nothing else."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+
+from actionsync.http.api import IdempotencyKey, entrypoint, json_body, ok
+from actionsync.http.servicenow import api
+from actionsync.http.tickets import CallersTickets
+from actionsync.runtime import run
+from actionsync.tickets.models import ChangeRequestChange
+
+app = api()
+
+
+@app.patch("/api/servicenow/change-requests/<record_id>")
+def update_change_request(
+    record_id: str,
+    change: Annotated[ChangeRequestChange, json_body(ChangeRequestChange)],
+    idempotency_key: IdempotencyKey,
+    tickets: CallersTickets,
+) -> Response[str]:
+    """Answer 200 with the change request as it is then."""
+    return ok(run(tickets.update("change_request", record_id, change, idempotency_key)))
+
+
+lambda_handler = entrypoint(app)

@@ -1,0 +1,39 @@
+"""The AWS clients: one session, each client made when first asked for.
+
+A session costs more than a client, and a client more than anything else a function loads, so a
+function that never asks for Secrets Manager never pays for it.
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_secretsmanager.client import SecretsManagerClient
+
+# Both services answer in milliseconds. Three tries of at most 5 s end before API Gateway's 30 s.
+_CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 3},
+)
+
+
+@cache
+def _session() -> boto3.Session:
+    return boto3.Session()
+
+
+@cache
+def dynamodb() -> "DynamoDBClient":
+    """Return the DynamoDB client of this process."""
+    return _session().client("dynamodb", config=_CONFIG)
+
+
+@cache
+def secrets_manager() -> "SecretsManagerClient":
+    """Return the Secrets Manager client of this process."""
+    return _session().client("secretsmanager", config=_CONFIG)

@@ -1,0 +1,1 @@
+"""Users' ServiceNow connections: stored, changed, tested and used."""

@@ -1,0 +1,92 @@
+"""The way out to ServiceNow: the second wall between a caller and the network.
+
+A host name on the allowed list may still resolve to an address inside the account's own network,
+or to another address each time it is asked. So the name is resolved once, the addresses are
+checked, and the connection goes to a checked address; the TLS certificate is still matched
+against the name.
+"""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+import httpcore
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Opens TCP connections to public addresses, and to any address of the hosts named exactly."""
+
+    def __init__(self, trusted_hosts: frozenset[str]) -> None:
+        """Take the hosts, without port, that may have private addresses."""
+        self._trusted_hosts = trusted_hosts
+        self._backend = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
+        local_address: str | None = None,
+        socket_options: "Iterable[httpcore.SOCKET_OPTION] | None" = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect to the host's first checked address that answers.
+
+        Raises:
+            httpcore.ConnectError: the name does not resolve, or only to addresses that are not
+                public, or no address answers.
+            httpcore.ConnectTimeout: there was no answer in time.
+        """
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in await self._addresses(host, port):
+            try:
+                return await self._backend.connect_tcp(
+                    address, port, timeout, local_address, socket_options
+                )
+            except httpcore.ConnectError as error:
+                failure = error
+        raise failure
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; httpcore's pool asks for it between tries."""
+        await self._backend.sleep(seconds)
+
+    async def _addresses(self, host: str, port: int) -> list[str]:
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(
+                host, port, type=socket.SOCK_STREAM
+            )
+        except OSError as error:
+            raise httpcore.ConnectError(f"{host} does not resolve: {error}") from error
+        addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+        if host in self._trusted_hosts:
+            return addresses
+        public = [address for address in addresses if ipaddress.ip_address(address).is_global]
+        if addresses and not public:
+            raise httpcore.ConnectError(f"{host} resolves to an address that is not public")
+        return public
+
+
+class GuardedTransport(httpx.AsyncHTTPTransport):
+    """httpx's transport over a GuardedBackend."""
+
+    def __init__(self, tls: ssl.SSLContext, allowed_hosts: tuple[str, ...]) -> None:
+        """Take the TLS context and the stack's list of allowed hosts."""
+        super().__init__(verify=tls, retries=0)
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=tls,
+            max_connections=20,
+            max_keepalive_connections=10,
+            # ServiceNow's front ends drop idle connections after about a minute.
+            keepalive_expiry=50,
+            network_backend=GuardedBackend(
+                frozenset(
+                    host.partition(":")[0] for host in allowed_hosts if not host.startswith("*.")
+                )
+            ),
+        )

@@ -1,0 +1,115 @@
+"""What the application refuses, and why.
+
+ActionSyncError
+ ├── InvalidInputError            a field of the request is wrong
+ ├── NotSignedInError             the request carries no user
+ ├── ConnectionNotFoundError      the user has stored no connection
+ ├── ConnectionExistsError        the user has one already
+ ├── ConnectionBusyError          another request is changing it right now
+ ├── ConnectionChangedError       it is not the version the caller knew
+ ├── ConnectionIncompleteError    its secret is missing or belongs to another host or user
+ ├── IdempotencyKeyReusedError    the key came with another request before
+ └── WriteInProgressError         the same key's first request has not ended
+
+Their texts are answered to the caller, so none of them may hold a secret.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One field and what is wrong with it, without its value."""
+
+    field: str
+    message: str
+
+
+class ActionSyncError(Exception):
+    """The root of the tree."""
+
+
+class InvalidInputError(ActionSyncError):
+    """A field of the request is wrong."""
+
+    def __init__(self, *errors: FieldError) -> None:
+        """Take one FieldError for each field."""
+        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
+        self.errors = errors
+
+
+class NotSignedInError(ActionSyncError):
+    """The request carries no user."""
+
+    def __init__(self) -> None:
+        super().__init__("The request carries no user: sign in and send the token.")
+
+
+class ConnectionNotFoundError(ActionSyncError):
+    """The user has stored no connection."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No ServiceNow connection is stored. Store one with POST /api/servicenow/config."
+        )
+
+
+class ConnectionExistsError(ActionSyncError):
+    """The user has a connection already."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A ServiceNow connection is stored already. Change it with PUT /api/servicenow/config."
+        )
+
+
+class ConnectionBusyError(ActionSyncError):
+    """Another request is changing the connection, or died while it did."""
+
+    def __init__(self, retry_after: int) -> None:
+        """Take the seconds after which the other request has surely ended."""
+        super().__init__(
+            "Another request is changing this ServiceNow connection. "
+            f"Try again in {retry_after} seconds."
+        )
+        self.retry_after = retry_after
+
+
+class ConnectionChangedError(ActionSyncError):
+    """The connection is not the version that the caller knew."""
+
+    def __init__(self, version: int) -> None:
+        """Take the version that is stored."""
+        super().__init__(
+            f"The ServiceNow connection has changed: it is at version {version} now. "
+            "Read it again before changing it."
+        )
+
+
+class ConnectionIncompleteError(ActionSyncError):
+    """The connection's secret is missing, or belongs to another host or user."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The stored ServiceNow connection has no password of its own. "
+            "Save it again, with the password."
+        )
+
+
+class IdempotencyKeyReusedError(ActionSyncError):
+    """The idempotency key came with another request before."""
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key came with a different request before.")
+
+
+class WriteInProgressError(ActionSyncError):
+    """The first request with this idempotency key has not ended."""
+
+    def __init__(self, retry_after: int) -> None:
+        """Take the seconds after which the first request has surely ended."""
+        super().__init__(
+            "The first request with this Idempotency-Key has not ended. "
+            f"Try again in {retry_after} seconds."
+        )
+        self.retry_after = retry_after

@@ -1,0 +1,1 @@
+"""The HTTP API's side of the functions: routing, arguments, answers, problems."""

@@ -1,0 +1,222 @@
+"""What every HTTP function is made of.
+
+A function's `app.py` names its route, its arguments and one call; all else is here, once. Bodies
+are checked by pydantic directly: the resolver's own validation would cost every cold start more
+than the checking is worth.
+"""
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.depends import Depends
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.request import Request
+from aws_lambda_powertools.logging import correlation_paths
+
+from actionsync.errors import ActionSyncError, FieldError, InvalidInputError, NotSignedInError
+from actionsync.http import problems
+from actionsync.http.log import logger
+from actionsync.http.problems import BadRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from pydantic import BaseModel
+
+    Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+
+Model = TypeVar("Model", bound="BaseModel")
+
+_MAX_BODY_BYTES = 256 * 1024
+_MAX_IDEMPOTENCY_KEY = 255
+
+
+def api() -> APIGatewayHttpResolver:
+    """Return a resolver that answers every error as problem details."""
+    app = APIGatewayHttpResolver()
+    app.exception_handler(ActionSyncError)(problems.refusal)
+    app.exception_handler(BadRequestError)(problems.bad_request)
+    app.exception_handler(Exception)(_unexpected)
+    app.not_found(_no_such_route)
+    return app
+
+
+def entrypoint(app: APIGatewayHttpResolver) -> "Handler":
+    """Return the Lambda handler of an app."""
+
+    @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+    def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+        answer: dict[str, Any] = app.resolve(event, context)
+        logger.info("answered", route=event.get("routeKey"), status=answer["statusCode"])
+        return answer
+
+    return lambda_handler
+
+
+def _unexpected(_: Exception) -> Response[str]:
+    logger.exception("unexpected error")
+    return problems.problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "Something went wrong here, not in the request. The function's log tells more.",
+    )
+
+
+def _no_such_route(_: NotFoundError) -> Response[str]:
+    return problems.problem(HTTPStatus.NOT_FOUND, "There is nothing at this path.")
+
+
+# ---- answers
+
+
+def ok(document: dict[str, Any], *, version: int | None = None) -> Response[str]:
+    """Answer 200 with a document, and an ETag where it has a version."""
+    return _answer(HTTPStatus.OK, document, version)
+
+
+def created(document: dict[str, Any], *, version: int | None = None) -> Response[str]:
+    """Answer 201 with what was made, and an ETag where it has a version."""
+    return _answer(HTTPStatus.CREATED, document, version)
+
+
+def no_content() -> Response[str]:
+    """Answer 204."""
+    return Response(status_code=HTTPStatus.NO_CONTENT.value, headers={"Cache-Control": "no-store"})
+
+
+def _answer(status: HTTPStatus, document: dict[str, Any], version: int | None) -> Response[str]:
+    headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
+    if version is not None:
+        headers["ETag"] = f'"{version}"'
+    return Response(
+        status_code=status.value,
+        content_type="application/json",
+        body=json.dumps(document),
+        headers=headers,
+    )
+
+
+# ---- arguments
+
+
+def _caller(request: Request) -> str:
+    """Return the user who calls: the `sub` that API Gateway's authorizer has verified."""
+    try:
+        user_id = request.resolved_event.raw_event["requestContext"]["authorizer"]["jwt"]["claims"][
+            "sub"
+        ]
+    except (KeyError, TypeError):
+        raise NotSignedInError from None
+    if not isinstance(user_id, str) or not user_id:
+        raise NotSignedInError
+    return user_id
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = _header(request, "idempotency-key")
+    if key is not None and not (
+        0 < len(key) <= _MAX_IDEMPOTENCY_KEY and key.isascii() and key.isprintable()
+    ):
+        raise InvalidInputError(
+            FieldError("Idempotency-Key", "must be 1 to 255 printable ASCII characters")
+        )
+    return key
+
+
+def _if_match(request: Request) -> int | None:
+    tag = _header(request, "if-match")
+    if tag is None or tag == "*":
+        return None
+    version = tag.removeprefix("W/").strip('"')
+    if not (version.isascii() and version.isdigit()) or len(version) > 15:  # noqa: PLR2004
+        raise InvalidInputError(FieldError("If-Match", "must be the ETag of an earlier answer"))
+    return int(version)
+
+
+UserId = Annotated[str, Depends(_caller)]
+IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
+ExpectedVersion = Annotated[int | None, Depends(_if_match)]
+
+
+def json_body(model: type[Model]) -> Depends:
+    """Return the dependency that reads the request's JSON body as this model."""
+
+    def body(request: Request) -> Model:
+        text = _body(request)
+        if text is None:
+            raise BadRequestError(HTTPStatus.BAD_REQUEST, "The request has no body; send JSON.")
+        return _validated(model, text)
+
+    return Depends(body)
+
+
+def optional_json_body(model: type[Model]) -> Depends:
+    """Return the dependency that reads the JSON body as this model, or gives None without one."""
+
+    def body(request: Request) -> Model | None:
+        text = _body(request)
+        return None if text is None else _validated(model, text)
+
+    return Depends(body)
+
+
+def query(model: type[Model]) -> Depends:
+    """Return the dependency that reads the query string as this model."""
+
+    def parameters(request: Request) -> Model:
+        from pydantic import ValidationError  # noqa: PLC0415 - functions without input never pay
+
+        try:
+            return model.model_validate(request.query_parameters or {})
+        except ValidationError as error:
+            raise _invalid(error) from None
+
+    return Depends(parameters)
+
+
+def _header(request: Request, name: str) -> str | None:
+    value: str | None = request.resolved_event.headers.get(name)
+    return value
+
+
+def _body(request: Request) -> str | None:
+    body = request.resolved_event.decoded_body
+    if not body or not body.strip():
+        return None
+    if len(body) > _MAX_BODY_BYTES:
+        raise BadRequestError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than 256 KiB."
+        )
+    content_type = (_header(request, "content-type") or "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise BadRequestError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be sent as application/json."
+        )
+    return body
+
+
+def _validated(model: type[Model], text: str) -> Model:
+    from pydantic import ValidationError  # noqa: PLC0415 - functions without input never pay
+
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise _invalid(error) from None
+
+
+def _invalid(error: Any) -> Exception:
+    """Name each wrong field and why, without its value: it may be a mistyped password."""
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    if any(detail["type"] == "json_invalid" for detail in details):
+        return BadRequestError(HTTPStatus.BAD_REQUEST, "The body is not JSON.")
+    return InvalidInputError(
+        *(
+            FieldError(
+                ".".join(str(part) for part in detail["loc"]) or "body",
+                detail["msg"].removeprefix("Value error, "),
+            )
+            for detail in details
+        )
+    )

@@ -1,0 +1,36 @@
+"""What the functions that call ServiceNow share: clients kept warm, and the caller's tickets."""
+
+from functools import cache
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.depends import Depends
+
+from actionsync import aws
+from actionsync.connections.sessions import Sessions
+from actionsync.http.api import UserId
+from actionsync.http.config import connection_store, secret_store
+from actionsync.settings import settings
+from actionsync.stores.claims import ClaimStore
+from actionsync.tickets.service import Tickets
+
+
+@cache
+def sessions() -> Sessions:
+    """Return this process's ServiceNow clients."""
+    return Sessions(connection_store(), secret_store(), settings())
+
+
+@cache
+def claim_store() -> ClaimStore:
+    """Return this process's way to the claims table."""
+    return ClaimStore(aws.dynamodb(), settings().claims_table)
+
+
+CallersSessions = Annotated[Sessions, Depends(sessions)]
+
+
+def _tickets(user_id: UserId) -> Tickets:
+    return Tickets(user_id, sessions(), claim_store())
+
+
+CallersTickets = Annotated[Tickets, Depends(_tickets)]

@@ -1,0 +1,57 @@
+"""What the template tells a function through its environment."""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+
+class MissingSettingError(RuntimeError):
+    """The function's environment lacks a variable that the template sets."""
+
+    def __init__(self, name: str) -> None:
+        """Name the variable."""
+        super().__init__(f"The environment variable {name} is not set; template.yaml sets it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A function's settings.
+
+    Attributes:
+        connections_table: DynamoDB table of the users' connections.
+        claims_table: DynamoDB table of the writes under way or done.
+        secret_prefix: start of every secret's name, ending in a slash.
+        allowed_instance_hosts: hosts a connection may name, `*.` standing for any subdomain.
+        instance_ca_file: PEM file of the authority behind the instances' certificates, or None
+            for the public ones.
+    """
+
+    connections_table: str
+    claims_table: str
+    secret_prefix: str
+    allowed_instance_hosts: tuple[str, ...]
+    instance_ca_file: str | None
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name)
+    if value is None:
+        raise MissingSettingError(name)
+    return value
+
+
+@cache
+def settings() -> Settings:
+    """Read the settings, once in a process.
+
+    Raises:
+        MissingSettingError: a variable is not set.
+    """
+    hosts = _variable("ALLOWED_INSTANCE_HOSTS").split(",")
+    return Settings(
+        connections_table=_variable("CONNECTIONS_TABLE"),
+        claims_table=_variable("CLAIMS_TABLE"),
+        secret_prefix=_variable("SECRET_PREFIX"),
+        allowed_instance_hosts=tuple(host.strip().lower() for host in hosts if host.strip()),
+        instance_ca_file=_variable("INSTANCE_CA_FILE") or None,
+    )

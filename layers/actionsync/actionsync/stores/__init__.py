@@ -1,0 +1,1 @@
+"""What is kept: connections and claims in DynamoDB, passwords in Secrets Manager."""

@@ -1,0 +1,258 @@
+"""Users' ServiceNow connections in DynamoDB.
+
+A connection is one item, `pk = USER#<user id>`, `sk = CONNECTION`. Its password lies in Secrets
+Manager, and the two stores share no transaction, so the item governs both:
+
+* It exists, with the status `pending`, before its secret does: no secret is without an owner.
+* It names the exact version of its secret. A change first writes a new secret version and then
+  the item; that one conditional write is the moment at which both change.
+* While a request works on it, it carries a lock with an end. A request that dies leaves the item
+  as it was, and the next request goes on once the lock has ended.
+
+Only an `active` item is a connection that anybody sees.
+"""
+
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from actionsync import clock
+from actionsync.errors import (
+    ActionSyncError,
+    ConnectionBusyError,
+    ConnectionChangedError,
+    ConnectionExistsError,
+    ConnectionNotFoundError,
+)
+from actionsync.stores.conditions import refusing_item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UniversalAttributeValueTypeDef
+
+# Longer than any function runs (template.yaml: Timeout), so that the holder has surely ended.
+LOCK_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A user's connection, without its password.
+
+    Attributes:
+        id: number of the connection, from 1, never used twice.
+        instance_url: `https://<host>`, without a path.
+        username: the ServiceNow user.
+        auth_method: how ServiceNow is told who calls; `basic`.
+        secret_version: the version of the secret that belongs to this state of the connection.
+        created_at: UTC, `2024-01-10T10:00:00Z`.
+        updated_at: the same form.
+        version: counts the changes, from 1.
+    """
+
+    id: int
+    instance_url: str
+    username: str
+    auth_method: str
+    secret_version: str
+    created_at: str
+    updated_at: str
+    version: int
+
+
+class ConnectionStore:
+    """The connections table. Every call names the user whose connection is meant."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+        """Take the DynamoDB client and the table's name."""
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def get(self, user_id: str) -> Connection | None:
+        """Return the user's connection, or None where there is none."""
+        item = self._dynamodb.get_item(
+            TableName=self._table, Key=_key(user_id), ConsistentRead=True
+        ).get("Item")
+        return _connection(item) if item is not None and _is_active(item) else None
+
+    def lock_absent(self, user_id: str, operation: str) -> None:
+        """Lock the place of a connection that is not there yet.
+
+        Raises:
+            ConnectionExistsError: there is one.
+            ConnectionBusyError: another request is working on it.
+        """
+        self._lock(
+            user_id,
+            operation,
+            status="pending",
+            condition="(attribute_not_exists(#status) OR #status <> :active)",
+            values={":active": {"S": "active"}},
+        )
+
+    def lock_version(self, user_id: str, operation: str, version: int) -> None:
+        """Lock a connection that is at this version, to change it.
+
+        Raises:
+            ConnectionNotFoundError: there is none.
+            ConnectionChangedError: it is at another version.
+            ConnectionBusyError: another request is working on it.
+        """
+        self._lock(
+            user_id,
+            operation,
+            status="active",
+            condition="#status = :status AND version = :version",
+            values={":version": {"N": str(version)}},
+        )
+
+    def lock_for_removal(self, user_id: str, operation: str) -> None:
+        """Lock a connection, whole or half made, and let nobody see it any more.
+
+        Raises:
+            ConnectionNotFoundError: there is none.
+            ConnectionBusyError: another request is working on it.
+        """
+        self._lock(
+            user_id, operation, status="removing", condition="attribute_exists(pk)", values={}
+        )
+
+    def next_id(self) -> int:
+        """Return a connection id that nobody was given before."""
+        counter = self._dynamodb.update_item(
+            TableName=self._table,
+            Key={"pk": {"S": "COUNTER"}, "sk": {"S": "CONNECTION"}},
+            UpdateExpression="ADD last_id :one",
+            ExpressionAttributeValues={":one": {"N": "1"}},
+            ReturnValues="UPDATED_NEW",
+        )
+        return int(counter["Attributes"]["last_id"]["N"])
+
+    def save(self, user_id: str, operation: str, connection: Connection) -> None:
+        """Make this the user's connection and end the lock: the moment of the change.
+
+        Raises:
+            ConnectionBusyError: the lock is another request's by now.
+        """
+        attributes = {"status": "active", **asdict(connection)}
+        with self._still_locked():
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(user_id),
+                UpdateExpression=(
+                    f"SET {', '.join(f'#{name} = :{name}' for name in attributes)} "
+                    "REMOVE locked_by, locked_until"
+                ),
+                ConditionExpression="locked_by = :operation",
+                ExpressionAttributeNames={f"#{name}": name for name in attributes},
+                ExpressionAttributeValues={
+                    ":operation": {"S": operation},
+                    **{f":{name}": _attribute(value) for name, value in attributes.items()},
+                },
+            )
+
+    def unlock(self, user_id: str, operation: str) -> None:
+        """End the lock and leave the connection as it is.
+
+        Raises:
+            ConnectionBusyError: the lock is another request's by now.
+        """
+        with self._still_locked():
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(user_id),
+                UpdateExpression="REMOVE locked_by, locked_until",
+                ConditionExpression="locked_by = :operation",
+                ExpressionAttributeValues={":operation": {"S": operation}},
+            )
+
+    def remove(self, user_id: str, operation: str) -> None:
+        """Remove the locked connection.
+
+        Raises:
+            ConnectionBusyError: the lock is another request's by now.
+        """
+        with self._still_locked():
+            self._dynamodb.delete_item(
+                TableName=self._table,
+                Key=_key(user_id),
+                ConditionExpression="locked_by = :operation",
+                ExpressionAttributeValues={":operation": {"S": operation}},
+            )
+
+    @contextmanager
+    def _still_locked(self) -> "Iterator[None]":
+        try:
+            yield
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            raise ConnectionBusyError(LOCK_SECONDS) from None
+
+    def _lock(
+        self,
+        user_id: str,
+        operation: str,
+        *,
+        status: str,
+        condition: str,
+        values: "dict[str, UniversalAttributeValueTypeDef]",
+    ) -> None:
+        now = clock.epoch(clock.now())
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(user_id),
+                UpdateExpression=(
+                    "SET #status = :status, locked_by = :operation, locked_until = :until"
+                ),
+                ConditionExpression=(
+                    f"{condition} AND (attribute_not_exists(locked_until) OR locked_until <= :now)"
+                ),
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={
+                    ":status": {"S": status},
+                    ":operation": {"S": operation},
+                    ":until": {"N": str(now + LOCK_SECONDS)},
+                    ":now": {"N": str(now)},
+                    **values,
+                },
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
+            raise _refusal(refusing_item(error), status, now) from None
+
+
+def _refusal(
+    item: "dict[str, AttributeValueTypeDef] | None", wanted_status: str, now: int
+) -> ActionSyncError:
+    """Say why the lock was refused, from the item as it was at that moment."""
+    if item is None:
+        return ConnectionNotFoundError()
+    locked_until = int(item["locked_until"]["N"]) if "locked_until" in item else 0
+    if locked_until > now:
+        return ConnectionBusyError(locked_until - now)
+    if not _is_active(item):
+        return ConnectionNotFoundError()
+    if wanted_status == "pending":
+        return ConnectionExistsError()
+    return ConnectionChangedError(int(item["version"]["N"]))
+
+
+def _key(user_id: str) -> "dict[str, AttributeValueTypeDef]":
+    return {"pk": {"S": f"USER#{user_id}"}, "sk": {"S": "CONNECTION"}}
+
+
+def _is_active(item: "dict[str, AttributeValueTypeDef]") -> bool:
+    return item["status"]["S"] == "active"
+
+
+def _attribute(value: str | int) -> "AttributeValueTypeDef":
+    return {"S": value} if isinstance(value, str) else {"N": str(value)}
+
+
+def _connection(item: "dict[str, AttributeValueTypeDef]") -> Connection:
+    values: dict[str, Any] = {
+        field.name: int(item[field.name]["N"]) if field.type is int else item[field.name]["S"]
+        for field in fields(Connection)
+    }
+    return Connection(**values)

@@ -1,0 +1,1 @@
+"""Incidents and change requests, as their users ask for them."""

@@ -1,0 +1,256 @@
+"""What a caller may send about incidents and change requests.
+
+Free text passes as it is, `^` and all. What may end up in a query (names, codes) is held to what
+a query can carry. Lengths are those of ServiceNow's own columns.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+_COLUMN = re.compile(r"[a-z][a-z0-9_]{0,79}")
+
+
+def _no_query_syntax(text: str) -> str:
+    if "^" in text:
+        raise ValueError("must not contain ^, which separates the conditions of a query")
+    if not text.isprintable():
+        raise ValueError("must not contain line breaks or control characters")
+    if text.lstrip().lower().startswith("javascript:"):
+        raise ValueError("must not begin with javascript:, which ServiceNow would run")
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+def _no_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("must not contain NUL characters")
+    return text
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _utc_text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _column(name: str) -> str:
+    if not _COLUMN.fullmatch(name):
+        raise ValueError("must name a column: lower-case letters, digits and underscores")
+    if name.startswith("sys_"):
+        raise ValueError("must not name a sys_ column, which ServiceNow sets itself")
+    return name
+
+
+ShortDescription = Annotated[
+    str, Field(min_length=1, max_length=160), AfterValidator(_not_blank), AfterValidator(_no_nul)
+]
+Text = Annotated[str, Field(max_length=4000), AfterValidator(_no_nul)]
+Note = Annotated[Text, Field(min_length=1), AfterValidator(_not_blank)]
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=100),
+    AfterValidator(_not_blank),
+    AfterValidator(_no_query_syntax),
+]
+CorrelationId = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=100,
+        description="The cause's own identity, unique to this ticket; made up where left out.",
+    ),
+    AfterValidator(_not_blank),
+    AfterValidator(_no_query_syntax),
+]
+Level = Annotated[Literal["1", "2", "3", "high", "medium", "low"], BeforeValidator(_as_text)]
+Risk = Annotated[
+    Literal["1", "2", "3", "4", "very high", "high", "moderate", "low"], BeforeValidator(_as_text)
+]
+State = Annotated[Name, BeforeValidator(_as_text)]
+Moment = Annotated[
+    AwareDatetime,
+    Field(description="With an offset from UTC, as 2024-01-10T10:00:00Z.", strict=False),
+    AfterValidator(_utc_text),
+]
+Fields = Annotated[
+    dict[Annotated[str, AfterValidator(_column)], Text | int | bool],
+    Field(max_length=100, description="Further columns, the instance's own (u_...) among them."),
+]
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    def columns(self) -> dict[str, Any]:
+        """Return what the caller set, by ServiceNow's column names."""
+        values = self.model_dump(exclude_unset=True)
+        return {**values.pop("fields", {}), **values}
+
+
+class _Change(_Input):
+    @model_validator(mode="after")
+    def _changes_something(self) -> "_Change":
+        if not self.columns():
+            raise ValueError("must set at least one field")
+        return self
+
+
+class NewIncident(_Input):
+    """An incident to open."""
+
+    short_description: ShortDescription
+    description: Text | None = None
+    urgency: Level | None = None
+    impact: Level | None = None
+    category: Name | None = None
+    subcategory: Name | None = None
+    assignment_group: Name | None = None
+    assigned_to: Name | None = None
+    caller_id: Name | None = None
+    work_notes: Note | None = None
+    comments: Note | None = None
+    correlation_id: CorrelationId | None = None
+    correlation_display: Name | None = None
+    fields: Fields = {}
+
+
+class IncidentChange(_Change):
+    """What to change in an incident; what is left out stays, null or "" clears."""
+
+    state: State | None = None
+    short_description: ShortDescription | None = None
+    description: Text | None = None
+    urgency: Level | None = None
+    impact: Level | None = None
+    category: Name | None = None
+    subcategory: Name | None = None
+    assignment_group: Name | Literal[""] | None = None
+    assigned_to: Name | Literal[""] | None = None
+    caller_id: Name | None = None
+    hold_reason: Name | None = None
+    work_notes: Note | None = None
+    comments: Note | None = None
+    fields: Fields = {}
+
+
+class IncidentClosing(_Input):
+    """How an incident ended.
+
+    Without a close_code, the instance's own code for a solution is used.
+    """
+
+    close_notes: Note
+    close_code: Name | None = None
+    state: Literal["resolved", "closed"] = "resolved"
+
+
+class NewChangeRequest(_Input):
+    """A change request to raise; a standard one is made from its template."""
+
+    short_description: ShortDescription
+    description: Text | None = None
+    type: Literal["normal", "standard", "emergency"] = "normal"
+    template: Name | None = None
+    risk: Risk | None = None
+    impact: Level | None = None
+    category: Name | None = None
+    assignment_group: Name | None = None
+    assigned_to: Name | None = None
+    requested_by: Name | None = None
+    cmdb_ci: Name | None = None
+    justification: Text | None = None
+    implementation_plan: Text | None = None
+    risk_impact_analysis: Text | None = None
+    backout_plan: Text | None = None
+    test_plan: Text | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
+    work_notes: Note | None = None
+    comments: Note | None = None
+    correlation_id: CorrelationId | None = None
+    correlation_display: Name | None = None
+    fields: Fields = {}
+
+
+class ChangeRequestChange(_Change):
+    """What to change in a change request; what is left out stays, null or "" clears."""
+
+    state: State | None = None
+    short_description: ShortDescription | None = None
+    description: Text | None = None
+    risk: Risk | None = None
+    impact: Level | None = None
+    category: Name | None = None
+    assignment_group: Name | Literal[""] | None = None
+    assigned_to: Name | Literal[""] | None = None
+    cmdb_ci: Name | Literal[""] | None = None
+    justification: Text | None = None
+    implementation_plan: Text | None = None
+    risk_impact_analysis: Text | None = None
+    backout_plan: Text | None = None
+    test_plan: Text | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
+    work_notes: Note | None = None
+    comments: Note | None = None
+    fields: Fields = {}
+
+
+class ChangeRequestClosing(_Input):
+    """How a change request ended."""
+
+    close_notes: Note
+    close_code: Literal["successful", "successful_issues", "unsuccessful"] = "successful"
+
+
+class NewWorkNote(_Input):
+    """A work note to add."""
+
+    work_note: Note
+
+
+class IncidentSearch(BaseModel):
+    """Which incidents to list, newest first. Filters add up; a group or user may be a name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: Name | None = None
+    assignment_group: Name | None = None
+    assigned_to: Name | None = None
+    priority: Literal["1", "2", "3", "4", "5"] | None = None
+    category: Name | None = None
+    short_description: Annotated[Name | None, Field(description="Text it contains.")] = None
+    correlation_id: CorrelationId | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str | None, Field(max_length=1000)] = None
+
+
+RECORD_ID = re.compile(r"[0-9a-f]{32}|[A-Z]{2,8}[0-9]{5,12}")
+
+# Where a work note may be added: ServiceNow's own table names, and this API's for two of them.
+NOTE_TABLES = {
+    "incident": "incident",
+    "incidents": "incident",
+    "change_request": "change_request",
+    "change-requests": "change_request",
+    "change_task": "change_task",
+    "problem": "problem",
+}

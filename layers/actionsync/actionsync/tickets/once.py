@@ -1,0 +1,83 @@
+"""One write for one Idempotency-Key."""
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from actionsync.stores.claims import Claim, ClaimStore, Done
+from servicenow_tools.errors import ServiceNowError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A write that a caller asks for.
+
+    Attributes:
+        user_id: who asks.
+        name: the operation and what it works on.
+        idempotency_key: the caller's key, or None where every call is a write of its own.
+        content: what is written, as JSON has it.
+    """
+
+    user_id: str
+    name: str
+    idempotency_key: str | None
+    content: dict[str, Any]
+
+    @property
+    def claim_key(self) -> str:
+        """The claim's name: no other user and no other operation shares it."""
+        return _digest([self.user_id, self.name, self.idempotency_key])
+
+    @property
+    def correlation_id(self) -> str | None:
+        """What a record created by this write is recognised by: the same for the same key."""
+        if self.idempotency_key is None:
+            return None
+        return f"actionsync-{self.claim_key[:32]}"
+
+
+async def once(
+    claims: ClaimStore,
+    write: Write,
+    do: "Callable[[Claim | None], Awaitable[dict[str, Any]]]",
+) -> dict[str, Any]:
+    """Do a write, or return what it answered when it was done before.
+
+    Args:
+        claims: where claims are kept.
+        write: what is asked for.
+        do: does it and returns the answer. It is given the claim, or None where the caller sent
+            no key; `claim.taken_over` says that a dead attempt may have done it already.
+
+    Raises:
+        IdempotencyKeyReusedError: the key came with another content before.
+        WriteInProgressError: the key's first request has not ended.
+        ServiceNowError: what `do` raises. The key is free again where nothing can have been
+            written; else the next request with it finds out first.
+    """
+    if write.idempotency_key is None:
+        return await do(None)
+    claim = claims.claim(write.claim_key, _digest(write.content), uuid.uuid4().hex)
+    if isinstance(claim, Done):
+        answer: dict[str, Any] = json.loads(claim.answer)
+        return answer
+    try:
+        answer = await do(claim)
+    except ServiceNowError as error:
+        if error.maybe_applied or claim.taken_over:
+            claims.suspend(claim)
+        else:
+            claims.release(claim)
+        raise
+    claims.finish(claim, json.dumps(answer))
+    return answer
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,195 @@
+"""Incidents and change requests of one user, in the form the HTTP API answers."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from actionsync.errors import FieldError, InvalidInputError
+from actionsync.tickets.models import NOTE_TABLES, RECORD_ID
+from actionsync.tickets.once import Write, once
+from servicenow_tools import incident_query
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from actionsync.connections.sessions import Sessions
+    from actionsync.stores.claims import Claim, ClaimStore
+    from actionsync.tickets.models import (
+        ChangeRequestChange,
+        ChangeRequestClosing,
+        IncidentChange,
+        IncidentClosing,
+        IncidentSearch,
+        NewChangeRequest,
+        NewIncident,
+        NewWorkNote,
+    )
+    from servicenow_tools import Record, ServiceNowClient
+
+    Ticket = dict[str, Any]
+
+
+class Tickets:
+    """What one user does with tickets.
+
+    Every method raises what `Sessions.client` raises, `servicenow_tools`' errors as they come,
+    and for writes with an idempotency key what `once` raises. A ticket is the record as
+    ServiceNow gives it, with `url` and, after a write, `ignored_fields`: what ServiceNow dropped
+    or changed, as `[{field, sent, kept}]`.
+    """
+
+    def __init__(self, user_id: str, sessions: "Sessions", claims: "ClaimStore") -> None:
+        """Take the user, and where clients and claims come from."""
+        self._user_id = user_id
+        self._sessions = sessions
+        self._claims = claims
+
+    async def create(
+        self, table: str, new: "NewIncident | NewChangeRequest", idempotency_key: str | None
+    ) -> "Ticket":
+        """Open a ticket."""
+        values = new.columns()
+
+        async def create(client: "ServiceNowClient", claim: "Claim | None") -> "Record":
+            identity = {"correlation_id": write.correlation_id} if write.correlation_id else {}
+            columns = {**identity, **values}
+            if claim is not None and claim.taken_over:
+                made = await client.find_by_correlation_id(table, columns["correlation_id"])
+                if made is not None:
+                    return made
+            if table == "incident":
+                return await client.create_incident(**columns)
+            return await client.create_change_request(
+                **{"type_" if name == "type" else name: value for name, value in columns.items()}
+            )
+
+        write = self._write(f"create {table}", idempotency_key, values)
+        return await self._once(write, create)
+
+    async def get(self, table: str, record_id: str) -> "Ticket":
+        """Read a ticket by sys_id or number."""
+        client = await self._sessions.client(self._user_id)
+        return _ticket(await client.get_record(table, _checked(record_id)))
+
+    async def search_incidents(self, search: "IncidentSearch") -> "dict[str, Any]":
+        """Return a page of incidents: `{incidents, total, next_cursor}`, newest first."""
+        client = await self._sessions.client(self._user_id)
+        filters = search.model_dump(exclude={"limit", "cursor"}, exclude_none=True)
+        page = await client.page(
+            "incident", incident_query(**filters), limit=search.limit, cursor=search.cursor
+        )
+        return {
+            "incidents": [_ticket(record) for record in page.records],
+            "total": page.total,
+            "next_cursor": page.next,
+        }
+
+    async def update(
+        self,
+        table: str,
+        record_id: str,
+        change: "IncidentChange | ChangeRequestChange",
+        idempotency_key: str | None,
+    ) -> "Ticket":
+        """Set what the caller set, and nothing else."""
+        record_id = _checked(record_id)
+        columns = {name: "" if value is None else value for name, value in change.columns().items()}
+
+        async def update(client: "ServiceNowClient", claim: "Claim | None") -> "Record":
+            fields = dict(columns)
+            for journal in ("work_notes", "comments"):
+                if journal in fields and await _is_noted(
+                    client, table, record_id, fields[journal], claim
+                ):
+                    del fields[journal]
+            if not fields:
+                return await client.get_record(table, record_id)
+            return await client.update_record(table, record_id, fields)
+
+        write = self._write(f"update {table} {record_id}", idempotency_key, columns)
+        return await self._once(write, update)
+
+    async def close_incident(
+        self, record_id: str, closing: "IncidentClosing", idempotency_key: str | None
+    ) -> "Ticket":
+        """Resolve an incident, or close it."""
+        record_id = _checked(record_id)
+
+        async def close(client: "ServiceNowClient", _: "Claim | None") -> "Record":
+            return await client.close_incident(
+                record_id, closing.close_notes, closing.close_code, state=closing.state
+            )
+
+        write = self._write(f"close incident {record_id}", idempotency_key, closing.columns())
+        return await self._once(write, close)
+
+    async def close_change_request(
+        self, record_id: str, closing: "ChangeRequestClosing", idempotency_key: str | None
+    ) -> "Ticket":
+        """Close a change request, through its review."""
+        record_id = _checked(record_id)
+
+        async def close(client: "ServiceNowClient", _: "Claim | None") -> "Record":
+            return await client.close_change_request(
+                record_id, close_code=closing.close_code, close_notes=closing.close_notes
+            )
+
+        write = self._write(f"close change_request {record_id}", idempotency_key, closing.columns())
+        return await self._once(write, close)
+
+    async def add_work_note(
+        self, table: str, record_id: str, note: "NewWorkNote", idempotency_key: str | None
+    ) -> "Ticket":
+        """Add a work note to a ticket of one of NOTE_TABLES."""
+        record_id = _checked(record_id)
+        name = NOTE_TABLES.get(table)
+        if name is None:
+            raise InvalidInputError(
+                FieldError("table", f"must be one of {', '.join(sorted(NOTE_TABLES))}")
+            )
+
+        async def add(client: "ServiceNowClient", claim: "Claim | None") -> "Record":
+            if await _is_noted(client, name, record_id, note.work_note, claim):
+                return await client.get_record(name, record_id)
+            return await client.add_work_note(name, record_id, note.work_note)
+
+        write = self._write(f"note {name} {record_id}", idempotency_key, note.columns())
+        return await self._once(write, add)
+
+    def _write(self, name: str, idempotency_key: str | None, content: dict[str, Any]) -> Write:
+        return Write(self._user_id, name, idempotency_key, content)
+
+    async def _once(
+        self,
+        write: Write,
+        do: "Callable[[ServiceNowClient, Claim | None], Awaitable[Record]]",
+    ) -> "Ticket":
+        client = await self._sessions.client(self._user_id)
+
+        async def answer(claim: "Claim | None") -> "Ticket":
+            record = await do(client, claim)
+            return _ticket(record) | {
+                "ignored_fields": [asdict(ignored) for ignored in record.ignored_fields]
+            }
+
+        return await once(self._claims, write, answer)
+
+
+async def _is_noted(
+    client: "ServiceNowClient", table: str, record_id: str, note: str, claim: "Claim | None"
+) -> bool:
+    """Tell whether a dead attempt at this write has left the note already."""
+    if claim is None or not claim.taken_over:
+        return False
+    return await client.find_work_note(table, record_id, note, claim.started_at) is not None
+
+
+def _ticket(record: "Record") -> "Ticket":
+    return {**record, "url": record.url}
+
+
+def _checked(record_id: str) -> str:
+    if not RECORD_ID.fullmatch(record_id):
+        raise InvalidInputError(
+            FieldError("id", "must be a sys_id (32 hexadecimal digits) or a number as INC0010001")
+        )
+    return record_id
