@@ -1,0 +1,169 @@
+"""What all tests share: a function's environment, AWS in process, and a way to invoke."""
+
+import importlib
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tests.template import ROOT, template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_secretsmanager.client import SecretsManagerClient
+
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "CONNECTIONS_TABLE": "ConnectionsTable",
+    "CLAIMS_TABLE": "ClaimsTable",
+    "SECRET_PREFIX": "actionsync/test/",
+    "ALLOWED_INSTANCE_HOSTS": "*.service-now.com,*.servicenowservices.com",
+    "INSTANCE_CA_FILE": "",
+    "POWERTOOLS_SERVICE_NAME": "actionsync",
+}
+
+
+class LambdaContext:
+    """What Lambda tells a function about an invocation."""
+
+    function_name = "function"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:function"
+    aws_request_id = "00000000-0000-4000-8000-000000000000"
+
+
+class Aws:
+    """AWS in process, with the template's own tables."""
+
+    def __init__(self) -> None:
+        """Make the tables that template.yaml defines, named by their logical ids."""
+        self.dynamodb: DynamoDBClient = boto3.client("dynamodb")
+        self.secrets_manager: SecretsManagerClient = boto3.client("secretsmanager")
+        for name, resource in template()["Resources"].items():
+            if resource["Type"] == "AWS::DynamoDB::Table":
+                properties = resource["Properties"]
+                self.dynamodb.create_table(
+                    TableName=name,
+                    BillingMode=properties["BillingMode"],
+                    AttributeDefinitions=properties["AttributeDefinitions"],
+                    KeySchema=properties["KeySchema"],
+                )
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        """Return all items of a table."""
+        return list(self.dynamodb.scan(TableName=table)["Items"])
+
+    def secrets(self) -> dict[str, str]:
+        """Return the current version of every secret, by name."""
+        return {
+            secret["Name"]: self.secrets_manager.get_secret_value(SecretId=secret["Name"])[
+                "SecretString"
+            ]
+            for secret in self.secrets_manager.list_secrets()["SecretList"]
+        }
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> "Iterator[None]":
+    """Give each test a function's environment and a process that has kept nothing."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    _forget()
+    yield
+    _forget()
+
+
+def _forget() -> None:
+    """Empty what a warm process keeps from one invocation to the next."""
+    for name, module in sys.modules.items():
+        if name.startswith("actionsync."):
+            for kept in vars(module).values():
+                if hasattr(kept, "cache_clear"):
+                    kept.cache_clear()
+
+
+@pytest.fixture
+def aws() -> "Iterator[Aws]":
+    """AWS in process."""
+    with mock_aws():
+        yield Aws()
+
+
+def event(function: str, scenario: str = "valid") -> dict[str, Any]:
+    """Return an invocation payload of events/."""
+    payload: dict[str, Any] = json.loads(
+        (ROOT / "events" / function / f"{scenario}.json").read_text()
+    )
+    return payload
+
+
+class Answer:
+    """What a function answered to API Gateway."""
+
+    def __init__(self, raw: dict[str, Any]) -> None:
+        """Take the function's return value."""
+        self.status: int = raw["statusCode"]
+        self.headers: dict[str, str] = {
+            name.lower(): value for name, value in raw["headers"].items()
+        }
+        self.text: str = raw.get("body") or ""
+
+    @property
+    def json(self) -> Any:
+        """The body."""
+        return json.loads(self.text)
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that a problem names."""
+        return [error["field"] for error in self.json.get("errors", [])]
+
+
+def invoke(function: str, payload: dict[str, Any]) -> Answer:
+    """Invoke a function as Lambda does."""
+    handler = importlib.import_module(f"functions.{function}.app").lambda_handler
+    return Answer(handler(payload, LambdaContext()))
+
+
+def call(
+    function: str,
+    body: Any = ...,
+    *,
+    user_id: str | None = None,
+    headers: dict[str, str] | None = None,
+    path: dict[str, str] | None = None,
+    query: dict[str, str] | None = None,
+) -> Answer:
+    """Invoke a function with its valid event, changed as told.
+
+    Args:
+        function: the function's folder.
+        body: what to send: text as it is, None for no body, else as JSON; the event's own if
+            left out.
+        user_id: who calls.
+        headers: headers to set.
+        path: path parameters to set.
+        query: the query string's parameters.
+    """
+    payload = event(function)
+    if body is not ...:
+        payload["body"] = body if isinstance(body, str | None) else json.dumps(body)
+    if user_id is not None:
+        payload["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = user_id
+    payload["headers"].update(headers or {})
+    for name, value in (path or {}).items():
+        old = payload["pathParameters"][name]
+        payload["pathParameters"][name] = value
+        for place in (payload, payload["requestContext"]["http"]):
+            key = "rawPath" if place is payload else "path"
+            place[key] = place[key].replace(f"/{old}", f"/{value}")
+    if query is not None:
+        payload["queryStringParameters"] = query
+    return invoke(function, payload)

@@ -1,0 +1,42 @@
+"""What each function may load: nothing that its path does not use."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ENVIRONMENT
+from tests.contract.test_template import FOLDERS
+from tests.template import ROOT
+
+# Third-party packages that cost a cold start, and the functions that may pay for them.
+ONLY_CALLING_SERVICENOW = {"httpx", "httpcore", "anyio", "servicenow_tools"}
+ONLY_WITH_INPUT = {"pydantic", "pydantic_core"}
+NEVER = {"boto3.resources", "aws_xray_sdk", "aws_lambda_powertools.event_handler.openapi.models"}
+WITHOUT_SERVICENOW = {"get_config", "create_config", "update_config", "delete_config"}
+WITHOUT_INPUT = {"get_config", "delete_config"}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_function_loads_what_it_uses(folder: str) -> None:
+    """In a fresh process, importing a function loads no package that its path does not use."""
+    program = (
+        f"import sys, json, functions.{folder}.app; "
+        "print(json.dumps(sorted(name for name in sys.modules)))"
+    )
+    done = subprocess.run(  # noqa: S603 - our own interpreter and program
+        [sys.executable, "-c", program],
+        env=ENVIRONMENT,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(json.loads(done.stdout))
+    forbidden = set(NEVER)
+    if folder in WITHOUT_SERVICENOW:
+        forbidden |= ONLY_CALLING_SERVICENOW
+    if folder in WITHOUT_INPUT:
+        forbidden |= ONLY_WITH_INPUT
+    assert not loaded & forbidden

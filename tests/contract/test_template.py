@@ -1,0 +1,62 @@
+"""template.yaml, the folders and the events name the same functions, routes and rights."""
+
+import importlib
+import re
+from typing import Any
+
+import pytest
+
+from tests.template import ROOT, functions, template
+
+FOLDERS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
+
+
+def test_every_folder_is_a_function() -> None:
+    """Each folder under functions/ is deployed, and nothing else is."""
+    assert sorted(functions()) == FOLDERS
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_function_has_one_name(folder: str) -> None:
+    """Folder, logical id, route function and route are the same name in each place's own form."""
+    logical_id = "".join(word.capitalize() for word in folder.split("_")) + "Function"
+    resource = template()["Resources"][logical_id]
+    assert resource["Properties"]["CodeUri"] == f"functions/{folder}"
+    (http,) = resource["Properties"]["Events"].values()
+    module = importlib.import_module(f"functions.{folder}.app")
+    (route,) = module.app._static_routes + module.app._dynamic_routes
+    assert route.func.__name__ == folder
+    assert route.method == http["Properties"]["Method"]
+    in_template = re.sub(r"\{(\w+)\}", "<>", http["Properties"]["Path"])
+    assert re.sub(r"<\w+>", "<>", route.path) == in_template
+    assert module.__doc__.startswith(f"{route.method} {http['Properties']['Path']}: ")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_function_is_wiring(folder: str) -> None:
+    """A handler stays small, and neither catches, configures nor talks to AWS itself."""
+    source = (ROOT / "functions" / folder / "app.py").read_text()
+    assert len(source.splitlines()) <= 40
+    assert not re.search(r"\b(try|boto3|os\.environ)\b", source)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_function_has_events(folder: str) -> None:
+    """Each function has a valid invocation payload and at least one that it refuses."""
+    names = {path.stem for path in (ROOT / "events" / folder).glob("*.json")}
+    assert "valid" in names
+    assert any(name.startswith("invalid_") for name in names)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_rights_are_exact(folder: str) -> None:
+    """No right covers all actions, or a resource that is not the stack's own."""
+    statements: list[dict[str, Any]] = functions()[folder]["Policies"][0]["Statement"]
+    for statement in statements:
+        assert statement["Effect"] == "Allow"
+        assert all(re.fullmatch(r"[a-z]+:[A-Z]\w+", action) for action in statement["Action"])
+        resource = statement["Resource"]
+        if "Fn::GetAtt" in resource:
+            assert resource["Fn::GetAtt"] in ("ConnectionsTable.Arn", "ClaimsTable.Arn")
+        else:
+            assert resource["Fn::Sub"].endswith(":secret:actionsync/${AWS::StackName}/*")
