@@ -1,0 +1,154 @@
+"""The instance behind https, with a certificate authority of its own."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Self
+
+import trustme
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from local.servicenow import seed
+from local.servicenow.app import create_app, fill_anew
+from local.servicenow.instance import Instance
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from local.servicenow.faults import Faults
+    from local.servicenow.instance import LoggedRequest, Row
+
+_NAMES = ("localhost", "127.0.0.1")
+
+
+class _Protocol(H11Protocol):
+    """uvicorn's HTTP protocol, which also lets the application cut the connection."""
+
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self.scope is not None:
+            self.scope["simulator.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
+
+
+def make_certificates(folder: Path) -> None:
+    """Make a certificate authority and a server certificate in a folder, unless they are there.
+
+    `ca.pem` is what clients trust; `server.pem` is the server's key and chain.
+    """
+    if (folder / "server.pem").exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    authority = trustme.CA()
+    certificate = authority.issue_cert(*_NAMES)
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    certificate.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
+    (folder / "server.pem").chmod(0o600)
+
+
+class Simulator:
+    """A ServiceNow instance on this machine, while the `with` block lasts.
+
+    Args:
+        port: where to listen; 0 takes a free one.
+        certificates: folder for the certificates, kept for the next run; a passing one if None.
+    """
+
+    def __init__(self, port: int = 0, certificates: Path | None = None) -> None:
+        self._temporary = TemporaryDirectory() if certificates is None else None
+        self._certificates = certificates or Path(self._temporary.name)  # type: ignore[union-attr]
+        make_certificates(self._certificates)
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", port))
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"https://localhost:{self.port}"
+        self.instance = Instance(self.url)
+        seed.fill(self.instance)
+        config = uvicorn.Config(
+            create_app(self.instance),
+            http=_Protocol,
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            server_header=False,
+            date_header=True,
+            timeout_graceful_shutdown=1,
+        )
+        config.load()
+        config.ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        config.ssl.load_cert_chain(self._certificates / "server.pem")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    @property
+    def ca_file(self) -> str:
+        """The PEM file of the authority that clients have to trust."""
+        return str(self._certificates / "ca.pem")
+
+    @property
+    def faults(self) -> "Faults":
+        """The faults that are switched on."""
+        return self.instance.faults
+
+    @property
+    def requests(self) -> "list[LoggedRequest]":
+        """The requests so far."""
+        return self.instance.requests
+
+    def records(self, table: str) -> "list[Row]":
+        """Return copies of a table's records."""
+        return self.instance.records(table)
+
+    def one(self, table: str, **values: str) -> "Row":
+        """Return a copy of the only record with these values.
+
+        Raises:
+            LookupError: there is none, or more than one.
+        """
+        return self.instance.one(table, **values)
+
+    def reset(self) -> None:
+        """Bring the demo data back, without faults."""
+        fill_anew(self.instance)
+
+    def __enter__(self) -> Self:
+        """Serve, and return once it answers."""
+        self._thread.start()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise RuntimeError("The simulator's server did not start")
+            time.sleep(0.01)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: "TracebackType | None",
+    ) -> None:
+        """Stop, and give the port back."""
+        self._server.should_exit = True
+        self._thread.join(timeout=5)
+        self._socket.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(self._quiet())
+
+    async def _quiet(self) -> None:
+        # A connection that a fault has cut is no news to the event loop.
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_ignore)
+        await self._server.serve(sockets=[self._socket])
+
+
+def _ignore(_: asyncio.AbstractEventLoop, __: dict[str, Any]) -> None:
+    return
