@@ -144,18 +144,18 @@ def _fill_choices(instance: "Instance") -> None:
                 inactive="false",
                 language="en",
             )
-    for table in tables().values():
-        instance.put("sys_db_object", name=table.name, label=table.label)
-        for definition in table.columns.values():
+    for defined in tables().values():
+        instance.put("sys_db_object", name=defined.name, label=defined.label)
+        for definition in defined.columns.values():
             instance.put(
                 "sys_dictionary",
-                name=table.name,
+                name=defined.name,
                 element=definition.name,
                 column_label=definition.label,
                 internal_type=definition.kind,
                 reference=definition.reference,
                 max_length=str(definition.length),
-                mandatory="true" if (table.name, definition.name) in _MANDATORY else "false",
+                mandatory="true" if (defined.name, definition.name) in _MANDATORY else "false",
             )
 
 

@@ -13,7 +13,7 @@ from tests.template import ROOT
 # Third-party packages that cost a cold start, and the functions that may pay for them.
 ONLY_CALLING_SERVICENOW = {"httpx", "httpcore", "anyio", "servicenow_tools"}
 ONLY_WITH_INPUT = {"pydantic", "pydantic_core"}
-NEVER = {"boto3.resources", "aws_xray_sdk", "aws_lambda_powertools.event_handler.openapi.models"}
+NEVER = {"aws_xray_sdk", "aws_lambda_powertools.event_handler.openapi.models"}
 WITHOUT_SERVICENOW = {"get_config", "create_config", "update_config", "delete_config"}
 WITHOUT_INPUT = {"get_config", "delete_config"}
 

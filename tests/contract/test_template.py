@@ -29,7 +29,7 @@ def test_a_function_has_one_name(folder: str) -> None:
     assert route.method == http["Properties"]["Method"]
     in_template = re.sub(r"\{(\w+)\}", "<>", http["Properties"]["Path"])
     assert re.sub(r"<\w+>", "<>", route.path) == in_template
-    assert module.__doc__.startswith(f"{route.method} {http['Properties']['Path']}: ")
+    assert (module.__doc__ or "").startswith(f"{route.method} {http['Properties']['Path']}: ")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

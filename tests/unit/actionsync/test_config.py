@@ -250,7 +250,7 @@ STEPS = {
     ("operation", "store", "step"),
     [(operation, store, step) for operation in STEPS for store, step in STEPS[operation]],
 )
-def test_a_crash_at_any_step_leaves_what_a_retry_mends(
+def test_a_crash_at_any_step_leaves_what_a_retry_mends(  # noqa: PLR0917 - pytest fills them
     aws: "Aws", monkeypatch: pytest.MonkeyPatch, operation: str, store: type, step: str, when: str
 ) -> None:
     """After a crash the state before or after is seen whole, and a retry ends as if none was."""
@@ -284,11 +284,14 @@ def test_a_crash_at_any_step_leaves_what_a_retry_mends(
     monkeypatch.setattr(clock, "epoch", lambda moment: epoch(moment) + LOCK_SECONDS)
     retried = call(FUNCTIONS[operation], BODIES.get(operation))
     done_before = committed or "retry-after" not in early.headers
-    assert retried.status == {
-        "create": 409 if done_before else 201,
-        "change": 200,
-        "delete": 404 if done_before else 204,
-    }[operation]
+    assert (
+        retried.status
+        == {
+            "create": 409 if done_before else 201,
+            "change": 200,
+            "delete": 404 if done_before else 204,
+        }[operation]
+    )
     if operation == "delete":
         assert call("get_config").status == 404
         assert aws.secrets() == {}

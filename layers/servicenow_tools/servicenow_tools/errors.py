@@ -1,0 +1,210 @@
+"""What can go wrong between a caller and ServiceNow.
+
+ServiceNowError
+ ├── InvalidRequestError            refused here, before anything was sent
+ │    ├── ReferenceNotFoundError    no group, user, ... has this name
+ │    ├── AmbiguousReferenceError   several have it
+ │    └── StateError                the record's state does not allow it
+ ├── ConnectionFailedError          no connection: DNS, TCP, TLS or proxy
+ ├── RequestTimeoutError            no answer in time
+ ├── ConnectionLostError            the connection broke before the answer was whole
+ └── ResponseError                  ServiceNow answered, but not with what was asked for
+      ├── AuthenticationError       401
+      ├── PermissionDeniedError     403, a role is missing
+      │    ├── DataPolicyError      403, mandatory fields are missing
+      │    └── BusinessRuleError    403, a business rule aborted the operation
+      ├── NotFoundError             404
+      ├── ValidationError           400 and other refusals of the request itself
+      ├── ConflictError             409
+      ├── RateLimitedError          429
+      ├── UnavailableError          502, 503, 504; 202, the request was dropped
+      ├── ServerError               500
+      │    └── TransactionCancelledError
+      └── UnexpectedContentError    not the API's JSON: a login page, a proxy
+           └── HibernatingError     a developer instance that sleeps
+
+Every error has `maybe_applied`: whether a write may have reached the database all the same.
+No error holds a password, a token or a body.
+"""
+
+
+class ServiceNowError(Exception):
+    """The root of the tree."""
+
+    maybe_applied = False
+
+
+class InvalidRequestError(ServiceNowError, ValueError):
+    """A request that was refused here.
+
+    Attributes:
+        field: the argument or column that is wrong, where it is one.
+    """
+
+    def __init__(self, text: str, field: str | None = None) -> None:
+        """Take what is wrong, and with which field."""
+        super().__init__(text)
+        self.field = field
+
+
+class ReferenceNotFoundError(InvalidRequestError):
+    """No record has the name that a reference field was given."""
+
+
+class AmbiguousReferenceError(InvalidRequestError):
+    """Several records have the name that a reference field was given."""
+
+
+class StateError(InvalidRequestError):
+    """The record is in a state that does not allow what was asked."""
+
+
+class ConnectionFailedError(ServiceNowError):
+    """No connection to the instance: nothing was sent."""
+
+
+class _LostError(ServiceNowError):
+    def __init__(self, text: str, *, maybe_applied: bool) -> None:
+        super().__init__(text)
+        self.maybe_applied = maybe_applied
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+class RequestTimeoutError(_LostError):
+    """The instance did not answer in time."""
+
+
+class ConnectionLostError(_LostError):
+    """The connection broke before the answer was whole."""
+
+
+class ResponseError(ServiceNowError):
+    """ServiceNow answered, but not with what was asked for.
+
+    Attributes:
+        status: the HTTP status.
+        message: ServiceNow's own message, or None where the answer had none.
+        detail: ServiceNow's own detail, or None.
+        transaction_id: the X-Transaction-ID header, which ServiceNow's log knows, or None.
+        maybe_applied: whether a write may have reached the database.
+        retry_after: seconds to wait, where ServiceNow said so.
+    """
+
+    advice = ""
+
+    def __init__(
+        self,
+        status: int,
+        message: str | None = None,
+        detail: str | None = None,
+        *,
+        transaction_id: str | None = None,
+        maybe_applied: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        """Take what ServiceNow said."""
+        said = ": ".join(part.strip() for part in (message, detail) if part and part.strip())
+        super().__init__(" ".join(filter(None, [said or f"HTTP status {status}.", self.advice])))
+        self.status = status
+        self.message = message
+        self.detail = detail
+        self.transaction_id = transaction_id
+        self.maybe_applied = maybe_applied
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+class AuthenticationError(ResponseError):
+    """401: ServiceNow does not accept the credentials."""
+
+    advice = (
+        "Check the user name and the password, that the user is active and not locked out, and "
+        "that the instance allows this kind of sign-in (new instances refuse basic "
+        "authentication until an administrator allows it)."
+    )
+
+
+class PermissionDeniedError(ResponseError):
+    """403: the user may not do this."""
+
+    advice = (
+        "The user lacks a role: itil (or sn_incident_write, sn_change_write) to write, "
+        "sn_incident_read or sn_change_read to read."
+    )
+
+
+class DataPolicyError(PermissionDeniedError):
+    """403: a data policy demands fields. An unknown close code counts as a missing one."""
+
+    advice = "Fill the fields named; a code that the instance does not have counts as missing."
+
+
+class BusinessRuleError(PermissionDeniedError):
+    """403: a business rule of the instance aborted the operation."""
+
+    advice = "The instance's own rule forbids it; its administrator can tell why."
+
+
+class NotFoundError(ResponseError):
+    """404: the record does not exist, or an access control hides it."""
+
+
+class ValidationError(ResponseError):
+    """400 and the like: ServiceNow does not accept the request."""
+
+
+class ConflictError(ResponseError):
+    """409: the record is not as the request expects."""
+
+
+class RateLimitedError(ResponseError):
+    """429: too many requests; `retry_after` has the seconds to wait, where ServiceNow said so."""
+
+    advice = "The instance limits how many requests it takes; try again later."
+
+
+class UnavailableError(ResponseError):
+    """502, 503 or 504, or a request that the instance dropped: overloaded or being upgraded."""
+
+    advice = "The instance is overloaded or under maintenance; try again later."
+
+
+class ServerError(ResponseError):
+    """500: the instance failed."""
+
+    advice = "The instance failed; its system log tells more."
+
+
+class TransactionCancelledError(ServerError):
+    """The instance cancelled the transaction because it took too long."""
+
+    advice = "Ask for less at once: a narrower query or a smaller limit."
+
+
+class UnexpectedContentError(ResponseError):
+    """The answer is not the API's JSON: a login page, a proxy's page, another server."""
+
+    advice = (
+        "The address answers, but not as ServiceNow's API: check the URL, and whether a single "
+        "sign-on or a proxy stands before the instance."
+    )
+
+
+class HibernatingError(UnexpectedContentError):
+    """A developer instance that sleeps."""
+
+    advice = "The developer instance is hibernating: wake it at developer.servicenow.com."
+
+
+def _restore(
+    kind: type[ServiceNowError], args: tuple[object, ...], state: dict[str, object]
+) -> ServiceNowError:
+    """Make an error again from its pickled parts."""
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error

@@ -1,0 +1,157 @@
+"""Encoded queries, built from typed parts so that no value can become a part of the query.
+
+    field("priority").in_([1, 2]) & field("assignment_group.name").eq("IT Support")
+
+ServiceNow ignores a condition it does not understand and applies the rest, so a wrong name or a
+stray `^` would silently widen the query; and it runs values that begin with `javascript:`. Both
+are refused here (documentation: Table API, sysparm_query; Operators available for filters and
+queries).
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from servicenow_tools.errors import InvalidRequestError
+
+Value = str | int | bool | datetime
+
+_FIELD = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+
+
+def field(name: str) -> "Field":
+    """Return a field to make conditions of; dots walk through references.
+
+    Raises:
+        InvalidRequestError: the name is no column name.
+    """
+    if not _FIELD.fullmatch(name):
+        raise InvalidRequestError("A field name consists of a-z, 0-9, _ and dots", name[:80])
+    return Field(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a table. Each method returns a Query and raises InvalidRequestError."""
+
+    name: str
+
+    def eq(self, value: Value) -> "Query":
+        """Equal to the value; text without regard to case."""
+        return self._condition("=", value)
+
+    def ne(self, value: Value) -> "Query":
+        """Not equal to the value."""
+        return self._condition("!=", value)
+
+    def lt(self, value: Value) -> "Query":
+        """Less than, or earlier than, the value."""
+        return self._condition("<", value)
+
+    def le(self, value: Value) -> "Query":
+        """At most the value."""
+        return self._condition("<=", value)
+
+    def gt(self, value: Value) -> "Query":
+        """Greater than, or later than, the value."""
+        return self._condition(">", value)
+
+    def ge(self, value: Value) -> "Query":
+        """At least the value."""
+        return self._condition(">=", value)
+
+    def contains(self, text: str) -> "Query":
+        """With the text in it."""
+        return self._condition("LIKE", text)
+
+    def starts_with(self, text: str) -> "Query":
+        """Beginning with the text."""
+        return self._condition("STARTSWITH", text)
+
+    def ends_with(self, text: str) -> "Query":
+        """Ending with the text."""
+        return self._condition("ENDSWITH", text)
+
+    def in_(self, values: Iterable[Value]) -> "Query":
+        """Equal to one of the values, none of which may hold a comma."""
+        return self._list("IN", values)
+
+    def not_in(self, values: Iterable[Value]) -> "Query":
+        """Equal to none of the values, none of which may hold a comma."""
+        return self._list("NOT IN", values)
+
+    def is_empty(self) -> "Query":
+        """Without a value."""
+        return Query((((f"{self.name}ISEMPTY",),),))
+
+    def is_not_empty(self) -> "Query":
+        """With a value."""
+        return Query((((f"{self.name}ISNOTEMPTY",),),))
+
+    def _condition(self, operator: str, value: Value) -> "Query":
+        return Query((((f"{self.name}{operator}{encode_value(value, self.name)}",),),))
+
+    def _list(self, operator: str, values: Iterable[Value]) -> "Query":
+        encoded = [encode_value(value, self.name) for value in values]
+        if not encoded:
+            raise InvalidRequestError("A list of values must not be empty", self.name)
+        if any("," in value for value in encoded):
+            raise InvalidRequestError("A value of a list must not hold a comma", self.name)
+        return Query((((f"{self.name}{operator}{','.join(encoded)}",),),))
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query; without parts it finds everything.
+
+    `a & b` finds what both find, `a | b` what either finds.
+    """
+
+    # Groups joined by ^NQ, of clauses joined by ^, of conditions joined by ^OR.
+    _groups: tuple[tuple[tuple[str, ...], ...], ...] = ((),)
+    _order: tuple[str, ...] = ()
+
+    def __and__(self, other: "Query") -> "Query":
+        groups = tuple(left + right for left in self._groups for right in other._groups)  # noqa: SLF001 - our own kind
+        return Query(groups, self._order + other._order)
+
+    def __or__(self, other: "Query") -> "Query":
+        order = self._order + other._order
+        if not all(self._groups) or not all(other._groups):
+            return Query(((),), order)
+        if len(self._groups) == len(other._groups) == 1:
+            (left,), (right,) = self._groups, other._groups
+            if len(left) == len(right) == 1:
+                return Query(((left[0] + right[0],),), order)
+        return Query(self._groups + other._groups, order)
+
+    def order_by(self, name: str, *, descending: bool = False) -> "Query":
+        """Return the query with a further field to sort by."""
+        part = f"ORDERBY{'DESC' if descending else ''}{field(name).name}"
+        return Query(self._groups, (*self._order, part))
+
+    def encode(self) -> str:
+        """Return the text for `sysparm_query`."""
+        groups = ["^".join("^OR".join(clause) for clause in group) for group in self._groups]
+        return "^".join(filter(None, ["^NQ".join(groups), *self._order]))
+
+
+def encode_value(value: Value, name: str) -> str:
+    """Return a value as a query holds it.
+
+    Raises:
+        InvalidRequestError: a query cannot hold it safely.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    text = str(value)
+    if "^" in text:
+        raise InvalidRequestError("must not contain ^, which separates conditions", name)
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):  # noqa: PLR2004 - ASCII's control characters
+        raise InvalidRequestError("must not contain line breaks or control characters", name)
+    if "javascript:" in text.lower():
+        raise InvalidRequestError("must not contain javascript:, which ServiceNow would run", name)
+    return text
