@@ -1,0 +1,264 @@
+"""The whole product on this machine: local AWS, ServiceNow simulator, the deployed stack."""
+
+import contextlib
+import hashlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+import httpx
+
+from local.routes import Route, make_routes
+from local.servicenow import Simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+ROOT = Path(__file__).parent.parent
+STATE = ROOT / ".local"
+STACK = "actionsync-local"
+REGION = "us-east-1"
+# The local AWS's root user; it exists nowhere else.
+_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+_BUILT_FROM = ("template.yaml", "functions", "layers", "Makefile", "requirements/sam.txt")
+
+
+class LocalCloudError(RuntimeError):
+    """The local cloud did not come up; the text says why, with the end of the log."""
+
+
+class LocalCloud:
+    """The product, deployed here, while the `with` block lasts.
+
+    Args:
+        say: is told each step as it begins.
+    """
+
+    def __init__(self, say: "Callable[[str], object]" = lambda _: None) -> None:
+        self._say = say
+        self._cleanup = contextlib.ExitStack()
+        self.api_url = ""
+        self.outputs: dict[str, str] = {}
+        self.routes: list[Route] = []
+        self.endpoint = ""
+        self.simulator: Simulator
+
+    def __enter__(self) -> Self:
+        """Bring everything up; stop what was started if that fails."""
+        STATE.mkdir(exist_ok=True)
+        try:
+            self._say("Starting the ServiceNow simulator")
+            self.simulator = self._cleanup.enter_context(
+                Simulator(certificates=STATE / "certificates")
+            )
+            self._say("Starting the local AWS, with IAM enforced")
+            self._start_ministack()
+            self._say("Building functions and layers")
+            build()
+            self._say("Deploying template.yaml")
+            self._deploy()
+        except BaseException:
+            self._cleanup.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: "TracebackType | None",
+    ) -> None:
+        """Stop everything that was started."""
+        self._cleanup.close()
+
+    def client(self, service: str, **options: Any) -> Any:
+        """Return a boto3 client of the local AWS, its administrator's unless told otherwise."""
+        defaults = {
+            "aws_access_key_id": _CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": _CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        }
+        return boto3.client(
+            service,  # type: ignore[call-overload] # the service is known at run time only
+            region_name=REGION,
+            endpoint_url=self.endpoint,
+            **{**defaults, **options},
+        )
+
+    def sign_in(self, email: str) -> str:
+        """Return an access token of a user of the stack's pool, who is made if need be."""
+        cognito = self.client("cognito-idp")
+        pool = self.outputs["UserPoolId"]
+        password = f"Aa1-{secrets.token_urlsafe(16)}"
+        with contextlib.suppress(cognito.exceptions.UsernameExistsException):
+            cognito.admin_create_user(
+                UserPoolId=pool,
+                Username=email,
+                MessageAction="SUPPRESS",
+                UserAttributes=[
+                    {"Name": "email", "Value": email},
+                    {"Name": "email_verified", "Value": "true"},
+                ],
+            )
+        cognito.admin_set_user_password(
+            UserPoolId=pool, Username=email, Password=password, Permanent=True
+        )
+        answer = cognito.admin_initiate_auth(
+            UserPoolId=pool,
+            ClientId=self.outputs["UserPoolClientId"],
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": email, "PASSWORD": password},
+        )
+        token: str = answer["AuthenticationResult"]["AccessToken"]
+        return token
+
+    def http(self, token: str | None = None) -> httpx.Client:
+        """Return an HTTP client of the stack's API, signed in with a token if one is given."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=self.api_url, headers=headers, timeout=60, trust_env=False)
+
+    def _start_ministack(self) -> None:
+        port = _free_port()
+        self.endpoint = f"http://localhost:{port}"
+        log = STATE / "ministack.log"
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            **_CREDENTIALS,
+            "GATEWAY_PORT": str(port),
+            "AUTH": "true",
+            "BIND_HOST": "127.0.0.1",
+            "SFTP_ENABLED": "0",
+            "IOT_MTLS_ENABLED": "0",
+            "STATE_DIR": str(STATE / "ministack"),
+            "S3_DATA_DIR": str(STATE / "ministack" / "s3"),
+        }
+        environment.pop("PYTHONPATH", None)
+        process = subprocess.Popen(  # noqa: S603 - our own tool
+            [ROOT / ".tools/ministack/bin/ministack"],
+            env=environment,
+            cwd=STATE,
+            stdout=self._cleanup.enter_context(log.open("wb")),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._cleanup.callback(_stop, process)
+        ends_at = time.monotonic() + 60
+        while True:
+            if process.poll() is not None or time.monotonic() > ends_at:
+                raise LocalCloudError(f"The local AWS did not start.\n{_tail(log)}")
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(f"{self.endpoint}/_ministack/health", trust_env=False).is_success:
+                    return
+            time.sleep(0.1)
+
+    def _deploy(self) -> None:
+        parameters = {
+            "AllowedInstanceHosts": f"localhost:{self.simulator.port}",
+            "InstanceCaFile": self.simulator.ca_file,
+        }
+        _sam(
+            "deploy",
+            "--config-env",
+            "local",
+            "--parameter-overrides",
+            *(f"{name}={value}" for name, value in parameters.items()),
+            environment={**_CREDENTIALS, "AWS_ENDPOINT_URL": self.endpoint},
+        )
+        cloudformation = self.client("cloudformation")
+        (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+        self.outputs = {item["OutputKey"]: item["OutputValue"] for item in stack["Outputs"]}
+        self.routes = make_routes(cloudformation, self.client("apigatewayv2"), STACK)
+        api_id = self.outputs["ApiUrl"].removeprefix("https://").partition(".")[0]
+        self.api_url = f"{self.endpoint}/_aws/execute-api/{api_id}/$default"
+
+
+def build() -> None:
+    """Build functions and layers, unless nothing they are built from has changed."""
+    fingerprint = hashlib.sha256()
+    for name in _BUILT_FROM:
+        path = ROOT / name
+        files = [path] if path.is_file() else sorted(path.rglob("*"))
+        for file in files:
+            if file.is_file() and "__pycache__" not in file.parts:
+                fingerprint.update(f"{file.relative_to(ROOT)}\0".encode())
+                fingerprint.update(file.read_bytes())
+    stamp = ROOT / ".aws-sam" / "built-from"
+    if stamp.exists() and stamp.read_text() == fingerprint.hexdigest():
+        return
+    log = STATE / "build.log"
+    STATE.mkdir(exist_ok=True)
+    with log.open("wb") as output:
+        done = subprocess.run(  # noqa: S603 - our own Makefile
+            ["make", "build"],  # noqa: S607
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        raise LocalCloudError(f"The build failed.\n{_tail(log)}")
+    stamp.write_text(fingerprint.hexdigest())
+
+
+def stop_on_signals() -> None:
+    """Turn SIGTERM into the interrupt that `with` blocks clean up after."""
+
+    def interrupt(*_: object) -> None:
+        sys.exit(143)
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def _sam(*arguments: str, environment: dict[str, str]) -> None:
+    """Run SAM CLI; its own environment has the Python and pip that it looks for on PATH."""
+    tools = ROOT / ".tools/sam/bin"
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    log = STATE / "sam.log"
+    with log.open("wb") as output:
+        done = subprocess.run(  # noqa: S603 - our own tool
+            [tools / "sam", *arguments],
+            cwd=ROOT,
+            env={
+                **inherited,
+                **environment,
+                "PATH": f"{tools}:{os.environ['PATH']}",
+                "SAM_CLI_TELEMETRY": "0",
+                "AWS_DEFAULT_REGION": REGION,
+            },
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        raise LocalCloudError(f"sam {arguments[0]} failed.\n{_tail(log)}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        pass
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-25:])
