@@ -140,7 +140,7 @@ class LocalCloud:
             "S3_DATA_DIR": str(STATE / "ministack" / "s3"),
         }
         environment.pop("PYTHONPATH", None)
-        process = subprocess.Popen(  # noqa: S603 - our own tool
+        process = subprocess.Popen(
             [ROOT / ".tools/ministack/bin/ministack"],
             env=environment,
             cwd=STATE,
@@ -195,7 +195,7 @@ def build() -> None:
     log = STATE / "build.log"
     STATE.mkdir(exist_ok=True)
     with log.open("wb") as output:
-        done = subprocess.run(  # noqa: S603 - our own Makefile
+        done = subprocess.run(
             ["make", "build"],  # noqa: S607
             cwd=ROOT,
             stdout=output,
@@ -244,10 +244,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     """End a process and all that it started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=5)
-    except subprocess.TimeoutExpired:
-        pass
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -50,10 +50,12 @@ def make_routes(
     functions = {
         name: function_id for name, function_id in ids.items() if name.endswith("Function")
     }
-    document = cloudformation.get_template(StackName=stack, TemplateStage="Processed")[
-        "TemplateBody"
-    ]
-    template: dict[str, Any] = json.loads(document) if isinstance(document, str) else document
+    # The stubs promise a dict; for a template that was written in JSON it is one.
+    template: dict[str, Any] = json.loads(
+        json.dumps(
+            cloudformation.get_template(StackName=stack, TemplateStage="Processed")["TemplateBody"]
+        )
+    )
     logical_id, api = next(
         (name, resource)
         for name, resource in template["Resources"].items()
@@ -112,7 +114,9 @@ def routes_of(body: dict[str, Any]) -> list[Route]:
         Route(
             key=f"{method.upper()} {path}",
             function=_function(operation["x-amazon-apigateway-integration"]["uri"]),
-            authorizer=next((name for part in operation.get("security", []) for name in part), None),
+            authorizer=next(
+                (name for part in operation.get("security", []) for name in part), None
+            ),
         )
         for path, operations in body["paths"].items()
         for method, operation in operations.items()

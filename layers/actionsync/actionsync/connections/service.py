@@ -52,14 +52,14 @@ def create_connection(
     connections.lock_absent(user_id, operation)
     with _unlocked_on_failure(connections, user_id, operation):
         secret = Secret(new.instance_url, new.username, new.password.get_secret_value())
-        secrets.create(user_id, operation, secret)
+        secret_version = secrets.create(user_id, operation, secret)
         now = clock.iso(clock.now())
         connection = Connection(
             id=connections.next_id(),
             instance_url=new.instance_url,
             username=new.username,
             auth_method=secret.auth_method,
-            secret_version=operation,
+            secret_version=secret_version,
             created_at=now,
             updated_at=now,
             version=1,
@@ -108,12 +108,12 @@ def change_connection(
     connections.lock_version(user_id, operation, old.version)
     with _unlocked_on_failure(connections, user_id, operation):
         secret = Secret(instance_url, username, change.password.get_secret_value())
-        secrets.add_version(user_id, operation, secret)
+        secret_version = secrets.add_version(user_id, operation, secret)
         connection = replace(
             old,
             instance_url=instance_url,
             username=username,
-            secret_version=operation,
+            secret_version=secret_version,
             updated_at=clock.iso(clock.now()),
             version=old.version + 1,
         )

@@ -83,7 +83,9 @@ def created(document: dict[str, Any], *, version: int | None = None) -> Response
 
 def no_content() -> Response[str]:
     """Answer 204."""
-    return Response(status_code=HTTPStatus.NO_CONTENT.value, headers={"Cache-Control": "no-store"})
+    return Response(
+        status_code=HTTPStatus.NO_CONTENT.value, body="", headers={"Cache-Control": "no-store"}
+    )
 
 
 def _answer(status: HTTPStatus, document: dict[str, Any], version: int | None) -> Response[str]:

@@ -46,34 +46,37 @@ class SecretStore:
         self._secrets_manager = secrets_manager
         self._prefix = prefix
 
-    def create(self, user_id: str, version: str, secret: Secret) -> None:
+    def create(self, user_id: str, token: str, secret: Secret) -> str:
         """Write the first version of a user's secret, or a further one where it exists.
 
         Args:
             user_id: whose secret.
-            version: its version's id, 32 to 64 characters; the same call twice writes one version.
+            token: 32 to 64 characters; two calls with the same one write one version.
             secret: what to keep.
+
+        Returns:
+            The version's id.
         """
         name, text = self._name(user_id), _text(secret)
-        for pause in (*_PAUSES_UNTIL_NAME_IS_FREE, None):
+        pauses = iter(_PAUSES_UNTIL_NAME_IS_FREE)
+        while True:
             try:
-                self._secrets_manager.create_secret(
-                    Name=name, ClientRequestToken=version, SecretString=text
-                )
+                return self._secrets_manager.create_secret(
+                    Name=name, ClientRequestToken=token, SecretString=text
+                )["VersionId"]
             except self._secrets_manager.exceptions.ResourceExistsException:
-                self.add_version(user_id, version, secret)
+                return self.add_version(user_id, token, secret)
             except self._secrets_manager.exceptions.InvalidRequestException:
+                pause = next(pauses, None)
                 if pause is None:
                     raise
                 time.sleep(pause)
-                continue
-            return
 
-    def add_version(self, user_id: str, version: str, secret: Secret) -> None:
-        """Write a further version of a user's secret; the versions before stay readable."""
-        self._secrets_manager.put_secret_value(
-            SecretId=self._name(user_id), ClientRequestToken=version, SecretString=_text(secret)
-        )
+    def add_version(self, user_id: str, token: str, secret: Secret) -> str:
+        """Write a further version of a user's secret, beside the others, and return its id."""
+        return self._secrets_manager.put_secret_value(
+            SecretId=self._name(user_id), ClientRequestToken=token, SecretString=_text(secret)
+        )["VersionId"]
 
     def get(self, user_id: str, version: str) -> Secret | None:
         """Return that version of a user's secret, or None where it does not exist."""
