@@ -38,8 +38,8 @@ build: .tools/sam/.installed ## Build functions and layers, with bytecode, into 
 	$(BIN)/python -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/build
 
 .PHONY: up
-up: install ## Run the whole product here: local AWS, ServiceNow simulator, deployed stack (Ctrl-C stops it)
-	$(BIN)/python -m local.up
+up: install ## Run the whole product here until Ctrl-C (CONTAINERS=1 lets `sam local invoke` in)
+	$(BIN)/python -m local.up $(if $(CONTAINERS),--for-containers)
 
 .PHONY: demo
 demo: install ## Watch the whole product work, from sign-in to closed ticket (about three minutes)

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 import httpx
+import yaml
 
 from local.routes import Route, make_routes
 from local.servicenow import Simulator
+from local.servicenow.server import CONTAINERS_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,10 +43,15 @@ class LocalCloud:
 
     Args:
         say: is told each step as it begins.
+        for_containers: let `sam local invoke`'s containers in: listen on every interface of this
+            machine instead of the loopback only.
     """
 
-    def __init__(self, say: "Callable[[str], object]" = lambda _: None) -> None:
+    def __init__(
+        self, say: "Callable[[str], object]" = lambda _: None, *, for_containers: bool = False
+    ) -> None:
         self._say = say
+        self._bind = "0.0.0.0" if for_containers else "127.0.0.1"  # noqa: S104 - asked for
         self._cleanup = contextlib.ExitStack()
         self.api_url = ""
         self.outputs: dict[str, str] = {}
@@ -57,7 +65,7 @@ class LocalCloud:
         try:
             self._say("Starting the ServiceNow simulator")
             self.simulator = self._cleanup.enter_context(
-                Simulator(certificates=STATE / "certificates")
+                Simulator(certificates=STATE / "certificates", bind=self._bind)
             )
             self._say("Starting the local AWS, with IAM enforced")
             self._start_ministack()
@@ -124,6 +132,31 @@ class LocalCloud:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         return httpx.Client(base_url=self.api_url, headers=headers, timeout=60, trust_env=False)
 
+    def write_sam_local_template(self) -> Path:
+        """Write a template with which `sam local invoke` works on this stack, and return its file.
+
+        SAM CLI passes a function only variables that its template names, and a container sees
+        nothing of this machine but the build. So the variables are put into a copy of the built
+        template, and the simulator's authority into a built layer.
+        """
+        lambdas, cloudformation = self.client("lambda"), self.client("cloudformation")
+        resource = cloudformation.describe_stack_resource(
+            StackName=STACK, LogicalResourceId="GetConfigFunction"
+        )["StackResourceDetail"]
+        variables = lambdas.get_function_configuration(FunctionName=resource["PhysicalResourceId"])[
+            "Environment"
+        ]["Variables"]
+        built = ROOT / ".aws-sam/build"
+        shutil.copy(self.simulator.ca_file, built / "DependenciesLayer/python/simulator-ca.pem")
+        template = yaml.safe_load((built / "template.yaml").read_text())
+        template["Globals"]["Function"]["Environment"]["Variables"] = variables | {
+            "INSTANCE_CA_FILE": "/opt/python/simulator-ca.pem",
+            "AWS_ENDPOINT_URL": self.endpoint.replace("localhost", CONTAINERS_HOST),
+        }
+        file = built / "local.yaml"
+        file.write_text(yaml.safe_dump(template, sort_keys=False))
+        return file
+
     def _start_ministack(self) -> None:
         port = _free_port()
         self.endpoint = f"http://localhost:{port}"
@@ -133,14 +166,14 @@ class LocalCloud:
             **_CREDENTIALS,
             "GATEWAY_PORT": str(port),
             "AUTH": "true",
-            "BIND_HOST": "127.0.0.1",
+            "BIND_HOST": self._bind,
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
             "STATE_DIR": str(STATE / "ministack"),
             "S3_DATA_DIR": str(STATE / "ministack" / "s3"),
         }
         environment.pop("PYTHONPATH", None)
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - our own tool
             [ROOT / ".tools/ministack/bin/ministack"],
             env=environment,
             cwd=STATE,
@@ -159,8 +192,9 @@ class LocalCloud:
             time.sleep(0.1)
 
     def _deploy(self) -> None:
+        port = self.simulator.port
         parameters = {
-            "AllowedInstanceHosts": f"localhost:{self.simulator.port}",
+            "AllowedInstanceHosts": f"localhost:{port},{CONTAINERS_HOST}:{port}",
             "InstanceCaFile": self.simulator.ca_file,
         }
         _sam(

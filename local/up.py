@@ -1,26 +1,40 @@
 """`make up`: the whole product on this machine until Ctrl-C."""
 
+import argparse
 import json
 import sys
 import threading
 
 from rich.console import Console
 
-from local.cloud import LocalCloud, LocalCloudError, stop_on_signals
+from local.cloud import ROOT, LocalCloud, LocalCloudError, stop_on_signals
 from local.servicenow import seed
+from local.servicenow.server import CONTAINERS_HOST
 
 EMAIL = "ada@example.com"
 
 
 def main() -> None:
     """Bring the local cloud up, say how to use it, and wait."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--for-containers", action="store_true", help="let `sam local invoke` in (see README)"
+    )
+    containers = parser.parse_args().for_containers
     console = Console(highlight=False)
     stop_on_signals()
     status = console.status("")
     try:
-        with status, LocalCloud(lambda step: status.update(f"{step} ...")) as cloud:
+        with (
+            status,
+            LocalCloud(
+                lambda step: status.update(f"{step} ..."), for_containers=containers
+            ) as cloud,
+        ):
             status.stop()
             _tell(console, cloud)
+            if containers:
+                _tell_of_containers(console, cloud)
             threading.Event().wait()
     except KeyboardInterrupt:
         console.print("Stopped.")
@@ -60,6 +74,20 @@ def _tell(console: Console, cloud: LocalCloud) -> None:
     ]
     for line in lines:
         console.print(line, soft_wrap=True)
+
+
+def _tell_of_containers(console: Console, cloud: LocalCloud) -> None:
+    template = cloud.write_sam_local_template().relative_to(ROOT)
+    console.print("\nWith this machine's Docker, from another terminal:\n")
+    console.print(
+        f"sam local invoke -t {template} GetConfigFunction -e events/get_config/valid.json "
+        f"--add-host {CONTAINERS_HOST}:host-gateway",
+        soft_wrap=True,
+    )
+    console.print(
+        f"In there, the simulator is https://{CONTAINERS_HOST}:{cloud.simulator.port}.",
+        soft_wrap=True,
+    )
 
 
 if __name__ == "__main__":

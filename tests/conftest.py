@@ -82,6 +82,13 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> "Iterator[None]":
 
 def _forget() -> None:
     """Empty what a warm process keeps from one invocation to the next."""
+    runtime, tickets = (
+        sys.modules.get(f"actionsync.{name}") for name in ("runtime", "http.tickets")
+    )
+    if runtime is not None and tickets is not None and runtime._runner.cache_info().currsize:
+        for session in tickets.sessions()._kept.values():
+            runtime.run(session.client.aclose())
+        runtime._runner().close()
     for name, module in sys.modules.items():
         if name.startswith("actionsync."):
             for kept in vars(module).values():
@@ -141,7 +148,7 @@ def call(
     path: dict[str, str] | None = None,
     query: dict[str, str] | None = None,
 ) -> Answer:
-    """Invoke a function with its valid event, changed as told.
+    """Invoke a function with its valid event, without an idempotency key, changed as told.
 
     Args:
         function: the function's folder.
@@ -153,6 +160,7 @@ def call(
         query: the query string's parameters.
     """
     payload = event(function)
+    payload["headers"].pop("idempotency-key", None)
     if body is not ...:
         payload["body"] = body if isinstance(body, str | None) else json.dumps(body)
     if user_id is not None:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from local.servicenow.faults import Faults
     from local.servicenow.instance import LoggedRequest, Row
 
-_NAMES = ("localhost", "127.0.0.1")
+# What containers call the machine they run on.
+CONTAINERS_HOST = "host.docker.internal"
+_NAMES = ("localhost", "127.0.0.1", CONTAINERS_HOST)
 
 
 class _Protocol(H11Protocol):
@@ -57,15 +59,18 @@ class Simulator:
     Args:
         port: where to listen; 0 takes a free one.
         certificates: folder for the certificates, kept for the next run; a passing one if None.
+        bind: the address to listen on.
     """
 
-    def __init__(self, port: int = 0, certificates: Path | None = None) -> None:
+    def __init__(
+        self, port: int = 0, certificates: Path | None = None, bind: str = "127.0.0.1"
+    ) -> None:
         self._temporary = TemporaryDirectory() if certificates is None else None
         self._certificates = certificates or Path(self._temporary.name)  # type: ignore[union-attr]
         make_certificates(self._certificates)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", port))
+        self._socket.bind((bind, port))
         self.port: int = self._socket.getsockname()[1]
         self.url = f"https://localhost:{self.port}"
         self.instance = Instance(self.url)

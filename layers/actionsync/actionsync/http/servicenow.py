@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # The first class that fits decides, so that a special case stands before its parent.
 STATUSES: dict[type[errors.ServiceNowError], HTTPStatus] = {
+    errors.StateError: HTTPStatus.CONFLICT,
     errors.InvalidRequestError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.AuthenticationError: HTTPStatus.FAILED_DEPENDENCY,
     errors.DataPolicyError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -32,6 +33,11 @@ STATUSES: dict[type[errors.ServiceNowError], HTTPStatus] = {
     errors.UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ServiceNowError: HTTPStatus.BAD_GATEWAY,
 }
+
+_MAYBE_WRITTEN = (
+    "The write may have taken effect all the same: repeat it with the same Idempotency-Key, "
+    "which finds out, or look before repeating it."
+)
 
 
 def api() -> "APIGatewayHttpResolver":
@@ -51,6 +57,5 @@ def _failure(error: errors.ServiceNowError) -> "Response[str]":
     said = None
     if isinstance(error, errors.ResponseError):
         said = {"status": error.status, "message": error.message, "detail": error.detail}
-    return problem(
-        status, str(error), retry_after=getattr(error, "retry_after", None), servicenow=said
-    )
+    detail = f"{error} {_MAYBE_WRITTEN}" if error.maybe_applied else str(error)
+    return problem(status, detail, retry_after=getattr(error, "retry_after", None), servicenow=said)

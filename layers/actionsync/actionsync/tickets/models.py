@@ -88,7 +88,6 @@ State = Annotated[Name, BeforeValidator(_as_text)]
 Moment = Annotated[
     AwareDatetime,
     Field(description="With an offset from UTC, as 2024-01-10T10:00:00Z.", strict=False),
-    AfterValidator(_utc_text),
 ]
 Fields = Annotated[
     dict[Annotated[str, AfterValidator(_column)], Text | int | bool],
@@ -101,8 +100,12 @@ class _Input(BaseModel):
 
     def columns(self) -> dict[str, Any]:
         """Return what the caller set, by ServiceNow's column names."""
-        values = self.model_dump(exclude_unset=True)
-        return {**values.pop("fields", {}), **values}
+        values: dict[str, Any] = {
+            name: _utc_text(value) if isinstance(value, datetime) else value
+            for name, value in self.model_dump(exclude_unset=True).items()
+        }
+        further = values.pop("fields", {})
+        return {**further, **values}
 
 
 class _Change(_Input):

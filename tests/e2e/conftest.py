@@ -1,0 +1,67 @@
+"""The product, deployed once on the local cloud for the whole run."""
+
+import contextlib
+import os
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local.cloud import LocalCloud
+from local.servicenow import seed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import httpx
+
+
+@pytest.fixture(scope="session")
+def cloud() -> "Iterator[LocalCloud]":
+    """The local cloud, as `make up` starts it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        with LocalCloud() as cloud:
+            yield cloud
+
+
+@dataclass
+class User:
+    """A signed-in user of the deployed API."""
+
+    http: "httpx.Client"
+    token: str
+
+    def call(self, method: str, path: str, body: Any = None, **options: Any) -> "httpx.Response":
+        """Call the API below /api/servicenow/."""
+        return self.http.request(method, f"/api/servicenow/{path}", json=body, **options)
+
+    def connect(self, cloud: LocalCloud, username: str = seed.INTEGRATION_USER) -> None:
+        """Store a connection to the simulator."""
+        body = {
+            "instance_url": cloud.simulator.url,
+            "username": username,
+            "password": seed.USERS[username][0],
+        }
+        answer = self.call("POST", "config", body)
+        assert answer.status_code == 201, answer.text
+
+
+@pytest.fixture
+def new_user(cloud: LocalCloud) -> "Iterator[Callable[[], User]]":
+    """A maker of users nobody has seen before; they leave nothing behind."""
+    with contextlib.ExitStack() as stack:
+        users = []
+
+        def make() -> User:
+            token = cloud.sign_in(f"{uuid.uuid4().hex}@example.com")
+            user = User(stack.enter_context(cloud.http(token)), token)
+            users.append(user)
+            return user
+
+        yield make
+        cloud.simulator.faults.clear()
+        for user in users:
+            user.call("DELETE", "config")

@@ -1,0 +1,427 @@
+"""The ticket endpoints, from the event to the instance and back."""
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.client import BaseClient
+
+from actionsync import clock
+from actionsync.stores import claims
+from local.servicenow import faults, seed
+from tests.conftest import Answer, call
+from tests.integration.conftest import connect
+from tests.integration.test_events import put_example_tickets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.servicenow import Fault, Simulator
+    from tests.conftest import Aws
+
+NEW: dict[str, Any] = {"short_description": "Checkout answers 500"}
+KEY = {"idempotency-key": "the-cause"}
+
+
+def test_an_incident_is_what_was_asked_for(connected: "Simulator") -> None:
+    """Words become codes, names become sys_ids, and ServiceNow computes the priority."""
+    answer = call(
+        "create_incident",
+        NEW | {"urgency": "high", "impact": 2, "assignment_group": "Database",
+               "assigned_to": "beth.anglin", "description": "2^10 = 1024; javascript: no\nünïcode",
+               "work_notes": "seen twice"},
+    )  # fmt: skip
+    row = connected.one("incident", sys_id=answer.json["sys_id"])
+    assert (row["urgency"], row["impact"], row["priority"]) == ("1", "2", "2")
+    assert row["assignment_group"] == seed.sys_id("Database")
+    assert row["description"] == "2^10 = 1024; javascript: no\nünïcode"
+    assert answer.json["ignored_fields"] == []
+    assert answer.json["url"].startswith(f"{connected.url}/nav_to.do?uri=incident.do")
+    assert connected.one("sys_journal_field", element_id=row["sys_id"])["value"] == "seen twice"
+
+
+def test_what_servicenow_ignores_is_told(connected: "Simulator") -> None:
+    """A choice that the instance lacks and a column it does not have are no silent success."""
+    answer = call("create_incident", NEW | {"category": "nope", "fields": {"u_team": "red"}})
+    assert answer.status == 201
+    assert sorted(answer.json["ignored_fields"], key=lambda ignored: ignored["field"]) == [
+        {"field": "category", "sent": "nope", "kept": "inquiry"},
+        {"field": "u_team", "sent": "red", "kept": None},
+    ]
+
+
+def test_an_update_sends_only_what_was_set(connected: "Simulator") -> None:
+    """Nothing that a person has set is overwritten by a default; null clears."""
+    put_example_tickets(connected)
+    before = connected.one("incident", number="INC0010001")
+    answer = call("update_incident", {"description": "more", "assigned_to": None})
+    after = connected.one("incident", number="INC0010001")
+    assert answer.json["description"] == "more"
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed <= {"description", "sys_mod_count", "sys_updated_on", "sys_updated_by"}
+
+
+def test_closing_goes_by_the_instances_own_codes(connected: "Simulator") -> None:
+    """Without a code the instance's own is used; one it lacks is refused with those it has."""
+    put_example_tickets(connected)
+    bad = call("close_incident", {"close_notes": "done", "close_code": "Solved (Permanently)"})
+    assert (bad.status, bad.fields) == (422, ["close_code"])
+    assert "Solution provided" in bad.text
+    assert call("close_incident", {"close_notes": "done"}).json["state"] == "6"
+    assert connected.one("incident", number="INC0010001")["close_code"] == "Solution provided"
+
+
+def test_closing_for_good_needs_the_role(aws: "Aws", simulator: "Simulator") -> None:
+    """Closed is one step after Resolved, for who may."""
+    put_example_tickets(simulator)
+    connect(simulator, "closer")
+    answer = call("close_incident", {"close_notes": "done", "state": "closed"})
+    assert (answer.status, answer.json["state"]) == (200, "7")
+
+
+def test_a_change_is_closed_only_where_its_state_allows(connected: "Simulator") -> None:
+    """A change that was never implemented cannot be closed, and the answer says where it is."""
+    number = call("create_change_request", {"short_description": "x"}).json["number"]
+    answer = call("close_change_request", path={"id": number})
+    assert (answer.status, answer.fields) == (409, ["state"])
+    assert "New (-5)" in answer.text
+    assert connected.one("change_request", number=number)["state"] == "-5"
+
+
+def test_a_standard_change_comes_from_its_template(connected: "Simulator") -> None:
+    """The template's fields are in the change; without a template there is no standard change."""
+    assert call("create_change_request", NEW | {"type": "standard"}).fields == ["template"]
+    body = NEW | {"type": "standard", "template": "Deploy a service"}
+    made = call("create_change_request", body)
+    assert made.status == 201, made.text
+    row = connected.one("change_request", number=made.json["number"])
+    assert (row["type"], row["category"]) == ("standard", "DevOps")
+
+
+def test_a_search_finds_pages_that_join(connected: "Simulator") -> None:
+    """Following the cursor shows each incident once, the newest first."""
+    for number in range(7):
+        call("create_incident", {"short_description": f"disk {number} full"})
+    seen: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        query = {"short_description": "disk", "limit": "3"} | ({"cursor": cursor} if cursor else {})
+        page = call("search_incidents", query=query).json
+        assert page["total"] == 7
+        seen += [item["short_description"] for item in page["incidents"]]
+        cursor = page["next_cursor"]
+    assert sorted(seen) == [f"disk {number} full" for number in range(7)]
+
+
+@pytest.mark.parametrize("cursor", ["x", "", "W10", "bnVsbA", "[]", "💥", "A" * 500])
+def test_a_forged_cursor_is_refused(connected: "Simulator", cursor: str) -> None:
+    """A cursor that no answer ever held is named."""
+    before = len(connected.requests)
+    answer = call("search_incidents", query={"cursor": cursor})
+    assert (answer.status, answer.fields) == (422, ["cursor"])
+    assert len(connected.requests) == before
+
+
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+        *(
+            ("create_incident", NEW | {field: value}, field)
+            for field in ("category", "subcategory", "assignment_group", "assigned_to", "caller_id",
+                          "correlation_id")
+            for value in ("a^b", "javascript:gs.getUserID()", "a\nb", "", " ", "x" * 101, 7, ["x"])
+        ),
+        *(
+            ("create_incident", {"short_description": value}, "short_description")
+            for value in ("", "  ", "x" * 161, "a\x00", None, 7, ["x"])
+        ),
+        *(("create_incident", NEW | {"urgency": value}, "urgency") for value in ("4", 0, "", True)),
+        *(
+            ("create_incident", NEW | {"fields": fields}, f"fields.{name}")
+            for fields, name in (
+                ({"sys_created_by": "me"}, "sys_created_by.[key]"),
+                ({"u_a^b": "x"}, "u_a^b.[key]"),
+                ({"U": "x"}, "U.[key]"),
+            )
+        ),
+        ("update_incident", {"state": "no such"}, "state"),
+        ("update_incident", {"state": "a^b"}, "state"),
+        ("close_incident", {"close_notes": ""}, "close_notes"),
+        ("create_change_request", NEW | {"risk": "9"}, "risk"),
+        ("create_change_request", NEW | {"start_date": "2024-01-10 10:00:00"}, "start_date"),
+        ("add_work_note", {"work_note": "x" * 4001}, "work_note"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("function", "body", "field"), WRONG)
+def test_a_wrong_field_is_named_and_nothing_is_written(
+    connected: "Simulator", function: str, body: dict[str, Any], field: str
+) -> None:
+    """Each field's bad values are refused with its name, before any write."""
+    put_example_tickets(connected)
+    answer = call(function, body)
+    assert (answer.status, answer.fields) == (422, [field]), answer.text
+    assert {request.method for request in connected.requests} <= {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("id_", "status"),
+    [("INC9999999", 404), ("f" * 32, 404), ("", 404), ("inc0010001", 422), ("%5E", 422),
+     ("F" * 32, 422), ("INC1", 422)],
+)  # fmt: skip
+def test_an_id_of_nothing(connected: "Simulator", id_: str, status: int) -> None:
+    """What is no id is refused; what is none of the instance's is not found."""
+    assert call("get_incident", path={"id": id_}).status == status
+
+
+# ---- the instance fails
+
+FAILURES: list[tuple["Callable[..., Fault]", int, int | None]] = [
+    (faults.server_error, 502, 500),
+    (faults.unavailable, 503, 503),
+    (faults.hibernating, 503, 200),
+    (faults.login_page, 502, 200),
+    (faults.cancelled, 502, 200),
+    (faults.dropped, 503, 202),
+    (lambda **kw: faults.rate_limited(60, **kw), 429, 429),
+    (lambda **kw: faults.error(401, "User Not Authenticated", "Required", **kw), 424, 401),
+    (lambda **kw: faults.error(403, "Insufficient rights", None, **kw), 424, 403),
+    (lambda **kw: faults.error(404, "No Record found", "gone", **kw), 404, 404),
+    (lambda **kw: faults.error(400, "Invalid table incident", None, **kw), 422, 400),
+    (lambda **kw: faults.Fault(reset=True, **kw), 502, None),
+    (lambda **kw: faults.Fault(status=302, body="", headers={"Location": "/login.do"}, **kw),
+     502, 302),
+    (lambda **kw: faults.Fault(status=200, body="{", **kw), 502, 200),
+    (lambda **kw: faults.Fault(status=200, body="[]", **kw), 502, 200),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fault", "status", "said"), FAILURES)
+def test_a_failure_keeps_servicenows_words(
+    connected: "Simulator", fault: "Callable[..., Fault]", status: int, said: int | None
+) -> None:
+    """Each failure has its status and ServiceNow's own message; never a trace, never 401."""
+    connected.faults.add(fault(times=None))
+    answer = call("get_incident", path={"id": seed.sys_id("incident 1")})
+    assert answer.status == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "Traceback" not in answer.text
+    assert answer.json.get("servicenow", {}).get("status") == said
+    if status == 429:
+        assert answer.headers["retry-after"] == "60"
+
+
+def test_an_unreachable_instance_is_503(
+    connected: "Simulator", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing listens, or the name does not resolve."""
+    monkeypatch.setattr("actionsync.connections.network.GuardedBackend._addresses", _nowhere)
+    answer = call("get_incident", path={"id": seed.sys_id("incident 1")})
+    assert answer.status == 503
+    assert connected.url in answer.json["detail"]
+
+
+async def _nowhere(*_: object) -> list[str]:
+    return []
+
+
+def test_a_slow_instance_is_504(connected: "Simulator", monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer comes in time, with what is known."""
+    monkeypatch.setattr("actionsync.connections.sessions.DEADLINE_SECONDS", 0.5)
+    connected.faults.add(faults.Fault(delay=3, times=None))
+    assert call("get_incident", path={"id": seed.sys_id("incident 1")}).status == 504
+
+
+@pytest.mark.parametrize("function", ["get_incident", "create_incident", "search_incidents"])
+def test_without_a_connection_there_are_no_tickets(
+    aws: "Aws", simulator: "Simulator", function: str
+) -> None:
+    """The caller is told to store one, and the instance hears nothing."""
+    assert call(function).status == 404
+    assert simulator.requests == []
+
+
+# ---- once
+
+
+def test_the_same_key_makes_one_incident(connected: "Simulator") -> None:
+    """A repeated request is answered as the first one was."""
+    first = call("create_incident", NEW, headers=KEY)
+    second = call("create_incident", NEW, headers=KEY)
+    assert second.text == first.text
+    assert len(_posts(connected)) == 1
+
+
+def test_the_same_key_with_another_body_is_refused(connected: "Simulator") -> None:
+    """A key that is reused by mistake does not hide a new cause."""
+    call("create_incident", NEW, headers=KEY)
+    answer = call("create_incident", {"short_description": "another"}, headers=KEY)
+    assert answer.status == 422
+    assert len(_posts(connected)) == 1
+
+
+def test_a_key_belongs_to_its_user(aws: "Aws", connected: "Simulator") -> None:
+    """Another user's same key is another key."""
+    connect(connected, seed.INTEGRATION_USER, user_id="other")
+    first = call("create_incident", NEW, headers=KEY)
+    second = call("create_incident", NEW, headers=KEY, user_id="other")
+    assert first.json["sys_id"] != second.json["sys_id"]
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "ü", "a\nb"])
+def test_a_key_must_be_printable(connected: "Simulator", key: str) -> None:
+    """A key that no header should hold is refused."""
+    answer = call("create_incident", NEW, headers={"idempotency-key": key})
+    assert (answer.status, answer.fields) == (422, ["Idempotency-Key"])
+    assert _posts(connected) == []
+
+
+AFTER_COMMIT: list[tuple[str, "Callable[..., Fault]"]] = [
+    ("reset", lambda **kw: faults.Fault(reset=True, **kw)),
+    ("500", faults.server_error),
+    ("503", faults.unavailable),
+    ("504", lambda **kw: faults.unavailable(504, **kw)),
+    ("202", faults.dropped),
+    ("half a body", lambda **kw: faults.Fault(half=True, method=kw["method"])),
+]
+
+
+@pytest.mark.parametrize(("name", "fault"), AFTER_COMMIT)
+def test_a_failure_after_the_commit_makes_one_incident(
+    connected: "Simulator", name: str, fault: "Callable[..., Fault]"
+) -> None:
+    """What was made is found again, within the same call, and not made twice."""
+    connected.faults.add(fault(method="POST", after_commit=True))
+    answer = call("create_incident", NEW, headers=KEY)
+    assert answer.status == 201, (name, answer.text)
+    assert len(_made(connected)) == 1
+
+
+@pytest.mark.parametrize("after_commit", [True, False])
+def test_a_repeat_after_a_lost_answer_makes_one_incident(
+    connected: "Simulator",
+    after_commit: bool,  # noqa: FBT001 - pytest fills it
+) -> None:
+    """The answer and the look-up are lost; the caller's own repeat finds out what became of it."""
+    connected.faults.add(faults.Fault(method="POST", reset=True, after_commit=after_commit))
+    connected.faults.add(faults.unavailable(method="GET", times=3))
+    first = call("create_incident", NEW, headers=KEY)
+    assert first.status == 502
+    assert "may have taken effect" in first.json["detail"]
+    second = call("create_incident", NEW, headers=KEY)
+    assert second.status == 201, second.text
+    assert len(_made(connected)) == 1
+
+
+def test_a_dead_process_leaves_a_claim_that_is_taken_over(
+    connected: "Simulator", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function killed between the POST and the record of it: the repeat finds the ticket."""
+
+    def die(*_: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(claims.ClaimStore, "finish", die)
+        with pytest.raises(SystemExit):
+            call("create_incident", NEW, headers=KEY)
+    early = call("create_incident", NEW, headers=KEY)
+    assert (early.status, "retry-after" in early.headers) == (409, True)
+    epoch = clock.epoch
+    monkeypatch.setattr(clock, "epoch", lambda moment: epoch(moment) + claims.LEASE_SECONDS)
+    late = call("create_incident", NEW, headers=KEY)
+    assert late.status == 201
+    assert [late.json["sys_id"]] == [row["sys_id"] for row in _made(connected)]
+
+
+def test_a_refused_write_gives_its_key_back(connected: "Simulator") -> None:
+    """After a refusal the caller may mend the request under the same key."""
+    wrong = NEW | {"assignment_group": "No such group"}
+    assert call("create_incident", wrong, headers=KEY).fields == ["assignment_group"]
+    assert call("create_incident", NEW, headers=KEY).status == 201
+    assert len(_made(connected)) == 1
+
+
+@pytest.mark.parametrize("function", ["add_work_note", "update_incident"])
+def test_a_note_is_added_once(connected: "Simulator", function: str) -> None:
+    """A lost answer and a repeat with the same key leave one note."""
+    put_example_tickets(connected)
+    body = {"work_note": "once"} if function == "add_work_note" else {"work_notes": "once"}
+    connected.faults.add(faults.Fault(method="PATCH", reset=True, after_commit=True))
+    assert call(function, body, headers=KEY).status == 502
+    answer = call(function, body, headers=KEY)
+    assert answer.status in {200, 201}, answer.text
+    assert connected.one("sys_journal_field", element="work_notes")["value"] == "once"
+
+
+# ---- rotation and caching
+
+
+def test_a_rotated_password_costs_no_failed_call(aws: "Aws", connected: "Simulator") -> None:
+    """A warm function meets a 401, reads the secret again and repeats the request."""
+    assert call("create_incident", NEW).status == 201
+    (name,) = aws.secrets()
+    secret = json.loads(aws.secrets()[name])
+    connected.instance.add_user(seed.INTEGRATION_USER, "rotated", "itil", name="Rotated")
+    connected.instance.delete(
+        "sys_user",
+        next(
+            row["sys_id"]
+            for row in connected.records("sys_user")
+            if row["user_name"] == seed.INTEGRATION_USER
+        ),
+    )
+    aws.secrets_manager.put_secret_value(
+        SecretId=name, SecretString=json.dumps(secret | {"password": "rotated"})
+    )
+    assert call("create_incident", NEW).status == 201
+    assert [request.status for request in connected.requests].count(401) == 1
+
+
+def test_a_warm_call_asks_aws_nothing(
+    connected: "Simulator", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connection and secret are read once; a create without a key is then one POST."""
+    calls: list[str] = []
+    make = BaseClient._make_api_call  # type: ignore[attr-defined] # botocore's own
+
+    def count(self: Any, operation: str, arguments: Any) -> Any:
+        calls.append(operation)
+        return make(self, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", count)
+    connected.requests.clear()
+    assert call("create_incident", NEW, headers={"idempotency-key": "1"}).status == 201
+    assert calls == ["GetItem", "GetSecretValue", "PutItem", "UpdateItem"]
+    calls.clear()
+    connected.requests.clear()
+    assert call("create_incident", NEW, headers={"idempotency-key": "2"}).status == 201
+    assert calls == ["PutItem", "UpdateItem"]
+    assert [request.method for request in connected.requests] == ["POST"]
+
+
+def test_a_deleted_connection_ends(connected: "Simulator", monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a warm function keeps ends with its time."""
+    assert call("create_incident", NEW).status == 201
+    call("delete_config")
+    monkeypatch.setattr("actionsync.connections.sessions.KEPT_SECONDS", -1)
+    monotonic = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + 121)
+    assert call("create_incident", NEW).status == 404
+
+
+def _posts(simulator: "Simulator") -> list[Any]:
+    return [request for request in simulator.requests if request.method == "POST"]
+
+
+def _made(simulator: "Simulator") -> list[dict[str, str]]:
+    return [
+        row
+        for row in simulator.records("incident")
+        if row["short_description"] == NEW["short_description"]
+    ]
+
+
+def test_answers_are_not_kept_by_browsers(connected: "Simulator") -> None:
+    """Every answer forbids storing it."""
+    answers: list[Answer] = [call("get_config"), call("get_incident"), call("create_incident", {})]
+    assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}

@@ -1,0 +1,37 @@
+"""A client on a simulated instance."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.servicenow import Simulator, seed
+from servicenow_tools import ServiceNowClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(scope="session")
+def running_simulator() -> "Iterator[Simulator]":
+    """One server for the whole run."""
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(running_simulator: Simulator) -> Simulator:
+    """The simulator with fresh demo data."""
+    running_simulator.reset()
+    return running_simulator
+
+
+@pytest.fixture
+def connect(simulator: Simulator) -> "Callable[..., ServiceNowClient]":
+    """A maker of clients, signed in as the integration user unless told otherwise."""
+
+    def make(username: str = seed.INTEGRATION_USER, **options: object) -> ServiceNowClient:
+        settings = {"ca_file": simulator.ca_file, "deadline": 10.0} | options
+        password = seed.USERS[username][0]
+        return ServiceNowClient(simulator.url, username, password, **settings)  # type: ignore[arg-type]
+
+    return make
