@@ -9,6 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from local.servicenow import Simulator
 from tests.template import ROOT, template
 
 if TYPE_CHECKING:
@@ -101,6 +102,13 @@ def aws() -> "Iterator[Aws]":
     """AWS in process."""
     with mock_aws():
         yield Aws()
+
+
+@pytest.fixture(scope="session")
+def running_simulator() -> "Iterator[Simulator]":
+    """One ServiceNow simulator for the whole run."""
+    with Simulator() as simulator:
+        yield simulator
 
 
 def event(function: str, scenario: str = "valid") -> dict[str, Any]:

@@ -13,13 +13,6 @@ if TYPE_CHECKING:
     from tests.conftest import Aws
 
 
-@pytest.fixture(scope="session")
-def running_simulator() -> "Iterator[Simulator]":
-    """One server for the whole run."""
-    with Simulator() as simulator:
-        yield simulator
-
-
 @pytest.fixture
 def simulator(
     running_simulator: Simulator, monkeypatch: pytest.MonkeyPatch

@@ -8,14 +8,7 @@ from local.servicenow import Simulator, seed
 from servicenow_tools import ServiceNowClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-
-@pytest.fixture(scope="session")
-def running_simulator() -> "Iterator[Simulator]":
-    """One server for the whole run."""
-    with Simulator() as simulator:
-        yield simulator
+    from collections.abc import Callable
 
 
 @pytest.fixture
