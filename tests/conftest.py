@@ -171,6 +171,7 @@ def call(
     payload["headers"].pop("idempotency-key", None)
     if body is not ...:
         payload["body"] = body if isinstance(body, str | None) else json.dumps(body)
+        payload["headers"].setdefault("content-type", "application/json")
     if user_id is not None:
         payload["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = user_id
     payload["headers"].update(headers or {})
