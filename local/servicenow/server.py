@@ -68,7 +68,8 @@ class Simulator:
         self._temporary = TemporaryDirectory() if certificates is None else None
         self._certificates = certificates or Path(self._temporary.name)  # type: ignore[union-attr]
         make_certificates(self._certificates)
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # asyncio sends without delay only on sockets that are expressly TCP's.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((bind, port))
         self.port: int = self._socket.getsockname()[1]
