@@ -138,9 +138,14 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         *(
             ("create_incident", NEW | {"fields": fields}, f"fields.{name}")
             for fields, name in (
-                ({"sys_created_by": "me"}, "sys_created_by.[key]"),
-                ({"u_a^b": "x"}, "u_a^b.[key]"),
-                ({"U": "x"}, "U.[key]"),
+                ({"sys_created_by": "me"}, "sys_created_by"),
+                ({"u_a^b": "x"}, "u_a^b"),
+                ({"U": "x"}, "U"),
+                ({"u_x": "x" * 4001}, "u_x"),
+                ({"u_x": 2**63}, "u_x"),
+                ({"u_x": 1.5}, "u_x"),
+                ({"u_x": {}}, "u_x"),
+                ({"u_x": "\x00"}, "u_x"),
             )
         ),
         ("update_incident", {"state": "no such"}, "state"),

@@ -1,11 +1,14 @@
 """The config endpoints: their contract, their refusals, and what a crash leaves behind."""
 
+import base64
 import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from actionsync import clock
 from actionsync.http import config
@@ -172,6 +175,34 @@ def test_a_wrong_body_is_refused(
     answer = call("create_config", body)
     assert (answer.status, answer.fields) == (status, fields)
     assert aws.items("ConnectionsTable") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(json.dumps(CONFIG).encode(), 201), (b"\xff\xfe", 400), (b'"\\ud800"', 400)],
+)
+def test_a_body_in_base64_is_read(aws: "Aws", body: bytes, status: int) -> None:
+    """API Gateway hands some bodies on in base64; what is no text then is refused."""
+    payload = event("create_config")
+    payload |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+    assert invoke("create_config", payload).status == status
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@given(body=JSON | st.fixed_dictionaries({}, optional=dict.fromkeys([*CONFIG, "x"], JSON)))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_body_breaks_the_function(aws: "Aws", body: object) -> None:
+    """Whatever JSON comes in, it is refused as such and nothing is stored."""
+    for function in ("create_config", "update_config", "create_incident", "add_work_note"):
+        answer = call(function, json.dumps(body))
+        assert 400 <= answer.status < 500, answer.text
+    assert aws.secrets() == {}
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded"])

@@ -184,7 +184,10 @@ def _header(request: Request, name: str) -> str | None:
 
 
 def _body(request: Request) -> str | None:
-    body = request.resolved_event.decoded_body
+    try:
+        body = request.resolved_event.decoded_body
+    except ValueError:
+        raise BadRequestError(HTTPStatus.BAD_REQUEST, "The body is not UTF-8 text.") from None
     if not body or not body.strip():
         return None
     if len(body) > _MAX_BODY_BYTES:
@@ -216,7 +219,7 @@ def _invalid(error: Any) -> Exception:
     return InvalidInputError(
         *(
             FieldError(
-                ".".join(str(part) for part in detail["loc"]) or "body",
+                ".".join(str(part) for part in detail["loc"] if part != "[key]") or "body",
                 detail["msg"].removeprefix("Value error, "),
             )
             for detail in details

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+_LONGEST_TEXT = 4000
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,79}")
 
 
@@ -59,10 +60,20 @@ def _column(name: str) -> str:
     return name
 
 
+def _column_value(value: Any) -> str | int | bool:
+    # One check and one message; a union of types would answer with one for each member.
+    if isinstance(value, str):
+        if len(value) > _LONGEST_TEXT or "\x00" in value:
+            raise ValueError(f"must be at most {_LONGEST_TEXT} characters, without NUL")
+    elif not isinstance(value, int) or not -(2**63) <= value < 2**63:
+        raise ValueError("must be text, an integer of 64 bits, true or false")
+    return value
+
+
 ShortDescription = Annotated[
     str, Field(min_length=1, max_length=160), AfterValidator(_not_blank), AfterValidator(_no_nul)
 ]
-Text = Annotated[str, Field(max_length=4000), AfterValidator(_no_nul)]
+Text = Annotated[str, Field(max_length=_LONGEST_TEXT), AfterValidator(_no_nul)]
 Note = Annotated[Text, Field(min_length=1), AfterValidator(_not_blank)]
 Name = Annotated[
     str,
@@ -90,7 +101,7 @@ Moment = Annotated[
     Field(description="With an offset from UTC, as 2024-01-10T10:00:00Z.", strict=False),
 ]
 Fields = Annotated[
-    dict[Annotated[str, AfterValidator(_column)], Text | int | bool],
+    dict[Annotated[str, AfterValidator(_column)], Annotated[Any, AfterValidator(_column_value)]],
     Field(max_length=100, description="Further columns, the instance's own (u_...) among them."),
 ]
 
