@@ -60,7 +60,7 @@ def _column(name: str) -> str:
     return name
 
 
-def _column_value(value: Any) -> str | int | bool:
+def _column_value(value: Any) -> Any:
     # One check and one message; a union of types would answer with one for each member.
     if isinstance(value, str):
         if len(value) > _LONGEST_TEXT or "\x00" in value:
