@@ -6,7 +6,7 @@ async with ServiceNowClient(url, username=..., password=...) as client:
 """
 
 from servicenow_tools._http import tls_context
-from servicenow_tools.client import ServiceNowClient, incident_query
+from servicenow_tools.client import ServiceNowClient
 from servicenow_tools.errors import ServiceNowError
 from servicenow_tools.query import Field, Query, field
 from servicenow_tools.records import (
@@ -17,6 +17,7 @@ from servicenow_tools.records import (
     Page,
     Record,
 )
+from servicenow_tools.searches import change_request_query, incident_query
 
 __all__ = [
     "Check",
@@ -29,6 +30,7 @@ __all__ = [
     "Record",
     "ServiceNowClient",
     "ServiceNowError",
+    "change_request_query",
     "field",
     "incident_query",
     "tls_context",

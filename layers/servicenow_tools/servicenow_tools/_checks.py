@@ -1,6 +1,6 @@
 """The stages of a connection test."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from servicenow_tools.errors import (
     ConnectionFailedError,
@@ -17,7 +17,7 @@ from servicenow_tools.query import field
 from servicenow_tools.records import Check, ConnectionReport
 
 if TYPE_CHECKING:
-    from servicenow_tools._http import Answer, Http
+    from servicenow_tools._http import Http
 
 _STAGES = (
     "reachable",
@@ -48,6 +48,11 @@ async def check_connection(http: "Http", username: str | None) -> ConnectionRepo
         me = await _signed_in_as(http, username)
     except _NOT_REACHED as error:
         checks.append(_failed("reachable", error))
+    except InvalidRequestError as error:
+        checks += [
+            Check("reachable", "unknown", "Not tried: the connection's own settings are wrong."),
+            Check("signed_in", "failed", f"{error.field} {error}."),
+        ]
     except ServiceNowError as error:
         checks += [
             _passed("reachable", f"{http.instance_url} answers."),
@@ -82,7 +87,7 @@ async def _signed_in_as(http: "Http", username: str | None) -> str | None:
     query = "sys_id=javascript:gs.getUserID()"
     if username is not None:
         query = field("user_name").eq(username).encode()
-    rows = await _rows(http, "sys_user", query, "user_name")
+    rows = await http.find("sys_user", query, limit=1, fields=["user_name"])
     found = rows[0].get("user_name") if len(rows) == 1 else None
     if username is not None and (found or "").lower() != username.lower():
         return None
@@ -91,7 +96,7 @@ async def _signed_in_as(http: "Http", username: str | None) -> str | None:
 
 async def _may_read(http: "Http") -> Check:
     try:
-        rows = await _rows(http, "incident", "", "sys_id")
+        rows = await http.find("incident", "", limit=1, fields=["sys_id"])
     except ServiceNowError as error:
         return _failed("read_incidents", error)
     if rows:
@@ -102,12 +107,18 @@ async def _may_read(http: "Http") -> Check:
 
 async def _may_write(http: "Http", me: str) -> list[Check]:
     """Judge by the user's roles: nothing but a write would prove it."""
-    query = (field("user.user_name").eq(me) & field("state").eq("active")).encode()
     try:
-        rows = await _rows(http, "sys_user_has_role", query, "role.name", limit=1000)
+        query = field("user.user_name").eq(me) & field("state").eq("active")
+        rows = await http.find(
+            "sys_user_has_role", query.encode(), limit=1000, fields=["user.user_name", "role.name"]
+        )
     except ServiceNowError:
         rows = []
-    roles = {row.get("role.name", "") for row in rows}
+    roles = {
+        row["role.name"]
+        for row in rows
+        if row.get("role.name") and str(row.get("user.user_name")).lower() == me.lower()
+    }
     checks = []
     for name, enough in _WRITERS.items():
         what = "Incidents" if name == "write_incidents" else "Change requests"
@@ -126,24 +137,6 @@ def _least(stage: str) -> str:
     return "sn_incident_write" if stage == "write_incidents" else "sn_change_write"
 
 
-async def _rows(
-    http: "Http", table: str, query: str, fields: str, limit: int = 1
-) -> list[dict[str, Any]]:
-    answer: Answer = await http.request(
-        "GET",
-        f"/api/now/table/{table}",
-        params={
-            "sysparm_query": query,
-            "sysparm_fields": fields,
-            "sysparm_limit": str(limit),
-            "sysparm_exclude_reference_link": "true",
-        },
-    )
-    if not isinstance(answer.result, list):
-        raise UnexpectedContentError(answer.status, "The answer is not a list of records.")
-    return answer.result
-
-
 def _passed(name: str, message: str) -> Check:
     return Check(name, "passed", message)
 
@@ -152,6 +145,4 @@ def _failed(name: str, error: ServiceNowError) -> Check:
     said = None
     if isinstance(error, ResponseError):
         said = {"status": error.status, "message": error.message, "detail": error.detail}
-    if isinstance(error, InvalidRequestError):
-        return Check(name, "failed", f"{error.field}: {error}")
     return Check(name, "failed", str(error), said)

@@ -3,11 +3,12 @@
 import asyncio
 import json
 import logging
+import math
 import random
 import re
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -48,6 +48,8 @@ _log = logging.getLogger("servicenow_tools")
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _CANCELLED = "Transaction cancelled"
+_HOST = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9])?|[0-9a-f:]+", re.IGNORECASE)
+_LARGEST_PORT = 65535
 
 # When the whole call that is under way has to be over, on time.monotonic()'s clock.
 _ends_at: ContextVar[float | None] = ContextVar("servicenow_tools_ends_at", default=None)
@@ -55,11 +57,58 @@ _ends_at: ContextVar[float | None] = ContextVar("servicenow_tools_ends_at", defa
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful answer: its status, headers, and `result`."""
+    """A successful answer.
+
+    Attributes:
+        status: the HTTP status.
+        headers: its headers.
+        result: the JSON below `result`.
+        is_write: whether a write was asked for.
+    """
 
     status: int
     headers: httpx.Headers
     result: Any
+    is_write: bool = False
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the records of a list.
+
+        Raises:
+            UnexpectedContentError: it is something else.
+        """
+        rows = self.result
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise UnexpectedContentError(self.status, "The answer is not a list of records.")
+        return rows
+
+    def record(self) -> dict[str, Any]:
+        """Return a record's columns, also from the Change Management API's `{value, ...}` fields.
+
+        Raises:
+            UnexpectedContentError: it is something else.
+        """
+        if not isinstance(self.result, dict):
+            raise UnexpectedContentError(
+                self.status, "The answer is not a record.", maybe_applied=self.is_write
+            )
+        return {
+            name: stored(value["value"]) if isinstance(value, dict) and "value" in value else value
+            for name, value in self.result.items()
+            if name != "__meta"
+        }
+
+
+def stored(value: Any) -> Any:
+    """Return a value as the Table API has it: the Change Management API's are typed.
+
+    The same number comes as -5 from some releases and as -5.0 from others.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, int | float) else value
 
 
 @cache
@@ -67,13 +116,17 @@ def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
     """Return the TLS context for a certificate authority, made once: it takes 20 to 60 ms.
 
     Args:
-        ca_file: PEM file of the authority, or None for those that the system trusts.
+        ca_file: PEM file of the authority, or None for the public ones that httpx trusts.
+
+    Raises:
+        InvalidRequestError: the file cannot be read, or holds no certificate.
     """
-    return (
-        httpx.create_ssl_context()
-        if ca_file is None
-        else ssl.create_default_context(cafile=ca_file)
-    )
+    if ca_file is None:
+        return httpx.create_ssl_context()
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError:
+        raise InvalidRequestError("must be a readable file of certificates", "ca_file") from None
 
 
 def checked_url(instance_url: str) -> str:
@@ -83,17 +136,15 @@ def checked_url(instance_url: str) -> str:
         InvalidRequestError: it is no https URL of a host alone.
     """
     try:
-        parts = urlsplit(instance_url)
-        host = parts.hostname
-    except ValueError:
-        host = None
+        url = httpx.URL(instance_url)
+    except httpx.InvalidURL:
+        url = httpx.URL()
     if (
-        not host
-        or parts.scheme != "https"
-        or parts.username is not None
-        or parts.path not in {"", "/"}
-        or "?" in instance_url
-        or "#" in instance_url
+        url.scheme != "https"
+        or not _HOST.fullmatch(url.raw_host.decode())
+        or not 0 < (1 if url.port is None else url.port) <= _LARGEST_PORT
+        or url.path != "/"
+        or not {"@", "?", "#"}.isdisjoint(instance_url)
     ):
         raise InvalidRequestError(
             "must be an https URL that ends after the host, as https://example.service-now.com",
@@ -113,7 +164,7 @@ class Http:
         transport: httpx.AsyncBaseTransport | None,
         ca_file: str | None,
         timeout: httpx.Timeout,
-        deadline: float,
+        deadline: float | None,
         max_connections: int,
     ) -> None:
         """Take what every request needs; `deadline` bounds a whole call, in seconds."""
@@ -122,10 +173,9 @@ class Http:
         self._transport = transport
         self._ca_file = ca_file
         self._timeout = timeout
-        self._deadline = deadline
+        self._deadline = math.inf if deadline is None else deadline
         self._max_connections = max_connections
-        self._client: httpx.AsyncClient | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
 
     @contextmanager
     def budget(self) -> Iterator[None]:
@@ -184,10 +234,28 @@ class Http:
                 _log.debug("%s %s again in %.2f s: %s", method, path, step.seconds, type(error))
                 await asyncio.sleep(step.seconds)
 
+    async def find(
+        self, table: str, query: str, *, limit: int, fields: Iterable[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the records that an encoded query finds, with these fields or all.
+
+        ServiceNow applies a query without the conditions it does not know (documentation: Table
+        API, sysparm_query): who acts on a row must see that it is the one asked for.
+        """
+        params = {
+            "sysparm_query": query,
+            "sysparm_limit": str(limit),
+            "sysparm_no_count": "true",
+            "sysparm_exclude_reference_link": "true",
+        }
+        if fields is not None:
+            params["sysparm_fields"] = ",".join(fields)
+        return (await self.request("GET", f"/api/now/table/{table}", params=params)).records()
+
     async def aclose(self) -> None:
-        """Close the connections; a later request opens new ones."""
-        client, self._client = self._client, None
-        if client is not None and self._loop is asyncio.get_running_loop():
+        """Close the running event loop's connections; a later request opens new ones."""
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
             await client.aclose()
 
     async def _attempt(
@@ -199,9 +267,12 @@ class Http:
         *,
         is_write: bool,
     ) -> Answer:
+        if self._seconds_left() <= 0:
+            text = f"The time for the whole call was up before {method} could be sent."
+            raise _AttemptError(RequestTimeoutError(text, maybe_applied=False), Outcome.FAILED)
         started = time.monotonic()
         try:
-            async with asyncio.timeout(max(0.0, self._seconds_left())):
+            async with asyncio.timeout(self._seconds_left()):
                 response = await self._exchange(method, path, params, body)
         except _NO_CONNECTION as error:
             text = f"No connection to {self.instance_url}: {str(error) or 'it did not answer'}"
@@ -259,9 +330,10 @@ class Http:
     def _open(self) -> httpx.AsyncClient:
         """Return the client of the running event loop: connections can't change loops."""
         loop = asyncio.get_running_loop()
-        if self._client is None or self._loop is not loop:
-            self._loop = loop
-            self._client = httpx.AsyncClient(
+        if loop not in self._clients:
+            for old in [old for old in self._clients if old.is_closed()]:
+                del self._clients[old]
+            self._clients[loop] = httpx.AsyncClient(
                 # A cookie would put all requests into one session, which runs them one by one
                 # and drops some with 202.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -275,7 +347,7 @@ class Http:
                     else {"transport": self._transport}
                 ),
             )
-        return self._client
+        return self._clients[loop]
 
     def _seconds_left(self) -> float:
         ends_at = _ends_at.get()
@@ -295,12 +367,12 @@ def _read(response: httpx.Response, *, is_write: bool) -> Answer:
     """Return an answer's result, or raise what is wrong with it."""
     status = response.status_code
     if status == httpx.codes.NO_CONTENT:
-        return Answer(status, response.headers, None)
+        return Answer(status, response.headers, None, is_write)
     document = _json(response)
     said = document.get("error") if isinstance(document, dict) else None
     answers = response.is_success and status != httpx.codes.ACCEPTED and said is None
     if answers and isinstance(document, dict) and "result" in document:
-        return Answer(status, response.headers, document["result"])
+        return Answer(status, response.headers, document["result"], is_write)
     raise _failure(response, said, is_write=is_write)
 
 
@@ -309,7 +381,7 @@ def _json(response: httpx.Response) -> Any:
         return None
     try:
         return json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -335,7 +407,7 @@ def _failure(response: httpx.Response, said: Any, *, is_write: bool) -> _Attempt
     if _CANCELLED in (message or "") or _CANCELLED in text[-4000:]:
         kind = TransactionCancelledError
         message = message or f"{_CANCELLED}: maximum execution time exceeded"
-    elif "hibernat" in text[:4000].lower() and said is None:
+    elif _hibernates(response):
         kind = HibernatingError
         message = "The instance is hibernating."
     elif status == httpx.codes.FORBIDDEN and "Data Policy Exception" in (detail or ""):
@@ -368,6 +440,14 @@ def _failure(response: httpx.Response, said: Any, *, is_write: bool) -> _Attempt
         retry_after=_retry_after(response),
     )
     return _AttemptError(error, outcome)
+
+
+def _hibernates(response: httpx.Response) -> bool:
+    """Tell a sleeping developer instance: its own page, or the way to the developer site."""
+    if response.is_redirect:
+        return "//developer.servicenow.com" in response.headers.get("location", "")
+    is_page = "html" in response.headers.get("content-type", "")
+    return is_page and "hibernat" in response.text[:4000].lower()
 
 
 def _words(said: Any) -> tuple[str | None, str | None]:

@@ -1,68 +1,57 @@
 """The client: incidents, change requests and any other record of one ServiceNow instance."""
 
-import base64
-import binascii
-import json
 import re
-import time
 import uuid
-from collections import OrderedDict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx
 
-from servicenow_tools import words
+from servicenow_tools import _cursor, words
 from servicenow_tools._checks import check_connection
-from servicenow_tools._http import Answer, Http
+from servicenow_tools._http import Answer, Http, stored
+from servicenow_tools._kept import Kept
 from servicenow_tools.errors import (
     AmbiguousReferenceError,
     InvalidRequestError,
     NotFoundError,
+    PermissionDeniedError,
     ReferenceNotFoundError,
-    ResponseError,
     ServerError,
     ServiceNowError,
     StateError,
     UnavailableError,
+    ValidationError,
 )
 from servicenow_tools.query import Query, field
 from servicenow_tools.records import Choice, ConnectionReport, IgnoredField, Page, Record
+from servicenow_tools.references import REFERENCES, TEMPLATE, Target, is_sys_id
+from servicenow_tools.searches import change_request_query, incident_query
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
     from types import TracebackType
 
-_SYS_ID = re.compile(r"[0-9a-f]{32}")
 _NUMBER = re.compile(r"[A-Z]{2,8}[0-9]{5,12}")
 _TABLE = re.compile(r"[a-z][a-z0-9_]{1,79}")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,79}")
 _JOURNALS = frozenset({"work_notes", "comments"})
+_LONGEST_CORRELATION_ID = 100
+_KEPT_SECONDS = 600.0
+_LARGEST_STEP = 1000
 
-# Reference columns that may be given a name: the table they point to, and the columns in which
-# the name is looked up, the first that finds it.
-_PEOPLE = ("sys_user", ("user_name", "email", "name"))
-_REFERENCES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "assignment_group": ("sys_user_group", ("name",)),
-    "assigned_to": _PEOPLE,
-    "caller_id": _PEOPLE,
-    "opened_by": _PEOPLE,
-    "requested_by": _PEOPLE,
-    "cmdb_ci": ("cmdb_ci", ("name",)),
-    "business_service": ("cmdb_ci", ("name",)),
-    "problem_id": ("problem", ("number",)),
-    "rfc": ("change_request", ("number",)),
-    "caused_by": ("change_request", ("number",)),
-    "parent_incident": ("incident", ("number",)),
-}
-_NAMES_KEPT = 1000
-_NAMES_KEPT_SECONDS = 600.0
+# Tables that inherit the choices of `task` where they have none of their own.
+_TASKS = frozenset(
+    {"incident", "change_request", "change_task", "problem", "problem_task", "sc_req_item",
+     "sc_task"}
+)  # fmt: skip
 
 # Codes for a solution that worked, by age of the instance's release, the newest first.
 _SOLVED = ("Solution provided", "Solved (Permanently)", "Solved Remotely (Permanently)")
 
-_OPEN_STATES = ("1", "2", "3")
-_PAGES_WITHOUT_ROWS = 20
+_REVIEW, _CLOSED = words.CHANGE_STATES["review"], words.CHANGE_STATES["closed"]
+# From where a change can go on to Review and Closed, on an instance that does not tell.
+_CHANGE_STEPS = {words.CHANGE_STATES["implement"]: [_REVIEW], _REVIEW: [_CLOSED]}
 
 
 class ServiceNowClient:
@@ -79,11 +68,11 @@ class ServiceNowClient:
         transport: another way to the network, as a proxy or a test's.
         ca_file: PEM file of the authority behind the instance's certificate, if it is private.
         timeout: seconds for each of connecting, reading, writing and waiting for a connection.
-        deadline: seconds for a whole call, retries and look-ups among them.
+        deadline: seconds for a whole call, retries and look-ups among them; None for no end.
         max_connections: how many connections it may hold.
 
     Raises:
-        InvalidRequestError: the URL is no https URL of a host.
+        InvalidRequestError: the URL is no https URL of a host, or there is no way to sign in.
     """
 
     def __init__(
@@ -95,14 +84,17 @@ class ServiceNowClient:
         auth: httpx.Auth | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         ca_file: str | None = None,
-        timeout: float = 10.0,
-        deadline: float = 60.0,
+        timeout: float | httpx.Timeout = 10.0,
+        deadline: float | None = 60.0,
         max_connections: int = 20,
     ) -> None:
         if auth is None:
             if username is None or password is None:
                 raise InvalidRequestError("username and password, or auth, are needed", "auth")
-            auth = httpx.BasicAuth(username, password)
+            try:
+                auth = httpx.BasicAuth(username, password)
+            except UnicodeEncodeError:  # it holds the password
+                raise InvalidRequestError("must be valid text", "password") from None
         self.username = username
         self._http = Http(
             instance_url,
@@ -113,8 +105,8 @@ class ServiceNowClient:
             deadline=deadline,
             max_connections=max_connections,
         )
-        self._sys_ids: OrderedDict[tuple[str, str], tuple[float, str]] = OrderedDict()
-        self._choices: dict[tuple[str, str], tuple[float, list[Choice]]] = {}
+        self._sys_ids = Kept[tuple[str, str], str](_KEPT_SECONDS, size=1000)
+        self._choices = Kept[tuple[str, str], tuple[Choice, ...]](_KEPT_SECONDS, size=100)
 
     @property
     def instance_url(self) -> str:
@@ -168,8 +160,9 @@ class ServiceNowClient:
             assignment_group: a group's name or sys_id.
             assigned_to: a user's user name, e-mail, name or sys_id.
             caller_id: the same.
-            correlation_id: what the record is recognised by, unique to it; made up if None.
-            fields: further columns, `u_...` of the instance among them.
+            correlation_id: what the record is recognised by, unique to it, at most 100
+                characters; made up if None.
+            fields: further columns, `work_notes` and the instance's own `u_...` among them.
 
         Returns:
             The record as ServiceNow made it; `ignored_fields` tells what it dropped or changed.
@@ -236,22 +229,22 @@ class ServiceNowClient:
         Args:
             sys_id: the incident's sys_id or number.
             close_notes: how it was solved.
-            close_code: one of the instance's own resolution codes; one that stands for a solution
-                if None.
-            state: `resolved`, or `closed` to go on to Closed.
+            close_code: one of the instance's own resolution codes (`choices` lists them). If None,
+                the first of Solution provided, Solved (Permanently) and Solved Remotely
+                (Permanently) that it has.
+            state: `resolved`, or `closed` to go on to Closed in a second write.
 
         Raises:
-            InvalidRequestError: the instance has no such code; the text lists those it has.
+            InvalidRequestError: the instance has no such code; the text lists those it has, and
+                nothing was written. Where the codes cannot be read the instance itself judges.
+            ServiceNowError: with `maybe_applied`, the incident may be resolved and not closed.
         """
         with self._http.budget():
             code = await self._close_code(close_code)
-            solution = {"state": "6", "close_code": code, "close_notes": close_notes}
-            record = await self.update_record("incident", sys_id, solution)
+            steps = [{"state": "6", "close_code": code, "close_notes": close_notes}]
             if state == "closed":
-                ignored = record.ignored_fields
-                record = await self.update_record("incident", record.sys_id, {"state": "7"})
-                record.ignored_fields[:0] = ignored
-            return record
+                steps.append({"state": "7"})
+            return await self._step_by_step("incident", sys_id, steps)
 
     async def search_incidents(
         self,
@@ -297,13 +290,20 @@ class ServiceNowClient:
         Args:
             short_description: one line, at most 160 characters.
             description: all there is to say.
-            type_: normal, emergency, or standard, which is made from its template.
+            type_: normal, emergency, or standard, which is made from its template by the Change
+                Management API.
             risk: 2 to 4 (older releases: 1 to 4), or high, moderate, low.
             impact: 1 to 3, or high, medium, low.
             assignment_group: a group's name or sys_id.
             template: for a standard change, its template's name or sys_id.
-            correlation_id: what the record is recognised by, unique to it; made up if None.
+            correlation_id: what the record is recognised by, unique to it, at most 100
+                characters; made up if None.
             fields: further columns.
+
+        Raises:
+            InvalidRequestError: a value is refused here; a standard change has no template, or
+                another one has.
+            ServiceNowError: see `create_incident`.
         """
         kind = str(words.code("change_request", "type", type_))
         values = {
@@ -321,9 +321,7 @@ class ServiceNowClient:
         if template is None:
             return await self.create_record("change_request", values)
         with self._http.budget():
-            template_id = await self._sys_id_of(
-                "template", template, "std_change_record_producer", ("name",)
-            )
+            template_id = await self._sys_id_of("template", template, TEMPLATE)
             # A Table API insert would leave the template's fields out (documentation: Change
             # Management API, POST /sn_chg_rest/change/standard/{template_id}).
             path = f"/api/sn_chg_rest/change/standard/{template_id}"
@@ -344,7 +342,10 @@ class ServiceNowClient:
         close_code: str = "successful",
         close_notes: str = "",
     ) -> Record:
-        """Close a change request from Implement, through Review, or from Review.
+        """Close a change request through the states that the instance allows.
+
+        Out of the box that is from Implement, through Review, or from Review. The instance's own
+        model is asked for (documentation: Change Management API, nextstates).
 
         Args:
             sys_id: the change request's sys_id or number.
@@ -352,24 +353,39 @@ class ServiceNowClient:
             close_notes: how it went.
 
         Raises:
-            StateError: it is in another state, which the text names.
+            StateError: there is no way from its state, which the text names; nothing was written.
+            ServiceNowError: with `maybe_applied`, it may be in Review and not closed.
         """
         with self._http.budget():
             record = await self.get_record("change_request", sys_id)
-            if record["state"] not in {"-1", "0"}:
-                now = words.label("change_request", "state", record["state"])
-                raise StateError(
-                    f"The change request is in the state {now}; only one in Implement (-1) or "
-                    "Review (0) can be closed.",
-                    "state",
-                )
-            if record["state"] == "-1":
-                await self.update_record("change_request", record.sys_id, {"state": "0"})
-            return await self.update_record(
-                "change_request",
-                record.sys_id,
-                {"state": "3", "close_code": close_code, "close_notes": close_notes},
-            )
+            closing = {"state": _CLOSED, "close_code": close_code, "close_notes": close_notes}
+            way = await self._way_to_closed(record)
+            steps = [*({"state": state} for state in way), closing]
+            return await self._step_by_step("change_request", record.sys_id, steps)
+
+    async def search_change_requests(
+        self,
+        state: str | int | None = None,
+        assignment_group: str | None = None,
+        limit: int = 100,
+        *,
+        query: Query | None = None,
+        **filters: Any,
+    ) -> list[Record]:
+        """Return the newest change requests that meet all filters.
+
+        Args:
+            state: a number, a state's name, or `open` for all before closed and canceled.
+            assignment_group: a group's name or sys_id.
+            limit: how many at most.
+            query: further conditions.
+            filters: as `change_request_query` takes them.
+        """
+        conditions = change_request_query(state=state, assignment_group=assignment_group, **filters)
+        if query is not None:
+            conditions &= query
+        page = await self.page("change_request", conditions, limit=limit)
+        return page.records
 
     # ---- any table
 
@@ -402,22 +418,24 @@ class ServiceNowClient:
         Raises:
             NotFoundError: there is none, or the user may not see it.
         """
-        params = _view(display_value=display_value, fields=fields)
-        if _SYS_ID.fullmatch(id):
-            answer = await self._http.request(
-                "GET", f"/api/now/table/{_checked_table(table)}/{id}", params=params
-            )
-            return self._record(table, _columns(answer.result))
+        display = "true" if display_value else "false"
+        path = f"/api/now/table/{_checked_table(table)}"
+        if is_sys_id(id):
+            params = _view(display=display, fields=fields)
+            answer = await self._http.request("GET", f"{path}/{id}", params=params)
+            return self._record(table, answer.record())
         query = field("number").eq(_checked_number(id))
+        wanted = None if fields is None else [*dict.fromkeys((*fields, "number"))]
+        params = _view(display=display, fields=wanted)
         params |= {"sysparm_query": query.encode(), "sysparm_limit": "1"}
-        answer = await self._http.request(
-            "GET", f"/api/now/table/{_checked_table(table)}", params=params
-        )
-        rows = _rows(answer)
-        if not rows:
+        rows = (await self._http.request("GET", path, params=params)).records()
+        # A table without numbers ignores the condition and answers with any record.
+        if not rows or rows[0].get("number") != id:
             raise NotFoundError(
                 404, "No Record found", f"No record of {table} has the number {id}, or it is hidden"
             )
+        if fields is not None and "number" not in fields:
+            del rows[0]["number"]
         return self._record(table, rows[0])
 
     async def update_record(self, table: str, id: str, fields: dict[str, Any]) -> Record:  # noqa: A002
@@ -433,7 +451,7 @@ class ServiceNowClient:
             InvalidRequestError: a name or value is refused here.
         """
         with self._http.budget():
-            sys_id = id if _SYS_ID.fullmatch(id) else (await self.get_record(table, id)).sys_id
+            sys_id = await self._found(table, id)
             values = await self._prepared(table, fields)
             if not values:
                 raise InvalidRequestError("must set at least one field", "fields")
@@ -445,7 +463,7 @@ class ServiceNowClient:
                 # A journal would have its entry twice.
                 repeatable=_JOURNALS.isdisjoint(values),
             )
-            return self._record(table, _columns(answer.result), values)
+            return self._record(table, answer.record(), values)
 
     async def add_work_note(self, table: str, sys_id: str, work_note: str) -> Record:
         """Add a work note to a record, by sys_id or number, and return the record.
@@ -464,7 +482,7 @@ class ServiceNowClient:
     ) -> Record | None:
         """Return a work note with exactly this text that is no older than `since`, or None."""
         with self._http.budget():
-            sys_id = id if _SYS_ID.fullmatch(id) else (await self.get_record(table, id)).sys_id
+            sys_id = await self._found(table, id)
             # The instance's clock and ours may differ by a little.
             query = (
                 field("element_id").eq(sys_id)
@@ -472,15 +490,26 @@ class ServiceNowClient:
                 & field("sys_created_on").ge(since - timedelta(minutes=1))
             )
             async for entry in self.iterate("sys_journal_field", query):
-                if entry["value"].strip() == work_note.strip():
+                if str(entry.get("value")).strip() == work_note.strip():
                     return entry
         return None
 
     async def find_by_correlation_id(self, table: str, correlation_id: str) -> Record | None:
-        """Return the oldest record with this correlation_id, or None."""
-        query = field("correlation_id").eq(correlation_id).order_by("sys_created_on")
-        rows = await self._rows_of(table, query, limit=1)
-        return self._record(table, rows[0]) if rows else None
+        """Return the oldest record with exactly this correlation_id, or None.
+
+        Raises:
+            InvalidRequestError: it is no correlation_id, or the table cannot be searched by one.
+        """
+        query = field("correlation_id").eq(_checked_correlation_id(correlation_id))
+        rows = await self._http.find(
+            _checked_table(table), query.order_by("sys_created_on").encode(), limit=10
+        )
+        for row in rows:
+            if row.get("correlation_id") == correlation_id:
+                return self._record(table, row)
+        if any(not _same(row.get("correlation_id"), correlation_id) for row in rows):
+            raise InvalidRequestError("cannot be searched by correlation_id", "table")
+        return None
 
     async def page(
         self,
@@ -490,6 +519,7 @@ class ServiceNowClient:
         limit: int = 100,
         cursor: str | None = None,
         fields: "Sequence[str] | None" = None,
+        display_value: bool = False,
     ) -> Page:
         """Return a page of the records that a query finds, the newest first.
 
@@ -498,43 +528,54 @@ class ServiceNowClient:
 
         Args:
             table: the table.
-            query: what to find; everything if None.
+            query: what to find; everything if None. It cannot have an order of its own.
             limit: how many records at most; the page may be shorter though more follow.
-            cursor: the `next` of the page before, with the same query.
-            fields: the fields wanted, or None for all.
+            cursor: the `next` of the page before, of the same table and query.
+            fields: the fields wanted, or None for all; sys_id and sys_created_on always come.
+            display_value: return what a person sees in the place of what is stored.
 
         Raises:
-            InvalidRequestError: the cursor is not one of this client's.
+            InvalidRequestError: the cursor is not one of this search.
         """
         if limit < 1:
             raise InvalidRequestError("must be at least 1", "limit")
         conditions = query or Query()
+        if conditions.is_ordered:
+            raise InvalidRequestError("must leave the order to the pages", "query")
+        search = f"{_checked_table(table)}?{conditions.encode()}"
         total: int | None = None
         if cursor is not None:
-            created, sys_id, total = _read_cursor(cursor)
-            conditions &= field("sys_created_on").lt(created) | (
-                field("sys_created_on").eq(created) & field("sys_id").gt(sys_id)
+            start = _cursor.read(cursor, search)
+            total = start.total
+            conditions &= field("sys_created_on").lt(start.created) | (
+                field("sys_created_on").eq(start.created) & field("sys_id").gt(start.sys_id)
             )
         conditions = conditions.order_by("sys_created_on", descending=True).order_by("sys_id")
         wanted = None if fields is None else [*dict.fromkeys(("sys_id", "sys_created_on", *fields))]
-        params = _view(fields=wanted) | {"sysparm_query": conditions.encode()}
-        path = f"/api/now/table/{_checked_table(table)}"
-        rows: list[dict[str, Any]] = []
-        more = True
+        # Display values alone would hide in which second a record was made.
+        params = _view(display="all" if display_value else "false", fields=wanted)
+        params["sysparm_query"] = conditions.encode()
+        offset, size = 0, limit
         # Access control hides rows after the limit was applied, so a page may be empty though
         # more rows follow (documentation: Table API, sysparm_limit).
         with self._http.budget():
-            for step in range(_PAGES_WITHOUT_ROWS):
-                where = {"sysparm_limit": str(limit), "sysparm_offset": str(step * limit)}
-                answer = await self._http.request("GET", path, params=params | where)
-                rows = _rows(answer)
-                more = 'rel="next"' in answer.headers.get("link", "")
+            while True:
+                where = {"sysparm_limit": str(size), "sysparm_offset": str(offset)}
+                answer = await self._http.request(
+                    "GET", f"/api/now/table/{table}", params=params | where
+                )
+                rows = answer.records()
                 if cursor is None and total is None:
                     total = _count(answer)
+                more = _is_followed(answer, len(rows) >= size)
                 if rows or not more:
                     break
-        following = _write_cursor(rows[-1], total) if rows and more else None
-        return Page([self._record(table, row) for row in rows], total, following)
+                offset, size = offset + size, max(limit, min(2 * size, _LARGEST_STEP))
+        following = None
+        if more or len(rows) > limit:
+            last = rows[:limit][-1]
+            following = _cursor.write(_position(last, total), search)
+        return Page([self._record(table, _shown(row)) for row in rows[:limit]], total, following)
 
     async def iterate(
         self,
@@ -543,35 +584,42 @@ class ServiceNowClient:
         *,
         page_size: int = 500,
         fields: "Sequence[str] | None" = None,
+        display_value: bool = False,
     ) -> "AsyncIterator[Record]":
         """Yield all records that a query finds, the newest first, page by page."""
         cursor: str | None = None
         while True:
-            page = await self.page(table, query, limit=page_size, cursor=cursor, fields=fields)
+            page = await self.page(
+                table,
+                query,
+                limit=page_size,
+                cursor=cursor,
+                fields=fields,
+                display_value=display_value,
+            )
             for record in page.records:
                 yield record
             cursor = page.next
             if cursor is None:
                 return
 
-    async def choices(self, table: str, column: str) -> list[Choice]:
-        """Return the values that a choice column may take, in the instance's order.
+    async def choices(self, table: str, field: str) -> list[Choice]:
+        """Return the values that a choice field may take, in the instance's order.
 
-        Empty where the column has no choices or the user may not read them. Kept for ten minutes.
+        A task's table without choices of its own has those of `task`; labels are English where
+        there are English ones. Empty where the field has no choices or the user may not see them.
+        Kept for ten minutes.
         """
-        kept = self._choices.get((table, column))
-        if kept is not None and kept[0] > time.monotonic():
-            return kept[1]
-        query = (
-            field("name").eq(table)
-            & field("element").eq(column)
-            & field("inactive").eq("false")
-            & field("language").eq("en")
-        ).order_by("sequence")
-        rows = await self._rows_of("sys_choice", query, limit=1000)
-        found = [Choice(row["value"], row["label"]) for row in rows if row.get("value")]
-        self._choices[table, column] = (time.monotonic() + _NAMES_KEPT_SECONDS, found)
-        return found
+        kept = self._choices.get((table, field))
+        if kept is None:
+            rows = await self._http.find(
+                "sys_choice",
+                _choices_query(table, field).encode(),
+                limit=1000,
+                fields=["name", "value", "label", "language"],
+            )
+            kept = self._choices.put((table, field), _choices(table, rows))
+        return list(kept)
 
     async def test_connection(self) -> ConnectionReport:
         """Find out, stage by stage, what this connection is good for; never raises a failure."""
@@ -584,36 +632,77 @@ class ServiceNowClient:
         """Make a record, and where it is not known whether that worked, look."""
         with self._http.budget():
             values = await self._prepared(table, fields)
-            correlation_id = values.setdefault("correlation_id", f"servicenow-tools-{uuid.uuid4()}")
+            correlation_id = values.get("correlation_id") or f"servicenow-tools-{uuid.uuid4()}"
+            values["correlation_id"] = _checked_correlation_id(correlation_id)
             params = _view() if path.startswith("/api/now/") else {}
-            try:
-                answer = await self._http.request("POST", path, params=params, body=values)
-            except ServiceNowError as error:
-                if not error.maybe_applied:
-                    raise
-                made = await self._made_after_all(table, correlation_id, error)
-                if made is not None:
-                    return self._record(table, made, values)
-                # ServiceNow has ended its work and there is no record. After a timeout, a broken
-                # connection or a gateway's word it may still be at it, and a second POST may make
-                # a second record.
-                if not isinstance(error, ServerError | UnavailableError) or error.status in {
-                    502,
-                    504,
-                }:
-                    raise
-                answer = await self._http.request("POST", path, params=params, body=values)
-            return self._record(table, _columns(answer.result), values)
+            may_repeat = True
+            while True:
+                try:
+                    answer = await self._http.request("POST", path, params=params, body=values)
+                    return self._record(table, answer.record(), values)
+                except ServiceNowError as error:
+                    if not error.maybe_applied:
+                        raise
+                    made = await self._made_after_all(table, correlation_id, error)
+                    if made is not None:
+                        return self._record(table, made, values)
+                    if not may_repeat or not _is_over(error):
+                        raise
+                    may_repeat = False
 
     async def _made_after_all(
         self, table: str, correlation_id: str, error: ServiceNowError
-    ) -> dict[str, Any] | None:
-        query = field("correlation_id").eq(correlation_id).order_by("sys_created_on")
+    ) -> Record | None:
         try:
-            rows = await self._rows_of(table, query, limit=1)
+            return await self.find_by_correlation_id(table, correlation_id)
         except ServiceNowError:
             raise error from None
-        return rows[0] if rows else None
+
+    async def _found(self, table: str, id: str) -> str:  # noqa: A002 - the API's own name
+        """Return the sys_id of a record given by sys_id or number."""
+        if is_sys_id(id):
+            return id
+        return (await self.get_record(table, id, fields=["sys_id"])).sys_id
+
+    async def _step_by_step(self, table: str, id: str, steps: list[dict[str, str]]) -> Record:  # noqa: A002
+        """Set one step's fields after the other's; an error tells whether any was set."""
+        first, *others = steps
+        record = await self.update_record(table, id, first)
+        ignored = record.ignored_fields
+        for step in others:
+            try:
+                record = await self.update_record(table, record.sys_id, step)
+            except ServiceNowError as error:
+                error.maybe_applied = True
+                raise
+            ignored += record.ignored_fields
+        record.ignored_fields = ignored
+        return record
+
+    async def _way_to_closed(self, change: Record) -> list[str]:
+        """Return the states between a change's own and Closed.
+
+        Raises:
+            StateError: there is no way.
+        """
+        state = str(change.get("state"))
+        try:
+            answer = await self._http.request(
+                "GET", f"/api/sn_chg_rest/change/{change.sys_id}/nextstates"
+            )
+            ahead = [str(stored(value)) for value in answer.record().get("available_states", [])]
+        except (ValidationError, PermissionDeniedError, NotFoundError):  # no such API here
+            ahead = _CHANGE_STEPS.get(state, [])
+        if state != _REVIEW and _REVIEW in ahead:
+            return [_REVIEW]
+        if state != _CLOSED and _CLOSED in ahead:
+            return []
+        now = words.label("change_request", "state", state)
+        raise StateError(
+            f"The change request is in the state {now}; only one in Implement (-1) or Review (0), "
+            "or where the instance's change model says so, can be closed.",
+            "state",
+        )
 
     async def _prepared(self, table: str, fields: dict[str, Any]) -> dict[str, str]:
         """Return the values as ServiceNow takes them: text, codes for words, sys_ids for names."""
@@ -623,69 +712,58 @@ class ServiceNowClient:
                 continue
             if not _COLUMN.fullmatch(name) or name.startswith("sys_"):
                 raise InvalidRequestError("is no column that can be set", name[:80])
-            value = words.code(table, name, given)
-            text = _as_text(value)
-            if name in _REFERENCES and text:
-                target, columns = _REFERENCES[name]
-                text = await self._sys_id_of(name, text, target, columns)
+            text = _as_text(name, words.code(table, name, given))
+            if name in REFERENCES and text:
+                text = await self._sys_id_of(name, text, REFERENCES[name])
             values[name] = text
         return values
 
-    async def _sys_id_of(self, name: str, given: str, table: str, columns: tuple[str, ...]) -> str:
+    async def _sys_id_of(self, name: str, given: str, target: Target) -> str:
         """Return the sys_id of the only record with this name.
 
         ServiceNow stores a name it cannot resolve as it is, without an error, so names are
         resolved here.
         """
-        if _SYS_ID.fullmatch(given):
+        if is_sys_id(given):
             return given
-        kept = self._sys_ids.get((table, given))
-        if kept is not None and kept[0] > time.monotonic():
-            return kept[1]
-        for column in columns:
+        kept = self._sys_ids.get((target.table, given))
+        if kept is not None:
+            return kept
+        for column in target.columns:
             try:
-                query = field(column).eq(given)
+                query = field(column).eq(given).encode()
             except InvalidRequestError as error:
                 raise InvalidRequestError(str(error), name) from None
-            rows = await self._rows_of(table, query, limit=2, fields=("sys_id",))
-            if len(rows) > 1:
+            rows = await self._http.find(target.table, query, limit=10, fields=["sys_id", column])
+            found = [row["sys_id"] for row in rows if _same(row.get(column), given)]
+            if len(found) > 1:
                 raise AmbiguousReferenceError(
-                    f"several records of {table} have this {column}; give the sys_id", name
+                    f"several records of {target.table} have this {column}; give the sys_id", name
                 )
-            if rows:
-                sys_id: str = rows[0]["sys_id"]
-                self._sys_ids[table, given] = (time.monotonic() + _NAMES_KEPT_SECONDS, sys_id)
-                if len(self._sys_ids) > _NAMES_KEPT:
-                    self._sys_ids.popitem(last=False)
-                return sys_id
-        raise ReferenceNotFoundError(f"no record of {table} has this {' or '.join(columns)}", name)
+            if found:
+                return self._sys_ids.put((target.table, given), str(found[0]))
+        raise ReferenceNotFoundError(
+            f"no record of {target.table} has this {' or '.join(target.columns)}", name
+        )
 
     async def _close_code(self, given: str | None) -> str:
-        """Return the close code to send, which the instance has."""
-        known = [choice.value for choice in await self.choices("incident", "close_code")]
-        if given is None:
-            return next((code for code in _SOLVED if code in known), _SOLVED[0])
-        if known and given not in known:
-            raise InvalidRequestError(
-                f"this instance has no such code; it has: {', '.join(known)}", "close_code"
-            )
-        return given
+        """Return the close code to send, which the instance has.
 
-    async def _rows_of(
-        self,
-        table: str,
-        query: Query,
-        *,
-        limit: int,
-        fields: "Sequence[str] | None" = None,
-    ) -> list[dict[str, Any]]:
-        params = _view(fields=fields) | {
-            "sysparm_query": query.encode(),
-            "sysparm_limit": str(limit),
-            "sysparm_no_count": "true",
-        }
-        path = f"/api/now/table/{_checked_table(table)}"
-        return _rows(await self._http.request("GET", path, params=params))
+        An unknown one is dropped by the instance, which then says that there is none.
+        """
+        try:
+            known = [choice.value for choice in await self.choices("incident", "close_code")]
+        except PermissionDeniedError:
+            known = []
+        wanted = _SOLVED if given is None else (given,)
+        if not known:
+            return wanted[0]
+        for code in wanted:
+            if code in known:
+                return code
+        raise InvalidRequestError(
+            f"must be one of the codes that this instance has: {', '.join(known)}", "close_code"
+        )
 
     def _record(
         self, table: str, columns: dict[str, Any], sent: dict[str, str] | None = None
@@ -698,54 +776,8 @@ class ServiceNowClient:
         )
 
 
-def incident_query(
-    *,
-    state: str | int | None = None,
-    assignment_group: str | None = None,
-    assigned_to: str | None = None,
-    short_description: str | None = None,
-    **equal: str | int | None,
-) -> Query:
-    """Return the query for incidents that meet all filters that are not None.
-
-    Args:
-        state: a number, a state's name, or `open` for new, in progress and on hold.
-        assignment_group: a group's name or sys_id.
-        assigned_to: a user's user name or sys_id.
-        short_description: a text that it contains.
-        equal: further columns and the value each must have.
-
-    Raises:
-        InvalidRequestError: a filter's name or value cannot be part of a query.
-    """
-    query = Query()
-    if state is not None:
-        if str(state).lower() == "open":
-            query &= field("state").in_(_OPEN_STATES)
-        else:
-            query &= field("state").eq(str(words.code("incident", "state", state)))
-    for name, value, key in (
-        ("assignment_group", assignment_group, "name"),
-        ("assigned_to", assigned_to, "user_name"),
-    ):
-        if value is not None:
-            path = name if _SYS_ID.fullmatch(value) else f"{name}.{key}"
-            try:
-                query &= field(path).eq(value)
-            except InvalidRequestError as error:
-                raise InvalidRequestError(str(error), name) from None
-    if short_description is not None:
-        query &= field("short_description").contains(short_description)
-    for name, wanted in equal.items():
-        if wanted is not None:
-            query &= field(name).eq(wanted)
-    return query
-
-
-def _view(*, display_value: bool = False, fields: "Sequence[str] | None" = None) -> dict[str, str]:
-    params = {"sysparm_exclude_reference_link": "true"}
-    if display_value:
-        params["sysparm_display_value"] = "true"
+def _view(*, display: str = "false", fields: "Iterable[str] | None" = None) -> dict[str, str]:
+    params = {"sysparm_exclude_reference_link": "true", "sysparm_display_value": display}
     if fields is not None:
         params["sysparm_fields"] = ",".join(field(name).name for name in fields)
     return params
@@ -764,37 +796,89 @@ def _checked_number(number: str) -> str:
     return number
 
 
-def _as_text(value: object) -> str:
+def _checked_correlation_id(text: str) -> str:
+    # A longer one would be cut, and an empty one is what all other records have: a look-up would
+    # miss the record, or find a stranger.
+    if not text or text != text.strip() or len(text) > _LONGEST_CORRELATION_ID:
+        raise InvalidRequestError(
+            f"must be 1 to {_LONGEST_CORRELATION_ID} characters without blanks around them",
+            "correlation_id",
+        )
+    field("correlation_id").eq(text)  # refuses what could not be looked up
+    return text
+
+
+def _as_text(name: str, value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return str(value)
+    if not isinstance(value, str | int | float | date):
+        raise InvalidRequestError("must be text, a number, a truth value or a date", name)
+    text = str(value)
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidRequestError("must be valid text", name)
+    return text
 
 
-def _rows(answer: Answer) -> list[dict[str, Any]]:
-    if not isinstance(answer.result, list):
-        raise ResponseError(answer.status, "The answer is not a list of records.")
-    return answer.result
+def _same(one: object, other: str) -> bool:
+    """Tell whether texts are equal, as ServiceNow compares them."""
+    return isinstance(one, str) and one.casefold() == other.casefold()
 
 
-def _columns(result: Any) -> dict[str, Any]:
-    """Return a record's columns, also from the Change Management API's `{value, ...}` fields."""
-    if not isinstance(result, dict):
-        raise ResponseError(200, "The answer is not a record.", maybe_applied=True)
+def _is_over(error: ServiceNowError) -> bool:
+    """Tell whether ServiceNow has ended its work on a request that failed.
+
+    After a timeout, a broken connection or a gateway's word it may still be at it, and a second
+    POST could make a second record although there is none yet.
+    """
+    return isinstance(error, ServerError) or (
+        isinstance(error, UnavailableError) and error.status not in {502, 504}
+    )
+
+
+def _choices_query(table: str, column: str) -> Query:
+    tables = [table, "task"] if table in _TASKS else [table]
+    return (
+        field("name").in_(tables) & field("element").eq(column) & field("inactive").eq("false")
+    ).order_by("sequence")
+
+
+def _choices(table: str, rows: list[dict[str, Any]]) -> tuple[Choice, ...]:
+    """Return each value once, with its English label if it has one."""
+    own = [row for row in rows if row.get("name") == table] or rows
+    labels: dict[str, str] = {}
+    for row in own:
+        value, label = row.get("value"), row.get("label") or row.get("value")
+        if value and (value not in labels or row.get("language") == "en"):
+            labels[value] = str(label)
+    return tuple(Choice(value, label) for value, label in labels.items())
+
+
+def _is_followed(answer: Answer, is_full: bool) -> bool:  # noqa: FBT001 - a private helper
+    """Tell whether more rows follow: by the Link header, or by a full page where it is missing."""
+    link = answer.headers.get("link")
+    return is_full if link is None else 'rel="next"' in link
+
+
+def _position(row: dict[str, Any], total: int | None) -> _cursor.Position:
+    created, sys_id = (
+        value.get("value") if isinstance(value, dict) else value
+        for value in (row.get("sys_created_on"), row.get("sys_id"))
+    )
+    if not created or not sys_id:
+        raise InvalidRequestError(
+            "cannot be paged through: its sys_created_on or sys_id is hidden", "table"
+        )
+    return _cursor.Position(created, sys_id, total)
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what a person sees of a row that was asked for with stored and display values."""
     return {
-        name: _plain(value["value"]) if isinstance(value, dict) and "value" in value else value
-        for name, value in result.items()
-        if name != "__meta"
+        name: (value.get("display_value") or "") if isinstance(value, dict) else value
+        for name, value in row.items()
     }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(int(value))
-    return value
 
 
 def _ignored(sent: dict[str, str], kept: dict[str, Any]) -> list[IgnoredField]:
@@ -809,20 +893,3 @@ def _ignored(sent: dict[str, str], kept: dict[str, Any]) -> list[IgnoredField]:
 def _count(answer: Answer) -> int | None:
     text = answer.headers.get("x-total-count", "")
     return int(text) if text.isdigit() else None
-
-
-def _write_cursor(last: dict[str, Any], total: int | None) -> str:
-    text = json.dumps([last["sys_created_on"], last["sys_id"], total])
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> tuple[str, str, int | None]:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        created, sys_id, total = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        datetime.strptime(created, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-        if _SYS_ID.fullmatch(sys_id) and (total is None or isinstance(total, int)):
-            return created, sys_id, total
-    except (ValueError, TypeError, binascii.Error, RecursionError):
-        pass
-    raise InvalidRequestError("is not the cursor of a page", "cursor")

@@ -45,6 +45,8 @@ class InvalidRequestError(ServiceNowError, ValueError):
         """Take what is wrong, and with which field."""
         super().__init__(text)
         self.field = field
+        if field is not None:
+            self.add_note(f"field: {field}")  # what a traceback shows below the text
 
 
 class ReferenceNotFoundError(InvalidRequestError):
@@ -106,7 +108,9 @@ class ResponseError(ServiceNowError):
     ) -> None:
         """Take what ServiceNow said."""
         said = ": ".join(part.strip() for part in (message, detail) if part and part.strip())
-        super().__init__(" ".join(filter(None, [said or f"HTTP status {status}.", self.advice])))
+        said = said or f"HTTP status {status}"
+        end = "" if said.endswith((".", "!", "?")) else "."
+        super().__init__(f"{said}{end} {self.advice}".rstrip())
         self.status = status
         self.message = message
         self.detail = detail
@@ -133,7 +137,8 @@ class PermissionDeniedError(ResponseError):
 
     advice = (
         "The user lacks a role: itil (or sn_incident_write, sn_change_write) to write, "
-        "sn_incident_read or sn_change_read to read."
+        "sn_incident_read or sn_change_read to read; on new instances also "
+        "snc_platform_rest_api_access to use the API at all."
     )
 
 

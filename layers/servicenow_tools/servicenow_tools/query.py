@@ -17,6 +17,8 @@ from servicenow_tools.errors import InvalidRequestError
 
 Value = str | int | bool | datetime
 
+# What ends a line or is no character at all, for ServiceNow or for the URL's encoding.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _FIELD = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 
 
@@ -131,6 +133,11 @@ class Query:
         part = f"ORDERBY{'DESC' if descending else ''}{field(name).name}"
         return Query(self._groups, (*self._order, part))
 
+    @property
+    def is_ordered(self) -> bool:
+        """Whether it says how to sort."""
+        return bool(self._order)
+
     def encode(self) -> str:
         """Return the text for `sysparm_query`."""
         groups = ["^".join("^OR".join(clause) for clause in group) for group in self._groups]
@@ -150,7 +157,7 @@ def encode_value(value: Value, name: str) -> str:
     text = str(value)
     if "^" in text:
         raise InvalidRequestError("must not contain ^, which separates conditions", name)
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):  # noqa: PLR2004 - ASCII's control characters
+    if _UNSAFE.search(text):
         raise InvalidRequestError("must not contain line breaks or control characters", name)
     if "javascript:" in text.lower():
         raise InvalidRequestError("must not contain javascript:, which ServiceNow would run", name)

@@ -3,7 +3,12 @@
 Numbers pass as they are, so an instance with states of its own can be told them.
 """
 
+import re
+from typing import TypeVar
+
 from servicenow_tools.errors import InvalidRequestError
+
+Value = TypeVar("Value")
 
 LEVELS = {"high": "1", "medium": "2", "low": "3"}
 RISKS = {"very high": "1", "high": "2", "moderate": "3", "medium": "3", "low": "4"}
@@ -30,6 +35,12 @@ CHANGE_STATES = {
     "cancelled": "4",
 }
 
+# The states in which there is still something to do.
+OPEN_STATES = {
+    "incident": ("1", "2", "3"),
+    "change_request": ("-5", "-4", "-3", "-2", "-1", "0"),
+}
+
 _WORDS = {
     "incident": {"state": INCIDENT_STATES, "urgency": LEVELS, "impact": LEVELS},
     "change_request": {
@@ -41,7 +52,7 @@ _WORDS = {
 }
 
 
-def code(table: str, field: str, value: object) -> object:
+def code(table: str, field: str, value: Value) -> Value | str:
     """Return the code for a word, and anything else as it is.
 
     Raises:
@@ -51,7 +62,7 @@ def code(table: str, field: str, value: object) -> object:
     if words is None or value is None or value == "":
         return value
     text = str(value).strip()
-    if text.removeprefix("-").isdigit():
+    if re.fullmatch(r"-?[0-9]+", text):
         return text
     word = text.lower().replace("_", " ")
     if word not in words:

@@ -53,6 +53,6 @@ def test_an_error_survives_a_pickle(kind: type[errors.ServiceNowError]) -> None:
 def test_servicenows_words_come_first() -> None:
     """The text is ServiceNow's own, then what to do about it."""
     error = errors.AuthenticationError(401, "User Not Authenticated", "Required to provide Auth")
-    text = "User Not Authenticated: Required to provide Auth Check the user name and the password"
+    text = "User Not Authenticated: Required to provide Auth. Check the user name and the password"
     assert str(error).startswith(text)
     assert str(errors.NotFoundError(404)) == "HTTP status 404."
