@@ -1,45 +1,30 @@
-"""One instance over HTTP: connections, time budget, retries, and answers turned into errors."""
+"""One instance over HTTP: connections, time budget, retries."""
 
 import asyncio
-import json
 import logging
 import math
 import random
 import re
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
 
+from servicenow_tools._answers import Answer, AttemptError, read
 from servicenow_tools.errors import (
-    AuthenticationError,
-    BusinessRuleError,
-    ConflictError,
     ConnectionFailedError,
     ConnectionLostError,
-    DataPolicyError,
-    HibernatingError,
     InvalidRequestError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitedError,
     RequestTimeoutError,
-    ResponseError,
-    ServerError,
     ServiceNowError,
-    TransactionCancelledError,
-    UnavailableError,
     UnexpectedContentError,
-    ValidationError,
 )
 from servicenow_tools.retries import Outcome, next_step
 
@@ -47,80 +32,111 @@ _log = logging.getLogger("servicenow_tools")
 
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_CANCELLED = "Transaction cancelled"
 _HOST = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9])?|[0-9a-f:]+", re.IGNORECASE)
 _LARGEST_PORT = 65535
+_IS_SENT = "servicenow_tools.is_sent"
 
 # When the whole call that is under way has to be over, on time.monotonic()'s clock.
 _ends_at: ContextVar[float | None] = ContextVar("servicenow_tools_ends_at", default=None)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A successful answer.
+class Exchange:
+    """One request to the instance and what became of it, for metrics; it holds no data.
 
     Attributes:
-        status: the HTTP status.
-        headers: its headers.
-        result: the JSON below `result`.
-        is_write: whether a write was asked for.
+        method: the HTTP method.
+        path: the URL's path, without its query.
+        attempt: the how manieth attempt at this request, from 1.
+        seconds: how long it took.
+        status: the HTTP status, or None where there was no answer.
+        error: the kind of failure, or None where there was none.
     """
 
-    status: int
-    headers: httpx.Headers
-    result: Any
-    is_write: bool = False
-
-    def records(self) -> list[dict[str, Any]]:
-        """Return the records of a list.
-
-        Raises:
-            UnexpectedContentError: it is something else.
-        """
-        rows = self.result
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise UnexpectedContentError(self.status, "The answer is not a list of records.")
-        return rows
-
-    def record(self) -> dict[str, Any]:
-        """Return a record's columns, also from the Change Management API's `{value, ...}` fields.
-
-        Raises:
-            UnexpectedContentError: it is something else.
-        """
-        if not isinstance(self.result, dict):
-            raise UnexpectedContentError(
-                self.status, "The answer is not a record.", maybe_applied=self.is_write
-            )
-        return {
-            name: stored(value["value"]) if isinstance(value, dict) and "value" in value else value
-            for name, value in self.result.items()
-            if name != "__meta"
-        }
+    method: str
+    path: str
+    attempt: int
+    seconds: float
+    status: int | None
+    error: type[ServiceNowError] | None
 
 
-def stored(value: Any) -> Any:
-    """Return a value as the Table API has it: the Change Management API's are typed.
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A body that is sent in pieces, and may be sent again from its beginning.
 
-    The same number comes as -5 from some releases and as -5.0 from others.
+    Attributes:
+        pieces: begins the body anew.
+        size: how many bytes it has.
+        content_type: its media type.
     """
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value) if isinstance(value, int | float) else value
+
+    pieces: Callable[[], AsyncIterator[bytes]]
+    size: int
+    content_type: str
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self.pieces()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request below the instance's URL.
+
+    Attributes:
+        method: the HTTP method.
+        path: below the instance's URL.
+        params: the query string.
+        body: what to send as JSON.
+        upload: what to send in pieces.
+        key: where the answer's document has the result.
+        receive: takes a successful answer in pieces, in the place of a JSON document; it returns
+            the result.
+    """
+
+    method: str
+    path: str
+    params: dict[str, str] | None = None
+    body: dict[str, Any] | None = None
+    upload: Upload | None = None
+    key: str = "result"
+    receive: Callable[[httpx.Response], Awaitable[Any]] | None = None
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it may change anything."""
+        return self.method != "GET"
 
 
 @cache
-def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
-    """Return the TLS context for a certificate authority, made once: it takes 20 to 60 ms.
+def tls_context(
+    ca_file: str | None = None,
+    cert_file: str | None = None,
+    key_file: str | None = None,
+) -> ssl.SSLContext:
+    """Return a TLS context, made once: it takes 20 to 60 ms.
 
     Args:
-        ca_file: PEM file of the authority, or None for the public ones that httpx trusts.
+        ca_file: PEM file of the server's authority, or None for the public ones that httpx trusts.
+        cert_file: PEM file of the client's own certificate, for mutual TLS.
+        key_file: PEM file of its key, unencrypted, if it is not in the same file.
 
     Raises:
-        InvalidRequestError: the file cannot be read, or holds no certificate.
+        InvalidRequestError: a file cannot be read, or does not hold what it should.
     """
+    context = _trusting(ca_file)
+    if cert_file is not None:
+        try:
+            # Without a password OpenSSL would ask the terminal for one.
+            context.load_cert_chain(cert_file, key_file, password="")
+        except OSError:
+            raise InvalidRequestError(
+                "must be readable files of a certificate and its unencrypted key", "cert_file"
+            ) from None
+    return context
+
+
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
     if ca_file is None:
         return httpx.create_ssl_context()
     try:
@@ -161,20 +177,24 @@ class Http:
         instance_url: str,
         *,
         auth: httpx.Auth,
-        transport: httpx.AsyncBaseTransport | None,
-        ca_file: str | None,
-        timeout: httpx.Timeout,
         deadline: float | None,
-        max_connections: int,
+        on_exchange: Callable[[Exchange], None] | None,
+        **options: Any,
     ) -> None:
-        """Take what every request needs; `deadline` bounds a whole call, in seconds."""
+        """Take what every request needs.
+
+        Args:
+            instance_url: `https://<host>`.
+            auth: how requests are signed.
+            deadline: seconds for a whole call, None for no end.
+            on_exchange: is told of every exchange.
+            options: of httpx.AsyncClient: its timeout, limits, and transport, or verify and proxy.
+        """
         self.instance_url = checked_url(instance_url)
         self._auth = auth
-        self._transport = transport
-        self._ca_file = ca_file
-        self._timeout = timeout
         self._deadline = math.inf if deadline is None else deadline
-        self._max_connections = max_connections
+        self._on_exchange = on_exchange
+        self._options = options
         self._clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
 
     @contextmanager
@@ -189,38 +209,35 @@ class Http:
         finally:
             _ends_at.reset(token)
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: dict[str, str] | None = None,
-        body: dict[str, Any] | None = None,
-        repeatable: bool | None = None,
-    ) -> Answer:
+    async def get(self, path: str, **params: str) -> Answer:
+        """Read what a path answers; see `send`."""
+        return await self.send(Request("GET", path, params))
+
+    async def send(self, request: Request, *, repeatable: bool | None = None) -> Answer:
         """Send a request until it succeeds, may not be repeated, or time is up.
 
         Args:
-            method: the HTTP method.
-            path: below the instance's URL.
-            params: the query string.
-            body: what to send as JSON.
+            request: what to send.
             repeatable: whether it may be sent twice; True for GET, False else, unless told.
 
         Raises:
             ServiceNowError: it did not succeed; `maybe_applied` tells of a write.
         """
         if repeatable is None:
-            repeatable = method == "GET"
-        is_write = method != "GET"
+            repeatable = not request.is_write
         with self.budget():
             attempt = 0
             while True:
                 attempt += 1
+                started = time.monotonic()
                 try:
-                    return await self._attempt(method, path, params, body, is_write=is_write)
-                except _AttemptError as failed:
+                    answer = await self._attempt(request)
+                except AttemptError as failed:
                     error, outcome = failed.error, failed.outcome
+                else:
+                    self._tell(request, attempt, started, answer.status, None)
+                    return answer
+                self._tell(request, attempt, started, getattr(error, "status", None), error)
                 step = next_step(
                     outcome,
                     repeatable=repeatable,
@@ -231,7 +248,6 @@ class Http:
                 )
                 if step is None:
                     raise error
-                _log.debug("%s %s again in %.2f s: %s", method, path, step.seconds, type(error))
                 await asyncio.sleep(step.seconds)
 
     async def find(
@@ -250,7 +266,7 @@ class Http:
         }
         if fields is not None:
             params["sysparm_fields"] = ",".join(fields)
-        return (await self.request("GET", f"/api/now/table/{table}", params=params)).records()
+        return (await self.get(f"/api/now/table/{table}", **params)).records()
 
     async def aclose(self) -> None:
         """Close the running event loop's connections; a later request opens new ones."""
@@ -258,74 +274,77 @@ class Http:
         if client is not None:
             await client.aclose()
 
-    async def _attempt(
-        self,
-        method: str,
-        path: str,
-        params: dict[str, str] | None,
-        body: dict[str, Any] | None,
-        *,
-        is_write: bool,
-    ) -> Answer:
+    async def _attempt(self, request: Request) -> Answer:
         if self._seconds_left() <= 0:
-            text = f"The time for the whole call was up before {method} could be sent."
-            raise _AttemptError(RequestTimeoutError(text, maybe_applied=False), Outcome.FAILED)
-        started = time.monotonic()
+            text = f"The time for the whole call was up before {request.method} could be sent."
+            raise AttemptError(RequestTimeoutError(text, maybe_applied=False), Outcome.FAILED)
+        sent = self._built(request)
         try:
             async with asyncio.timeout(self._seconds_left()):
-                response = await self._exchange(method, path, params, body)
+                return await self._exchange(request, sent)
         except _NO_CONNECTION as error:
             text = f"No connection to {self.instance_url}: {str(error) or 'it did not answer'}"
-            raise _AttemptError(ConnectionFailedError(text), Outcome.NOT_SENT) from error
+            raise AttemptError(ConnectionFailedError(text), Outcome.NOT_SENT) from error
         except (TimeoutError, httpx.TimeoutException) as error:
+            failure: type[RequestTimeoutError | ConnectionLostError] = RequestTimeoutError
             text = f"{self.instance_url} did not answer in time."
-            raise _AttemptError(
-                RequestTimeoutError(text, maybe_applied=is_write), Outcome.UNANSWERED
-            ) from error
+            cause: Exception = error
         except httpx.HTTPError as error:
+            failure = ConnectionLostError
             text = f"The connection to {self.instance_url} broke before the answer was whole."
-            raise _AttemptError(
-                ConnectionLostError(text, maybe_applied=is_write), Outcome.UNANSWERED
-            ) from error
-        finally:
-            _log.debug("%s %s took %.0f ms", method, path, (time.monotonic() - started) * 1000)
-        return _read(response, is_write=is_write)
+            cause = error
+        # What signs the request may have failed before the request itself was sent.
+        maybe_applied = request.is_write and _IS_SENT in sent.extensions
+        outcome = Outcome.UNANSWERED if _IS_SENT in sent.extensions else Outcome.NOT_SENT
+        raise AttemptError(failure(text, maybe_applied=maybe_applied), outcome) from cause
 
-    async def _exchange(
-        self,
-        method: str,
-        path: str,
-        params: dict[str, str] | None,
-        body: dict[str, Any] | None,
-    ) -> httpx.Response:
-        """Send one request and read its answer, up to a size."""
-        client = self._open()
-        request = client.build_request(
-            method, f"{self.instance_url}{path}", params=params, json=body
+    def _built(self, request: Request) -> httpx.Request:
+        content = request.upload
+        headers = (
+            {}
+            if content is None
+            else {"Content-Type": content.content_type, "Content-Length": str(content.size)}
         )
-        response = await client.send(request, auth=self._auth, stream=True)
+        return self._open().build_request(
+            request.method,
+            f"{self.instance_url}{request.path}",
+            params=request.params,
+            json=request.body,
+            content=content,
+            headers=headers | ({} if request.receive is None else {"Accept": "*/*"}),
+        )
+
+    async def _exchange(self, request: Request, sent: httpx.Request) -> Answer:
+        """Send one request and read its answer, up to a size."""
+        response = await self._open().send(sent, auth=self._auth, stream=True)
         try:
-            content = bytearray()
-            async for chunk in response.aiter_bytes():
-                content += chunk
-                if len(content) > _MAX_ANSWER_BYTES:
-                    raise _AttemptError(
-                        UnexpectedContentError(
-                            response.status_code, "The answer is larger than 64 MiB."
-                        ),
-                        Outcome.FAILED,
-                    )
+            if request.receive is not None and response.status_code == httpx.codes.OK:
+                result = await request.receive(response)
+                if result is not None:
+                    return Answer(response.status_code, response.headers, result)
+            whole = await read_whole(response)
         finally:
             await response.aclose()
-        return httpx.Response(
-            response.status_code,
-            headers={
-                name: value
-                for name, value in response.headers.items()
-                if name not in {"content-encoding", "content-length", "transfer-encoding"}
-            },
-            content=bytes(content),
-        )
+        return read(whole, is_write=request.is_write, key=request.key)
+
+    def _tell(
+        self,
+        request: Request,
+        attempt: int,
+        started: float,
+        status: int | None,
+        error: ServiceNowError | None,
+    ) -> None:
+        seconds = time.monotonic() - started
+        kind = None if error is None else type(error)
+        _log.debug(
+            "%s %s, attempt %d: %s in %.0f ms",
+            request.method, request.path, attempt,
+            status if kind is None else kind.__name__, seconds * 1000,
+        )  # fmt: skip
+        if self._on_exchange is not None:
+            told = Exchange(request.method, request.path, attempt, seconds, status, kind)
+            self._on_exchange(told)
 
     def _open(self) -> httpx.AsyncClient:
         """Return the client of the running event loop: connections can't change loops."""
@@ -338,14 +357,9 @@ class Http:
                 # and drops some with 202.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 headers={"Accept": "application/json", "Content-Type": "application/json"},
-                timeout=self._timeout,
                 follow_redirects=False,
-                limits=httpx.Limits(max_connections=self._max_connections),
-                **(
-                    {"verify": tls_context(self._ca_file)}
-                    if self._transport is None
-                    else {"transport": self._transport}
-                ),
+                event_hooks={"request": [_mark_as_sent]},
+                **self._options,
             )
         return self._clients[loop]
 
@@ -354,128 +368,30 @@ class Http:
         return self._deadline if ends_at is None else ends_at - time.monotonic()
 
 
-class _AttemptError(Exception):
-    """One attempt's failure, and what kind of failure it is for the next decision."""
-
-    def __init__(self, error: ServiceNowError, outcome: Outcome) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.outcome = outcome
+async def _mark_as_sent(request: httpx.Request) -> None:
+    request.extensions[_IS_SENT] = True
 
 
-def _read(response: httpx.Response, *, is_write: bool) -> Answer:
-    """Return an answer's result, or raise what is wrong with it."""
-    status = response.status_code
-    if status == httpx.codes.NO_CONTENT:
-        return Answer(status, response.headers, None, is_write)
-    document = _json(response)
-    said = document.get("error") if isinstance(document, dict) else None
-    answers = response.is_success and status != httpx.codes.ACCEPTED and said is None
-    if answers and isinstance(document, dict) and "result" in document:
-        return Answer(status, response.headers, document["result"], is_write)
-    raise _failure(response, said, is_write=is_write)
+async def read_whole(response: httpx.Response) -> httpx.Response:
+    """Return a response with its body, up to a size.
 
-
-def _json(response: httpx.Response) -> Any:
-    if "json" not in response.headers.get("content-type", ""):
-        return None
-    try:
-        return json.loads(response.content)
-    except (ValueError, RecursionError):
-        return None
-
-
-_BY_STATUS: dict[int, type[ResponseError]] = {
-    202: UnavailableError,
-    401: AuthenticationError,
-    403: PermissionDeniedError,
-    404: NotFoundError,
-    409: ConflictError,
-    429: RateLimitedError,
-    502: UnavailableError,
-    503: UnavailableError,
-    504: UnavailableError,
-}
-
-
-def _failure(response: httpx.Response, said: Any, *, is_write: bool) -> _AttemptError:
-    """Say what a failed answer means, and what may follow it."""
-    status = response.status_code
-    message, detail = _words(said)
-    text = response.text
-    kind = _BY_STATUS.get(status)
-    if _CANCELLED in (message or "") or _CANCELLED in text[-4000:]:
-        kind = TransactionCancelledError
-        message = message or f"{_CANCELLED}: maximum execution time exceeded"
-    elif _hibernates(response):
-        kind = HibernatingError
-        message = "The instance is hibernating."
-    elif status == httpx.codes.FORBIDDEN and "Data Policy Exception" in (detail or ""):
-        kind = DataPolicyError
-    elif "aborted by Business Rule" in f"{message} {detail}":
-        kind = BusinessRuleError
-    elif kind is None and said is None and status < httpx.codes.INTERNAL_SERVER_ERROR:
-        kind = UnexpectedContentError
-        message = f"The answer is {_described(response)}, not the API's JSON."
-    elif kind is None:
-        kind = ServerError if status >= httpx.codes.INTERNAL_SERVER_ERROR else ValidationError
-    outcome = Outcome.FAILED
-    if kind is RateLimitedError:
-        outcome = Outcome.REFUSED
-    elif kind is UnavailableError:
-        outcome = Outcome.UNAVAILABLE
-    # What ServiceNow itself refuses, it has not done; a sleeping instance does nothing. After
-    # anything else one cannot know.
-    refused = kind in {RateLimitedError, HibernatingError} or (
-        status < httpx.codes.INTERNAL_SERVER_ERROR
-        and said is not None
-        and kind is not TransactionCancelledError
+    Raises:
+        AttemptError: it is larger.
+    """
+    content = bytearray()
+    async for chunk in response.aiter_bytes():
+        content += chunk
+        if len(content) > _MAX_ANSWER_BYTES:
+            raise AttemptError(
+                UnexpectedContentError(response.status_code, "The answer is larger than 64 MiB."),
+                Outcome.FAILED,
+            )
+    return httpx.Response(
+        response.status_code,
+        headers={
+            name: value
+            for name, value in response.headers.items()
+            if name not in {"content-encoding", "content-length", "transfer-encoding"}
+        },
+        content=bytes(content),
     )
-    error = kind(
-        status,
-        message,
-        detail,
-        transaction_id=response.headers.get("x-transaction-id"),
-        maybe_applied=is_write and not refused,
-        retry_after=_retry_after(response),
-    )
-    return _AttemptError(error, outcome)
-
-
-def _hibernates(response: httpx.Response) -> bool:
-    """Tell a sleeping developer instance: its own page, or the way to the developer site."""
-    if response.is_redirect:
-        return "//developer.servicenow.com" in response.headers.get("location", "")
-    is_page = "html" in response.headers.get("content-type", "")
-    return is_page and "hibernat" in response.text[:4000].lower()
-
-
-def _words(said: Any) -> tuple[str | None, str | None]:
-    """Return ServiceNow's message and detail, wherever it put them."""
-    if isinstance(said, dict):
-        message, detail = said.get("message"), said.get("detail")
-        return (str(message) if message else None, str(detail) if detail else None)
-    return (str(said) if said else None, None)
-
-
-def _described(response: httpx.Response) -> str:
-    title = re.search(r"<title>\s*([^<]{1,100})", response.text[:4000], re.IGNORECASE)
-    if title is not None:
-        return f"a page, “{title[1].strip()}”"
-    if response.is_redirect:
-        return "a redirect"
-    return response.headers.get("content-type", "").partition(";")[0] or "empty"
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Return the seconds of a Retry-After header in either of its forms (RFC 9110)."""
-    value = response.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,9}", value):
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -10,6 +10,7 @@ ServiceNowError
  ├── ConnectionLostError            the connection broke before the answer was whole
  └── ResponseError                  ServiceNow answered, but not with what was asked for
       ├── AuthenticationError       401
+      │    └── TokenRefusedError    the instance gives no OAuth token
       ├── PermissionDeniedError     403, a role is missing
       │    ├── DataPolicyError      403, mandatory fields are missing
       │    └── BusinessRuleError    403, a business rule aborted the operation
@@ -129,6 +130,15 @@ class AuthenticationError(ResponseError):
         "Check the user name and the password, that the user is active and not locked out, and "
         "that the instance allows this kind of sign-in (new instances refuse basic "
         "authentication until an administrator allows it)."
+    )
+
+
+class TokenRefusedError(AuthenticationError):
+    """The instance gives no OAuth token. It tells the cause in its own log alone."""
+
+    advice = (
+        "Check the client id and secret, the user, and that the instance allows this grant; the "
+        "instance's system log has the cause."
     )
 
 

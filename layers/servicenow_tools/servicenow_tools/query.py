@@ -134,6 +134,13 @@ class Query:
         return Query(self._groups, (*self._order, part))
 
     @property
+    def fields(self) -> frozenset[str]:
+        """The fields that it names, as they are written."""
+        conditions = [text for group in self._groups for clause in group for text in clause]
+        conditions += [part.removeprefix("ORDERBY").removeprefix("DESC") for part in self._order]
+        return frozenset(found[0] for text in conditions if (found := _FIELD.match(text)))
+
+    @property
     def is_ordered(self) -> bool:
         """Whether it says how to sort."""
         return bool(self._order)

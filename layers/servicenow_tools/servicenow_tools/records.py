@@ -1,6 +1,7 @@
 """What ServiceNow keeps, as Python sees it."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 
@@ -76,6 +77,118 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table, as the instance's dictionary defines it.
+
+    Attributes:
+        name: its name in the API.
+        label: its name on a form.
+        type: its internal type: string, reference, glide_date_time, ...
+        reference: the table that a reference points to, else empty.
+        max_length: how many characters it keeps, or None where it does not say.
+        mandatory: whether a record must have a value.
+        read_only: whether it cannot be set.
+        has_choices: whether only the values of its choice list are taken.
+    """
+
+    name: str
+    label: str
+    type: str
+    reference: str
+    max_length: int | None
+    mandatory: bool
+    read_only: bool
+    has_choices: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MandatoryField:
+    """A field that a record must have.
+
+    Attributes:
+        field: its name.
+        label: its name on a form, which is what ServiceNow's refusal says.
+        condition: the encoded query that says which records must have it; empty for all.
+        source: `dictionary`, or the data policy's description.
+    """
+
+    field: str
+    label: str
+    condition: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a write would fail, or not do what was asked.
+
+    Attributes:
+        field: the field concerned.
+        message: what is wrong with it.
+    """
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a write would send, found out without writing.
+
+    Attributes:
+        values: the columns as they would be sent: codes for words, sys_ids for names.
+        problems: what the instance would refuse, drop or cut; empty if nothing is known to be
+            wrong.
+    """
+
+    values: dict[str, str]
+    problems: list[Problem]
+
+
+@dataclass(frozen=True, slots=True)
+class NextState:
+    """A state that a change request may go to next.
+
+    Attributes:
+        value: its code, as -4.
+        label: its name, as Assess.
+        is_available: whether it can go there now.
+        missing: the names of the conditions that keep it from there.
+    """
+
+    value: str
+    label: str
+    is_available: bool
+    missing: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicts:
+    """What a change request's schedule conflicts with.
+
+    Attributes:
+        found: records of the table conflict; `type` tells the kind. Empty for none.
+        last_run: when the instance looked, in UTC.
+    """
+
+    found: list[Record]
+    last_run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A free time slot, in UTC."""
+
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def of(cls, span: dict[str, Any]) -> "Slot":
+        """Read a span of the Change Management API."""
+        return cls(_moment(span["start"]), _moment(span["end"]))
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One stage of a connection test.
 
@@ -115,3 +228,7 @@ def _stored(value: Any) -> str:
     if isinstance(value, dict):
         value = value.get("value")
     return value if isinstance(value, str) else ""
+
+
+def _moment(value: Any) -> datetime:
+    return datetime.strptime(_stored(value), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)

@@ -37,6 +37,47 @@ REFERENCES = {
     "caused_by": _CHANGE,
     "parent_incident": Target("incident", ("number",)),
 }
+
+_TASK = frozenset(
+    """
+    active approval assigned_to assignment_group business_service closed_at closed_by close_notes
+    cmdb_ci comments company contact_type correlation_display correlation_id description due_date
+    escalation impact knowledge location made_sla number opened_at opened_by parent priority
+    short_description state sys_class_name sys_created_by sys_created_on sys_domain sys_id
+    sys_mod_count sys_tags sys_updated_by sys_updated_on urgency watch_list work_end work_notes
+    work_start
+    """.split()  # noqa: SIM905 - as a paragraph it can be read
+)
+
+# Columns that every instance has, so that nobody needs to ask for them.
+COMMON = {
+    "task": _TASK,
+    "incident": _TASK
+    | {
+        "business_impact", "caller_id", "category", "caused_by", "close_code", "hold_reason",
+        "incident_state", "parent_incident", "problem_id", "reopen_count", "resolved_at",
+        "resolved_by", "rfc", "severity", "subcategory",
+    },
+    "change_request": _TASK
+    | {
+        "backout_plan", "cab_required", "category", "chg_model", "close_code", "conflict_status",
+        "end_date", "implementation_plan", "justification", "phase", "reason", "requested_by",
+        "risk", "risk_impact_analysis", "start_date", "std_change_producer_version", "test_plan",
+        "type",
+    },
+    "change_task": _TASK | {"change_request", "change_task_type", "close_code"},
+    "problem": _TASK,
+    "sys_user": frozenset({"sys_id", "user_name", "email", "name", "active"}),
+    "sys_user_group": frozenset({"sys_id", "name", "active", "manager"}),
+    "cmdb_ci": frozenset({"sys_id", "name", "sys_class_name"}),
+    "sys_journal_field": frozenset(
+        {"sys_id", "element", "element_id", "name", "value", "sys_created_on", "sys_created_by"}
+    ),
+    "sys_attachment": frozenset(
+        {"sys_id", "file_name", "table_name", "table_sys_id", "sys_created_on", "hash"}
+    ),
+    "sysapproval_approver": frozenset({"sys_id", "sysapproval", "approver", "state"}),
+}  # fmt: skip
 TEMPLATE = Target("std_change_record_producer", ("name",))
 
 

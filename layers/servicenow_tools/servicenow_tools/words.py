@@ -35,6 +35,13 @@ CHANGE_STATES = {
     "cancelled": "4",
 }
 
+HOLD_REASONS = {
+    "awaiting caller": "1",
+    "awaiting problem": "3",
+    "awaiting vendor": "4",
+    "awaiting change": "5",
+}
+
 # The states in which there is still something to do.
 OPEN_STATES = {
     "incident": ("1", "2", "3"),
@@ -42,7 +49,12 @@ OPEN_STATES = {
 }
 
 _WORDS = {
-    "incident": {"state": INCIDENT_STATES, "urgency": LEVELS, "impact": LEVELS},
+    "incident": {
+        "state": INCIDENT_STATES,
+        "urgency": LEVELS,
+        "impact": LEVELS,
+        "hold_reason": HOLD_REASONS,
+    },
     "change_request": {
         "state": CHANGE_STATES,
         "type": CHANGE_TYPES,

@@ -1,0 +1,213 @@
+"""What came back: an answer's result, or what its failure means."""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from servicenow_tools.errors import (
+    AuthenticationError,
+    BusinessRuleError,
+    ConflictError,
+    DataPolicyError,
+    HibernatingError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    ResponseError,
+    ServerError,
+    ServiceNowError,
+    TransactionCancelledError,
+    UnavailableError,
+    UnexpectedContentError,
+    ValidationError,
+)
+from servicenow_tools.retries import Outcome
+
+_CANCELLED = "Transaction cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer.
+
+    Attributes:
+        status: the HTTP status.
+        headers: its headers.
+        result: the JSON below `result`.
+        is_write: whether a write was asked for.
+    """
+
+    status: int
+    headers: httpx.Headers
+    result: Any
+    is_write: bool = False
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the records of a list.
+
+        Raises:
+            UnexpectedContentError: it is something else.
+        """
+        rows = self.result
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise UnexpectedContentError(self.status, "The answer is not a list of records.")
+        return rows
+
+    def record(self) -> dict[str, Any]:
+        """Return a record's columns, also from the Change Management API's `{value, ...}` fields.
+
+        Raises:
+            UnexpectedContentError: it is something else.
+        """
+        if not isinstance(self.result, dict):
+            raise UnexpectedContentError(
+                self.status, "The answer is not a record.", maybe_applied=self.is_write
+            )
+        return {
+            name: stored(value["value"]) if isinstance(value, dict) and "value" in value else value
+            for name, value in self.result.items()
+            if name != "__meta"
+        }
+
+
+def stored(value: Any) -> Any:
+    """Return a value as the Table API has it: the Change Management API's are typed.
+
+    The same number comes as -5 from some releases and as -5.0 from others.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, int | float) else value
+
+
+class AttemptError(Exception):
+    """One attempt's failure, and what kind of failure it is for the next decision."""
+
+    def __init__(self, error: ServiceNowError, outcome: Outcome) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.outcome = outcome
+
+
+def read(response: httpx.Response, *, is_write: bool, key: str = "result") -> Answer:
+    """Return what a successful answer has below a key, or raise what is wrong with it."""
+    status = response.status_code
+    if status == httpx.codes.NO_CONTENT:
+        return Answer(status, response.headers, None, is_write)
+    document = _json(response)
+    said = document.get("error") if isinstance(document, dict) else None
+    if response.is_success and said is None and isinstance(document, dict) and key in document:
+        return Answer(status, response.headers, document[key], is_write)
+    raise _failure(response, said, is_write=is_write)
+
+
+def _json(response: httpx.Response) -> Any:
+    if "json" not in response.headers.get("content-type", ""):
+        return None
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError):
+        return None
+
+
+_BY_STATUS: dict[int, type[ResponseError]] = {
+    202: UnavailableError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    429: RateLimitedError,
+    502: UnavailableError,
+    503: UnavailableError,
+    504: UnavailableError,
+}
+
+
+def _failure(response: httpx.Response, said: Any, *, is_write: bool) -> AttemptError:
+    """Say what a failed answer means, and what may follow it."""
+    status = response.status_code
+    message, detail = _words(said)
+    text = response.text
+    kind = _BY_STATUS.get(status)
+    if _CANCELLED in (message or "") or _CANCELLED in text[-4000:]:
+        kind = TransactionCancelledError
+        message = message or f"{_CANCELLED}: maximum execution time exceeded"
+    elif _hibernates(response):
+        kind = HibernatingError
+        message = "The instance is hibernating."
+    elif status == httpx.codes.FORBIDDEN and "Data Policy Exception" in (detail or ""):
+        kind = DataPolicyError
+    elif "aborted by Business Rule" in f"{message} {detail}":
+        kind = BusinessRuleError
+    elif kind is None and said is None and status < httpx.codes.INTERNAL_SERVER_ERROR:
+        kind = UnexpectedContentError
+        message = f"The answer is {_described(response)}, not the API's JSON."
+    elif kind is None:
+        kind = ServerError if status >= httpx.codes.INTERNAL_SERVER_ERROR else ValidationError
+    outcome = Outcome.FAILED
+    if kind is RateLimitedError:
+        outcome = Outcome.REFUSED
+    elif kind is UnavailableError:
+        outcome = Outcome.UNAVAILABLE
+    # What ServiceNow itself refuses, it has not done; a sleeping instance does nothing. After
+    # anything else one cannot know.
+    refused = kind in {RateLimitedError, HibernatingError} or (
+        status < httpx.codes.INTERNAL_SERVER_ERROR
+        and said is not None
+        and kind is not TransactionCancelledError
+    )
+    error = kind(
+        status,
+        message,
+        detail,
+        transaction_id=response.headers.get("x-transaction-id"),
+        maybe_applied=is_write and not refused,
+        retry_after=retry_after(response),
+    )
+    return AttemptError(error, outcome)
+
+
+def _hibernates(response: httpx.Response) -> bool:
+    """Tell a sleeping developer instance: its own page, or the way to the developer site."""
+    if response.is_redirect:
+        return "//developer.servicenow.com" in response.headers.get("location", "")
+    is_page = "html" in response.headers.get("content-type", "")
+    return is_page and "hibernat" in response.text[:4000].lower()
+
+
+def _words(said: Any) -> tuple[str | None, str | None]:
+    """Return ServiceNow's message and detail, wherever it put them."""
+    if isinstance(said, dict):
+        message, detail = said.get("message"), said.get("detail")
+        return (str(message) if message else None, str(detail) if detail else None)
+    return (str(said) if said else None, None)
+
+
+def _described(response: httpx.Response) -> str:
+    title = re.search(r"<title>\s*([^<]{1,100})", response.text[:4000], re.IGNORECASE)
+    if title is not None:
+        return f"a page, “{title[1].strip()}”"
+    if response.is_redirect:
+        return "a redirect"
+    return response.headers.get("content-type", "").partition(";")[0] or "empty"
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Return the seconds of a Retry-After header in either of its forms (RFC 9110)."""
+    value = response.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}", value):
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,303 @@
+"""Many writes in few round trips (documentation: Batch API)."""
+
+import asyncio
+import base64
+import binascii
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+
+from servicenow_tools._answers import Answer, AttemptError, read
+from servicenow_tools._http import Http, Request
+from servicenow_tools._table import Tables, Values, ignored, is_over
+from servicenow_tools.errors import (
+    InvalidRequestError,
+    RequestTimeoutError,
+    ServiceNowError,
+    ValidationError,
+)
+from servicenow_tools.query import field
+from servicenow_tools.records import Record
+
+_PATH = "/api/now/v1/batch"
+# An instance ends a batch after 30 s, and takes 10 MB at once, of which base64 leaves 7.5.
+CHUNK = 50
+_CHUNK_BYTES = 6 * 1024 * 1024
+_AT_ONCE = 8
+_ROUNDS = 3
+_LOOKED_UP_AT_ONCE = 50
+
+Outcome = Record | ServiceNowError
+
+
+class Bulk:
+    """Many creates or updates of one instance at once.
+
+    Each part has an outcome of its own: a Record, or the ServiceNowError that it ended with, in
+    the order of the parts. Where the instance has no Batch API the parts are sent one by one,
+    eight at a time.
+    """
+
+    def __init__(self, http: Http, tables: Tables) -> None:
+        self._http = http
+        self._tables = tables
+        self._is_missing = False
+
+    async def create(
+        self, table: str, rows: Iterable[Mapping[str, Any]], *, chunk: int = CHUNK
+    ) -> list[Outcome]:
+        """Make records, exactly one for each row, also when the network fails half-way.
+
+        Args:
+            table: their table.
+            rows: the columns and values of each, as `create_record` takes them.
+            chunk: how many go into one round trip.
+
+        Returns:
+            A Record or a ServiceNowError for each row; with `maybe_applied` it is not known
+            whether the record exists.
+        """
+        parts = [_Part(row) for row in rows]
+        with self._http.budget():
+            for part in parts:
+                try:
+                    part.values = await self._tables.prepared(table, part.fields)
+                except ServiceNowError as error:
+                    part.outcome = error
+                part.values.setdefault("correlation_id", f"servicenow-tools-{uuid.uuid4()}")
+                part.request = self._tables.creation(table, part.values)
+            for chunk_ in _chunks([part for part in parts if part.outcome is None], chunk):
+                await self._create_chunk(table, chunk_)
+        return [part.done() for part in parts]
+
+    async def update(
+        self, table: str, changes: Iterable[tuple[str, Mapping[str, Any]]], *, chunk: int = CHUNK
+    ) -> list[Outcome]:
+        """Set fields of records.
+
+        Args:
+            table: their table.
+            changes: for each, its sys_id or number, and columns and values.
+            chunk: how many go into one round trip.
+
+        Returns:
+            A Record or a ServiceNowError for each change.
+        """
+        parts = []
+        with self._http.budget():
+            for record_id, fields in changes:
+                part = _Part(fields)
+                parts.append(part)
+                try:
+                    sys_id = await self._tables.found(table, record_id)
+                    part.values = await self._tables.prepared(table, fields)
+                    part.request = self._tables.change(table, sys_id, part.values)
+                except ServiceNowError as error:
+                    part.outcome = error
+            for chunk_ in _chunks([part for part in parts if part.outcome is None], chunk):
+                await self._send(table, chunk_)
+        return [part.done() for part in parts]
+
+    async def _create_chunk(self, table: str, parts: list["_Part"]) -> None:
+        """Make a chunk's records; look for those of which it is not known, and make them once."""
+        await self._send(table, parts)
+        unsure = [part for part in parts if part.is_unsure]
+        if not unsure:
+            return
+        await self._look_up(table, unsure)
+        again = [part for part in unsure if part.is_unsure and is_over(part.error)]
+        if again:
+            await self._send(table, again)
+            await self._look_up(table, [part for part in again if part.is_unsure])
+
+    async def _look_up(self, table: str, parts: list["_Part"]) -> None:
+        """Put the records that exist after all in the place of their errors."""
+        by_id = {part.values["correlation_id"]: part for part in parts}
+        listable = [key for key in by_id if "," not in key]
+        try:
+            for start in range(0, len(listable), _LOOKED_UP_AT_ONCE):
+                some = listable[start : start + _LOOKED_UP_AT_ONCE]
+                query = field("correlation_id").in_(some).order_by("sys_created_on")
+                rows = await self._http.find(table, query.encode(), limit=2 * len(some))
+                for row in rows:
+                    part = by_id.get(row.get("correlation_id", ""))
+                    if part is not None and part.is_unsure:
+                        part.found(self._tables.records(table, [row])[0])
+            for key in by_id.keys() - set(listable):
+                record = await self._tables.find_by_correlation_id(table, key)
+                if record is not None:
+                    by_id[key].found(record)
+        except ServiceNowError:
+            return  # the errors stand: it is still not known
+
+    async def _send(self, table: str, parts: Sequence["_Part"]) -> None:
+        """Send parts until each was served, by the Batch API or one by one."""
+        waiting = list(parts)
+        for _ in range(_ROUNDS):
+            if self._is_missing:
+                break
+            waiting = await self._send_batch(table, waiting)
+            if not waiting:
+                return
+        if not self._is_missing:
+            text = "The instance did not come to this part of the batch within its time."
+            for part in waiting:
+                part.outcome = RequestTimeoutError(text, maybe_applied=False)
+            return
+        limit = asyncio.Semaphore(_AT_ONCE)
+
+        async def send_one(part: _Part) -> None:
+            async with limit:
+                try:
+                    answer = await self._http.send(part.request)
+                    part.outcome = self._tables.record(table, answer, part.values)
+                except ServiceNowError as error:
+                    part.outcome = error
+
+        await asyncio.gather(*(send_one(part) for part in waiting))
+
+    async def _send_batch(self, table: str, parts: list["_Part"]) -> list["_Part"]:
+        """Send parts in one batch, and return those that the instance did not come to."""
+        request = Request(
+            "POST",
+            _PATH,
+            body={
+                "batch_request_id": str(uuid.uuid4()),
+                "rest_requests": [_item(str(n), part.request) for n, part in enumerate(parts)],
+            },
+            key="serviced_requests",
+        )
+        try:
+            served = (await self._http.send(request)).records()
+        except ValidationError as error:
+            if _says_missing(error):
+                self._is_missing = True
+                return parts
+            _fail(parts, error)
+            return []
+        except ServiceNowError as error:
+            _fail(parts, error)
+            return []
+        answers = {str(item.get("id")): item for item in served}
+        for number, part in enumerate(parts):
+            item = answers.get(str(number))
+            if item is not None:
+                try:
+                    part.outcome = self._tables.record(table, _answer(item), part.values)
+                except AttemptError as failed:
+                    part.outcome = failed.error
+                except ServiceNowError as error:
+                    part.outcome = error
+        return [part for number, part in enumerate(parts) if str(number) not in answers]
+
+
+class _Part:
+    """One part of a bulk write."""
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.fields = fields
+        self.values: Values = {}
+        self.request = Request("POST", "")
+        self.outcome: Outcome | None = None
+
+    @property
+    def error(self) -> ServiceNowError:
+        """The error that it ended with."""
+        if not isinstance(self.outcome, ServiceNowError):
+            raise TypeError("the part did not end with an error")
+        return self.outcome
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether it is not known what became of it."""
+        return isinstance(self.outcome, ServiceNowError) and self.outcome.maybe_applied
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of the batch it takes."""
+        return len(json.dumps(self.values)) * 4 // 3 + 500
+
+    def found(self, record: Record) -> None:
+        """Take over a record that exists after all."""
+        record.ignored_fields = ignored(self.values, record)
+        self.outcome = record
+
+    def done(self) -> Outcome:
+        """Return the outcome."""
+        if self.outcome is None:
+            raise RuntimeError("a part of the batch was forgotten")
+        return self.outcome
+
+
+def _says_missing(error: ValidationError) -> bool:
+    return "does not represent any resource" in (error.message or "")
+
+
+def _chunks(parts: list[_Part], size: int) -> Iterator[list[_Part]]:
+    """Yield the parts in chunks that are neither too many nor too large.
+
+    Raises:
+        InvalidRequestError: the size is none.
+    """
+    if size < 1:
+        raise InvalidRequestError("must be at least 1", "chunk")
+    chunk: list[_Part] = []
+    weight = 0
+    for part in parts:
+        if chunk and (len(chunk) == size or weight + part.size > _CHUNK_BYTES):
+            yield chunk
+            chunk, weight = [], 0
+        chunk.append(part)
+        weight += part.size
+    if chunk:
+        yield chunk
+
+
+def _item(number: str, request: Request) -> dict[str, Any]:
+    body = json.dumps(request.body).encode()
+    return {
+        "id": number,
+        "method": request.method,
+        "url": f"{request.path}?{urlencode(request.params or {})}",
+        "headers": [
+            {"name": "Content-Type", "value": "application/json"},
+            {"name": "Accept", "value": "application/json"},
+        ],
+        "body": base64.b64encode(body).decode(),
+        "exclude_response_headers": False,
+    }
+
+
+def _fail(parts: Iterable[_Part], error: ServiceNowError) -> None:
+    for part in parts:
+        part.outcome = error
+
+
+def _answer(item: dict[str, Any]) -> Answer:
+    """Return the answer to a part, or raise what is wrong with it, as if it had come alone."""
+    headers = [
+        (str(header.get("name")), str(header.get("value")))
+        for header in item.get("headers") or []
+        if isinstance(header, dict)
+    ]
+    try:
+        content = base64.b64decode(item.get("body") or "")
+    except (binascii.Error, TypeError, ValueError):
+        content = b""
+    status = item.get("status_code")
+    response = httpx.Response(
+        status if isinstance(status, int) else 500,
+        headers=[
+            (name, value)
+            for name, value in headers
+            if name.lower() not in {"content-length", "content-encoding", "content-type"}
+        ]
+        # A batch may leave the headers out; the parts asked for JSON.
+        + [("content-type", dict(headers).get("Content-Type", "application/json"))],
+        content=content,
+    )
+    return read(response, is_write=True)

@@ -1,0 +1,355 @@
+"""Change requests through the Change Management API (documentation: Change Management API).
+
+It knows what the Table API does not: templates, the change model's next states, conflicts, free
+time slots. Where an instance has no such API, the Table API does what it can.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from servicenow_tools import words
+from servicenow_tools._answers import Answer, stored
+from servicenow_tools._http import Http, Request
+from servicenow_tools._table import Tables
+from servicenow_tools.errors import (
+    InvalidRequestError,
+    ServerError,
+    ServiceNowError,
+    StateError,
+    ValidationError,
+)
+from servicenow_tools.knowledge import Knowledge
+from servicenow_tools.query import field
+from servicenow_tools.records import Conflicts, NextState, Record, Slot
+from servicenow_tools.references import TEMPLATE
+
+_TABLE = "change_request"
+_TASK = "change_task"
+_API = "/api/sn_chg_rest/change"
+_STATES = words.CHANGE_STATES
+_REVIEW, _CLOSED, _CANCELED = _STATES["review"], _STATES["closed"], _STATES["canceled"]
+_POLL_SECONDS = 0.5
+_COMPLETE, _FAILED = "3", "4"
+
+# The way of a change, from New to Closed.
+_WAY = ("-5", "-4", "-3", "-2", "-1", "0", "3")
+# From where to where a change can go, on an instance that does not tell.
+_OUT_OF_THE_BOX = {
+    "normal": {"-5": "-4", "-2": "-1", "-1": "0", "0": "3"},
+    "standard": {"-5": "-2", "-2": "-1", "-1": "0", "0": "3"},
+    "emergency": {"-5": "-3", "-2": "-1", "-1": "0", "0": "3"},
+}
+
+
+class ChangeRequests:
+    """The change requests of one instance. `id` is a sys_id or a number everywhere."""
+
+    def __init__(self, http: Http, tables: Tables, knowledge: Knowledge) -> None:
+        self._http = http
+        self._tables = tables
+        self._knowledge = knowledge
+        self._is_missing = False
+
+    async def create(
+        self, kind: str, values: Mapping[str, Any], template: str | None = None
+    ) -> Record:
+        """Raise a change request, exactly one; see the client's `create_change_request`.
+
+        Args:
+            kind: normal, emergency or standard.
+            values: columns and values.
+            template: for a standard change, its template's name or sys_id.
+        """
+        kind = words.code(_TABLE, "type", kind)
+        if (kind == "standard") != (template is not None):
+            raise InvalidRequestError("goes with a standard change, and only with one", "template")
+        with self._http.budget():
+            if template is not None:
+                # A Table API insert would leave the template's fields out.
+                template_id = await self._knowledge.sys_id_of("template", template, TEMPLATE)
+                path = f"{_API}/standard/{template_id}"
+                return await self._tables.create(_TABLE, values, path=path)
+            if not self._is_missing:
+                try:
+                    path = f"{_API}/{kind}" if kind in {"normal", "emergency"} else _API
+                    return await self._tables.create(_TABLE, values, path=path)
+                except ValidationError as error:
+                    self._note(error)
+            return await self._tables.create(_TABLE, {"type": kind, **values})
+
+    async def tasks(self, id: str) -> list[Record]:  # noqa: A002 - the API's own name
+        """Return a change's tasks, by number."""
+        with self._http.budget():
+            sys_id = await self._tables.found(_TABLE, id)
+            query = field("change_request").eq(sys_id).order_by("number").encode()
+            rows = await self._http.find(_TASK, query, limit=1000)
+        found = [row for row in rows if row.get("change_request") == sys_id]
+        return self._tables.records(_TASK, found)
+
+    async def create_task(
+        self,
+        id: str,  # noqa: A002 - the API's own name
+        short_description: str,
+        **fields: Any,
+    ) -> Record:
+        """Add a task to a change, exactly one.
+
+        Args:
+            id: the change.
+            short_description: one line, at most 160 characters.
+            fields: further columns of change_task; `change_task_type` is planning,
+                implementation, testing or review.
+        """
+        with self._http.budget():
+            sys_id = await self._tables.found(_TABLE, id)
+            values = {"short_description": short_description, **fields}
+            if not self._is_missing:
+                try:
+                    path = f"{_API}/{sys_id}/task"
+                    return await self._tables.create(_TASK, values, path=path)
+                except ValidationError as error:
+                    self._note(error)
+            return await self._tables.create(_TASK, {**values, "change_request": sys_id})
+
+    async def next_states(self, id: str) -> list[NextState]:  # noqa: A002 - the API's own name
+        """Return the states that a change can go to next, by the instance's own change model."""
+        with self._http.budget():
+            return await self._next_states(await self._tables.get(_TABLE, id))
+
+    async def move(
+        self,
+        id: str,  # noqa: A002 - the API's own name
+        state: str | int,
+        **fields: Any,
+    ) -> Record:
+        """Bring a change to a state, through the states between that its model demands.
+
+        Args:
+            id: the change.
+            state: the goal: a number, or assess, authorize, scheduled, implement, review, closed,
+                canceled.
+            fields: what is set together with the goal: `close_code` and `close_notes` for
+                closed, `work_notes` for canceled.
+
+        Returns:
+            The change in that state. It is returned as it is if it is there already.
+
+        Raises:
+            StateError: there is no way from where it is, or it waits there: for an approval, or
+                for a condition that the text names. With `maybe_applied` it has been moved on
+                the way.
+            ServiceNowError: with `maybe_applied`, it may have been moved.
+        """
+        goal = words.code(_TABLE, "state", str(state))
+        moved = False
+        with self._http.budget():
+            record = await self._tables.get(_TABLE, id)
+            while str(record.get("state")) != goal:
+                try:
+                    step = await self._step(record, goal)
+                    values = {"state": step, **(fields if step == goal else {})}
+                    record = await self._tables.update(_TABLE, record.sys_id, values)
+                except ServiceNowError as error:
+                    error.maybe_applied = error.maybe_applied or moved
+                    raise
+                moved = True
+                if str(record.get("state")) != step and not _is_after(record, step):
+                    raise _stuck(record, goal, "the instance keeps it there")
+        return record
+
+    async def close(
+        self,
+        id: str,  # noqa: A002 - the API's own name
+        close_code: str = "successful",
+        close_notes: str = "",
+    ) -> Record:
+        """Close a change that is in Implement or Review; see `close_change_request`."""
+        with self._http.budget():
+            record = await self._tables.get(_TABLE, id)
+            closing = {"state": _CLOSED, "close_code": close_code, "close_notes": close_notes}
+            ahead = [s.value for s in await self._next_states(record) if s.is_available]
+            if _REVIEW in ahead:
+                steps = [{"state": _REVIEW}, closing]
+            elif _CLOSED in ahead:
+                steps = [closing]
+            else:
+                now = words.label(_TABLE, "state", str(record.get("state")))
+                raise StateError(
+                    f"The change request is in the state {now}; only one in Implement (-1) or "
+                    "Review (0), or where the instance's change model says so, can be closed.",
+                    "state",
+                )
+            return await self._tables.steps(_TABLE, record.sys_id, steps)
+
+    async def cancel(self, id: str, reason: str) -> Record:  # noqa: A002 - the API's own name
+        """Cancel a change, with a work note that says why.
+
+        Raises:
+            StateError: one in Review or Closed cannot be canceled.
+        """
+        return await self.move(id, _CANCELED, work_notes=reason)
+
+    async def approvals(self, id: str) -> list[Record]:  # noqa: A002 - the API's own name
+        """Return who has been asked to approve a change: records of sysapproval_approver.
+
+        Each has `state` (requested, approved, rejected, not_required), `approver` and
+        `approver.name`.
+        """
+        with self._http.budget():
+            sys_id = await self._tables.found(_TABLE, id)
+            rows = await self._http.find(
+                "sysapproval_approver",
+                field("sysapproval").eq(sys_id).order_by("sys_created_on").encode(),
+                limit=1000,
+                fields=["sys_id", "state", "approver", "approver.name", "comments", "sysapproval",
+                        "sys_created_on", "sys_updated_on"],
+            )  # fmt: skip
+        found = [row for row in rows if row.get("sysapproval") == sys_id]
+        return self._tables.records("sysapproval_approver", found)
+
+    async def check_conflicts(self, id: str) -> Conflicts:  # noqa: A002 - the API's own name
+        """Let the instance look for conflicts in a change's schedule, and return what it found.
+
+        The change needs a configuration item and planned dates.
+
+        Raises:
+            RequestTimeoutError: the instance did not come to an end in time.
+            ServerError: its check failed.
+        """
+        with self._http.budget():
+            sys_id = await self._tables.found(_TABLE, id)
+            path = f"{_API}/{sys_id}/conflict"
+            # Checking twice finds what checking once finds.
+            started = await self._http.send(Request("POST", path), repeatable=True)
+            await self._worker(started.result)
+            found = (await self._http.get(path)).record()
+        # The status is Conflict even where there is none: the list tells.
+        rows = [row for row in found.get("conflicts") or [] if isinstance(row, dict)]
+        conflicts = [Answer(200, started.headers, row).record() for row in rows]
+        return Conflicts(
+            self._tables.records("conflict", conflicts), str(found.get("last_run") or "")
+        )
+
+    async def free_slots(self, id: str) -> list[Slot]:  # noqa: A002 - the API's own name
+        """Return when a change could be done: free time slots of its configuration item.
+
+        The change needs a configuration item and planned dates, which tell how long it takes.
+        Empty where there is no slot within the instance's window, 90 days by default.
+
+        Raises:
+            RequestTimeoutError: the instance did not come to an end in time.
+            ServerError: its search failed.
+        """
+        with self._http.budget():
+            sys_id = await self._tables.found(_TABLE, id)
+            started = (await self._http.get(f"{_API}/{sys_id}/schedule")).record()
+            worker = await self._worker((started.get("worker") or {}).get("sysId"))
+        payload = worker.get("payload")
+        spans = payload.get("spans", []) if isinstance(payload, dict) else []
+        return [Slot.of(span) for span in spans]
+
+    async def templates(self) -> list[Record]:
+        """Return the templates of standard changes: records of std_change_record_producer."""
+        query = field("active").ne("false").order_by("name").encode()
+        rows = await self._http.find(TEMPLATE.table, query, limit=1000)
+        return self._tables.records(TEMPLATE.table, rows)
+
+    async def _step(self, record: Record, goal: str) -> str:
+        """Return the next state on the way to a goal.
+
+        Raises:
+            StateError: there is none.
+        """
+        ahead = await self._next_states(record)
+        free = [state.value for state in ahead if state.is_available]
+        if goal in free:
+            return goal
+        now = str(record.get("state"))
+        if goal in _WAY and now in _WAY:
+            between = _WAY[_WAY.index(now) + 1 : max(_WAY.index(goal), 0)]
+            steps = [state for state in between if state in free]
+            if steps:
+                return steps[-1]
+        blocked = [name for state in ahead if not state.is_available for name in state.missing]
+        why = f"not met: {', '.join(blocked)}" if blocked else ""
+        if not why and record.get("approval") == "requested":
+            why = "it waits for approval"
+        raise _stuck(record, goal, why or "its change model has no way there")
+
+    async def _next_states(self, record: Record) -> list[NextState]:
+        now = str(record.get("state"))
+        if not self._is_missing:
+            try:
+                path = f"{_API}/{record.sys_id}/nextstates"
+                return _next_states((await self._http.get(path)).record(), now)
+            except ValidationError as error:
+                self._note(error)
+        ways = _OUT_OF_THE_BOX.get(str(record.get("type")), {})
+        ahead = [ways[now]] if now in ways else []
+        if now in _WAY and now not in {_REVIEW, _CLOSED}:
+            ahead.append(_CANCELED)
+        return [
+            NextState(state, words.label(_TABLE, "state", state), is_available=True, missing=[])
+            for state in ahead
+        ]
+
+    async def _worker(self, sys_id: object) -> dict[str, Any]:
+        """Wait for one of the instance's workers, and return what it answers at its end."""
+        path = f"{_API}/worker/{sys_id}"
+        while True:
+            answer = await self._http.get(path)
+            document = answer.record()
+            state = str(document.get("state"))
+            if state == _FAILED:
+                said = (document.get("messages") or {}).get("errorMessages") or []
+                raise ServerError(answer.status, "; ".join(map(str, said)) or None)
+            if state == _COMPLETE:
+                return document
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def _note(self, error: ValidationError) -> None:
+        """Remember that the instance has no such API, or raise what else is wrong."""
+        if "does not represent any resource" not in (error.message or ""):
+            raise error
+        self._is_missing = True
+
+
+def _next_states(document: dict[str, Any], now: str) -> list[NextState]:
+    """Read the answer of nextstates: states, their labels, and what each way there demands."""
+    labels = document.get("state_label")
+    labels = labels if isinstance(labels, dict) else {}
+    ways: dict[str, list[dict[str, Any]]] = {}
+    for group in document.get("state_transitions") or []:
+        for way in group:
+            ways.setdefault(str(stored(way.get("to_state"))), []).append(way)
+    found = []
+    for value in document.get("available_states") or []:
+        state = str(stored(value))
+        if state == now:
+            continue
+        known = ways.get(state, [])
+        # Type driven changes have states without ways: those are free.
+        is_available = not known or any(way.get("transition_available") for way in known)
+        missing = [
+            str(condition.get("condition", {}).get("name"))
+            for way in known
+            for condition in way.get("conditions") or []
+            if not condition.get("passed")
+        ]
+        label = str(labels.get(state, words.label(_TABLE, "state", state)))
+        found.append(NextState(state, label, is_available, [] if is_available else missing))
+    return found
+
+
+def _is_after(record: Record, state: str) -> bool:
+    """Tell whether a change has gone on by itself beyond a state."""
+    now = str(record.get("state"))
+    return now in _WAY and state in _WAY and _WAY.index(now) > _WAY.index(state)
+
+
+def _stuck(record: Record, goal: str, why: str) -> StateError:
+    now = words.label(_TABLE, "state", str(record.get("state")))
+    to = words.label(_TABLE, "state", goal)
+    text = f"{record.number} is in the state {now} and cannot go on to {to}: {why}."
+    return StateError(text, "state")

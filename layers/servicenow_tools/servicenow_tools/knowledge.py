@@ -1,0 +1,273 @@
+"""What an instance says about itself: its choices, columns, mandatory fields, and who is who.
+
+Releases and companies differ in all of these, so the instance is asked. What it said is kept for
+ten minutes.
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+from servicenow_tools._kept import Kept
+from servicenow_tools.errors import (
+    AmbiguousReferenceError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    ReferenceNotFoundError,
+    ValidationError,
+)
+from servicenow_tools.query import Query, field
+from servicenow_tools.records import Choice, Column, MandatoryField
+from servicenow_tools.references import COMMON, REFERENCES, Target, is_sys_id
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from servicenow_tools._http import Http
+
+_KEPT_SECONDS = 600.0
+_TABLE = re.compile(r"[a-z][a-z0-9_]{1,79}")
+
+# Tables that inherit the choices of `task` where they have none of their own.
+_TASKS = frozenset(
+    {"incident", "change_request", "change_task", "problem", "problem_task", "sc_req_item",
+     "sc_task"}
+)  # fmt: skip
+
+# How far a table's ancestors are followed: cmdb_ci's deepest descendants have fewer.
+_ANCESTORS = 8
+
+# What an instance answers where the user may not look, or where there is no such thing.
+_HIDDEN = (PermissionDeniedError, NotFoundError, ValidationError)
+
+
+def checked_table(table: str) -> str:
+    """Return a table's name.
+
+    Raises:
+        InvalidRequestError: it is none.
+    """
+    if not _TABLE.fullmatch(table):
+        raise InvalidRequestError("is no table name", "table")
+    return table
+
+
+class Knowledge:
+    """One instance's knowledge, as far as the user may see it."""
+
+    def __init__(self, http: "Http") -> None:
+        self._http = http
+        self._sys_ids = Kept[tuple[str, str], str](_KEPT_SECONDS, size=1000)
+        self._choices = Kept[tuple[str, str], tuple[Choice, ...]](_KEPT_SECONDS, size=100)
+        self._columns = Kept[str, dict[str, Column]](_KEPT_SECONDS, size=50)
+        self._lineages = Kept[str, tuple[str, ...]](_KEPT_SECONDS, size=50)
+        self._samples = Kept[str, frozenset[str]](_KEPT_SECONDS, size=50)
+
+    async def choices(self, table: str, field: str) -> list[Choice]:
+        """Return the values that a choice field may take, in the instance's order.
+
+        A task's table without choices of its own has those of `task`; labels are English where
+        there are English ones. Empty where the field has no choices or the user may not see them.
+        """
+        kept = self._choices.get((table, field))
+        if kept is None:
+            rows = await self._http.find(
+                "sys_choice",
+                _choices_query(checked_table(table), field).encode(),
+                limit=1000,
+                fields=["name", "value", "label", "language"],
+            )
+            kept = self._choices.put((table, field), _choices(table, rows))
+        return list(kept)
+
+    async def columns(self, table: str) -> dict[str, Column]:
+        """Return a table's columns by name, inherited ones among them.
+
+        Empty where the user may not read the instance's dictionary, which needs a role such as
+        personalize_dictionary (documentation: System dictionary).
+        """
+        kept = self._columns.get(table)
+        if kept is None:
+            lineage = await self._lineage(table)
+            query = field("name").in_(lineage) & field("active").ne("false")
+            rows = await self._visible(
+                "sys_dictionary",
+                (query & field("element").is_not_empty()).encode(),
+                "name", "element", "column_label", "internal_type", "reference", "max_length",
+                "mandatory", "read_only", "choice",
+            )  # fmt: skip
+            # A table's own definition comes before its ancestors'.
+            rows.sort(key=lambda row: -_place(lineage, row.get("name")))
+            found = {row["element"]: _column(row) for row in rows if row.get("name") in lineage}
+            kept = self._columns.put(table, found)
+        return dict(kept)
+
+    async def mandatory_fields(self, table: str) -> list[MandatoryField]:
+        """Return what a record must have: by the dictionary, and by active data policies.
+
+        Empty where the user may see neither. UI policies bind forms alone, not the API
+        (documentation: Data policy).
+        """
+        columns = await self.columns(table)
+        found = [
+            MandatoryField(column.name, column.label, "", "dictionary")
+            for column in columns.values()
+            if column.mandatory
+        ]
+        lineage = await self._lineage(table)
+        query = (
+            field("sys_data_policy.model_table").in_(lineage)
+            & field("sys_data_policy.active").eq("true")
+            & field("mandatory").eq("true")
+        )
+        rows = await self._visible(
+            "sys_data_policy_rule", query.encode(),
+            "field", "sys_data_policy.model_table", "sys_data_policy.conditions",
+            "sys_data_policy.short_description",
+        )  # fmt: skip
+        for row in rows:
+            name = row.get("field", "")
+            if name and row.get("sys_data_policy.model_table") in lineage:
+                label = columns[name].label if name in columns else name
+                policy = row.get("sys_data_policy.short_description") or "data policy"
+                condition = (row.get("sys_data_policy.conditions") or "").removesuffix("^EQ")
+                found.append(MandatoryField(name, label, condition, policy))
+        return found
+
+    async def sys_id_of(self, name: str, given: str, target: Target) -> str:
+        """Return the sys_id of the only record with this name.
+
+        ServiceNow stores a name it cannot resolve as it is, without an error, so names are
+        resolved here.
+
+        Args:
+            name: the reference column, for errors.
+            given: a sys_id, or what names the record.
+            target: what the column points to.
+
+        Raises:
+            ReferenceNotFoundError: no record has the name.
+            AmbiguousReferenceError: several have it.
+        """
+        if is_sys_id(given):
+            return given
+        kept = self._sys_ids.get((target.table, given))
+        if kept is not None:
+            return kept
+        for column in target.columns:
+            try:
+                query = field(column).eq(given).encode()
+            except InvalidRequestError as error:
+                raise InvalidRequestError(str(error), name) from None
+            rows = await self._http.find(target.table, query, limit=10, fields=["sys_id", column])
+            found = [row["sys_id"] for row in rows if same(row.get(column), given)]
+            if len(found) > 1:
+                raise AmbiguousReferenceError(
+                    f"several records of {target.table} have this {column}; give the sys_id", name
+                )
+            if found:
+                return self._sys_ids.put((target.table, given), str(found[0]))
+        raise ReferenceNotFoundError(
+            f"no record of {target.table} has this {' or '.join(target.columns)}", name
+        )
+
+    async def check_query(self, table: str, query: Query) -> None:
+        """Refuse a query with a field that the table does not have.
+
+        ServiceNow would ignore the condition and return more than was asked for (documentation:
+        Table API, sysparm_query). The names that every instance has are not asked about; where
+        the instance does not let one find out, the query passes.
+
+        Raises:
+            InvalidRequestError: the field is unknown.
+        """
+        for path in sorted(query.fields):
+            await self._check_path(table, path, path)
+
+    async def _check_path(self, table: str, path: str, whole: str) -> None:
+        name, _, rest = path.partition(".")
+        target = REFERENCES[name].table if name in REFERENCES else ""
+        if name not in COMMON.get(table, ()):
+            columns = await self.columns(table)
+            names = frozenset(columns) or await self._sample(table)
+            if names and name not in names:
+                raise InvalidRequestError(f"is no field of {table}", whole)
+            if name in columns:
+                target = columns[name].reference
+        if not rest:
+            return
+        if target:
+            await self._check_path(target, rest, whole)
+        elif name in COMMON.get(table, ()):
+            raise InvalidRequestError("walks through a field that is no reference", whole)
+
+    async def _sample(self, table: str) -> frozenset[str]:
+        """Return the column names that a record of the table shows; empty if there is none."""
+        kept = self._samples.get(table)
+        if kept is None:
+            try:
+                rows = await self._http.find(checked_table(table), "", limit=1)
+            except PermissionDeniedError:
+                rows = []
+            kept = self._samples.put(table, frozenset(rows[0]) if rows else frozenset())
+        return kept
+
+    async def _lineage(self, table: str) -> tuple[str, ...]:
+        """Return a table and its ancestors, as far as the user may see them."""
+        kept = self._lineages.get(table)
+        if kept is None:
+            paths = [f"{'super_class.' * depth}name" for depth in range(_ANCESTORS)]
+            query = field("name").eq(checked_table(table)).encode()
+            rows = await self._visible("sys_db_object", query, *paths)
+            found = [row for row in rows if row.get("name") == table]
+            names = [found[0].get(path) for path in paths] if found else [table]
+            kept = self._lineages.put(table, tuple(name for name in names if name))
+        return kept
+
+    async def _visible(self, table: str, query: str, *fields: str) -> "list[dict[str, Any]]":
+        """Return what a query finds in one of the system's own tables, nothing where hidden."""
+        try:
+            return await self._http.find(table, query, limit=2000, fields=fields)
+        except _HIDDEN:
+            return []
+
+
+def same(one: object, other: str) -> bool:
+    """Tell whether texts are equal, as ServiceNow compares them."""
+    return isinstance(one, str) and one.casefold() == other.casefold()
+
+
+def _choices_query(table: str, column: str) -> Query:
+    tables = [table, "task"] if table in _TASKS else [table]
+    return (
+        field("name").in_(tables) & field("element").eq(column) & field("inactive").eq("false")
+    ).order_by("sequence")
+
+
+def _choices(table: str, rows: "list[dict[str, Any]]") -> tuple[Choice, ...]:
+    """Return each value once, with its English label if it has one."""
+    own = [row for row in rows if row.get("name") == table] or rows
+    labels: dict[str, str] = {}
+    for row in own:
+        value, label = row.get("value"), row.get("label") or row.get("value")
+        if value and (value not in labels or row.get("language") == "en"):
+            labels[value] = str(label)
+    return tuple(Choice(value, label) for value, label in labels.items())
+
+
+def _place(lineage: tuple[str, ...], table: object) -> int:
+    return lineage.index(table) if table in lineage else len(lineage)
+
+
+def _column(row: "dict[str, Any]") -> Column:
+    length = row.get("max_length", "")
+    return Column(
+        name=row["element"],
+        label=row.get("column_label") or row["element"],
+        type=row.get("internal_type") or "",
+        reference=row.get("reference") or "",
+        max_length=int(length) if length.isdigit() else None,
+        mandatory=row.get("mandatory") == "true",
+        read_only=row.get("read_only") == "true",
+        has_choices=row.get("choice") in {"1", "3"},
+    )
