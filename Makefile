@@ -64,6 +64,7 @@ check: .venv/.installed .tools/sam/.installed ## Lint, types, dependency directi
 .PHONY: test
 test: install ## Every test: unit, handlers, template, and end to end on the local cloud
 	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/coverage report --include='layers/servicenow_tools/*' --fail-under=100 --format=total
 
 .PHONY: unit
 unit: .venv/.installed ## The tests that need no local cloud

@@ -5,10 +5,9 @@ documentation (Table API; REST API HTTP response codes).
 """
 
 import asyncio
-import base64
-import binascii
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
@@ -19,10 +18,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.servicenow import change_api, rules, seed
+from local.servicenow import access, attachment_api, batch_api, change_api, rules, seed
 from local.servicenow.errors import ApiError
 from local.servicenow.faults import Fault
-from local.servicenow.instance import Account, Instance, LoggedRequest, Row, require
+from local.servicenow.instance import Instance, LoggedRequest, Row, require
 from local.servicenow.records import View, flag, render
 from local.servicenow.schema import Table
 
@@ -53,6 +52,20 @@ def create_app(instance: Instance | None = None) -> Starlette:
         for path, endpoint, methods in change_api.routes(instance)
     ]
     routes += [
+        Route(f"/api/now{version}/attachment{path}", served.endpoint(endpoint), methods=methods)
+        for version in ("", "/v1")
+        for path, endpoint, methods in attachment_api.routes(instance)
+    ]
+    routes += [
+        Route(f"/api/now{version}{path}", served.endpoint(endpoint), methods=[method])
+        for version in ("", "/v1")
+        for path, endpoint, method in (
+            ("/stats/{table}", served.stats, "GET"),
+            ("/batch", served.batch, "POST"),
+        )
+    ]
+    routes += [
+        Route("/oauth_token.do", served.token, methods=["POST"]),
         Route("/_simulator/faults", served.switch_faults, methods=["PUT", "DELETE"]),
         Route("/_simulator/reset", served.reset, methods=["POST"]),
         Route("/_simulator/requests", served.list_requests),
@@ -106,7 +119,7 @@ class _Served:
         return endpoint
 
     async def _answer(self, do: Endpoint, request: Request) -> Response:
-        user = self._sign_in(request)
+        user = access.account_of(self._instance, request)
         if user is None:
             self._log(request, "", 401)
             body = ApiError(
@@ -142,25 +155,15 @@ class _Served:
 
     def _log(self, request: Request, user: str, status: int) -> None:
         self._instance.requests.append(
-            LoggedRequest(request.method, request.url.path, request.url.query, user, status)
+            LoggedRequest(
+                request.method,
+                request.url.path,
+                request.url.query,
+                user,
+                status,
+                batch_api.PART in request.headers,
+            )
         )
-
-    def _sign_in(self, request: Request) -> Account | None:
-        kind, _, encoded = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() != "basic":
-            return None
-        try:
-            user_name, _, password = base64.b64decode(encoded).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            return None
-        account = self._instance.accounts.get(user_name)
-        if account is None or not account.password or account.password != password:
-            return None
-        row = self._instance.find("sys_user", account.sys_id)
-        # A new instance refuses basic authentication with the ordinary 401, password right or not.
-        if row is None or row["active"] != "true" or not account.basic_auth:
-            return None
-        return account
 
     # ---- Table API
 
@@ -253,6 +256,50 @@ class _Served:
 
     def _shown(self, request: Request, table: Table, row: Row) -> dict[str, Any]:
         return render(self._instance, table, row, View.of(request.query_params))
+
+    # ---- other APIs
+
+    async def stats(self, request: Request) -> Response:
+        """GET counts records, also by group (documentation: Aggregate API)."""
+        table = require(request.path_params["table"])
+        parameters = request.query_params
+        if not flag(parameters, "sysparm_count"):
+            raise ApiError(400, "No request parameter for aggregate operation specified", None)
+        query = parameters.get("sysparm_query", "")
+        found = self._instance.search(table.name, query, request.state.user)
+        if not rules.may_read(request.state.user, table.name):
+            found = []
+        group = parameters.get("sysparm_group_by", "")
+        if not group:
+            return JSONResponse({"result": {"stats": {"count": str(len(found))}}})
+        counts = Counter(row.get(group, "") for row in found)
+        return JSONResponse(
+            {
+                "result": [
+                    {
+                        "stats": {"count": str(count)},
+                        "groupby_fields": [{"field": group, "value": value}],
+                    }
+                    for value, count in counts.items()
+                ]
+            }
+        )
+
+    async def batch(self, request: Request) -> Response:
+        """POST carries many requests."""
+        return await batch_api.serve(self._instance, request.app, request, await _json(request))
+
+    async def token(self, request: Request) -> Response:
+        """POST gives an OAuth token; it passes the faults, but needs no sign-in."""
+        fault = self._instance.faults.next(request.method, request.url.path)
+        if fault is not None:
+            await asyncio.sleep(fault.delay)
+            if fault.reset or fault.answers:
+                self._log(request, "", fault.status or 0)
+                return _struck(fault, request)
+        response = await access.give_token(self._instance, request)
+        self._log(request, "", response.status_code)
+        return response
 
     # ---- the simulator's own switches, for tests in another process
 

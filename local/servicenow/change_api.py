@@ -6,7 +6,9 @@ applied.
 """
 
 import json
+import secrets
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
+_FORMAT = "%Y-%m-%d %H:%M:%S"
+_COMPLETE = 3
+_WINDOW_SLOTS = 90
 _LABELS = {
     "-5": "New", "-4": "Assess", "-3": "Authorize", "-2": "Scheduled", "-1": "Implement",
     "0": "Review", "3": "Closed", "4": "Canceled",
@@ -37,6 +42,10 @@ def routes(instance: "Instance") -> list[tuple[str, Endpoint, list[str]]]:
         ("/{sys_id}", api.change, ["GET", "PATCH", "DELETE"]),
         ("/{sys_id}/nextstates", api.next_states, ["GET"]),
         ("/{sys_id}/approvals", api.approvals, ["GET", "PATCH"]),
+        ("/{sys_id}/task", api.tasks, ["GET", "POST"]),
+        ("/{sys_id}/conflict", api.conflicts, ["GET", "POST"]),
+        ("/{sys_id}/schedule", api.schedule, ["GET"]),
+        ("/worker/{worker}", api.worker, ["GET"]),
     ]
 
 
@@ -147,6 +156,109 @@ class _ChangeApi:
             }
         )
 
+    async def tasks(self, request: Request) -> Response:
+        change = self._find(request)
+        if request.method == "POST":
+            sent = await _values(request)
+            task = self._instance.insert(
+                "change_task",
+                {**sent, "change_request": change["sys_id"], "parent": change["sys_id"]},
+                request.state.user,
+            )
+            return self._answer(task, sent, "change_task")
+        found = [
+            _typed(self._instance, "change_task", task)
+            for task in self._instance.records("change_task")
+            if task["change_request"] == change["sys_id"]
+        ]
+        return JSONResponse({"result": found})
+
+    async def conflicts(self, request: Request) -> Response:
+        change = self._find(request)
+        if request.method == "POST":
+            start, end = _planned(change)
+            for row in self._conflicts(change):
+                self._instance.delete("conflict", row["sys_id"])
+            for other in self._planned_for(change):
+                if _overlap((start, end), _planned(other)):
+                    self._instance.put(
+                        "conflict",
+                        change=change["sys_id"],
+                        type="ci_already_scheduled",
+                        configuration_item=change["cmdb_ci"],
+                        conflicting_change=other["sys_id"],
+                    )
+            change["conflict_last_run"] = self._instance.now()
+            return JSONResponse({"result": self._start("conflict", {})})
+        found = self._conflicts(change)
+        return JSONResponse(
+            {
+                "result": {
+                    # So says the API even where there is no conflict.
+                    "status": "Conflict" if change.get("conflict_last_run") else "Not Run",
+                    "last_run": change.get("conflict_last_run", ""),
+                    "record_count": "1",
+                    "job_status": "2",
+                    "conflicts": [_typed(self._instance, "conflict", row) for row in found],
+                }
+            }
+        )
+
+    async def schedule(self, request: Request) -> Response:
+        change = self._find(request)
+        start, end = _planned(change)
+        taken = [_planned(other) for other in self._planned_for(change)]
+        starts = (start + number * (end - start) for number in range(_WINDOW_SLOTS))
+        slots = [(begin, begin + (end - start)) for begin in starts]
+        free = [slot for slot in slots if not any(_overlap(slot, other) for other in taken)]
+        spans = [
+            {"start": _shown_moment(begin), "end": _shown_moment(stop)} for begin, stop in free
+        ]
+        worker = self._start("schedule", {"payload": {"spans": spans[:3]}} if spans else {})
+        return JSONResponse({"result": self._worker_shown(worker)}, 202)
+
+    async def worker(self, request: Request) -> Response:
+        sys_id = request.path_params["worker"]
+        worker = self._instance.workers.get(sys_id)
+        if worker is None:
+            raise ApiError(404, "Worker not found", "")
+        worker["state"] = min(worker["state"] + 1, _COMPLETE)
+        return JSONResponse({"result": self._worker_shown(sys_id)})
+
+    def _start(self, kind: str, outcome: dict[str, Any]) -> str:
+        sys_id = secrets.token_hex(16)
+        self._instance.workers[sys_id] = {"state": 1, "type": kind, "outcome": outcome}
+        return sys_id
+
+    def _worker_shown(self, sys_id: str) -> dict[str, Any]:
+        worker = self._instance.workers[sys_id]
+        labels = {1: "Waiting", 2: "In-Progress", _COMPLETE: "Complete"}
+        return {
+            "worker": {
+                "sysId": sys_id,
+                "link": f"{self._instance.base_url}/api/sn_chg_rest/change/worker/{sys_id}",
+            },
+            "state": {"value": worker["state"], "display_value": labels[worker["state"]]},
+            "type": worker["type"],
+            "messages": {"errorMessages": [], "warningMessages": [], "infoMessages": []},
+            **(worker["outcome"] if worker["state"] == _COMPLETE else {}),
+        }
+
+    def _conflicts(self, change: "Row") -> "list[Row]":
+        rows = self._instance.records("conflict")
+        return [row for row in rows if row["change"] == change["sys_id"]]
+
+    def _planned_for(self, change: "Row") -> "list[Row]":
+        """Return the other changes of the same configuration item that have planned dates."""
+        return [
+            row
+            for row in self._instance.records("change_request")
+            if row["cmdb_ci"] == change["cmdb_ci"]
+            and row["sys_id"] != change["sys_id"]
+            and row["start_date"]
+            and row["end_date"]
+        ]
+
     def _find(self, request: Request) -> "Row":
         row = self._instance.find("change_request", request.path_params["sys_id"])
         if row is None or not rules.may_read(request.state.user, "change_request"):
@@ -156,14 +268,39 @@ class _ChangeApi:
     def _shown(self, row: "Row") -> dict[str, Any]:
         return _typed(self._instance, "change_request", row)
 
-    def _answer(self, row: "Row", sent: dict[str, Any]) -> Response:
+    def _answer(self, row: "Row", sent: dict[str, Any], table: str = "change_request") -> Response:
         journals = {"work_notes", "comments"}
         ignored = [
             name
             for name, value in sent.items()
             if name not in journals and row.get(name) != str(value)
         ]
-        return JSONResponse({"result": {**self._shown(row), "__meta": {"ignoredFields": ignored}}})
+        shown = _typed(self._instance, table, row)
+        return JSONResponse({"result": {**shown, "__meta": {"ignoredFields": ignored}}})
+
+
+def _planned(change: "Row") -> tuple[datetime, datetime]:
+    """Return a change's planned window.
+
+    Raises:
+        ApiError: 400, it has none, or no configuration item.
+    """
+    if not (change["cmdb_ci"] and change["start_date"] and change["end_date"]):
+        raise ApiError(400, "Change Request is missing CI or planned dates", "")
+    start, end = (
+        datetime.strptime(change[name], _FORMAT).replace(tzinfo=UTC)
+        for name in ("start_date", "end_date")
+    )
+    return start, end
+
+
+def _overlap(one: tuple[datetime, datetime], other: tuple[datetime, datetime]) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
+
+
+def _shown_moment(moment: datetime) -> dict[str, str]:
+    text = moment.strftime(_FORMAT)
+    return {"value": text, "display_value": text}
 
 
 def _type(fixed: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from local.servicenow import query as encoded
 from local.servicenow import rules
+from local.servicenow.access import Access
 from local.servicenow.errors import ApiError
 from local.servicenow.faults import Faults
 from local.servicenow.schema import Column, Table, tables
@@ -37,13 +38,14 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
-    """A request as the instance saw it, without its credentials."""
+    """A request as the instance saw it, without its credentials; `is_part` of a batch or alone."""
 
     method: str
     path: str
     query: str
     user: str
     status: int
+    is_part: bool = False
 
 
 class Instance:
@@ -55,6 +57,11 @@ class Instance:
         self.faults = Faults()
         self.requests: list[LoggedRequest] = []
         self.accounts: dict[str, Account] = {}
+        self.access = Access()
+        self.contents: dict[str, bytes] = {}
+        self.attachment_limit = 1024 * 1024 * 1024
+        self.batch_limit: int | None = None
+        self.workers: dict[str, dict[str, Any]] = {}
         self.lock = threading.RLock()
         self._rows: dict[str, dict[str, Row]] = {name: {} for name in tables()}
         self._numbers = {
@@ -292,6 +299,10 @@ class Instance:
         """Become another instance's state, and keep the address, faults and log."""
         with self.lock:
             self.accounts = other.accounts
+            self.access = other.access
+            self.contents = other.contents
+            self.attachment_limit = other.attachment_limit
+            self.batch_limit = other.batch_limit
             self._rows = other._rows  # noqa: SLF001 - another of our own kind
             self._numbers = other._numbers  # noqa: SLF001
 
@@ -299,6 +310,10 @@ class Instance:
         """Return the moment in UTC as ServiceNow stores it; never earlier than the last one."""
         self._last_moment = max(self._last_moment, datetime.now(UTC))
         return self._last_moment.strftime("%Y-%m-%d %H:%M:%S")
+
+    def seconds(self) -> float:
+        """Return the instance's clock in seconds since 1970."""
+        return max(self._last_moment, datetime.now(UTC)).timestamp()
 
     def skip(self, seconds: float) -> None:
         """Let the instance's clock run ahead."""

@@ -3,7 +3,8 @@
 import hashlib
 from typing import TYPE_CHECKING
 
-from local.servicenow.schema import tables
+from local.servicenow.rules import TASK_TABLES
+from local.servicenow.schema import SYSTEM, TASK, tables
 
 if TYPE_CHECKING:
     from local.servicenow.instance import Instance
@@ -87,7 +88,11 @@ _CHOICES: dict[tuple[str, str], dict[str, str]] = {
         "unsuccessful": "Unsuccessful",
     },
 }  # fmt: skip
-_MANDATORY = {("incident", "short_description"), ("change_request", "short_description")}
+_MANDATORY = {("incident", "caller_id"), ("task", "short_description")}
+_TYPES = {"choice": "string", "date": "glide_date_time", "journal": "journal_input"}
+
+
+SYSTEM_NAMES = {column.name for column in SYSTEM}
 
 
 def sys_id(name: str) -> str:
@@ -144,19 +149,46 @@ def _fill_choices(instance: "Instance") -> None:
                 inactive="false",
                 language="en",
             )
+    _fill_dictionary(instance, set(everything))
+
+
+def _fill_dictionary(instance: "Instance", with_choices: set[tuple[str, str]]) -> None:
+    """Describe the tables; a task's own columns are defined once, in `task`."""
+    inherited = {column.name for column in TASK}
     for defined in tables().values():
-        instance.put("sys_db_object", name=defined.name, label=defined.label)
+        is_task = defined.name in TASK_TABLES
+        instance.put(
+            "sys_db_object",
+            sys_id=sys_id(f"table {defined.name}"),
+            name=defined.name,
+            label=defined.label,
+            super_class=sys_id("table task") if is_task else "",
+        )
         for definition in defined.columns.values():
+            if is_task and definition.name in inherited:
+                continue
             instance.put(
                 "sys_dictionary",
                 name=defined.name,
                 element=definition.name,
                 column_label=definition.label,
-                internal_type=definition.kind,
+                internal_type=_TYPES.get(definition.kind, definition.kind),
                 reference=definition.reference,
                 max_length=str(definition.length),
                 mandatory="true" if (defined.name, definition.name) in _MANDATORY else "false",
+                read_only="true" if definition.name in SYSTEM_NAMES else "false",
+                choice="1" if (defined.name, definition.name) in with_choices else "",
             )
+    policy = instance.put(
+        "sys_data_policy2",
+        model_table="incident",
+        short_description="Resolved incidents say how",
+        conditions="stateIN6,7^EQ",
+    )
+    for name in ("close_code", "close_notes"):
+        instance.put(
+            "sys_data_policy_rule", sys_data_policy=policy["sys_id"], field=name, mandatory="true"
+        )
 
 
 def _fill_tickets(instance: "Instance") -> None:

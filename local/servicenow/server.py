@@ -89,6 +89,10 @@ class Simulator:
         config.load()
         config.ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         config.ssl.load_cert_chain(self._certificates / "server.pem")
+        # Who shows a certificate is known by it; nobody has to.
+        self._people = trustme.CA()
+        self._people.configure_trust(config.ssl)
+        config.ssl.verify_mode = ssl.CERT_OPTIONAL
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
@@ -96,6 +100,11 @@ class Simulator:
     def ca_file(self) -> str:
         """The PEM file of the authority that clients have to trust."""
         return str(self._certificates / "ca.pem")
+
+    def make_certificate(self, common_name: str, path: Path) -> None:
+        """Make a client's certificate and key, in one PEM file."""
+        certificate = self._people.issue_cert(common_name=common_name)
+        certificate.private_key_and_cert_chain_pem.write_to_path(path)
 
     @property
     def faults(self) -> "Faults":

@@ -5,7 +5,7 @@ async with ServiceNowClient(url, username=..., password=...) as client:
     print(incident["number"])
 """
 
-from servicenow_tools._http import tls_context
+from servicenow_tools._http import Exchange, tls_context
 from servicenow_tools.client import ServiceNowClient
 from servicenow_tools.errors import ServiceNowError
 from servicenow_tools.query import Field, Query, field
@@ -23,6 +23,7 @@ __all__ = [
     "Check",
     "Choice",
     "ConnectionReport",
+    "Exchange",
     "Field",
     "IgnoredField",
     "Page",

@@ -55,7 +55,9 @@ class Answer:
         """
         rows = self.result
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise UnexpectedContentError(self.status, "The answer is not a list of records.")
+            raise UnexpectedContentError(
+                self.status, "The answer is not a list of records.", maybe_applied=self.is_write
+            )
         return rows
 
     def record(self) -> dict[str, Any]:

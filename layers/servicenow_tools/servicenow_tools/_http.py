@@ -322,7 +322,7 @@ class Http:
                 result = await request.receive(response)
                 if result is not None:
                     return Answer(response.status_code, response.headers, result)
-            whole = await read_whole(response)
+            whole = await _read_whole(response)
         finally:
             await response.aclose()
         return read(whole, is_write=request.is_write, key=request.key)
@@ -372,7 +372,7 @@ async def _mark_as_sent(request: httpx.Request) -> None:
     request.extensions[_IS_SENT] = True
 
 
-async def read_whole(response: httpx.Response) -> httpx.Response:
+async def _read_whole(response: httpx.Response) -> httpx.Response:
     """Return a response with its body, up to a size.
 
     Raises:

@@ -5,6 +5,8 @@ import re
 import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from dataclasses import field as field_
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -34,13 +36,21 @@ _KEPT_SECONDS = 600.0
 Values = dict[str, str]
 
 
+@dataclass(slots=True)
+class _Turns:
+    """Those who would make the same record, one after the other."""
+
+    lock: asyncio.Lock = field_(default_factory=asyncio.Lock)
+    takers: int = 0
+
+
 class Tables:
     """The records of one instance."""
 
     def __init__(self, http: Http, knowledge: Knowledge) -> None:
         self._http = http
         self._knowledge = knowledge
-        self._creating: dict[tuple[asyncio.AbstractEventLoop, str, str], asyncio.Lock] = {}
+        self._creating: dict[tuple[asyncio.AbstractEventLoop, str, str], _Turns] = {}
         self._created = Kept[tuple[str, str], bool](_KEPT_SECONDS, size=1000)
 
     async def create(
@@ -74,14 +84,16 @@ class Tables:
     async def _alone(self, table: str, correlation_id: str) -> AsyncIterator[bool]:
         """Let in one creator at a time; tell whether it is the first with this id of late."""
         key = (asyncio.get_running_loop(), table, correlation_id)
-        lock = self._creating.setdefault(key, asyncio.Lock())
-        is_first = not lock.locked() and self._created.get((table, correlation_id)) is None
+        turns = self._creating.setdefault(key, _Turns())
+        is_first = not turns.takers and self._created.get((table, correlation_id)) is None
+        turns.takers += 1
         try:
-            async with lock:
+            async with turns.lock:
                 yield is_first
         finally:
-            if not lock.locked():
-                self._creating.pop(key, None)
+            turns.takers -= 1
+            if not turns.takers:
+                del self._creating[key]
 
     async def _post(self, table: str, values: Values, path: str | None) -> Record:
         request = self.creation(table, values, path)

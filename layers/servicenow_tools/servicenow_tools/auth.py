@@ -12,6 +12,7 @@ import asyncio
 import json
 import ssl
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -19,7 +20,7 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from servicenow_tools._answers import AttemptError, retry_after
-from servicenow_tools._http import read_whole, tls_context
+from servicenow_tools._http import tls_context
 from servicenow_tools.errors import (
     InvalidRequestError,
     RateLimitedError,
@@ -133,7 +134,7 @@ class ClientCertificate(httpx.Auth):
         return tls_context(ca_file, self.cert_file, self.key_file)
 
 
-class _OAuth(httpx.Auth):
+class _OAuth(httpx.Auth, ABC):
     """A grant: what is sent for a token, and the token as long as it is good."""
 
     def __init__(self, client_id: str, client_secret: str, **others: str) -> None:
@@ -162,7 +163,8 @@ class _OAuth(httpx.Auth):
                 # Another caller may have replaced the refused token meanwhile.
                 if self._token == token or self._good_until <= time.monotonic():
                     for parameters in self._ways():
-                        answer = await read_whole((yield self._asking(request.url, parameters)))
+                        answer = yield self._asking(request, parameters)
+                        await answer.aread()
                         if answer.is_success:
                             break
                     self._keep(answer)
@@ -177,9 +179,9 @@ class _OAuth(httpx.Auth):
         """Refuse: it would go out unsigned."""
         raise RuntimeError(f"{type(self).__name__} cannot sign {request.url} for a sync client")
 
+    @abstractmethod
     def grant(self) -> dict[str, str]:
         """Return the grant's own parameters of the token request."""
-        raise NotImplementedError
 
     def _ways(self) -> Iterator[dict[str, str]]:
         """Yield the ways to a token: the refresh token, if there is one, then the grant itself."""
@@ -188,12 +190,13 @@ class _OAuth(httpx.Auth):
             yield {"grant_type": "refresh_token", "refresh_token": refresh_token}
         yield self.grant()
 
-    def _asking(self, url: httpx.URL, parameters: dict[str, str]) -> httpx.Request:
+    def _asking(self, signed: httpx.Request, parameters: dict[str, str]) -> httpx.Request:
         return httpx.Request(
             "POST",
-            url.copy_with(path=_TOKEN_PATH, query=None),
+            signed.url.copy_with(path=_TOKEN_PATH, query=None),
             data={**parameters, **self._client},
             headers={"Accept": "application/json"},
+            extensions={"timeout": signed.extensions["timeout"]},
         )
 
     def _keep(self, answer: httpx.Response) -> None:

@@ -61,18 +61,23 @@ class Bulk:
             A Record or a ServiceNowError for each row; with `maybe_applied` it is not known
             whether the record exists.
         """
-        parts = [_Part(row) for row in rows]
+        parts: list[_Part] = []
+        ready: list[_Part] = []
         with self._http.budget():
-            for part in parts:
+            for row in rows:
+                part = _Part()
+                parts.append(part)
                 try:
-                    part.values = await self._tables.prepared(table, part.fields)
+                    part.values = await self._tables.prepared(table, row)
                 except ServiceNowError as error:
                     part.outcome = error
+                    continue
                 part.values.setdefault("correlation_id", f"servicenow-tools-{uuid.uuid4()}")
                 part.request = self._tables.creation(table, part.values)
-            for chunk_ in _chunks([part for part in parts if part.outcome is None], chunk):
-                await self._create_chunk(table, chunk_)
-        return [part.done() for part in parts]
+                ready.append(part)
+            for some in _chunks(ready, chunk):
+                await self._create_chunk(table, some)
+        return [part.outcome for part in parts]
 
     async def update(
         self, table: str, changes: Iterable[tuple[str, Mapping[str, Any]]], *, chunk: int = CHUNK
@@ -87,10 +92,11 @@ class Bulk:
         Returns:
             A Record or a ServiceNowError for each change.
         """
-        parts = []
+        parts: list[_Part] = []
+        ready: list[_Part] = []
         with self._http.budget():
             for record_id, fields in changes:
-                part = _Part(fields)
+                part = _Part()
                 parts.append(part)
                 try:
                     sys_id = await self._tables.found(table, record_id)
@@ -98,9 +104,11 @@ class Bulk:
                     part.request = self._tables.change(table, sys_id, part.values)
                 except ServiceNowError as error:
                     part.outcome = error
-            for chunk_ in _chunks([part for part in parts if part.outcome is None], chunk):
-                await self._send(table, chunk_)
-        return [part.done() for part in parts]
+                    continue
+                ready.append(part)
+            for some in _chunks(ready, chunk):
+                await self._send(table, some)
+        return [part.outcome for part in parts]
 
     async def _create_chunk(self, table: str, parts: list["_Part"]) -> None:
         """Make a chunk's records; look for those of which it is not known, and make them once."""
@@ -108,14 +116,15 @@ class Bulk:
         unsure = [part for part in parts if part.is_unsure]
         if not unsure:
             return
-        await self._look_up(table, unsure)
-        again = [part for part in unsure if part.is_unsure and is_over(part.error)]
+        if not await self._look_up(table, unsure):
+            return
+        again = [part for part in unsure if part.is_unsure and part.is_over]
         if again:
             await self._send(table, again)
             await self._look_up(table, [part for part in again if part.is_unsure])
 
-    async def _look_up(self, table: str, parts: list["_Part"]) -> None:
-        """Put the records that exist after all in the place of their errors."""
+    async def _look_up(self, table: str, parts: list["_Part"]) -> bool:
+        """Put the records that exist after all in the place of their errors; tell if one could."""
         by_id = {part.values["correlation_id"]: part for part in parts}
         listable = [key for key in by_id if "," not in key]
         try:
@@ -132,7 +141,8 @@ class Bulk:
                 if record is not None:
                     by_id[key].found(record)
         except ServiceNowError:
-            return  # the errors stand: it is still not known
+            return False  # the errors stand: it is still not known
+        return True
 
     async def _send(self, table: str, parts: Sequence["_Part"]) -> None:
         """Send parts until each was served, by the Batch API or one by one."""
@@ -144,10 +154,7 @@ class Bulk:
             if not waiting:
                 return
         if not self._is_missing:
-            text = "The instance did not come to this part of the batch within its time."
-            for part in waiting:
-                part.outcome = RequestTimeoutError(text, maybe_applied=False)
-            return
+            return  # their outcome is still that the instance did not come to them
         limit = asyncio.Semaphore(_AT_ONCE)
 
         async def send_one(part: _Part) -> None:
@@ -198,23 +205,23 @@ class Bulk:
 class _Part:
     """One part of a bulk write."""
 
-    def __init__(self, fields: Mapping[str, Any]) -> None:
-        self.fields = fields
+    def __init__(self) -> None:
         self.values: Values = {}
         self.request = Request("POST", "")
-        self.outcome: Outcome | None = None
-
-    @property
-    def error(self) -> ServiceNowError:
-        """The error that it ended with."""
-        if not isinstance(self.outcome, ServiceNowError):
-            raise TypeError("the part did not end with an error")
-        return self.outcome
+        self.outcome: Outcome = RequestTimeoutError(
+            "The instance did not come to this part of the batch within its time.",
+            maybe_applied=False,
+        )
 
     @property
     def is_unsure(self) -> bool:
         """Whether it is not known what became of it."""
         return isinstance(self.outcome, ServiceNowError) and self.outcome.maybe_applied
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the instance has ended its work on it, and failed."""
+        return isinstance(self.outcome, ServiceNowError) and is_over(self.outcome)
 
     @property
     def size(self) -> int:
@@ -225,12 +232,6 @@ class _Part:
         """Take over a record that exists after all."""
         record.ignored_fields = ignored(self.values, record)
         self.outcome = record
-
-    def done(self) -> Outcome:
-        """Return the outcome."""
-        if self.outcome is None:
-            raise RuntimeError("a part of the batch was forgotten")
-        return self.outcome
 
 
 def _says_missing(error: ValidationError) -> bool:

@@ -150,12 +150,12 @@ class ChangeRequests:
                     step = await self._step(record, goal)
                     values = {"state": step, **(fields if step == goal else {})}
                     record = await self._tables.update(_TABLE, record.sys_id, values)
+                    moved = True
+                    if str(record.get("state")) != step and not _is_after(record, step):
+                        raise _stuck(record, goal, "the instance keeps it there")
                 except ServiceNowError as error:
                     error.maybe_applied = error.maybe_applied or moved
                     raise
-                moved = True
-                if str(record.get("state")) != step and not _is_after(record, step):
-                    raise _stuck(record, goal, "the instance keeps it there")
         return record
 
     async def close(

@@ -119,7 +119,7 @@ def test_connections_are_kept_and_cookies_are_not(simulator: Simulator, connect:
 @pytest.mark.parametrize(
     "url",
     ["http://x.service-now.com", "x.service-now.com", "https://", "https://u:p@x.com",
-     "https://x.com/path", "https://x.com?q", "https://x.com#f", "https://[", ""],
+     "https://x.com/path", "https://x.com?q", "https://x.com#f", "https://[", "https://x\n", ""],
 )  # fmt: skip
 def test_only_https_urls_of_a_host(url: str) -> None:
     """A URL that would send a password in the clear, or elsewhere, is refused."""
@@ -335,6 +335,23 @@ def test_a_work_note_is_found_again(simulator: Simulator, connect: "Connect") ->
     asyncio.run(find())
 
 
+def test_searches_take_further_conditions(connect: "Connect") -> None:
+    """Beside their filters."""
+
+    async def search() -> None:
+        async with connect() as client:
+            query = field("priority").eq(1)
+            found = await client.search_incidents(assignment_group="Network", query=query)
+            assert {record.number for record in found} == {"INC0000002", "INC0000003"}
+            query = field("risk").eq(3)
+            changes = await client.search_change_requests(state="new", query=query)
+            assert [record.number for record in changes] == ["CHG0000001"]
+            made = await client.create_record("problem", {"short_description": "x"})
+            assert made.number.startswith("PRB")
+
+    asyncio.run(search())
+
+
 # ---- closing
 
 
@@ -441,6 +458,19 @@ def test_a_connection_is_tested_stage_by_stage(
             assert all(check.message for check in report.checks)
 
     asyncio.run(check())
+
+
+def test_a_user_name_that_cannot_be_asked_for(simulator: Simulator) -> None:
+    """Is told by its field, before anything is tried."""
+
+    async def check() -> None:
+        async with ServiceNowClient(simulator.url, "a^b", "p", ca_file=simulator.ca_file) as client:
+            report = await client.test_connection()
+            assert [check.status for check in report.checks[:2]] == ["unknown", "failed"]
+            assert "user_name must not contain ^" in report.message
+
+    asyncio.run(check())
+    assert simulator.requests == []
 
 
 def test_a_missing_role_is_named(simulator: Simulator, connect: "Connect") -> None:
@@ -640,7 +670,13 @@ def test_a_certificate_of_nobody_known_is_refused(simulator: Simulator) -> None:
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("7", 7.0), ("Wed, 01 Jan 2020 00:00:00 GMT", 0.0), ("soon", None), ("", None)],
+    [
+        ("7", 7.0),
+        ("Wed, 01 Jan 2020 00:00:00 GMT", 0.0),
+        ("soon", None),
+        ("", None),
+        ("Wed, 01 Jan 2020 00:00:00 -0000", 0.0),
+    ],
 )
 def test_retry_after_in_both_forms(connect: "Connect", value: str, seconds: float | None) -> None:
     """Seconds and a date are both read; a date that is past means now."""

@@ -38,6 +38,10 @@ TEXT = st.text(
             "a=1^b=2^d<4^NQc=3^d<4",
         ),
         (Query() | field("a").eq(1), ""),
+        (
+            ((field("a").eq(1) & field("b").eq(2)) | field("c").eq(3)) | field("d").eq(4),
+            "a=1^b=2^NQc=3^NQd=4",
+        ),
         (field("a").contains("x") & field("a").starts_with("y"), "aLIKEx^aSTARTSWITHy"),
         (field("a").ends_with("x") & field("a").ge(1) & field("a").le(2), "aENDSWITHx^a>=1^a<=2"),
         (field("a").is_empty() & field("b").is_not_empty(), "aISEMPTY^bISNOTEMPTY"),
