@@ -28,6 +28,7 @@ class Fault:
         method: the HTTP method it concerns, `*` for any.
         path: the paths it concerns, as a glob.
         times: how often it strikes; None for always.
+        after: how many of the requests it concerns pass before it strikes.
         status: the status to answer instead of the real one.
         body: the body to answer, text, or anything JSON.
         content_type: the body's type.
@@ -41,6 +42,7 @@ class Fault:
     method: str = "*"
     path: str = "*"
     times: int | None = 1
+    after: int = 0
     status: int | None = None
     body: Any = None
     content_type: str = "application/json;charset=UTF-8"
@@ -88,6 +90,9 @@ class Faults:
         with self._lock:
             for fault in self._faults:
                 if fault.concerns(method, path):
+                    if fault.after:
+                        fault.after -= 1
+                        continue
                     if fault.times is not None:
                         fault.times -= 1
                         if fault.times == 0:

@@ -19,8 +19,11 @@ def simulator(running_simulator: Simulator) -> Simulator:
 
 
 @pytest.fixture
-def connect(simulator: Simulator) -> "Callable[..., ServiceNowClient]":
-    """A maker of clients, signed in as the integration user unless told otherwise."""
+def connect(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> "Callable[..., ServiceNowClient]":
+    """A maker of clients that wait little, signed in as the integration user unless told else."""
+    monkeypatch.setattr("servicenow_tools.retries._FIRST_PAUSE", 0.01)
 
     def make(username: str = seed.INTEGRATION_USER, **options: object) -> ServiceNowClient:
         settings = {"ca_file": simulator.ca_file, "deadline": 10.0} | options
