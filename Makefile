@@ -9,6 +9,14 @@ BIN := .venv/bin
 SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam
 SOURCES := functions layers local tests
 
+# The public modules of the client, in the order of the reference.
+CLIENT_MODULES := client changes attachments bulk auth query searches records errors
+# Links are taken out: they would lead to headings that Markdown viewers name otherwise.
+define reference
+{ echo '# Reference of `servicenow_tools`'; echo; for module in $(CLIENT_MODULES); do \
+  $(BIN)/griffe2md servicenow_tools.$$module; echo; done; } | sed -E 's/\[([^]]+)\]\(#[^)]*\)/\1/g' | cat -s > $(1)
+endef
+
 .PHONY: help
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +66,8 @@ check: .venv/.installed .tools/sam/.installed ## Lint, types, dependency directi
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(call reference,.ruff_cache/client-reference.md)
+	diff --brief .ruff_cache/client-reference.md docs/client-reference.md || { echo "run: make reference"; exit 1; }
 	$(SAM) validate --lint
 	.tools/sam/bin/cfn-lint template.yaml
 
@@ -69,6 +79,14 @@ test: install ## Every test: unit, handlers, template, and end to end on the loc
 .PHONY: unit
 unit: .venv/.installed ## The tests that need no local cloud
 	$(BIN)/pytest tests/unit tests/integration
+
+.PHONY: wheel
+wheel: .venv/.installed ## Build the client as a package of its own, into dist/
+	cd packaging && ../$(BIN)/hatchling build --target wheel --directory ../dist
+
+.PHONY: reference
+reference: .venv/.installed ## Write the client's API reference from its docstrings
+	$(call reference,docs/client-reference.md)
 
 .PHONY: bench
 bench: install ## Measure speed: ratios against a floor handler in the same run
@@ -84,4 +102,4 @@ lock: .venv/.installed ## Pin every dependency again, with hashes (UPGRADE=1 tak
 
 .PHONY: clean
 clean: ## Remove everything that the other commands made
-	rm -rf .venv .tools .aws-sam .local .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf dist .venv .tools .aws-sam .local .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,59 @@
+"""The client as a package of its own: complete, typed, and passing its tests."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RUN = """
+import sys
+import pytest
+import servicenow_tools
+assert servicenow_tools.__file__.startswith(sys.argv[1]), servicenow_tools.__file__
+sys.exit(pytest.main(["-p", "no:cacheprovider", *sys.argv[2:]]))
+"""
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel's content."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(  # noqa: S603 - our own command
+        [ROOT / ".venv/bin/hatchling", "build", "--target", "wheel", "--directory", folder],
+        cwd=ROOT / "packaging",
+        check=True,
+        timeout=120,
+        capture_output=True,
+    )
+    (wheel,) = folder.glob("servicenow_tools-*-py3-none-any.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "unpacked")
+    return folder / "unpacked"
+
+
+def test_the_wheel_is_whole(unpacked: Path) -> None:
+    """All modules, the mark of its types, and httpx as its only need."""
+    source = ROOT / "layers/servicenow_tools/servicenow_tools"
+    names = {path.name for path in source.iterdir() if path.suffix in {".py", ".typed"}}
+    assert {path.name for path in (unpacked / "servicenow_tools").iterdir()} == names
+    metadata = next(unpacked.glob("*.dist-info/METADATA")).read_text()
+    needs = [line for line in metadata.splitlines() if line.startswith("Requires-Dist")]
+    assert needs == ["Requires-Dist: httpx<1,>=0.28"]
+
+
+def test_its_tests_pass_from_the_wheel(unpacked: Path) -> None:
+    """With the wheel's code in the place of the repository's."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-c", RUN, unpacked, "tests/unit/servicenow_tools"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(unpacked), "PYTHONDONTWRITEBYTECODE": "1"},
+        timeout=600,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
