@@ -8,6 +8,7 @@ async with ServiceNowClient(url, username=..., password=...) as client:
 from servicenow_tools._http import Exchange, tls_context
 from servicenow_tools.client import ServiceNowClient
 from servicenow_tools.errors import ServiceNowError
+from servicenow_tools.pool import ConnectionPool
 from servicenow_tools.query import Field, Query, field
 from servicenow_tools.records import (
     Check,
@@ -22,6 +23,7 @@ from servicenow_tools.searches import change_request_query, incident_query
 __all__ = [
     "Check",
     "Choice",
+    "ConnectionPool",
     "ConnectionReport",
     "Exchange",
     "Field",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -169,6 +170,13 @@ def checked_url(instance_url: str) -> str:
     return instance_url.rstrip("/")
 
 
+def proxy_of_environment(instance_url: str) -> str | None:
+    """Return the URL of the proxy that the environment names for an instance, if any."""
+    host = httpx.URL(instance_url).host
+    proxies = getproxies()
+    return None if proxy_bypass(host) else proxies.get("https") or proxies.get("all")
+
+
 class Http:
     """The HTTP side of one instance."""
 
@@ -177,24 +185,27 @@ class Http:
         instance_url: str,
         *,
         auth: httpx.Auth,
+        timeout: httpx.Timeout,
         deadline: float | None,
         on_exchange: Callable[[Exchange], None] | None,
-        **options: Any,
+        open_transport: Callable[[], httpx.AsyncBaseTransport],
     ) -> None:
         """Take what every request needs.
 
         Args:
             instance_url: `https://<host>`.
             auth: how requests are signed.
+            timeout: for each of a request's steps.
             deadline: seconds for a whole call, None for no end.
             on_exchange: is told of every exchange.
-            options: of httpx.AsyncClient: its timeout, limits, and transport, or verify and proxy.
+            open_transport: opens the way to the network, once for each event loop.
         """
         self.instance_url = checked_url(instance_url)
         self._auth = auth
         self._deadline = math.inf if deadline is None else deadline
         self._on_exchange = on_exchange
-        self._options = options
+        self._timeout = timeout
+        self._open_transport = open_transport
         self._clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
 
     @contextmanager
@@ -359,7 +370,8 @@ class Http:
                 headers={"Accept": "application/json", "Content-Type": "application/json"},
                 follow_redirects=False,
                 event_hooks={"request": [_mark_as_sent]},
-                **self._options,
+                timeout=self._timeout,
+                transport=self._open_transport(),
             )
         return self._clients[loop]
 

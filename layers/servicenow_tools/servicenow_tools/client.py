@@ -8,11 +8,12 @@ import httpx
 
 from servicenow_tools import words
 from servicenow_tools._checks import check_connection
-from servicenow_tools._http import Http, tls_context
+from servicenow_tools._http import Http, proxy_of_environment, tls_context
 from servicenow_tools._table import Tables
 from servicenow_tools.auth import BasicAuth, ClientCertificate
 from servicenow_tools.errors import InvalidRequestError, PermissionDeniedError, StateError
 from servicenow_tools.knowledge import Knowledge
+from servicenow_tools.pool import ConnectionPool
 from servicenow_tools.query import Query, field
 from servicenow_tools.searches import change_request_query, incident_query
 
@@ -88,29 +89,42 @@ class ServiceNowClient:
             if username is None or password is None:
                 raise InvalidRequestError("username and password, or auth, are needed", "auth")
             auth = BasicAuth(username, password)
-        options: dict[str, Any] = {
-            "timeout": httpx.Timeout(timeout),
-            "limits": httpx.Limits(
-                max_connections=max_connections, keepalive_expiry=keepalive_seconds
-            ),
-        }
-        if transport is not None:
-            if proxy is not None or ca_file is not None or isinstance(auth, ClientCertificate):
-                raise InvalidRequestError(
-                    "takes the place of proxy, ca_file and client certificate", "transport"
-                )
-            options["transport"] = transport
-        else:
-            options["proxy"] = proxy
-            options["verify"] = (
+        if transport is not None and (
+            proxy is not None or ca_file is not None or isinstance(auth, ClientCertificate)
+        ):
+            raise InvalidRequestError(
+                "takes the place of proxy, ca_file and client certificate", "transport"
+            )
+
+        def open_transport() -> httpx.AsyncBaseTransport:
+            if transport is not None:
+                return transport
+            tls = (
                 auth.tls_context(ca_file)
                 if isinstance(auth, ClientCertificate)
                 else tls_context(ca_file)
             )
+            through = proxy or proxy_of_environment(self._http.instance_url)
+            if through is None:
+                return ConnectionPool(
+                    tls, max_connections=max_connections, keepalive_seconds=keepalive_seconds
+                )
+            limits = httpx.Limits(
+                max_connections=max_connections, keepalive_expiry=keepalive_seconds
+            )
+            return httpx.AsyncHTTPTransport(verify=tls, limits=limits, proxy=through)
+
         self.username = username
         self._http = Http(
-            instance_url, auth=auth, deadline=deadline, on_exchange=on_exchange, **options
+            instance_url,
+            auth=auth,
+            timeout=httpx.Timeout(timeout),
+            deadline=deadline,
+            on_exchange=on_exchange,
+            open_transport=open_transport,
         )
+        if isinstance(auth, ClientCertificate):
+            auth.tls_context(ca_file)  # a file that cannot be read is told at once
         self._knowledge = Knowledge(self._http)
         self._tables = Tables(self._http, self._knowledge)
 

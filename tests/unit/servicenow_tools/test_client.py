@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from local.servicenow import Fault, Simulator, faults, seed
-from servicenow_tools import Choice, ServiceNowClient, field, tls_context
+from servicenow_tools import Choice, ConnectionPool, ServiceNowClient, field, tls_context
 from servicenow_tools.errors import (
     AmbiguousReferenceError,
     AuthenticationError,
@@ -99,17 +99,17 @@ def test_connections_are_kept_and_cookies_are_not(simulator: Simulator, connect:
     """Ten calls use one connection, and none sends the session back."""
     seen: list[httpx.Request] = []
 
-    class Spy(httpx.AsyncHTTPTransport):
+    class Spy(ConnectionPool):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             seen.append(request)
             return await super().handle_async_request(request)
 
     async def read() -> int:
-        transport = Spy(verify=tls_context(simulator.ca_file))
-        async with connect(transport=transport) as client:
+        pool = Spy(tls_context(simulator.ca_file))
+        async with connect(transport=pool) as client:
             for _ in range(10):
                 await client.get_incident("INC0000001")
-            return len(transport._pool.connections)
+            return pool.idle_connections
 
     assert asyncio.run(read()) == 1
     assert len(seen) == 10

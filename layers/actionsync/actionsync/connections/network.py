@@ -13,7 +13,8 @@ import ssl
 from typing import TYPE_CHECKING
 
 import httpcore
-import httpx
+
+from servicenow_tools import ConnectionPool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,21 +73,9 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         return public
 
 
-class GuardedTransport(httpx.AsyncHTTPTransport):
-    """httpx's transport over a GuardedBackend."""
-
-    def __init__(self, tls: ssl.SSLContext, allowed_hosts: tuple[str, ...]) -> None:
-        """Take the TLS context and the stack's list of allowed hosts."""
-        super().__init__(verify=tls, retries=0)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls,
-            max_connections=20,
-            max_keepalive_connections=10,
-            # ServiceNow's front ends drop idle connections after about a minute.
-            keepalive_expiry=50,
-            network_backend=GuardedBackend(
-                frozenset(
-                    host.partition(":")[0] for host in allowed_hosts if not host.startswith("*.")
-                )
-            ),
-        )
+def guarded_pool(tls: ssl.SSLContext, allowed_hosts: tuple[str, ...]) -> ConnectionPool:
+    """Return connections over a GuardedBackend, for the stack's list of allowed hosts."""
+    trusted = frozenset(
+        host.partition(":")[0] for host in allowed_hosts if not host.startswith("*.")
+    )
+    return ConnectionPool(tls, keepalive_seconds=50.0, network=GuardedBackend(trusted))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from actionsync.connections.network import GuardedTransport
+from actionsync.connections.network import guarded_pool
 from actionsync.connections.service import find_connection
 from actionsync.errors import ConnectionIncompleteError, ConnectionNotFoundError
 from servicenow_tools import ServiceNowClient, tls_context
@@ -135,7 +135,7 @@ class Sessions:
             instance_url,
             username=username,
             auth=auth,
-            transport=GuardedTransport(
+            transport=guarded_pool(
                 tls_context(self._settings.instance_ca_file), self._settings.allowed_instance_hosts
             ),
             deadline=DEADLINE_SECONDS,

@@ -1,0 +1,133 @@
+"""The pool: connections are used again, waited for, given back and forgotten."""
+
+import asyncio
+import contextlib
+
+import httpx
+import pytest
+
+from local.servicenow import Fault, Simulator, seed
+from servicenow_tools import ConnectionPool, tls_context
+
+USER = (seed.INTEGRATION_USER, seed.USERS[seed.INTEGRATION_USER][0])
+PATH = "/api/now/table/incident?sysparm_limit=1"
+
+
+def client(simulator: Simulator, pool: ConnectionPool, timeout: float = 2.0) -> httpx.AsyncClient:
+    """Return a client over a pool."""
+    return httpx.AsyncClient(base_url=simulator.url, auth=USER, transport=pool, timeout=timeout)
+
+
+def test_a_connection_is_used_again(simulator: Simulator) -> None:
+    """The last one first; no more are opened than needed at once."""
+
+    async def read() -> None:
+        pool = ConnectionPool(tls_context(simulator.ca_file), max_connections=3)
+        async with client(simulator, pool) as http:
+            for _ in range(5):
+                assert (await http.get(PATH)).status_code == 200
+            assert pool.idle_connections == 1
+            await asyncio.gather(*(http.get(PATH) for _ in range(12)))
+            assert pool.idle_connections == 3
+        assert pool.idle_connections == 0
+
+    asyncio.run(read())
+
+
+def test_who_waits_too_long_is_told(simulator: Simulator) -> None:
+    """By httpx's own error; the next one in time gets the connection."""
+    simulator.faults.add(Fault(delay=0.6))
+
+    async def read() -> None:
+        pool = ConnectionPool(tls_context(simulator.ca_file), max_connections=1)
+        async with client(simulator, pool) as http:
+            slow = asyncio.create_task(http.get(PATH))
+            await asyncio.sleep(0.1)
+            with pytest.raises(httpx.PoolTimeout):
+                await http.get(PATH, timeout=httpx.Timeout(5.0, pool=0.1))
+            assert (await http.get(PATH)).status_code == 200
+            assert (await slow).status_code == 200
+
+    asyncio.run(read())
+
+
+def test_an_expired_connection_is_replaced(simulator: Simulator) -> None:
+    """One that was unused for too long is closed, and another opened."""
+
+    async def read() -> None:
+        pool = ConnectionPool(tls_context(simulator.ca_file), keepalive_seconds=0.0)
+        async with client(simulator, pool) as http:
+            for _ in range(2):
+                assert (await http.get(PATH)).status_code == 200
+            assert pool.idle_connections == 1
+
+    asyncio.run(read())
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault(reset=True), (httpx.RemoteProtocolError, httpx.ReadError)),
+        (Fault(half=True), httpx.RemoteProtocolError),
+        (Fault(delay=3), httpx.ReadTimeout),
+    ],
+)
+def test_a_broken_connection_is_forgotten(
+    simulator: Simulator, fault: Fault, error: type[Exception] | tuple[type[Exception], ...]
+) -> None:
+    """Its error is httpx's, its place is free again, and the next request works."""
+    simulator.faults.add(Fault(**{n: getattr(fault, n) for n in fault.__dataclass_fields__}))
+
+    async def read() -> None:
+        pool = ConnectionPool(tls_context(simulator.ca_file), max_connections=1)
+        async with client(simulator, pool, timeout=0.5) as http:
+            with pytest.raises(error):
+                await http.get(PATH)
+            assert pool.idle_connections == 0
+            assert (await http.get(PATH)).status_code == 200
+
+    asyncio.run(read())
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.3])
+def test_a_cancelled_request_gives_its_place_back(simulator: Simulator, moment: float) -> None:
+    """While it connects, or while it waits for the answer."""
+    simulator.faults.add(Fault(delay=0.8))
+
+    async def read() -> None:
+        pool = ConnectionPool(tls_context(simulator.ca_file), max_connections=1)
+        async with client(simulator, pool) as http:
+            task = asyncio.create_task(http.get(PATH))
+            await asyncio.sleep(moment)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            assert (await http.get(PATH)).status_code == 200
+
+    asyncio.run(read())
+
+
+def test_a_stream_that_is_not_read_to_its_end(simulator: Simulator) -> None:
+    """Closes its connection, once."""
+
+    async def read() -> None:
+        pool = ConnectionPool(tls_context(simulator.ca_file), max_connections=1)
+        async with client(simulator, pool) as http:
+            async with http.stream("GET", "/api/now/table/sys_choice") as answer:
+                await answer.aclose()
+                await answer.stream.aclose()  # type: ignore[union-attr]
+            assert pool.idle_connections == 0
+            assert (await http.get(PATH)).status_code == 200
+
+    asyncio.run(read())
+
+
+def test_nobody_there() -> None:
+    """Is httpx's own error, too."""
+
+    async def read() -> None:
+        async with httpx.AsyncClient(transport=ConnectionPool(tls_context())) as http:
+            with pytest.raises(httpx.ConnectError):
+                await http.get("https://localhost:1")
+
+    asyncio.run(read())
