@@ -1,4 +1,4 @@
-"""`make bench`: functions against floor handlers, side by side, in Lambda's runtime interface.
+"""`make bench`: functions beside floor handlers in Lambda's runtime, the client beside its peers.
 
 Each sample is a new process of `aws-lambda-rie` with `awslambdaric` on the built artefacts: the
 first invocation is the cold start, the next ones are warm. The handlers take turns, so that
@@ -24,6 +24,7 @@ import httpx
 
 from local.cloud import ROOT, build
 from local.servicenow import Simulator, seed
+from tests.benchmarks import clients
 from tests.benchmarks.aws_stub import aws_stub
 
 RIE = ROOT / ".tools/sam/lib/python3.11/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"
@@ -201,7 +202,7 @@ def main() -> None:
             for _ in range(arguments.samples):
                 for subject in measured:
                     measure(subject, environment, arguments.warm_calls)
-    text = report(measured, arguments.samples)
+    text = report(measured, arguments.samples) + "\n" + clients.report()
     (ROOT / "docs/performance.md").write_text(text)
     print(text)
 

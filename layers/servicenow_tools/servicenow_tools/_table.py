@@ -24,7 +24,7 @@ from servicenow_tools.errors import (
 from servicenow_tools.knowledge import Knowledge, checked_table, same
 from servicenow_tools.query import Query, field
 from servicenow_tools.records import Column, IgnoredField, Page, Preview, Problem, Record
-from servicenow_tools.references import REFERENCES, is_sys_id
+from servicenow_tools.references import is_sys_id
 
 _NUMBER = re.compile(r"[A-Z]{2,8}[0-9]{5,12}")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,79}")
@@ -337,8 +337,10 @@ class Tables:
             if not _COLUMN.fullmatch(name) or name.startswith("sys_"):
                 raise InvalidRequestError("is no column that can be set", name[:80])
             text = _as_text(name, words.code(table, name, given))
-            if name in REFERENCES and text:
-                text = await self._knowledge.sys_id_of(name, text, REFERENCES[name])
+            if text:
+                target = await self._knowledge.target_of(table, name)
+                if target is not None:
+                    text = await self._knowledge.sys_id_of(name, text, target)
             if name == "correlation_id" and text:
                 checked_correlation_id(text)
             values[name] = text

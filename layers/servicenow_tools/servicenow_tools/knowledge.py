@@ -34,6 +34,9 @@ _TASKS = frozenset(
      "sc_task"}
 )  # fmt: skip
 
+# How the names of columns begin that a company or an application has added.
+_OWN = ("u_", "x_")
+
 # How far a table's ancestors are followed: cmdb_ci's deepest descendants have fewer.
 _ANCESTORS = 8
 
@@ -133,6 +136,20 @@ class Knowledge:
                 condition = (row.get("sys_data_policy.conditions") or "").removesuffix("^EQ")
                 found.append(MandatoryField(name, label, condition, policy))
         return found
+
+    async def target_of(self, table: str, name: str) -> Target | None:
+        """Return what a reference column points to, or None where it is none, or not known to be.
+
+        A company's own columns are looked up in the dictionary; their records are named by
+        `name` or `number`.
+        """
+        if name in REFERENCES or not name.startswith(_OWN):
+            return REFERENCES.get(name)
+        column = (await self.columns(table)).get(name)
+        if column is None or not column.reference:
+            return None
+        names = await self.columns(column.reference)
+        return Target(column.reference, tuple(n for n in ("name", "number") if n in names))
 
     async def sys_id_of(self, name: str, given: str, target: Target) -> str:
         """Return the sys_id of the only record with this name.

@@ -178,6 +178,28 @@ def test_odd_columns(
     asyncio.run(look())
 
 
+@pytest.mark.parametrize("username", ["admin", seed.INTEGRATION_USER])
+def test_a_companys_own_reference_takes_a_name(
+    simulator: Simulator, connect: "Connect", username: str
+) -> None:
+    """Where the dictionary can be read; else it goes as it is, and the instance judges."""
+    for name, reference in (("u_service", "cmdb_ci"), ("u_text", "")):
+        simulator.instance.put(
+            "sys_dictionary", name="incident", element=name, reference=reference,
+            internal_type="reference" if reference else "string", active="true",
+        )  # fmt: skip
+
+    async def look() -> None:
+        async with connect(username) as client:
+            preview = await client.preview_record(
+                "incident", {"u_service": "Checkout", "u_text": "Checkout"}, id="INC0000001"
+            )
+            known = seed.sys_id("Checkout") if username == "admin" else "Checkout"
+            assert preview.values == {"u_service": known, "u_text": "Checkout"}
+
+    asyncio.run(look())
+
+
 # ---- queries of fields that there are
 
 
