@@ -20,7 +20,8 @@ _CONDITION = re.compile(
     rf"([a-z][a-z0-9_.]*)({'|'.join(re.escape(operator) for operator in _OPERATORS)})(.*)",
     re.DOTALL,
 )
-_ESCAPED_CARET = "\ue000"
+# A condition ends at a caret; two of them stand for one inside a value.
+_PART = re.compile(r"((?:[^^]|\^\^)*)(?:\^|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,8 @@ def parse(text: str, is_valid: Callable[[Condition], bool]) -> EncodedQuery:
     groups: list[list[list[Condition]]] = [[]]
     order: list[tuple[str, bool]] = []
     dropped = False
-    for escaped in text.replace("^^", _ESCAPED_CARET).split("^"):
-        part = escaped.replace(_ESCAPED_CARET, "^")
+    for escaped in _PART.findall(text):
+        part = escaped.replace("^^", "^")
         if part.startswith("ORDERBYDESC"):
             order.append((part.removeprefix("ORDERBYDESC"), True))
             continue

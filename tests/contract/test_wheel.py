@@ -10,13 +10,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-RUN = """
-import sys
-import pytest
-import servicenow_tools
-assert servicenow_tools.__file__.startswith(sys.argv[1]), servicenow_tools.__file__
-sys.exit(pytest.main(["-p", "no:cacheprovider", *sys.argv[2:]]))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +43,21 @@ def test_the_wheel_is_whole(unpacked: Path) -> None:
 
 def test_its_tests_pass_from_the_wheel(unpacked: Path) -> None:
     """With the wheel's code in the place of the repository's."""
-    done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-c", RUN, unpacked, "tests/unit/servicenow_tools"],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(unpacked), "PYTHONDONTWRITEBYTECODE": "1"},
-        timeout=600,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    environment = os.environ | {"PYTHONPATH": str(unpacked), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=environment,
+            timeout=600,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout
+
+    where = run("-c", "import servicenow_tools; print(servicenow_tools.__file__)")
+    assert Path(where.strip()).is_relative_to(unpacked)
+    run("-m", "pytest", "-p", "no:cacheprovider", "tests/unit/servicenow_tools")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from local.servicenow import query as encoded
@@ -94,6 +94,7 @@ def test_what_could_widen_a_query_is_refused(build: "Callable[[], object]") -> N
 
 
 @given(name=TEXT, other=TEXT)
+@example(name="", other="\ue000")
 def test_a_value_stays_a_value(name: str, other: str) -> None:
     """ServiceNow's parser finds in the text exactly the conditions that were built."""
     query = (field("name").eq(name) | field("title").contains(other)) & field("x.y").ne(other)
