@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
+from urllib.parse import quote, urlencode
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -310,19 +311,21 @@ class Http:
         raise AttemptError(failure(text, maybe_applied=maybe_applied), outcome) from cause
 
     def _built(self, request: Request) -> httpx.Request:
-        content = request.upload
-        headers = (
-            {}
-            if content is None
-            else {"Content-Type": content.content_type, "Content-Length": str(content.size)}
-        )
-        return self._open().build_request(
+        # httpx's build_request would read the URL twice and merge what is known to be alike.
+        query = f"?{urlencode(request.params, quote_via=quote)}" if request.params else ""
+        headers = self._open().headers.copy()
+        if request.upload is not None:
+            headers["Content-Type"] = request.upload.content_type
+            headers["Content-Length"] = str(request.upload.size)
+        if request.receive is not None:
+            headers["Accept"] = "*/*"
+        return httpx.Request(
             request.method,
-            f"{self.instance_url}{request.path}",
-            params=request.params,
+            f"{self.instance_url}{request.path}{query}",
+            headers=headers,
             json=request.body,
-            content=content,
-            headers=headers | ({} if request.receive is None else {"Accept": "*/*"}),
+            content=request.upload,
+            extensions={"timeout": self._timeout.as_dict()},
         )
 
     async def _exchange(self, request: Request, sent: httpx.Request) -> Answer:
