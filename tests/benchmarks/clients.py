@@ -33,9 +33,9 @@ from servicenow_tools import ServiceNowClient, tls_context
 from tests.benchmarks.instance import ROWS
 
 PEERS_NOTE = """\
-aiosnow stands on aiohttp, which parses HTTP in C; httpx parses it in Python (h11), and that, with its
-models and TLS streams, takes nearly all of the time of a call of ours. aiohttp would add 200 ms to a
-cold start."""
+aiosnow stands on aiohttp, which parses HTTP in C; httpx parses it in Python (h11), and that, with
+its models and TLS streams, takes nearly all of the time of a call of ours. aiohttp would add 200 ms
+to a cold start."""
 SYS_ID = "a" * 32
 ROUNDS = 9
 ALONE = 150

@@ -114,13 +114,15 @@ class BearerToken(httpx.Auth):
 
 
 class ClientCertificate(httpx.Auth):
-    """Mutual TLS: the certificate stands for its user (documentation: Certificate-based
-    authentication). It goes with the connection, so it needs a client without a `transport`.
+    """Mutual TLS: the certificate stands for its user.
+
+    It goes with the connection, so it needs a client without a `transport` (documentation:
+    Certificate-based authentication).
 
     Args:
         cert_file: PEM file of the certificate.
         key_file: PEM file of its unencrypted key, if it is not in the same file.
-    """  # noqa: D205 - one sentence
+    """
 
     def __init__(self, cert_file: str, key_file: str | None = None) -> None:
         self.cert_file = cert_file
