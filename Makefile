@@ -7,6 +7,8 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 # SAM CLI looks for python3.11 and pip on PATH: its own environment has both.
 SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam
+# Importing the functions needs what the template gives them, and calls nothing.
+OPENAPI := AWS_DEFAULT_REGION=us-east-1 POWERTOOLS_SERVICE_NAME=actionsync $(BIN)/python -m local.openapi
 SOURCES := functions layers local tests
 
 # The public modules of the client, in the order of the reference.
@@ -66,10 +68,15 @@ check: .venv/.installed .tools/sam/.installed ## Lint, types, dependency directi
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(OPENAPI) --check
 	$(call reference,.ruff_cache/client-reference.md)
 	diff --brief .ruff_cache/client-reference.md docs/client-reference.md || { echo "run: make reference"; exit 1; }
 	$(SAM) validate --lint
 	.tools/sam/bin/cfn-lint template.yaml
+
+.PHONY: openapi
+openapi: .venv/.installed ## Write docs/openapi.json from the functions; refuses what breaks callers
+	$(OPENAPI)
 
 .PHONY: test
 test: install ## Every test: unit, handlers, template, and end to end on the local cloud
@@ -87,6 +94,10 @@ wheel: .venv/.installed ## Build the client as a package of its own, into dist/
 .PHONY: reference
 reference: .venv/.installed ## Write the client's API reference from its docstrings
 	$(call reference,docs/client-reference.md)
+
+.PHONY: images
+images: install ## Photograph the pages for the guide, into docs/images
+	IMAGES=docs/images $(BIN)/pytest tests/browser
 
 .PHONY: bench
 bench: install ## Measure speed: ratios against a floor handler in the same run

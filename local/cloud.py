@@ -17,6 +17,7 @@ import boto3
 import httpx
 import yaml
 
+from local.front import Front
 from local.routes import Route, make_routes
 from local.servicenow import Simulator
 from local.servicenow.server import CONTAINERS_HOST
@@ -58,6 +59,7 @@ class LocalCloud:
         self.routes: list[Route] = []
         self.endpoint = ""
         self.simulator: Simulator
+        self.front: Front
 
     def __enter__(self) -> Self:
         """Bring everything up; stop what was started if that fails."""
@@ -69,6 +71,7 @@ class LocalCloud:
             )
             self._say("Starting the local AWS, with IAM enforced")
             self._start_ministack()
+            self.front = self._cleanup.enter_context(Front(_listener()))
             self._say("Building functions and layers")
             build()
             self._say("Deploying template.yaml")
@@ -100,8 +103,8 @@ class LocalCloud:
             **{**defaults, **options},
         )
 
-    def sign_in(self, email: str) -> str:
-        """Return an access token of a user of the stack's pool, who is made if need be."""
+    def make_user(self, email: str) -> str:
+        """Return a new password of a user of the stack's pool, who is made if need be."""
         cognito = self.client("cognito-idp")
         pool = self.outputs["UserPoolId"]
         password = f"Aa1-{secrets.token_urlsafe(16)}"
@@ -118,8 +121,13 @@ class LocalCloud:
         cognito.admin_set_user_password(
             UserPoolId=pool, Username=email, Password=password, Permanent=True
         )
-        answer = cognito.admin_initiate_auth(
-            UserPoolId=pool,
+        return password
+
+    def sign_in(self, email: str) -> str:
+        """Return an access token of a user of the stack's pool, who is made if need be."""
+        password = self.make_user(email)
+        answer = self.client("cognito-idp").admin_initiate_auth(
+            UserPoolId=self.outputs["UserPoolId"],
             ClientId=self.outputs["UserPoolClientId"],
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": email, "PASSWORD": password},
@@ -196,6 +204,10 @@ class LocalCloud:
         parameters = {
             "AllowedInstanceHosts": f"localhost:{port},{CONTAINERS_HOST}:{port}",
             "InstanceCaFile": self.simulator.ca_file,
+            "PageUrls": f"{self.front.url}/settings",
+            "AuthorizeUrl": f"{self.front.url}/oauth2/authorize",
+            "TokenUrl": f"{self.front.url}/oauth2/token",
+            "LogoutUrl": f"{self.front.url}/logout",
         }
         _sam(
             "deploy",
@@ -211,6 +223,7 @@ class LocalCloud:
         self.routes = make_routes(cloudformation, self.client("apigatewayv2"), STACK)
         api_id = self.outputs["ApiUrl"].removeprefix("https://").partition(".")[0]
         self.api_url = f"{self.endpoint}/_aws/execute-api/{api_id}/$default"
+        self.front.api_url, self.front.endpoint = self.api_url, self.endpoint
 
 
 def build() -> None:
@@ -290,6 +303,12 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _listener() -> socket.socket:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    return listener
 
 
 def _tail(log: Path) -> str:

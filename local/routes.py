@@ -115,7 +115,9 @@ def routes_of(body: dict[str, Any]) -> list[Route]:
             key=f"{method.upper()} {path}",
             function=_function(operation["x-amazon-apigateway-integration"]["uri"]),
             authorizer=next(
-                (name for part in operation.get("security", []) for name in part), None
+                # SAM writes "NONE" where the template says that anybody may call.
+                (name for part in operation.get("security", []) for name in part if name != "NONE"),
+                None,
             ),
         )
         for path, operations in body["paths"].items()

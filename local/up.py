@@ -44,6 +44,7 @@ def main() -> None:
 
 def _tell(console: Console, cloud: LocalCloud) -> None:
     token = cloud.sign_in(EMAIL)
+    sign_in_password = cloud.make_user(EMAIL)
     password, _, _ = seed.USERS[seed.INTEGRATION_USER]
     config = {
         "instance_url": cloud.simulator.url,
@@ -55,7 +56,8 @@ def _tell(console: Console, cloud: LocalCloud) -> None:
         "[bold]ActionSync runs here.[/bold] Ctrl-C stops everything.",
         "",
         f"API          {cloud.api_url}",
-        f"User         {EMAIL}",
+        f"Settings     {cloud.front.url}/settings",
+        f"User         {EMAIL} / {sign_in_password}",
         f"Token        {token}",
         "",
         f"ServiceNow   {cloud.simulator.url}, trusted through {cloud.simulator.ca_file}",

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from local.cloud import LocalCloud
 from local.servicenow import Simulator
 from tests.template import ROOT, template
 
@@ -27,6 +29,10 @@ ENVIRONMENT = {
     "SECRET_PREFIX": "actionsync/test/",
     "ALLOWED_INSTANCE_HOSTS": "*.service-now.com,*.servicenowservices.com",
     "INSTANCE_CA_FILE": "",
+    "SIGN_IN_AUTHORIZE_URL": "https://sign-in.example.com/oauth2/authorize",
+    "SIGN_IN_TOKEN_URL": "https://sign-in.example.com/oauth2/token",
+    "SIGN_IN_LOGOUT_URL": "https://sign-in.example.com/logout",
+    "SIGN_IN_CLIENT_ID": "client",
     "POWERTOOLS_SERVICE_NAME": "actionsync",
 }
 
@@ -109,6 +115,16 @@ def running_simulator() -> "Iterator[Simulator]":
     """One ServiceNow simulator for the whole run."""
     with Simulator() as simulator:
         yield simulator
+
+
+@pytest.fixture(scope="session")
+def cloud() -> "Iterator[LocalCloud]":
+    """The product, deployed once on the local cloud for the whole run, as `make up` does."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        with LocalCloud() as cloud:
+            yield cloud
 
 
 def event(function: str, scenario: str = "valid") -> dict[str, Any]:

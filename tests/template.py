@@ -45,3 +45,13 @@ def functions() -> dict[str, dict[str, Any]]:
         for resource in template()["Resources"].values()
         if resource["Type"] == "AWS::Serverless::Function"
     }
+
+
+def public() -> set[str]:
+    """Return the folders of the functions that anybody may call: pages, not data."""
+    return {
+        folder
+        for folder, properties in functions().items()
+        for http in properties["Events"].values()
+        if http["Properties"].get("Auth") == {"Authorizer": "NONE"}
+    }

@@ -14,8 +14,10 @@ from tests.template import ROOT
 ONLY_CALLING_SERVICENOW = {"httpx", "httpcore", "anyio", "servicenow_tools"}
 ONLY_WITH_INPUT = {"pydantic", "pydantic_core"}
 NEVER = {"aws_xray_sdk", "aws_lambda_powertools.event_handler.openapi.models"}
-WITHOUT_SERVICENOW = {"get_config", "create_config", "update_config", "delete_config"}
-WITHOUT_INPUT = {"get_config", "delete_config"}
+PAGES = {"show_settings", "show_docs", "show_asset", "show_openapi"}
+WITHOUT_AWS = PAGES
+WITHOUT_SERVICENOW = {"get_config", "create_config", "update_config", "delete_config", *PAGES}
+WITHOUT_INPUT = {"get_config", "delete_config", *PAGES}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -39,4 +41,6 @@ def test_a_function_loads_what_it_uses(folder: str) -> None:
         forbidden |= ONLY_CALLING_SERVICENOW
     if folder in WITHOUT_INPUT:
         forbidden |= ONLY_WITH_INPUT
+    if folder in WITHOUT_AWS:
+        forbidden |= {"boto3"}
     assert not loaded & forbidden

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.template import ROOT, functions, template
+from tests.template import ROOT, functions, public, template
 
 FOLDERS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
 
@@ -42,16 +42,23 @@ def test_a_function_is_wiring(folder: str) -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_function_has_events(folder: str) -> None:
-    """Each function has a valid invocation payload and at least one that it refuses."""
+    """Each function has a valid payload, and one that it refuses if it takes any input."""
     names = {path.stem for path in (ROOT / "events" / folder).glob("*.json")}
     assert "valid" in names
-    assert any(name.startswith("invalid_") for name in names)
+    (http,) = functions()[folder]["Events"].values()
+    takes_nothing = folder in public() and "{" not in http["Properties"]["Path"]
+    assert takes_nothing or any(name.startswith("invalid_") for name in names)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_rights_are_exact(folder: str) -> None:
     """No right covers all actions, or a resource that is not the stack's own."""
-    statements: list[dict[str, Any]] = functions()[folder]["Policies"][0]["Statement"]
+    statements: list[dict[str, Any]] = [
+        statement
+        for policy in functions()[folder].get("Policies", [])
+        for statement in policy["Statement"]
+    ]
+    assert bool(statements) == (folder not in public())
     for statement in statements:
         assert statement["Effect"] == "Allow"
         assert all(re.fullmatch(r"[a-z]+:[A-Z]\w+", action) for action in statement["Action"])
@@ -60,3 +67,8 @@ def test_rights_are_exact(folder: str) -> None:
             assert resource["Fn::GetAtt"] in ("ConnectionsTable.Arn", "ClaimsTable.Arn")
         else:
             assert resource["Fn::Sub"].endswith(":secret:actionsync/${AWS::StackName}/*")
+
+
+def test_only_pages_are_public() -> None:
+    """What needs no token are the pages and their files, which hold nobody's data."""
+    assert public() == {"show_settings", "show_docs", "show_asset", "show_openapi"}

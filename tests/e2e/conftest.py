@@ -1,14 +1,12 @@
-"""The product, deployed once on the local cloud for the whole run."""
+"""Users of the deployed product."""
 
 import contextlib
-import os
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.cloud import LocalCloud
 from local.servicenow import seed
 
 if TYPE_CHECKING:
@@ -16,15 +14,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-
-@pytest.fixture(scope="session")
-def cloud() -> "Iterator[LocalCloud]":
-    """The local cloud, as `make up` starts it."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        with LocalCloud() as cloud:
-            yield cloud
+    from local.cloud import LocalCloud
 
 
 @dataclass
@@ -38,7 +28,7 @@ class User:
         """Call the API below /api/servicenow/."""
         return self.http.request(method, f"/api/servicenow/{path}", json=body, **options)
 
-    def connect(self, cloud: LocalCloud, username: str = seed.INTEGRATION_USER) -> None:
+    def connect(self, cloud: "LocalCloud", username: str = seed.INTEGRATION_USER) -> None:
         """Store a connection to the simulator."""
         body = {
             "instance_url": cloud.simulator.url,
@@ -50,7 +40,7 @@ class User:
 
 
 @pytest.fixture
-def new_user(cloud: LocalCloud) -> "Iterator[Callable[[], User]]":
+def new_user(cloud: "LocalCloud") -> "Iterator[Callable[[], User]]":
     """A maker of users nobody has seen before; they leave nothing behind."""
     with contextlib.ExitStack() as stack:
         users = []

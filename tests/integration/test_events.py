@@ -28,6 +28,11 @@ VALID = {
     "update_change_request": 200,
     "close_change_request": 200,
     "add_work_note": 201,
+    "get_choices": 200,
+    "show_settings": 200,
+    "show_docs": 200,
+    "show_asset": 200,
+    "show_openapi": 200,
 }
 # Status, and the fields that the answer names.
 INVALID: dict[tuple[str, str], tuple[int, list[str]]] = {
@@ -55,6 +60,9 @@ INVALID: dict[tuple[str, str], tuple[int, list[str]]] = {
     ("close_change_request", "invalid_code"): (422, ["close_code"]),
     ("add_work_note", "invalid_table"): (422, ["table"]),
     ("add_work_note", "invalid_blank_note"): (422, ["work_note"]),
+    ("get_choices", "invalid_table"): (422, ["table"]),
+    ("get_choices", "invalid_field"): (422, ["field"]),
+    ("show_asset", "invalid_name"): (404, []),
 }
 
 

@@ -55,3 +55,14 @@ def settings() -> Settings:
         allowed_instance_hosts=tuple(host.strip().lower() for host in hosts if host.strip()),
         instance_ca_file=_variable("INSTANCE_CA_FILE") or None,
     )
+
+
+@cache
+def sign_in() -> dict[str, str]:
+    """Return where the pages sign a person in: the issuer's addresses and the client id.
+
+    Raises:
+        MissingSettingError: a variable is not set.
+    """
+    names = ("authorize_url", "token_url", "logout_url", "client_id")
+    return {name: _variable(f"SIGN_IN_{name.upper()}") for name in names}

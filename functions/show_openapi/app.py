@@ -1,0 +1,17 @@
+"""GET /openapi.json: the API's OpenAPI document."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from actionsync.http.api import api, entrypoint
+from actionsync.http.pages import openapi
+
+app = api()
+
+
+@app.get("/openapi.json")
+def show_openapi() -> Response[str]:
+    """Answer 200 with the document."""
+    return openapi()
+
+
+lambda_handler = entrypoint(app)

@@ -1,0 +1,77 @@
+"""The pages that people open in a browser, and what they load: plain files of `actionsync/pages`.
+
+They come without a token; what they show is asked from the API, with one.
+"""
+
+import html
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from aws_lambda_powertools.event_handler import Response
+
+from actionsync.http.problems import problem
+from actionsync.settings import sign_in
+
+_FILES = Path(__file__).parent.parent / "pages"
+_ASSETS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+# OWASP's secure headers; nothing is loaded from elsewhere, framed, or run from within the page.
+_HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def page(name: str) -> Response[str]:
+    """Answer 200 with a page that knows where one signs in."""
+    places = sign_in()
+    text = _text(f"{name}.html")
+    for key, value in places.items():
+        text = text.replace(f"{{{{{key}}}}}", html.escape(value))
+    token = urlsplit(places["token_url"])
+    policy = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        f"connect-src 'self' {token.scheme}://{token.netloc}; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return _answer(text, "text/html", {"Content-Security-Policy": policy})
+
+
+def asset(name: str) -> Response[str]:
+    """Answer 200 with a style sheet, a script or an image, or 404."""
+    kind = _ASSETS.get(Path(name).suffix)
+    # Only a name that the folder itself lists is read: no path leads out of it.
+    if kind is None or name not in _names():
+        return problem(HTTPStatus.NOT_FOUND, "There is nothing at this path.")
+    return _answer(_text(name), kind, {"Content-Security-Policy": "default-src 'none'"})
+
+
+def openapi() -> Response[str]:
+    """Answer 200 with the API's OpenAPI document."""
+    return _answer(_text("openapi.json"), "application/json", {})
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(file.name for file in _FILES.iterdir())
+
+
+@cache
+def _text(name: str) -> str:
+    return (_FILES / name).read_text(encoding="utf-8")
+
+
+def _answer(text: str, kind: str, headers: dict[str, str]) -> Response[str]:
+    # Browsers ask again each time, and get the new files right after a deployment.
+    return Response(
+        status_code=HTTPStatus.OK.value,
+        content_type=f"{kind}; charset=utf-8",
+        body=text,
+        headers={**_HEADERS, **headers, "Cache-Control": "no-cache"},
+    )

@@ -1,0 +1,79 @@
+"""One origin for a browser: the deployed API, and the sign-in page of the local AWS.
+
+On AWS the API has a host of its own. The local AWS serves it below a path, which no page's links
+fit; so this front hands each request on to where it belongs, and changes nothing else.
+"""
+
+import threading
+from typing import TYPE_CHECKING, Self
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+if TYPE_CHECKING:
+    import socket
+    from types import TracebackType
+
+_SIGN_IN = ("/oauth2/", "/login", "/logout")
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_OWN_HEADERS = {"host", "connection", "content-length", "transfer-encoding", "content-encoding"}
+
+
+class Front:
+    """Serves `http://localhost:<port>` while the `with` block lasts.
+
+    Args:
+        listener: the bound socket to serve on.
+    """
+
+    def __init__(self, listener: "socket.socket") -> None:
+        self._socket = listener
+        self.url = f"http://localhost:{listener.getsockname()[1]}"
+        self.api_url = ""
+        self.endpoint = ""
+        self._http = httpx.AsyncClient(timeout=60, trust_env=False, follow_redirects=False)
+        app = Starlette(routes=[Route("/{path:path}", self._forward, methods=_METHODS)])
+        config = uvicorn.Config(app, log_level="error", lifespan="off", ws="none")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listener]}, daemon=True
+        )
+
+    def __enter__(self) -> Self:
+        """Begin to serve."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: "TracebackType | None",
+    ) -> None:
+        """Stop."""
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+        self._socket.close()
+
+    async def _forward(self, request: Request) -> Response:
+        path = request.url.path
+        base = self.endpoint if path.startswith(_SIGN_IN) else self.api_url
+        url = f"{base}{path}" + (f"?{request.url.query}" if request.url.query else "")
+        answer = await self._http.request(
+            request.method,
+            url,
+            headers=_kept(request.headers.items()),
+            content=await request.body(),
+        )
+        response = Response(answer.content, status_code=answer.status_code)
+        for name, value in _kept(answer.headers.multi_items()):
+            response.headers[name] = value
+        return response
+
+
+def _kept(headers: "list[tuple[str, str]]") -> list[tuple[str, str]]:
+    return [(name, value) for name, value in headers if name.lower() not in _OWN_HEADERS]

@@ -1,0 +1,152 @@
+"""A real Chromium on the deployed product, signed in as a person signs in."""
+
+import os
+import shutil
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from local.servicenow import seed
+from tests.template import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from selenium.webdriver.remote.webelement import WebElement
+
+    from local.cloud import LocalCloud
+
+# A run's pictures are kept aside; `make images` puts them into the guide.
+IMAGES = ROOT / os.environ.get("IMAGES", ".local/images")
+PHONE, DESKTOP = (390, 844), (1280, 900)
+_WAIT_SECONDS = 30
+_LONGEST_PICTURE = 1700
+
+
+@dataclass
+class Person:
+    """A person at the browser, who finds things by what the page calls them.
+
+    Attributes:
+        browser: the browser.
+        cloud: the product.
+        email: who the person is.
+        secret: the password of the product's sign-in page.
+    """
+
+    browser: Chrome
+    cloud: "LocalCloud"
+    email: str
+    secret: str
+
+    def find(self, selector: str) -> "WebElement":
+        """Return the element, as soon as it is there."""
+        found: list[WebElement] = self.until(
+            lambda: self.browser.find_elements(By.CSS_SELECTOR, selector)
+        )
+        return found[0]
+
+    def until(self, met: "Callable[[], Any]") -> Any:
+        """Wait until something holds, and return it."""
+        return WebDriverWait(self.browser, _WAIT_SECONDS, 0.05).until(lambda _: met())
+
+    def press(self, selector: str) -> None:
+        """Press a button that can be seen and pressed."""
+        button = self.find(selector)
+        self.until(lambda: button.is_displayed() and button.is_enabled())
+        button.click()
+
+    def sees(self, selector: str, text: str) -> None:
+        """Wait until an element can be seen and holds a text."""
+        element = self.find(selector)
+        self.until(lambda: element.is_displayed() and text in element.text)
+
+    def type(self, **fields: str) -> None:
+        """Type into the form, over what is there."""
+        for name, text in fields.items():
+            field = self.find(f"#{name}")
+            self.until(field.is_displayed)
+            field.clear()
+            field.send_keys(text)
+
+    def opens(self, page: str) -> None:
+        """Open a page."""
+        self.browser.get(f"{self.cloud.front.url}/{page}")
+
+    def signs_in(self) -> None:
+        """Open the Settings page and sign in, through the issuer's own page."""
+        self.opens("settings")
+        self.press("#sign-in")
+        self.fills_sign_in_page()
+        self.sees("#email", self.email)
+        self.until(self.find("#connection").is_displayed)
+
+    def fills_sign_in_page(self) -> None:
+        """Give name and password on the issuer's page."""
+        self.find("input[name=username]").send_keys(self.email)
+        self.find("input[name=password]").send_keys(self.secret)
+        self.press("button[type=submit]")
+
+    def types_connection(self, username: str = seed.INTEGRATION_USER, **instead: str) -> None:
+        """Type a connection to the simulator."""
+        connection = {
+            "instance_url": self.cloud.simulator.url,
+            "username": username,
+            "password": seed.USERS[username][0],
+        }
+        self.type(**(connection | instead))
+
+    def photograph(self, name: str) -> None:
+        """Keep what is seen, whole, on phone and desktop, light and dark."""
+        for device, (width, height) in (("phone", PHONE), ("desktop", DESKTOP)):
+            for theme in ("light", "dark"):
+                self.looks(width, height, theme)
+                whole = self.browser.execute_script("return document.documentElement.scrollHeight")
+                self.looks(width, min(max(height, whole), _LONGEST_PICTURE), theme)
+                IMAGES.mkdir(parents=True, exist_ok=True)
+                self.browser.save_screenshot(str(IMAGES / f"{name}-{device}-{theme}.png"))
+        self.looks(*DESKTOP, "light")
+
+    def looks(self, width: int, height: int, theme: str) -> None:
+        """See the page at a size, in a theme."""
+        self.browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+        )
+        self.browser.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia",
+            {"features": [{"name": "prefers-color-scheme", "value": theme}]},
+        )
+
+
+@pytest.fixture(scope="session")
+def _chromium() -> "Iterator[Chrome]":
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    assert chromium, "apt-get install chromium"
+    assert driver, "apt-get install chromium-driver"
+    options = ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--lang=en-GB"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = Chrome(options=options, service=Service(driver))
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def person(cloud: "LocalCloud", _chromium: Chrome) -> "Iterator[Person]":
+    """A person nobody has seen before, at a browser that remembers nothing."""
+    email = f"{uuid.uuid4().hex[:8]}@example.com"
+    somebody = Person(_chromium, cloud, email, cloud.make_user(email))
+    somebody.looks(*DESKTOP, "light")
+    yield somebody
+    cloud.simulator.faults.clear()
+    _chromium.execute_script("sessionStorage.clear()")
+    _chromium.get("about:blank")
