@@ -55,6 +55,10 @@ up: install ## Run the whole product here until Ctrl-C (CONTAINERS=1 lets `sam l
 demo: install ## Watch the whole product work, from sign-in to closed ticket (about three minutes)
 	$(BIN)/python -m local.demo
 
+.PHONY: redrive
+redrive: .venv/.installed ## Put a stack's dead letters back into their queues (STACK=actionsync)
+	$(BIN)/python -m local.redrive $(or $(STACK),actionsync)
+
 # ---- proof
 
 .PHONY: format

@@ -1,7 +1,9 @@
 """The whole product on this machine: local AWS, ServiceNow simulator, the deployed stack."""
 
+import base64
 import contextlib
 import hashlib
+import json
 import os
 import secrets
 import shutil
@@ -135,6 +137,22 @@ class LocalCloud:
         token: str = answer["AuthenticationResult"]["AccessToken"]
         return token
 
+    def automate(self, token: str) -> None:
+        """Make the token's user the one for events of AWS's own, as AutomationUserId does."""
+        claims = token_claims(token)
+        lambdas, cloudformation = self.client("lambda"), self.client("cloudformation")
+        for logical_id in ("OnAlarmFunction", "OnDeploymentFunction"):
+            name = cloudformation.describe_stack_resource(
+                StackName=STACK, LogicalResourceId=logical_id
+            )["StackResourceDetail"]["PhysicalResourceId"]
+            variables = lambdas.get_function_configuration(FunctionName=name)["Environment"][
+                "Variables"
+            ]
+            variables["AUTOMATION_USER_ID"] = claims["sub"]
+            lambdas.update_function_configuration(
+                FunctionName=name, Environment={"Variables": variables}
+            )
+
     def http(self, token: str | None = None) -> httpx.Client:
         """Return an HTTP client of the stack's API, signed in with a token if one is given."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -199,6 +217,15 @@ class LocalCloud:
                     return
             time.sleep(0.1)
 
+    def _set_concurrency(self) -> None:
+        """Say again, as a number, how many batches run at once: MiniStack keeps it as text."""
+        lambdas = self.client("lambda")
+        for source in lambdas.list_event_source_mappings()["EventSourceMappings"]:
+            count = int(source["ScalingConfig"]["MaximumConcurrency"])
+            lambdas.update_event_source_mapping(
+                UUID=source["UUID"], ScalingConfig={"MaximumConcurrency": count}
+            )
+
     def _deploy(self) -> None:
         port = self.simulator.port
         parameters = {
@@ -208,6 +235,8 @@ class LocalCloud:
             "AuthorizeUrl": f"{self.front.url}/oauth2/authorize",
             "TokenUrl": f"{self.front.url}/oauth2/token",
             "LogoutUrl": f"{self.front.url}/logout",
+            # Whom `automate` names later: users get their ids when they first sign in.
+            "AutomationUserId": "nobody-yet",
         }
         _sam(
             "deploy",
@@ -220,10 +249,17 @@ class LocalCloud:
         cloudformation = self.client("cloudformation")
         (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
         self.outputs = {item["OutputKey"]: item["OutputValue"] for item in stack["Outputs"]}
+        self._set_concurrency()
         self.routes = make_routes(cloudformation, self.client("apigatewayv2"), STACK)
         api_id = self.outputs["ApiUrl"].removeprefix("https://").partition(".")[0]
         self.api_url = f"{self.endpoint}/_aws/execute-api/{api_id}/$default"
         self.front.api_url, self.front.endpoint = self.api_url, self.endpoint
+
+
+def token_claims(token: str) -> dict[str, Any]:
+    """Return what a token says, without checking it."""
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    return claims
 
 
 def build() -> None:

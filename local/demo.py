@@ -1,5 +1,6 @@
 """`make demo`: the whole product at work, each step checked in ServiceNow itself."""
 
+import json
 import sys
 import time
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from local.cloud import LocalCloud, LocalCloudError, stop_on_signals
+from local.cloud import LocalCloud, LocalCloudError, stop_on_signals, token_claims
 from local.servicenow import seed
 
 if TYPE_CHECKING:
@@ -27,12 +28,14 @@ class Walk:
     cloud: LocalCloud
     console: Console
     http: "httpx.Client" = field(init=False)
+    token: str = field(init=False)
     steps: int = 0
 
     def __post_init__(self) -> None:
         """Sign in."""
         started = time.monotonic()
-        self.http = self.cloud.http(self.cloud.sign_in(EMAIL))
+        self.token = self.cloud.sign_in(EMAIL)
+        self.http = self.cloud.http(self.token)
         self._tell(f"{EMAIL} signs in", "a token of the stack's own user pool", started)
 
     def run(self) -> None:
@@ -44,6 +47,7 @@ class Walk:
         self._config()
         self._incident()
         self._change()
+        self._events()
         self._farewell()
 
     def _config(self) -> None:
@@ -134,6 +138,107 @@ class Walk:
         self._tell("The change manager approves it", "in ServiceNow", started)
         _hold(self._row("change_request", sys_id)["state"] == "-2", "it is scheduled")
 
+    def _events(self) -> None:
+        self.cloud.automate(self.token)
+        rules = {"deployments": {"change_type": "standard", "template": "Deploy a service"}}
+        self._call("Say what becomes of events", "PUT", "rules", 200, rules)
+        self._storm()
+        self._alarm()
+        self._deployment()
+        trail = self._call("Read the audit trail", "GET", "activity?limit=5", 200)
+        _hold(all(item["number"] for item in trail["items"]), "every write has its ticket")
+
+    def _storm(self) -> None:
+        started = time.monotonic()
+        events = self.cloud.client("events")
+        claims = token_claims(self.token)
+        for _ in range(5):
+            entries = [
+                {
+                    "EventBusName": self.cloud.outputs["EventBusName"],
+                    "Source": "shop",
+                    "DetailType": "Application Error",
+                    "Detail": json.dumps(
+                        {
+                            "user_id": claims["sub"],
+                            "service": "payments",
+                            "severity": "critical",
+                            "message": f"Payment {number} failed: timeout",
+                        }
+                    ),
+                }
+                for number in range(10)
+            ]
+            _hold(events.put_events(Entries=entries)["FailedEntryCount"] == 0, "the bus took them")
+        rows = self._wait("incident", "payments: ")
+        self._tell("Fifty errors of one cause", "the bus of the stack → on_error", started)
+        _hold(len(rows) == 1 and rows[0]["priority"] == "1", "they are one incident, priority 1")
+
+    def _alarm(self) -> None:
+        started = time.monotonic()
+        cloudwatch, topic = self.cloud.client("cloudwatch"), self.cloud.outputs["EventTopicArn"]
+        cloudwatch.put_metric_alarm(
+            AlarmName="checkout-5xx",
+            Namespace="shop",
+            MetricName="5xx",
+            Statistic="Sum",
+            Period=60,
+            Threshold=50,
+            EvaluationPeriods=1,
+            ComparisonOperator="GreaterThanThreshold",
+            AlarmActions=[topic],
+            OKActions=[topic],
+        )
+        for state, wanted in (("ALARM", "1"), ("OK", "6")):
+            reason = f"5xx is {'above' if state == 'ALARM' else 'below'} 50"
+            cloudwatch.set_alarm_state(
+                AlarmName="checkout-5xx", StateValue=state, StateReason=reason
+            )
+            self._wait("incident", "Alarm checkout-5xx", state=wanted)
+            what = "An alarm goes off" if state == "ALARM" else "and ends: it is resolved"
+            self._tell(what, "CloudWatch → SNS → on_alarm", started)
+
+    def _deployment(self) -> None:
+        started = time.monotonic()
+        for status, wanted in (("started", "-1"), ("succeeded", "3")):
+            self.cloud.client("events").put_events(
+                Entries=[
+                    {
+                        "EventBusName": self.cloud.outputs["EventBusName"],
+                        "Source": "pipeline",
+                        "DetailType": "Deployment",
+                        "Detail": json.dumps(
+                            {
+                                "user_id": token_claims(self.token)["sub"],
+                                "deployment_id": "1",
+                                "application": "payments",
+                                "version": "2.4.1",
+                                "status": status,
+                                "changelog": "Pay faster",
+                            }
+                        ),
+                    }
+                ]
+            )
+            self._wait("change_request", "Deploy payments 2.4.1", state=wanted)
+            done = "in Implement" if status == "started" else "closed as successful"
+            self._tell(f"A deployment {status}", f"its change request is {done}", started)
+
+    def _wait(self, table: str, title: str, **values: str) -> list[dict[str, str]]:
+        """Return the records with this title once they are as told."""
+        ends_at = time.monotonic() + 60
+        while time.monotonic() < ends_at:
+            rows = [
+                row
+                for row in self.cloud.simulator.records(table)
+                if row["short_description"].startswith(title)
+                and all(row[name] == value for name, value in values.items())
+            ]
+            if rows:
+                return rows
+            time.sleep(0.1)
+        raise DemoError(f"ServiceNow has no {table} {title} {values}")
+
     def _farewell(self) -> None:
         self._call("Remove the connection", "DELETE", "config", 204)
         secrets = self.cloud.client("secretsmanager").list_secrets()["SecretList"]
@@ -145,7 +250,7 @@ class Walk:
         method: str,
         path: str,
         status: int,
-        body: dict[str, str] | None = None,
+        body: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
     ) -> Any:
         started = time.monotonic()

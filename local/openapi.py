@@ -133,6 +133,51 @@ _COMPONENTS: dict[str, Any] = {
             },
         },
     },
+    "RulesPreviewed": {
+        "type": "object",
+        "description": "The tickets that an example event would make; `checked` tells whether the "
+        "instance was asked.",
+        "required": ["tickets", "checked"],
+        "properties": {
+            "tickets": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["wanted", "table", "columns", "problems"],
+                    "properties": {
+                        "wanted": {"type": "boolean"},
+                        "table": {"type": ["string", "null"]},
+                        "columns": {"type": "object", "additionalProperties": True},
+                        "problems": {"type": "array", "items": {"type": "object"}},
+                    },
+                },
+            },
+            "checked": {"type": "boolean"},
+        },
+    },
+    "ActivityPage": {
+        "type": "object",
+        "description": "A page of the audit trail, the newest first.",
+        "required": ["items", "next"],
+        "properties": {
+            "items": {"type": "array", "items": {"type": "object", "additionalProperties": True}},
+            "next": {"type": ["string", "null"]},
+        },
+    },
+    "Webhook": {
+        "type": "object",
+        "description": "A webhook's address and its secret, which is told once.",
+        "required": ["id", "path", "secret", "content_type"],
+        "properties": {
+            name: {"type": "string"} for name in ("id", "path", "secret", "content_type")
+        },
+    },
+    "WebhookAnswer": {
+        "type": "object",
+        "description": "What became of a delivery.",
+        "required": ["status"],
+        "properties": {"status": {"type": "string", "enum": ["accepted", "ignored", "duplicate"]}},
+    },
     "Message": {
         "type": "object",
         "description": "What API Gateway answers by itself.",
@@ -145,6 +190,12 @@ _ANSWERS = {
     "search_incidents": "IncidentPage",
     "get_choices": "Choices",
     "test_connection": "ConnectionReport",
+    "get_rules": "Rules",
+    "update_rules": "Rules",
+    "preview_rules": "RulesPreviewed",
+    "get_activity": "ActivityPage",
+    "create_github_webhook": "Webhook",
+    "receive_github_webhook": "WebhookAnswer",
     "get_config": "Connection",
     "create_config": "Connection",
     "update_config": "Connection",

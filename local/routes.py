@@ -114,8 +114,8 @@ def routes_of(body: dict[str, Any]) -> list[Route]:
         Route(
             key=f"{method.upper()} {path}",
             function=_function(operation["x-amazon-apigateway-integration"]["uri"]),
+            # SAM writes `Authorizer: NONE` as a scheme of that name.
             authorizer=next(
-                # SAM writes "NONE" where the template says that anybody may call.
                 (name for part in operation.get("security", []) for name in part if name != "NONE"),
                 None,
             ),

@@ -26,6 +26,11 @@ ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "CONNECTIONS_TABLE": "ConnectionsTable",
     "CLAIMS_TABLE": "ClaimsTable",
+    "EVENTS_TABLE": "EventsTable",
+    "EVENT_BUS": "events",
+    "AUTOMATION_USER_ID": "automation",
+    "QUEUE_URL": "",
+    "DEAD_LETTER_URL": "",
     "SECRET_PREFIX": "actionsync/test/",
     "ALLOWED_INSTANCE_HOSTS": "*.service-now.com,*.servicenowservices.com",
     "INSTANCE_CA_FILE": "",
@@ -89,12 +94,13 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> "Iterator[None]":
 
 def _forget() -> None:
     """Empty what a warm process keeps from one invocation to the next."""
-    runtime, tickets = (
-        sys.modules.get(f"actionsync.{name}") for name in ("runtime", "http.tickets")
-    )
-    if runtime is not None and tickets is not None and runtime._runner.cache_info().currsize:
-        for session in tickets.sessions()._kept.values():
-            runtime.run(session.client.aclose())
+    runtime = sys.modules.get("actionsync.runtime")
+    if runtime is not None and runtime._runner.cache_info().currsize:
+        for name in ("http.tickets", "events.worker"):
+            module = sys.modules.get(f"actionsync.{name}")
+            if module is not None and module.sessions.cache_info().currsize:
+                for session in module.sessions()._kept.values():
+                    runtime.run(session.client.aclose())
         runtime._runner().close()
     for name, module in sys.modules.items():
         if name.startswith("actionsync."):

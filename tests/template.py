@@ -48,10 +48,10 @@ def functions() -> dict[str, dict[str, Any]]:
 
 
 def public() -> set[str]:
-    """Return the folders of the functions that anybody may call: pages, not data."""
+    """Return the folders of the functions that need no token."""
     return {
         folder
         for folder, properties in functions().items()
-        for http in properties["Events"].values()
+        for http in properties.get("Events", {}).values()
         if http["Properties"].get("Auth") == {"Authorizer": "NONE"}
     }

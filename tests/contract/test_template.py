@@ -6,9 +6,18 @@ from typing import Any
 
 import pytest
 
+from actionsync.stores.causes import LEASE_SECONDS
 from tests.template import ROOT, functions, public, template
 
 FOLDERS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
+PAGES = {"show_settings", "show_docs", "show_asset", "show_openapi"}
+OF_QUEUES = [folder for folder in FOLDERS if folder.startswith("on_")]
+RESOURCES = {
+    f"{name}.Arn"
+    for name, resource in template()["Resources"].items()
+    if resource["Type"] in {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Events::EventBus"}
+}
+OF_HTTP = [folder for folder in FOLDERS if folder not in OF_QUEUES]
 
 
 def test_every_folder_is_a_function() -> None:
@@ -16,7 +25,7 @@ def test_every_folder_is_a_function() -> None:
     assert sorted(functions()) == FOLDERS
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("folder", OF_HTTP)
 def test_a_function_has_one_name(folder: str) -> None:
     """Folder, logical id, route function and route are the same name in each place's own form."""
     logical_id = "".join(word.capitalize() for word in folder.split("_")) + "Function"
@@ -32,6 +41,33 @@ def test_a_function_has_one_name(folder: str) -> None:
     assert (module.__doc__ or "").startswith(f"{route.method} {http['Properties']['Path']}: ")
 
 
+@pytest.mark.parametrize("folder", OF_QUEUES)
+def test_a_queue_is_whole(folder: str) -> None:
+    """Each kind of event has its queue, dead-letter queue and source, joined as they must be."""
+    kind = folder.removeprefix("on_").capitalize()
+    resources = template()["Resources"]
+    function = resources[f"On{kind}Function"]["Properties"]
+    assert function["CodeUri"] == f"functions/{folder}"
+    assert "Events" not in function
+    variables = function["Environment"]["Variables"]
+    assert variables["QUEUE_URL"] == {"Ref": f"{kind}Queue"}
+    assert variables["DEAD_LETTER_URL"] == {"Ref": f"{kind}DeadLetters"}
+    source = resources[f"{kind}Source"]["Properties"]
+    assert source["FunctionName"] == {"Ref": f"On{kind}Function"}
+    assert source["EventSourceArn"] == {"Fn::GetAtt": f"{kind}Queue.Arn"}
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaxConcurrency"}}
+    queue = resources[f"{kind}Queue"]["Properties"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": f"{kind}DeadLetters.Arn"}
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    assert function["Timeout"] < LEASE_SECONDS
+    assert queue["VisibilityTimeout"] > LEASE_SECONDS
+    module = importlib.import_module(f"functions.{folder}.app")
+    assert (module.__doc__ or "").startswith(f"The queue of {kind.lower()}s: ")
+    for alarm in ("DeadLetters", "Age", "Errors", "Throttles"):
+        assert resources[f"{kind}{alarm}Alarm"]["Type"] == "AWS::CloudWatch::Alarm"
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_function_is_wiring(folder: str) -> None:
     """A handler stays small, and neither catches, configures nor talks to AWS itself."""
@@ -45,8 +81,9 @@ def test_a_function_has_events(folder: str) -> None:
     """Each function has a valid payload, and one that it refuses if it takes any input."""
     names = {path.stem for path in (ROOT / "events" / folder).glob("*.json")}
     assert "valid" in names
-    (http,) = functions()[folder]["Events"].values()
-    takes_nothing = folder in public() and "{" not in http["Properties"]["Path"]
+    takes_nothing = folder in public() and all(
+        "{" not in http["Properties"]["Path"] for http in functions()[folder]["Events"].values()
+    )
     assert takes_nothing or any(name.startswith("invalid_") for name in names)
 
 
@@ -58,17 +95,17 @@ def test_rights_are_exact(folder: str) -> None:
         for policy in functions()[folder].get("Policies", [])
         for statement in policy["Statement"]
     ]
-    assert bool(statements) == (folder not in public())
+    assert bool(statements) == (folder not in PAGES)
     for statement in statements:
         assert statement["Effect"] == "Allow"
         assert all(re.fullmatch(r"[a-z]+:[A-Z]\w+", action) for action in statement["Action"])
         resource = statement["Resource"]
         if "Fn::GetAtt" in resource:
-            assert resource["Fn::GetAtt"] in ("ConnectionsTable.Arn", "ClaimsTable.Arn")
+            assert resource["Fn::GetAtt"] in RESOURCES
         else:
             assert resource["Fn::Sub"].endswith(":secret:actionsync/${AWS::StackName}/*")
 
 
 def test_only_pages_are_public() -> None:
-    """What needs no token are the pages and their files, which hold nobody's data."""
-    assert public() == {"show_settings", "show_docs", "show_asset", "show_openapi"}
+    """What needs no token are the pages and their files, and a webhook that GitHub signs."""
+    assert public() == {*PAGES, "receive_github_webhook"}

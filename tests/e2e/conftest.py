@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local.cloud import token_claims
 from local.servicenow import seed
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ class User:
 
     http: "httpx.Client"
     token: str
+
+    @property
+    def id(self) -> str:
+        """The user's id: the token's `sub`."""
+        return str(token_claims(self.token)["sub"])
 
     def call(self, method: str, path: str, body: Any = None, **options: Any) -> "httpx.Response":
         """Call the API below /api/servicenow/."""

@@ -14,32 +14,57 @@ if TYPE_CHECKING:
 
 FOLDERS = sorted(functions())
 
+_TABLES = ("connections", "claims", "events")
 _KEY = {"pk": {"S": "USER#probe"}, "sk": {"S": "CONNECTION"}}
+
+
+def _table_probes(table: str) -> dict[str, "Callable[[Any, dict[str, str]], object]"]:
+    """Return a call of each action on a table that reaches IAM's decision and changes nothing."""
+    key = {"pk": _KEY["pk"]} if table == "claims" else _KEY
+    never = "attribute_exists(pk)"
+    return {
+        f"{table}:GetItem": lambda c, a: c("dynamodb").get_item(TableName=a[table], Key=key),
+        f"{table}:PutItem": lambda c, a: c("dynamodb").put_item(
+            TableName=a[table], Item=key, ConditionExpression=never
+        ),
+        f"{table}:UpdateItem": lambda c, a: c("dynamodb").update_item(
+            TableName=a[table], Key=key, ConditionExpression=never
+        ),
+        f"{table}:DeleteItem": lambda c, a: c("dynamodb").delete_item(
+            TableName=a[table], Key=key, ConditionExpression=never
+        ),
+        f"{table}:Query": lambda c, a: c("dynamodb").query(
+            TableName=a[table],
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": "probe"}},
+        ),
+    }
+
+
+def _queue_probes(queue: str) -> dict[str, "Callable[[Any, dict[str, str]], object]"]:
+    return {
+        f"{queue}:SendMessage": lambda c, a: c("sqs").send_message(
+            QueueUrl=a[queue], MessageBody="probe", DelaySeconds=901
+        ),
+        f"{queue}:ReceiveMessage": lambda c, a: c("sqs").receive_message(
+            QueueUrl=a[queue], MaxNumberOfMessages=11
+        ),
+        f"{queue}:GetQueueAttributes": lambda c, a: c("sqs").get_queue_attributes(
+            QueueUrl=a[queue], AttributeNames=["QueueArn"]
+        ),
+    }
+
+
+_KINDS = ("Error", "Alarm", "Deployment", "Meeting")
+_QUEUES = [f"{kind}{part}" for kind in _KINDS for part in ("Queue", "DeadLetters")]
 
 # Every action on the stack's stores that some function has, with arguments that reach IAM's
 # decision and change nothing.
 PROBES: dict[str, "Callable[[Any, dict[str, str]], object]"] = {
-    "dynamodb:GetItem": lambda c, a: c("dynamodb").get_item(TableName=a["connections"], Key=_KEY),
-    "dynamodb:UpdateItem": lambda c, a: c("dynamodb").update_item(
-        TableName=a["connections"], Key=_KEY, ConditionExpression="attribute_exists(pk)"
-    ),
-    "dynamodb:DeleteItem": lambda c, a: c("dynamodb").delete_item(
-        TableName=a["connections"], Key=_KEY, ConditionExpression="attribute_exists(pk)"
-    ),
-    "claims:PutItem": lambda c, a: c("dynamodb").put_item(
-        TableName=a["claims"],
-        Item={"pk": {"S": "probe"}},
-        ConditionExpression="attribute_exists(pk)",
-    ),
-    "claims:UpdateItem": lambda c, a: c("dynamodb").update_item(
-        TableName=a["claims"],
-        Key={"pk": {"S": "probe"}},
-        ConditionExpression="attribute_exists(pk)",
-    ),
-    "claims:DeleteItem": lambda c, a: c("dynamodb").delete_item(
-        TableName=a["claims"],
-        Key={"pk": {"S": "probe"}},
-        ConditionExpression="attribute_exists(pk)",
+    **{action: probe for table in _TABLES for action, probe in _table_probes(table).items()},
+    **{action: probe for queue in _QUEUES for action, probe in _queue_probes(queue).items()},
+    "events:PutEvents": lambda c, a: c("events").put_events(
+        Entries=[{"EventBusName": a["EventBus"], "Source": "x", "DetailType": "x", "Detail": "x"}]
     ),
     "secretsmanager:GetSecretValue": lambda c, a: c("secretsmanager").get_secret_value(
         SecretId=a["secret"]
@@ -53,15 +78,11 @@ PROBES: dict[str, "Callable[[Any, dict[str, str]], object]"] = {
     "secretsmanager:DeleteSecret": lambda c, a: c("secretsmanager").delete_secret(
         SecretId=a["secret"] + "-none"
     ),
-}  # fmt: skip
+}
 # What no function may do, whatever its job.
 BEYOND: dict[str, "Callable[[Any, dict[str, str]], object]"] = {
     "scan the connections": lambda c, a: c("dynamodb").scan(TableName=a["connections"]),
-    "query the connections": lambda c, a: c("dynamodb").query(
-        TableName=a["connections"],
-        KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": "x"}},
-    ),
+    "scan the events": lambda c, a: c("dynamodb").scan(TableName=a["events"]),
     "read another stack's secret": lambda c, _: c("secretsmanager").get_secret_value(
         SecretId="actionsync/another/secret"
     ),
@@ -95,6 +116,7 @@ def addresses(cloud: "LocalCloud") -> dict[str, str]:
     return {
         "connections": names["ConnectionsTable"],
         "claims": names["ClaimsTable"],
+        "events": names["EventsTable"],
         "secret": "actionsync/actionsync-local/probe",
         **names,
     }
@@ -130,13 +152,17 @@ def _as_function(cloud: "LocalCloud", addresses: dict[str, str], folder: str) ->
 
 def _granted(folder: str) -> set[str]:
     """Return the probes that a function's policy in the template allows."""
+    tables = {f"{table.capitalize()}Table.Arn": table for table in _TABLES}
     granted = set()
     for policy in functions()[folder].get("Policies", []):
         for statement in policy["Statement"]:
-            is_claims = statement["Resource"] == {"Fn::GetAtt": "ClaimsTable.Arn"}
+            name = statement["Resource"].get("Fn::GetAtt", "")
             for action in statement["Action"]:
-                granted.add(action.replace("dynamodb:", "claims:") if is_claims else action)
-    return granted
+                service, _, operation = action.partition(":")
+                owners = {"dynamodb": tables.get(name), "sqs": name.removesuffix(".Arn")}
+                granted.add(f"{owners.get(service, service)}:{operation}")
+    # Lambda itself calls this one, with a receipt that no probe has.
+    return {action for action in granted if not action.endswith(":DeleteMessage")}
 
 
 def _is_allowed(probe: Any, client: Any, addresses: dict[str, str]) -> bool:

@@ -1,11 +1,17 @@
 """Every invocation payload of events/ does what its name says."""
 
+import importlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 
-from tests.conftest import call, event, invoke
+from actionsync.events import messages
+from actionsync.events.readers import read_deployment, read_error
+from actionsync.stores.webhooks import WebhookStore
+from tests.conftest import LambdaContext, call, event, invoke
+from tests.integration.events import Queues
 from tests.template import ROOT
 
 if TYPE_CHECKING:
@@ -33,6 +39,62 @@ VALID = {
     "show_docs": 200,
     "show_asset": 200,
     "show_openapi": 200,
+    "get_rules": 200,
+    "update_rules": 200,
+    "preview_rules": 200,
+    "get_activity": 200,
+    "create_github_webhook": 201,
+    "receive_github_webhook": 200,
+}
+# What a webhook's payload becomes: its detail-type and its status, or None where it is ignored.
+GITHUB: dict[str, tuple[str, str] | None] = {
+    "valid": ("Application Error", "open"),
+    "workflow_run_success": ("Application Error", "recovered"),
+    "workflow_run_requested": None,
+    "workflow_run_other_branch": None,
+    "check_run_failure": None,
+    "deployment": ("Deployment", "started"),
+    "deployment_status_success": ("Deployment", "succeeded"),
+    "deployment_status_queued": None,
+    "release_published": None,
+    "issues_opened": ("Application Error", "open"),
+    "issues_opened_unlabeled": None,
+    "dependabot_alert_created": ("Application Error", "open"),
+    "dependabot_alert_fixed": ("Application Error", "recovered"),
+    "code_scanning_alert_created": ("Application Error", "open"),
+    "secret_scanning_alert_created": ("Application Error", "open"),
+    "push": None,
+    "ping": None,
+}
+# What the functions of queues make of each payload, alone: how many records of which table.
+QUEUED: dict[tuple[str, str], tuple[str, int]] = {
+    ("on_error", "valid"): ("incident", 1),
+    ("on_error", "sns"): ("incident", 1),
+    ("on_error", "recovered"): ("incident", 0),
+    ("on_error", "invalid_severity"): ("", 0),
+    ("on_error", "invalid_detail_type"): ("", 0),
+    ("on_alarm", "valid"): ("incident", 1),
+    ("on_alarm", "sns"): ("incident", 1),
+    ("on_alarm", "ok"): ("incident", 0),
+    ("on_alarm", "insufficient_data"): ("incident", 0),
+    ("on_alarm", "invalid_source"): ("", 0),
+    ("on_deployment", "valid"): ("change_request", 1),
+    ("on_deployment", "succeeded"): ("change_request", 0),
+    ("on_deployment", "failed"): ("change_request", 0),
+    ("on_deployment", "codedeploy_start"): ("change_request", 1),
+    ("on_deployment", "codedeploy_success"): ("change_request", 0),
+    ("on_deployment", "codedeploy_failure"): ("change_request", 0),
+    ("on_deployment", "codedeploy_stop"): ("change_request", 0),
+    ("on_deployment", "codedeploy_ready"): ("change_request", 0),
+    ("on_deployment", "codepipeline_started"): ("change_request", 1),
+    ("on_deployment", "codepipeline_succeeded"): ("change_request", 0),
+    ("on_deployment", "codepipeline_failed"): ("change_request", 0),
+    ("on_deployment", "codepipeline_stopping"): ("change_request", 0),
+    ("on_deployment", "codepipeline_superseded"): ("change_request", 0),
+    ("on_deployment", "invalid_state"): ("", 0),
+    ("on_meeting", "valid"): ("incident", 2),
+    ("on_meeting", "without_items"): ("incident", 0),
+    ("on_meeting", "invalid_item"): ("", 0),
 }
 # Status, and the fields that the answer names.
 INVALID: dict[tuple[str, str], tuple[int, list[str]]] = {
@@ -63,19 +125,90 @@ INVALID: dict[tuple[str, str], tuple[int, list[str]]] = {
     ("get_choices", "invalid_table"): (422, ["table"]),
     ("get_choices", "invalid_field"): (422, ["field"]),
     ("show_asset", "invalid_name"): (404, []),
+    ("get_rules", "invalid_not_signed_in"): (401, []),
+    ("update_rules", "invalid_template"): (422, ["errors.short_description"]),
+    ("update_rules", "invalid_name_in_template"): (422, ["errors.description"]),
+    ("update_rules", "invalid_column"): (422, ["errors"]),
+    ("update_rules", "invalid_old_version"): (412, []),
+    ("preview_rules", "invalid_event"): (422, ["event.message"]),
+    ("preview_rules", "invalid_rule"): (422, ["rules.errors.levels.high.urgency"]),
+    ("get_activity", "invalid_limit"): (422, ["limit"]),
+    ("get_activity", "invalid_cursor"): (422, ["cursor"]),
+    ("create_github_webhook", "invalid_not_signed_in"): (401, []),
+    ("receive_github_webhook", "invalid_signature"): (401, []),
+    ("receive_github_webhook", "invalid_webhook"): (401, []),
+    ("receive_github_webhook", "invalid_payload"): (422, ["body"]),
 }
 
 
 def test_every_event_is_run() -> None:
     """No payload is without an expectation, and no expectation without a payload."""
     files = {(file.parent.name, file.stem) for file in (ROOT / "events").glob("*/*.json")}
-    assert files == set(INVALID) | {(function, "valid") for function in VALID}
+    assert files == (
+        set(INVALID)
+        | {(function, "valid") for function in VALID}
+        | {("receive_github_webhook", scenario) for scenario in GITHUB}
+        | set(QUEUED)
+    )
+
+
+@pytest.mark.parametrize(("function", "scenario"), QUEUED)
+def test_a_queues_event_makes_what_it_says(
+    aws: "Aws",
+    connected: "Simulator",
+    monkeypatch: pytest.MonkeyPatch,
+    function: str,
+    scenario: str,
+) -> None:
+    """Each shape is understood; one that cannot be is in the dead-letter queue, alone."""
+    queues = Queues(monkeypatch)
+    monkeypatch.setenv("AUTOMATION_USER_ID", "00000000-0000-4000-8000-000000000001")
+    before = [row["sys_id"] for row in connected.records("incident")]
+    handler = importlib.import_module(f"functions.{function}.app").lambda_handler
+    assert handler(event(function, scenario), LambdaContext()) == {"batchItemFailures": []}
+    made = {
+        table: len([row for row in connected.records(table) if row["sys_id"] not in before
+                    and row["correlation_display"] == "ActionSync"])
+        for table in ("incident", "change_request")
+    }  # fmt: skip
+    table, count = QUEUED[function, scenario]
+    assert {name: number for name, number in made.items() if number} == (
+        {table: count} if count else {}
+    )
+    assert len(queues.dead()) == int(scenario.startswith("invalid"))
+
+
+@pytest.mark.parametrize("scenario", GITHUB)
+def test_a_webhooks_event_is_put_on_the_bus_or_ignored(
+    aws: "Aws", bus: "Bus", scenario: str
+) -> None:
+    """Once, with the webhook's own user; what does not matter to a ticket is politely ignored."""
+    put_example_webhook(aws)
+    expected = GITHUB[scenario]
+    answers = [invoke("receive_github_webhook", event("receive_github_webhook", scenario))
+               for _ in range(2)]  # fmt: skip
+    assert [answer.status for answer in answers] == [200, 200]
+    statuses = [answer.json["status"] for answer in answers]
+    if expected is None:
+        assert statuses == ["ignored", "ignored"]
+        assert bus.events() == []
+        return
+    assert statuses == ["accepted", "duplicate"]
+    (sent,) = bus.events()
+    assert (sent["detail-type"], sent["detail"]["status"]) == expected
+    assert sent["detail"]["user_id"] == "00000000-0000-4000-8000-000000000001"
+    assert sent["source"] == "actionsync.github"
+    reader = read_error if expected[0] == "Application Error" else read_deployment
+    assert reader(messages.from_event(sent), "", None)
 
 
 @pytest.mark.parametrize("function", VALID)
-def test_a_valid_event_succeeds(connected: "Simulator", function: str) -> None:
+def test_a_valid_event_succeeds(
+    aws: "Aws", bus: "Bus", connected: "Simulator", function: str
+) -> None:
     """The payload of a function's ordinary use is answered as such."""
     put_example_tickets(connected)
+    put_example_webhook(aws)
     if function == "create_config":
         call("delete_config")
     payload = event(function)
@@ -92,6 +225,7 @@ def test_an_invalid_event_is_refused(
     """The payload of a misuse is refused, names the field, and changes nothing anywhere."""
     if function == "create_config":
         call("delete_config")
+    put_example_webhook(aws)
     before = (aws.items("ConnectionsTable"), aws.secrets(), len(connected.requests))
     answer = invoke(function, event(function, scenario))
     status, fields = INVALID[function, scenario]
@@ -99,6 +233,39 @@ def test_an_invalid_event_is_refused(
     assert answer.headers["content-type"] == "application/problem+json"
     assert "made-up-password" not in answer.text
     assert (aws.items("ConnectionsTable"), aws.secrets(), len(connected.requests)) == before
+
+
+class Bus:
+    """The stack's event bus, with a queue that gets all of its events."""
+
+    def __init__(self) -> None:
+        self._sqs, events = boto3.client("sqs"), boto3.client("events")
+        self._url = self._sqs.create_queue(QueueName="all")["QueueUrl"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
+        events.create_event_bus(Name="events")
+        pattern = json.dumps({"account": ["123456789012"]})
+        events.put_rule(Name="all", EventBusName="events", EventPattern=pattern)
+        target = {"Id": "all", "Arn": arn["Attributes"]["QueueArn"]}
+        events.put_targets(Rule="all", EventBusName="events", Targets=[target])  # type: ignore[list-item]
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the events on the bus so far."""
+        found = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10)
+        return [json.loads(message["Body"]) for message in found.get("Messages", [])]
+
+
+@pytest.fixture
+def bus(aws: "Aws") -> Bus:
+    """The stack's event bus."""
+    return Bus()
+
+
+def put_example_webhook(aws: "Aws") -> None:
+    """Put the webhook that the payloads are signed for."""
+    store = WebhookStore(aws.dynamodb, "EventsTable", aws.secrets_manager, "actionsync/test/")
+    store.create(
+        "0123456789abcdef" * 2, "00000000-0000-4000-8000-000000000001", "made-up-webhook-secret"
+    )
 
 
 def put_example_tickets(simulator: "Simulator") -> None:

@@ -12,9 +12,11 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_events.client import EventBridgeClient
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
+    from mypy_boto3_sqs.client import SQSClient
 
-# Both services answer in milliseconds. Three tries of at most 5 s end before API Gateway's 30 s.
+# They answer in milliseconds. Three tries of at most 5 s end before API Gateway's 30 s.
 _CONFIG = Config(
     connect_timeout=2,
     read_timeout=3,
@@ -37,3 +39,15 @@ def dynamodb() -> "DynamoDBClient":
 def secrets_manager() -> "SecretsManagerClient":
     """Return the Secrets Manager client of this process."""
     return _session().client("secretsmanager", config=_CONFIG)
+
+
+@cache
+def event_bridge() -> "EventBridgeClient":
+    """Return the EventBridge client of this process."""
+    return _session().client("events", config=_CONFIG)
+
+
+@cache
+def sqs() -> "SQSClient":
+    """Return the SQS client of this process."""
+    return _session().client("sqs", config=_CONFIG)

@@ -9,7 +9,9 @@ ActionSyncError
  ├── ConnectionChangedError       it is not the version the caller knew
  ├── ConnectionIncompleteError    its secret is missing or belongs to another host or user
  ├── IdempotencyKeyReusedError    the key came with another request before
- └── WriteInProgressError         the same key's first request has not ended
+ ├── WriteInProgressError         the same key's first request has not ended
+ ├── RulesChangedError            the rules are not at the version the caller knew
+ └── WebhookRefusedError          no such webhook, or a wrong signature
 
 Their texts are answered to the caller, so none of them may hold a secret.
 """
@@ -113,3 +115,22 @@ class WriteInProgressError(ActionSyncError):
             f"Try again in {retry_after} seconds."
         )
         self.retry_after = retry_after
+
+
+class RulesChangedError(ActionSyncError):
+    """The rules are not at the version that the caller knew."""
+
+    def __init__(self, version: int) -> None:
+        """Take the version that is stored."""
+        super().__init__(
+            f"The rules have changed: they are at version {version} now. "
+            "Read them again before changing them."
+        )
+        self.version = version
+
+
+class WebhookRefusedError(ActionSyncError):
+    """No such webhook, or a wrong signature: which of the two is not told."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such webhook, or its signature is wrong.")

@@ -20,6 +20,7 @@ class Settings:
     Attributes:
         connections_table: DynamoDB table of the users' connections.
         claims_table: DynamoDB table of the writes under way or done.
+        events_table: DynamoDB table of causes, rules, cooldowns, webhooks and the audit trail.
         secret_prefix: start of every secret's name, ending in a slash.
         allowed_instance_hosts: hosts a connection may name, `*.` standing for any subdomain.
         instance_ca_file: PEM file of the authority behind the instances' certificates, or None
@@ -28,6 +29,7 @@ class Settings:
 
     connections_table: str
     claims_table: str
+    events_table: str
     secret_prefix: str
     allowed_instance_hosts: tuple[str, ...]
     instance_ca_file: str | None
@@ -51,6 +53,7 @@ def settings() -> Settings:
     return Settings(
         connections_table=_variable("CONNECTIONS_TABLE"),
         claims_table=_variable("CLAIMS_TABLE"),
+        events_table=_variable("EVENTS_TABLE"),
         secret_prefix=_variable("SECRET_PREFIX"),
         allowed_instance_hosts=tuple(host.strip().lower() for host in hosts if host.strip()),
         instance_ca_file=_variable("INSTANCE_CA_FILE") or None,
@@ -66,3 +69,41 @@ def sign_in() -> dict[str, str]:
     """
     names = ("authorize_url", "token_url", "logout_url", "client_id")
     return {name: _variable(f"SIGN_IN_{name.upper()}") for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class EventSettings:
+    """What a function that works off a queue is told besides.
+
+    Attributes:
+        queue_url: its queue, where an event that has to wait is put again.
+        dead_letter_url: where an event goes that cannot become a ticket.
+        automation_user_id: the user for events that AWS itself makes; empty for nobody.
+    """
+
+    queue_url: str
+    dead_letter_url: str
+    automation_user_id: str
+
+
+@cache
+def event_settings() -> EventSettings:
+    """Read the settings of a function of events, once in a process.
+
+    Raises:
+        MissingSettingError: a variable is not set.
+    """
+    return EventSettings(
+        queue_url=_variable("QUEUE_URL"),
+        dead_letter_url=_variable("DEAD_LETTER_URL"),
+        automation_user_id=_variable("AUTOMATION_USER_ID"),
+    )
+
+
+def bus_name() -> str:
+    """Return the name of the stack's event bus.
+
+    Raises:
+        MissingSettingError: the variable is not set.
+    """
+    return _variable("EVENT_BUS")

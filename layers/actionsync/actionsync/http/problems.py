@@ -24,6 +24,8 @@ STATUSES: dict[type[errors.ActionSyncError], HTTPStatus] = {
     errors.ConnectionIncompleteError: HTTPStatus.CONFLICT,
     errors.IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.WriteInProgressError: HTTPStatus.CONFLICT,
+    errors.RulesChangedError: HTTPStatus.PRECONDITION_FAILED,
+    errors.WebhookRefusedError: HTTPStatus.UNAUTHORIZED,
 }
 
 

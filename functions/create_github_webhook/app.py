@@ -1,0 +1,18 @@
+"""POST /api/servicenow/webhooks/github: make a webhook for the calling user."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from actionsync.events.webhook import create_webhook
+from actionsync.http.api import UserId, api, created, entrypoint
+from actionsync.http.events import WebhooksOfUsers
+
+app = api()
+
+
+@app.post("/api/servicenow/webhooks/github")
+def create_github_webhook(user_id: UserId, webhooks: WebhooksOfUsers) -> Response[str]:
+    """Answer 201 with the webhook's path and its secret, which is told this once."""
+    return created(create_webhook(webhooks, user_id))
+
+
+lambda_handler = entrypoint(app)

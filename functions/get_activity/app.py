@@ -1,0 +1,22 @@
+"""GET /api/servicenow/activity: the calling user's audit trail, newest first."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+
+from actionsync.http.api import UserId, api, entrypoint, ok, query
+from actionsync.http.events import Activity
+from actionsync.rules.models import ActivityQuery
+
+app = api()
+
+
+@app.get("/api/servicenow/activity")
+def get_activity(
+    user_id: UserId, asked: Annotated[ActivityQuery, query(ActivityQuery)], activity: Activity
+) -> Response[str]:
+    """Answer 200 with a page of the audit trail and the cursor of the next."""
+    return ok(activity.page(user_id, asked.limit, asked.cursor))
+
+
+lambda_handler = entrypoint(app)

@@ -1,0 +1,26 @@
+"""PUT /api/servicenow/rules: replace the calling user's rules."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+
+from actionsync.http.api import ExpectedVersion, UserId, api, entrypoint, json_body, ok
+from actionsync.http.events import StoredRulesOfUsers, view
+from actionsync.rules.models import Rules
+
+app = api()
+
+
+@app.put("/api/servicenow/rules")
+def update_rules(
+    user_id: UserId,
+    new: Annotated[Rules, json_body(Rules)],
+    expected_version: ExpectedVersion,
+    rules: StoredRulesOfUsers,
+) -> Response[str]:
+    """Answer 200 with the rules, or 412 where If-Match names an older version."""
+    stored = rules.save(user_id, new.model_dump_json(exclude_unset=True), expected_version)
+    return ok(view(stored), version=stored.version)
+
+
+lambda_handler = entrypoint(app)

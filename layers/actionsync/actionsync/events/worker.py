@@ -1,0 +1,235 @@
+"""What the functions of events share: a batch from the queue, through the engine, to an answer.
+
+An event that has to wait is put into the queue again, with a delay, and this message of it is done:
+waiting takes none of the tries that SQS counts, so that only a real failure ends in the dead-letter
+queue. An event that cannot become a ticket goes there at once, with the reason as an attribute.
+"""
+
+import asyncio
+import random
+from functools import cache
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+
+from actionsync import aws, clock
+from actionsync.connections.sessions import Sessions
+from actionsync.errors import ActionSyncError
+from actionsync.events import messages
+from actionsync.events.engine import Engine
+from actionsync.events.failures import PATIENCE_SECONDS, RefusedError, WaitError
+from actionsync.events.models import Happening, PoisonError, digest
+from actionsync.events.readers import READERS, meeting_of
+from actionsync.rules.models import Rules
+from actionsync.runtime import run
+from actionsync.settings import event_settings, settings
+from actionsync.stores.activity import ActivityStore
+from actionsync.stores.causes import CauseStore
+from actionsync.stores.claims import ClaimStore
+from actionsync.stores.connections import ConnectionStore
+from actionsync.stores.cooldowns import CooldownStore
+from actionsync.stores.rules import RuleStore
+from actionsync.stores.secrets import SecretStore
+from actionsync.tickets.models import NewWorkNote
+from actionsync.tickets.service import Tickets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from actionsync.events.engine import Handled
+    from actionsync.events.models import Kind
+
+logger = Logger()
+metrics = Metrics(namespace="ActionSync")
+
+# A saved rule counts after at most so many seconds.
+_RULES_KEPT = 15.0
+_LONGEST_DELAY = 900  # SQS API: SendMessage, DelaySeconds
+_LONGEST_REASON = 1000
+
+
+@cache
+def sessions() -> Sessions:
+    """Return this process's ServiceNow clients."""
+    return Sessions(
+        ConnectionStore(aws.dynamodb(), settings().connections_table),
+        SecretStore(aws.secrets_manager(), settings().secret_prefix),
+        settings(),
+    )
+
+
+@cache
+def activity() -> ActivityStore:
+    """Return this process's way to the audit trail."""
+    return ActivityStore(aws.dynamodb(), settings().events_table)
+
+
+@cache
+def engine() -> Engine:
+    """Return this process's engine."""
+    table = settings().events_table
+    return Engine(
+        sessions(),
+        CauseStore(aws.dynamodb(), table, settings().claims_table),
+        CooldownStore(aws.dynamodb(), table),
+        activity(),
+        rules_of,
+    )
+
+
+@cache
+def _rules() -> dict[str, tuple[float, Rules]]:
+    return {}
+
+
+def rules_of(user_id: str) -> Rules:
+    """Return a user's rules, which may be some seconds old."""
+    kept = _rules()
+    read_at, rules = kept.get(user_id, (0.0, None))
+    if rules is None or monotonic() - read_at > _RULES_KEPT:
+        store = RuleStore(aws.dynamodb(), settings().events_table)
+        rules = Rules.model_validate_json(store.get(user_id).text)
+        if len(kept) > 1000:  # noqa: PLR2004 - users, a bound on memory
+            kept.clear()
+        kept[user_id] = (monotonic(), rules)
+    return rules
+
+
+def entrypoint(kind: "Kind") -> "Callable[[dict[str, Any], LambdaContext], Any]":
+    """Return the Lambda handler of the events of a kind."""
+
+    @metrics.log_metrics
+    @logger.inject_lambda_context
+    def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> Any:
+        outcomes: dict[str, BaseException | None] = run(_work_off(event["Records"], kind))
+        processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+
+        def outcome(record: "SQSRecord") -> None:
+            error = outcomes[record.message_id]
+            if error is not None:
+                raise error
+
+        return process_partial_response(
+            event=event, record_handler=outcome, processor=processor, context=context
+        )
+
+    return lambda_handler
+
+
+async def _work_off(records: list[dict[str, Any]], kind: "Kind") -> dict[str, BaseException | None]:
+    """Work off all records at once, so that a slow instance holds up nobody else's."""
+    done = await asyncio.gather(*(_one(record, kind) for record in records), return_exceptions=True)
+    return {record["messageId"]: error for record, error in zip(records, done, strict=True)}
+
+
+async def _one(record: dict[str, Any], kind: "Kind") -> None:
+    try:
+        message = messages.read(record["body"])
+        automation_user = event_settings().automation_user_id
+        rules = rules_of(automation_user) if kind == "alarm" and automation_user else None
+        happenings = READERS[kind](message, automation_user, rules)
+        handled = [await _handled(happening) for happening in happenings]
+        if not happenings:
+            metrics.add_metric(name="Ignored", unit=MetricUnit.Count, value=1)
+        if kind == "meeting":
+            await _link(message, [item for item in handled if item.ticket is not None])
+    except PoisonError as error:
+        _put_aside(record, "Poison", str(error))
+    except (RefusedError, ActionSyncError) as error:
+        reason = getattr(error, "reason", type(error).__name__.removesuffix("Error"))
+        _put_aside(record, reason, str(error))
+    except WaitError as error:
+        _put_back(record, error)
+
+
+async def _handled(happening: Happening) -> "Handled":
+    handled = await engine().handle(happening)
+    for result in handled.results:
+        metrics.add_metric(
+            name=result.replace("_", " ").title().replace(" ", ""), unit=MetricUnit.Count, value=1
+        )
+    if set(handled.results) - {"ignored", "folded", "left_alone"}:
+        age = (clock.now() - happening.at).total_seconds()
+        metrics.add_metric(name="EventAge", unit=MetricUnit.Seconds, value=max(0.0, age))
+    logger.info(
+        "event handled",
+        kind=happening.kind,
+        results=handled.results,
+        correlation_id=f"actionsync-{happening.cause_id}",
+        number=handled.ticket.number if handled.ticket else None,
+    )
+    return handled
+
+
+async def _link(message: messages.Message, handled: "list[Handled]") -> None:
+    """Leave one note, on the first ticket, that names all the tickets of a meeting."""
+    tickets = [item.ticket for item in handled if item.ticket is not None]
+    if len(tickets) < 2:  # noqa: PLR2004 - one ticket has nothing to be linked to
+        return
+    meeting = meeting_of(message)
+    lines = [f"Action items of the meeting {meeting.title}:"]
+    lines += [f"{ticket.number} {ticket.url}" for ticket in tickets]
+    service = Tickets(
+        meeting.user_id, sessions(), ClaimStore(aws.dynamodb(), settings().claims_table)
+    )
+    await service.add_work_note(
+        "incident",
+        tickets[0].sys_id,
+        NewWorkNote(work_note="\n".join(lines)[:4000]),
+        f"meeting-{digest(meeting.id, *(ticket.sys_id for ticket in tickets))}",
+    )
+
+
+def _put_back(record: dict[str, Any], wait: WaitError) -> None:
+    now = clock.epoch(clock.now())
+    attributes = record.get("messageAttributes") or {}
+    since = int(attributes.get("waits_since", {}).get("stringValue") or now)
+    if not wait.is_patient and now - since > PATIENCE_SECONDS:
+        _put_aside(record, wait.reason, str(wait))
+        return
+    # Spread a little, so that those who wait together do not come back together.
+    delay = wait.seconds + random.randint(0, max(1, wait.seconds // 4))  # noqa: S311 - no secret
+    aws.sqs().send_message(
+        QueueUrl=event_settings().queue_url,
+        MessageBody=record["body"],
+        DelaySeconds=min(_LONGEST_DELAY, delay),
+        MessageAttributes={"waits_since": {"DataType": "Number", "StringValue": str(since)}},
+    )
+    metrics.add_metric(
+        name="RateLimited" if wait.reason == "RateLimited" else "Waiting",
+        unit=MetricUnit.Count,
+        value=1,
+    )
+    logger.info("event waits", reason=wait.reason, seconds=delay)
+
+
+def _put_aside(record: dict[str, Any], reason: str, text: str) -> None:
+    """Put an event into the dead-letter queue, with the reason why it cannot become a ticket."""
+    aws.sqs().send_message(
+        QueueUrl=event_settings().dead_letter_url,
+        MessageBody=record["body"],
+        MessageAttributes={
+            "reason": {"DataType": "String", "StringValue": _printable(text)},
+            "reason_type": {"DataType": "String", "StringValue": reason},
+        },
+    )
+    metrics.add_metric(name="Failed", unit=MetricUnit.Count, value=1)
+    # By reason, beside the sum: a metric of its own, because a dimension would split every other.
+    metrics.add_metric(name=f"Failed{reason}", unit=MetricUnit.Count, value=1)
+    logger.warning("event put aside", reason=reason, text=text, message_id=record["messageId"])
+
+
+def _printable(text: str) -> str:
+    """Return text that SQS takes in an attribute (API: SendMessage, allowed characters)."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in text)
+    return shown[:_LONGEST_REASON] or "?"

@@ -1,0 +1,71 @@
+"""The texts of tickets: Mustache templates, which can loop, call and read nothing.
+
+A template sees the event's own texts and nothing else: no object with attributes, no file (partials
+are off), no code. Each text is filled in once, so what an event says is never read as a template.
+"""
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pystache import Renderer
+
+# What a template may name. Every event has every text; some are empty.
+NAMES = frozenset(
+    {
+        "title", "message", "service", "severity", "environment", "details", "link", "count",
+        "occurred_at", "status", "source", "assignee", "previous", "version", "changelog", "owner",
+    }
+)  # fmt: skip
+
+_OPENING = re.compile(r"\{\{\s*[#^]")
+_CLOSING = re.compile(r"\{\{\s*/")
+
+
+@cache
+def _renderer(missing: str = "ignore") -> "Renderer":
+    from pystache import Renderer  # noqa: PLC0415 - events that are folded need no text
+
+    return Renderer(escape=str, partials={}, missing_tags=missing)
+
+
+def fill(template: str, values: "Mapping[str, str]") -> str:
+    """Return a template's text for an event's values; what is missing is empty."""
+    text: str = _renderer().render(template, dict(values))
+    return text
+
+
+def checked(template: str) -> str:
+    """Return a template that can be filled in, or say why not.
+
+    Raises:
+        ValueError: it is not whole, or names what no event has.
+    """
+    from pystache.context import KeyNotFoundError  # noqa: PLC0415 - as above
+    from pystache.parser import ParsingError  # noqa: PLC0415
+
+    if len(_OPENING.findall(template)) != len(_CLOSING.findall(template)):
+        raise ValueError("opens a section that it does not close")  # pystache lets that pass
+    if "{{=" in template:
+        raise ValueError("must not change the delimiters {{ and }}")
+    try:
+        # Twice, so that both a section and its inverse are looked into.
+        for value in ("x", ""):
+            filled = _renderer("strict").render(template, dict.fromkeys(NAMES, value))
+            if "{{" in filled or "}}" in filled:
+                raise ValueError("has a tag that is not closed")  # noqa: TRY301
+    except KeyNotFoundError as error:
+        raise ValueError(
+            f"names {error.key!r}, which no event has; there are {', '.join(sorted(NAMES))}"
+        ) from None
+    except ParsingError:
+        raise ValueError("is no whole Mustache template: check its tags and sections") from None
+    except Exception as error:
+        # Partials: pystache raises TemplateNotFoundError, which it does not export by name.
+        if type(error).__name__ != "TemplateNotFoundError":
+            raise
+        raise ValueError("must not include other templates") from None
+    return template

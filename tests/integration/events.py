@@ -1,0 +1,190 @@
+"""Events as AWS delivers them to the functions, and the queues of one kind, in process."""
+
+import json
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto.sqs.models import sqs_backends
+
+from tests.conftest import LambdaContext
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.client import SQSClient
+
+NOW = datetime(2026, 1, 10, 10, 0, tzinfo=UTC)
+USER = "11111111-2222-4333-8444-555555555555"
+
+
+@dataclass
+class Queues:
+    """A queue and its dead-letter queue, with the function that works the queue off."""
+
+    monkeypatch: pytest.MonkeyPatch
+    sqs: "SQSClient" = field(init=False)
+    queue_url: str = field(init=False)
+    dead_letter_url: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the queues and tell the function."""
+        self.sqs = boto3.client("sqs")
+        for name in ("QUEUE_URL", "DEAD_LETTER_URL"):
+            url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
+            self.monkeypatch.setenv(name, url)
+            setattr(self, name.lower(), url)
+
+    def dead(self) -> list[tuple[str, str]]:
+        """Return the dead letters: the kind of their reason, and the reason."""
+        found: list[tuple[str, str]] = []
+        while True:
+            answer = self.sqs.receive_message(
+                QueueUrl=self.dead_letter_url,
+                MessageAttributeNames=["All"],
+                MaxNumberOfMessages=10,
+            )
+            if not answer.get("Messages"):
+                return found
+            for message in answer["Messages"]:
+                attributes = message["MessageAttributes"]
+                found.append(
+                    (attributes["reason_type"]["StringValue"], attributes["reason"]["StringValue"])
+                )
+
+    def waiting(self) -> list[dict[str, Any]]:
+        """Take the records that were put back, as Lambda gets them once their delay is over."""
+        queue = sqs_backends["123456789012"]["us-east-1"].queues["QUEUE_URL"]
+        for delayed in queue._messages:
+            delayed.delayed_until = 0
+        records = []
+        while messages := self.sqs.receive_message(
+            QueueUrl=self.queue_url, MessageAttributeNames=["All"], MaxNumberOfMessages=10
+        ).get("Messages"):
+            for message in messages:
+                attributes = {
+                    name: {"stringValue": value["StringValue"], "dataType": value["DataType"]}
+                    for name, value in message["MessageAttributes"].items()
+                }
+                records.append(record(message["Body"], attributes))
+                self.sqs.delete_message(
+                    QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"]
+                )
+        return records
+
+
+def record(body: str, attributes: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return an SQS record as Lambda gets it (Lambda developer guide: Using Lambda with SQS)."""
+    return {
+        "messageId": str(uuid.uuid4()),
+        "receiptHandle": "handle",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1704880800000",
+                       "SenderId": "sender", "ApproximateFirstReceiveTimestamp": "1704880800000"},
+        "messageAttributes": attributes or {},
+        "md5OfBody": "",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:queue",
+        "awsRegion": "us-east-1",
+    }  # fmt: skip
+
+
+def on_bus(
+    detail_type: str,
+    detail: dict[str, Any],
+    *,
+    source: str = "my.application",
+    at: datetime = NOW,
+    resources: list[str] | None = None,
+    id: str | None = None,  # noqa: A002 - the field's own name
+) -> dict[str, Any]:
+    """Return a record with an EventBridge event in it."""
+    event = {
+        "version": "0",
+        "id": id or str(uuid.uuid4()),
+        "detail-type": detail_type,
+        "source": source,
+        "account": "123456789012",
+        "time": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": "us-east-1",
+        "resources": resources or [],
+        "detail": detail,
+    }
+    return record(json.dumps(event))
+
+
+def error(seconds: int = 0, **values: Any) -> dict[str, Any]:
+    """Return a record with an application error."""
+    detail = {"user_id": USER, "service": "checkout", "severity": "high",
+              "message": "Payment 4711 failed: timeout", **values}  # fmt: skip
+    return on_bus("Application Error", detail, at=NOW + timedelta(seconds=seconds))
+
+
+ALARM = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:checkout-5xx"
+
+
+def alarm(value: str, seconds: int = 0) -> dict[str, Any]:
+    """Return a record with a change of an alarm's state, in EventBridge's form."""
+    at = (NOW + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+    return on_bus(
+        "CloudWatch Alarm State Change",
+        {
+            "alarmName": "checkout-5xx",
+            "state": {"value": value, "reason": f"It is {value}", "timestamp": at},
+            "previousState": {"value": "OK", "reason": "x", "timestamp": at},
+            "configuration": {"description": "Too many 5xx", "metrics": []},
+        },
+        source="aws.cloudwatch",
+        at=NOW + timedelta(seconds=seconds),
+        resources=[ALARM],
+    )
+
+
+def alarm_notification(value: str, seconds: int = 0, arn: str = ALARM) -> dict[str, Any]:
+    """Return a record with the same change in the form of a CloudWatch notification by SNS."""
+    at = (NOW + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+    message = {
+        "AlarmName": "checkout-5xx", "AlarmDescription": "Too many 5xx",
+        "AWSAccountId": "123456789012", "NewStateValue": value, "NewStateReason": f"It is {value}",
+        "StateChangeTime": at, "Region": "US East (N. Virginia)", "AlarmArn": arn,
+        "OldStateValue": "OK", "Trigger": {"MetricName": "5XX", "Namespace": "AWS/ApiGateway"},
+    }  # fmt: skip
+    return notification({name: text for name, text in message.items() if text})
+
+
+def notification(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with an SNS notification in it."""
+    return record(
+        json.dumps(
+            {
+                "Type": "Notification",
+                "MessageId": str(uuid.uuid4()),
+                "TopicArn": "arn:aws:sns:us-east-1:123456789012:events",
+                "Subject": "A subject",
+                "Message": json.dumps(message),
+                "Timestamp": NOW.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+                "SignatureVersion": "1",
+                "Signature": "x",
+                "SigningCertURL": "https://sns.us-east-1.amazonaws.com/x.pem",
+                "UnsubscribeURL": "https://sns.us-east-1.amazonaws.com/",
+            }
+        )
+    )
+
+
+def deployment(status: str, seconds: int = 0, **values: Any) -> dict[str, Any]:
+    """Return a record with a step of a deployment."""
+    detail = {"user_id": USER, "deployment_id": "d-1", "application": "checkout",
+              "environment": "production", "version": "2.4.0", "status": status,
+              "deployed_by": "ada", "changelog": "Pay faster", **values}  # fmt: skip
+    return on_bus("Deployment", detail, at=NOW + timedelta(seconds=seconds))
+
+
+def send(kind: str, *records: dict[str, Any]) -> list[str]:
+    """Invoke a kind's function with a batch; return the message ids that failed."""
+    import importlib  # noqa: PLC0415 - functions load when they are used
+
+    handler = importlib.import_module(f"functions.on_{kind}.app").lambda_handler
+    answer = handler({"Records": list(records)}, LambdaContext())
+    return [item["itemIdentifier"] for item in answer["batchItemFailures"]]

@@ -1,0 +1,564 @@
+"""Events through the functions, against the simulator: nothing lost, nothing twice."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from actionsync import clock
+from actionsync.events import worker
+from actionsync.rules.models import Rules
+from actionsync.settings import settings
+from actionsync.stores.rules import RuleStore
+from local.servicenow import faults, seed
+from tests.integration.conftest import connect
+from tests.integration.events import (
+    NOW,
+    USER,
+    Queues,
+    alarm,
+    alarm_notification,
+    deployment,
+    error,
+    notification,
+    on_bus,
+    record,
+    send,
+)
+
+if TYPE_CHECKING:
+    from local.servicenow import Simulator
+    from tests.conftest import Aws
+
+
+class Clock:
+    """Time that a test moves."""
+
+    def __init__(self) -> None:
+        self.moment = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        """Return the present moment."""
+        return self.moment
+
+    def advance(self, **span: float) -> None:
+        """Let time pass, also for what processes keep."""
+        self.moment += timedelta(**span)
+        worker.engine()._cooldowns._known.clear()
+
+
+@pytest.fixture
+def time(simulator: "Simulator", monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Time that the test moves, here and in ServiceNow."""
+    moved = Clock()
+    monkeypatch.setattr(clock, "now", moved)
+    monkeypatch.setattr(simulator.instance, "now", lambda: moved().strftime("%Y-%m-%d %H:%M:%S"))
+    return moved
+
+
+@pytest.fixture
+def queues(aws: "Aws", monkeypatch: pytest.MonkeyPatch) -> Queues:
+    """The queues of the function."""
+    return Queues(monkeypatch)
+
+
+@pytest.fixture
+def instance(aws: "Aws", simulator: "Simulator", queues: Queues) -> "Simulator":
+    """The simulator, connected for the user of the events and for AWS's own, without incidents."""
+    for user_id in (USER, "automation"):
+        connect(simulator, seed.INTEGRATION_USER, user_id)
+    return simulator
+
+
+def made(instance: "Simulator", table: str = "incident") -> list[dict[str, str]]:
+    """Return the records that ActionSync made."""
+    return [row for row in instance.records(table) if row["correlation_display"] == "ActionSync"]
+
+
+def notes(instance: "Simulator", sys_id: str) -> list[str]:
+    """Return a record's work notes."""
+    return [
+        row["value"]
+        for row in instance.records("sys_journal_field")
+        if row["element_id"] == sys_id and row["element"] == "work_notes"
+    ]
+
+
+def writes(instance: "Simulator") -> int:
+    """Return how many writes the instance has got."""
+    return sum(request.method in {"POST", "PATCH", "PUT"} for request in instance.requests)
+
+
+def save_rules(aws: "Aws", user_id: str = USER, **rules: Any) -> None:
+    """Save rules for a user."""
+    text = Rules.model_validate(rules).model_dump_json(exclude_unset=True)
+    RuleStore(aws.dynamodb, "EventsTable").save(user_id, text, None)
+    worker._rules().clear()
+
+
+# ---- errors
+
+
+def test_an_error_becomes_an_incident(instance: "Simulator", queues: Queues) -> None:
+    """The default rules make a whole ticket: title, urgency and impact, details, link."""
+    assert send("error", error(severity="critical", stack_trace="Trace", url="https://x/1")) == []
+    (row,) = made(instance)
+    assert row["short_description"] == "checkout: Payment 4711 failed: timeout"
+    assert (row["urgency"], row["impact"], row["priority"]) == ("1", "1", "1")
+    for text in ("Trace", "https://x/1", "Service: checkout", "2026-01-10T10:00:00Z"):
+        assert text in row["description"]
+    assert row["correlation_id"].startswith("actionsync-")
+    assert queues.dead() == []
+
+
+def test_one_cause_is_one_incident(instance: "Simulator", queues: Queues, time: Clock) -> None:
+    """Ten events with other numbers in them make one ticket; the window's end brings one note."""
+    for number in range(10):
+        send("error", error(message=f"Payment {number} failed: timeout"))
+    (row,) = made(instance)
+    assert notes(instance, row["sys_id"]) == []
+    time.advance(minutes=16)
+    send("error", error())
+    assert len(notes(instance, row["sys_id"])) == 1
+    assert "10 times since the last note" in notes(instance, row["sys_id"])[0]
+    send("error", error())
+    assert len(notes(instance, row["sys_id"])) == 1
+    assert len(made(instance)) == 1
+
+
+def test_different_causes_are_different_incidents(instance: "Simulator") -> None:
+    """Another service, another message, another fingerprint or another user is another cause."""
+    connect(instance, seed.INTEGRATION_USER, "another-user")
+    send(
+        "error",
+        error(),
+        error(service="search"),
+        error(message="Out of stock"),
+        error(fingerprint="own"),
+        error(user_id="another-user"),
+    )
+    assert len({row["correlation_id"] for row in made(instance)}) == 5
+
+
+def test_the_same_delivery_counts_once(instance: "Simulator", aws: "Aws") -> None:
+    """SQS may deliver twice: the count does not grow."""
+    message = error()
+    for _ in range(3):
+        send("error", message)
+    assert len(made(instance)) == 1
+    (item,) = [item for item in aws.items("EventsTable") if item["sk"]["S"] == "CAUSE"]
+    assert item["event_count"]["N"] == "1"
+
+
+def test_only_the_severities_of_the_rules(instance: "Simulator", aws: "Aws") -> None:
+    """Low errors make nothing by default, and do where the user wants them."""
+    send("error", error(severity="warning"))
+    assert made(instance) == []
+    save_rules(aws, errors={"severities": ["medium"], "category": "software"})
+    send("error", error(severity="warning"), error(service="x", severity="critical"))
+    (row,) = made(instance)
+    assert (row["urgency"], row["category"]) == ("2", "software")
+
+
+def test_errors_come_by_topic_too(instance: "Simulator") -> None:
+    """An SNS notification is the same error."""
+    detail = {"user_id": USER, "service": "checkout", "severity": "error",
+              "message": "Payment 1 failed: timeout"}  # fmt: skip
+    send("error", notification(detail), error())
+    assert len(made(instance)) == 1
+
+
+def test_a_resolved_one_is_reopened_and_a_closed_one_is_followed(
+    instance: "Simulator", time: Clock
+) -> None:
+    """Resolved lately: reopened. Resolved long ago, closed or deleted: a new one that says so."""
+    send("error", error())
+    (first,) = made(instance)
+    row = instance.instance.find("incident", first["sys_id"])
+    assert row is not None
+    resolved_at = clock.now().strftime("%Y-%m-%d %H:%M:%S")
+    row |= {"state": "6", "incident_state": "6", "resolved_at": resolved_at, "close_code": "x",
+            "close_notes": "x"}  # fmt: skip
+    time.advance(minutes=20)
+    send("error", error())
+    assert instance.one("incident", sys_id=first["sys_id"])["state"] == "2"
+    row = instance.instance.find("incident", first["sys_id"])
+    assert row is not None
+    row |= {"state": "7", "incident_state": "7"}
+    time.advance(minutes=20)
+    send("error", error())
+    second = next(row for row in made(instance) if row["sys_id"] != first["sys_id"])
+    assert first["number"] in second["description"]
+    assert second["correlation_id"] == f"{first['correlation_id']}-2"
+    send("error", error())
+    assert len(made(instance)) == 2
+
+
+# ---- poison
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "reason"),
+    [
+        ("error", record("no JSON"), "body: must be JSON"),
+        ("error", record("[1]"), "body: must be an object"),
+        ("error", error(severity="terrible"), "severity"),
+        ("error", error(user_id=""), "user_id"),
+        ("error", on_bus("Something else", {"a": 1}), "user_id"),
+        ("alarm", on_bus("CloudWatch Alarm State Change", {"a": 1}), "from AWS"),
+        ("alarm", notification({"AlarmName": "x"}), "NewStateValue"),
+        ("deployment", deployment("exploded"), "status"),
+        ("deployment", on_bus("x", {}, source="aws.codedeploy"), "application"),
+        ("meeting", on_bus("Meeting Processed", {"user_id": USER}), "meeting_id"),
+    ],
+)
+def test_poison_is_put_aside_with_the_reason(
+    instance: "Simulator", queues: Queues, kind: str, message: dict[str, Any], reason: str
+) -> None:
+    """What cannot be understood is in the dead-letter queue at once; its neighbours are not."""
+    neighbour = {"error": error(), "alarm": alarm("ALARM"), "deployment": deployment("started"),
+                 "meeting": meeting()}[kind]  # fmt: skip
+    assert send(kind, message, neighbour) == []
+    ((reason_type, text),) = queues.dead()
+    assert reason_type == "Poison"
+    assert reason in text
+    assert len(made(instance, "change_request" if kind == "deployment" else "incident")) >= 1
+
+
+def test_what_servicenow_refuses_is_put_aside(
+    instance: "Simulator", queues: Queues, aws: "Aws"
+) -> None:
+    """A group that does not exist: no retries, the reason in the dead-letter queue, redrivable."""
+    save_rules(aws, errors={"assignment_group": "No such group"})
+    message = error()
+    assert send("error", message) == []
+    ((reason_type, _),) = queues.dead()
+    assert reason_type == "ReferenceNotFound"
+    assert made(instance) == []
+    save_rules(aws, errors={"assignment_group": "IT Support"})
+    send("error", message)
+    assert len(made(instance)) == 1
+
+
+def test_nobodys_events_are_put_aside(aws: "Aws", queues: Queues) -> None:
+    """A user without a connection loses nothing."""
+    assert send("error", error()) == []
+    ((reason_type, _),) = queues.dead()
+    assert reason_type == "ConnectionNotFound"
+
+
+# ---- alarms
+
+
+def test_an_alarm_opens_and_its_end_resolves(instance: "Simulator") -> None:
+    """ALARM makes an incident, INSUFFICIENT_DATA a note, OK resolves it with the own close code."""
+    send("alarm", alarm("ALARM"))
+    (row,) = made(instance)
+    assert row["short_description"] == "Alarm checkout-5xx"
+    assert "alarmsV2:alarm/checkout-5xx" in row["description"]
+    send("alarm", alarm("INSUFFICIENT_DATA", 60))
+    assert any("INSUFFICIENT_DATA" in note for note in notes(instance, row["sys_id"]))
+    send("alarm", alarm("OK", 120))
+    (row,) = made(instance)
+    assert (row["state"], row["close_code"]) == ("6", "Solution provided")
+    assert row["close_notes"].startswith("Recovered at 2026-01-10T10:02:00Z")
+
+
+def test_both_forms_of_an_alarm_are_one_delivery(instance: "Simulator", aws: "Aws") -> None:
+    """EventBridge and SNS tell of one change: one ticket, counted once."""
+    send("alarm", alarm("ALARM"), alarm_notification("ALARM"), alarm_notification("ALARM", arn=""))
+    assert len(made(instance)) == 1
+    (item,) = [item for item in aws.items("EventsTable") if item["sk"]["S"] == "CAUSE"]
+    assert item["event_count"]["N"] == "1"
+
+
+def test_alarm_events_may_come_in_any_order(instance: "Simulator") -> None:
+    """OK before its ALARM: one incident, resolved. A late ALARM does not reopen it."""
+    send("alarm", alarm("OK", 60))
+    assert made(instance) == []
+    send("alarm", alarm("ALARM", 0))
+    (row,) = made(instance)
+    assert row["state"] == "6"
+    send("alarm", alarm("ALARM", 30))
+    assert made(instance)[0]["state"] == "6"
+    send("alarm", alarm("ALARM", 90))
+    (row,) = made(instance)
+    assert row["state"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("policy", "touch", "state"),
+    [
+        ("untouched", {}, "6"),
+        ("untouched", {"assigned_to": "1" * 32}, "1"),
+        ("untouched", {"state": "2", "incident_state": "2"}, "2"),
+        ("resolve", {"assigned_to": "1" * 32}, "6"),
+        ("note", {}, "1"),
+        ("nothing", {}, "1"),
+    ],
+)
+def test_recovery_resolves_what_the_policy_says(
+    instance: "Simulator", aws: "Aws", policy: str, touch: dict[str, str], state: str
+) -> None:
+    """By default only what no person has taken over; that gets a note."""
+    save_rules(aws, "automation", alarms={"recovery": policy})
+    send("alarm", alarm("ALARM"))
+    (row,) = made(instance)
+    kept = instance.instance.find("incident", row["sys_id"])
+    assert kept is not None
+    kept |= touch
+    send("alarm", alarm("OK", 60))
+    assert made(instance)[0]["state"] == state
+    recovered = [note for note in notes(instance, row["sys_id"]) if "Recovered" in note]
+    assert len(recovered) == (1 if state != "6" and policy != "nothing" else 0)
+
+
+# ---- deployments
+
+
+def test_an_emergency_deployment_waits_for_its_approval(instance: "Simulator", aws: "Aws") -> None:
+    """It is moved as far as it may go; without the approval the outcome is a note."""
+    save_rules(aws, deployments={"change_type": "emergency", "assignment_group": "IT Support"})
+    send("deployment", deployment("started"))
+    (row,) = made(instance, "change_request")
+    assert (row["type"], row["state"]) == ("emergency", "-3")
+    assert row["short_description"] == "Deploy checkout 2.4.0"
+    send("deployment", deployment("succeeded", 60))
+    (row,) = made(instance, "change_request")
+    assert row["state"] == "-3"
+    assert "Pay faster" in notes(instance, row["sys_id"])[0]
+
+
+def test_a_standard_deployment_is_closed(instance: "Simulator", aws: "Aws") -> None:
+    """A standard change goes to Implement at once, and through Review to Closed."""
+    save_rules(aws, deployments={"change_type": "standard", "template": "Deploy a service"})
+    send("deployment", deployment("started"))
+    (row,) = made(instance, "change_request")
+    assert (row["type"], row["state"]) == ("standard", "-1")
+    send("deployment", deployment("succeeded", 60), deployment("started", 0))
+    (row,) = made(instance, "change_request")
+    assert (row["state"], row["close_code"]) == ("3", "successful")
+    assert "Pay faster" in row["close_notes"]
+
+
+def test_a_failed_deployment_opens_an_incident(instance: "Simulator", aws: "Aws") -> None:
+    """It is closed as unsuccessful, and one incident names it."""
+    save_rules(
+        aws,
+        deployments={"change_type": "standard", "template": "Deploy a service",
+                     "incident_on_failure": True},
+    )  # fmt: skip
+    failed = deployment("failed", 60)
+    send("deployment", failed)
+    send("deployment", deployment("started"))
+    send("deployment", failed)
+    (change,) = made(instance, "change_request")
+    assert (change["state"], change["close_code"]) == ("3", "unsuccessful")
+    (incident,) = made(instance)
+    assert incident["caused_by"] == change["sys_id"]
+    assert change["number"] in incident["description"]
+
+
+@pytest.mark.parametrize(
+    ("source", "detail_type", "begin", "end"),
+    [
+        (
+            "aws.codedeploy",
+            "CodeDeploy Deployment State-change Notification",
+            {"application": "shop", "deploymentId": "d-ABC", "deploymentGroup": "blue",
+             "state": "START", "region": "us-east-1", "instanceGroupId": "x"},
+            {"state": "SUCCESS"},
+        ),
+        (
+            "aws.codepipeline",
+            "CodePipeline Pipeline Execution State Change",
+            {"pipeline": "shop", "execution-id": "e-1", "state": "STARTED", "version": 3.0},
+            {"state": "SUCCEEDED"},
+        ),
+    ],
+)  # fmt: skip
+def test_awss_own_deployments(  # noqa: PLR0917 - fixtures and parameters
+    instance: "Simulator",
+    aws: "Aws",
+    source: str,
+    detail_type: str,
+    begin: dict[str, Any],
+    end: dict[str, Any],
+) -> None:
+    """CodeDeploy's and CodePipeline's events are the automation user's changes."""
+    rule = {"change_type": "standard", "template": "Deploy a service"}
+    save_rules(aws, "automation", deployments=rule)
+    send("deployment", on_bus(detail_type, begin, source=source))
+    later = NOW + timedelta(minutes=3)
+    send("deployment", on_bus(detail_type, {**begin, **end}, source=source, at=later))
+    (row,) = made(instance, "change_request")
+    assert row["short_description"] == "Deploy shop"
+    assert (row["state"], row["close_code"]) == ("3", "successful")
+
+
+# ---- meetings
+
+
+def meeting(**values: Any) -> dict[str, Any]:
+    """Return a record with a processed meeting."""
+    items = [
+        {"summary": "Renew the certificate", "details": "It ends in May.", "priority": "high",
+         "impact": "medium", "requires_incident": True, "assignee": "Beth"},
+        {"summary": "Update the wiki", "requires_incident": False, "priority": "low"},
+        {"summary": "Add a second provider", "requires_incident": True, "priority": "medium"},
+    ]  # fmt: skip
+    detail = {"user_id": USER, "meeting_id": "m-1", "title": "Weekly", "action_items": items}
+    return on_bus("Meeting Processed", {**detail, **values})
+
+
+def test_a_meeting_makes_a_ticket_an_item_and_one_note(instance: "Simulator") -> None:
+    """Two of three items want a ticket; processing the meeting again makes nothing new."""
+    for _ in range(2):
+        send("meeting", meeting())
+    rows = sorted(made(instance), key=lambda row: row["number"])
+    assert {row["short_description"] for row in rows} == {
+        "Renew the certificate",
+        "Add a second provider",
+    }
+    renew = next(row for row in rows if row["short_description"].startswith("Renew"))
+    assert (renew["urgency"], renew["impact"]) == ("2", "2")
+    assert "For: Beth" in renew["description"]
+    every_note = [note for row in rows for note in notes(instance, row["sys_id"])]
+    assert len(every_note) == 1
+    assert all(row["number"] in every_note[0] for row in rows)
+
+
+# ---- trouble
+
+
+def test_an_outage_loses_nothing(instance: "Simulator", queues: Queues, time: Clock) -> None:
+    """An hour of 503: the events wait, nobody hammers the instance, then each has its ticket."""
+    fault = faults.unavailable(times=None)
+    instance.faults.add(fault)
+    records = [error(service=f"service {number}") for number in range(5)]
+    seen = 0
+    for _ in range(12):
+        before = len(instance.requests)
+        assert send("error", *records) == []
+        records = queues.waiting()
+        seen += len(instance.requests) - before
+        time.advance(minutes=5)
+    assert len(records) == 5
+    assert queues.dead() == []
+    assert made(instance) == []
+    instance.faults.clear()
+    time.advance(minutes=20)
+    send("error", *records)
+    assert len(made(instance)) == 5
+    assert queues.waiting() == []
+    assert seen <= 12 * 5 * 3
+
+
+def test_a_rate_limit_is_shared(instance: "Simulator", queues: Queues, time: Clock) -> None:
+    """After one 429 nobody calls until the time is over; then everything is written."""
+    instance.faults.add(faults.rate_limited(120, times=1, method="POST"))
+    send("error", error())
+    before = len(instance.requests)
+    records = queues.waiting()
+    assert len(records) == 1
+    send("error", error(service="another"))
+    assert len(instance.requests) == before
+    records += queues.waiting()
+    time.advance(seconds=121)
+    send("error", *records)
+    assert len(made(instance)) == 2
+    assert queues.dead() == []
+
+
+def test_while_one_waits_its_causes_others_are_folded(
+    instance: "Simulator", queues: Queues, time: Clock
+) -> None:
+    """Of a hundred events of a cause during an outage one waits; it tells of all."""
+    instance.faults.add(faults.rate_limited(60, times=1, method="POST"))
+    for _ in range(20):
+        send("error", error())
+    (waiting,) = queues.waiting()
+    time.advance(seconds=61)
+    send("error", waiting)
+    time.advance(minutes=16)
+    send("error", error())
+    (row,) = made(instance)
+    assert "1 times since" in notes(instance, row["sys_id"])[0]
+
+
+def test_a_dead_instance_holds_up_nobody_else(
+    aws: "Aws", instance: "Simulator", queues: Queues, time: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of ten users one has an instance that is dead: the others' tickets are made at once."""
+    from local.servicenow import Simulator as Another  # noqa: PLC0415 - a second one
+
+    with Another() as dead:
+        monkeypatch.setenv(
+            "ALLOWED_INSTANCE_HOSTS", f"localhost:{instance.port},localhost:{dead.port}"
+        )
+        settings.cache_clear()
+        monkeypatch.setenv("INSTANCE_CA_FILE", dead.ca_file)
+        users = [f"user-{number}" for number in range(9)]
+        for user in users:
+            connect(instance, seed.INTEGRATION_USER, user)
+        connect(dead, seed.INTEGRATION_USER, "unlucky")
+        monkeypatch.setenv("INSTANCE_CA_FILE", instance.ca_file)
+        settings.cache_clear()
+        # Its certificate is another authority's: no connection succeeds.
+        for round_ in range(3):
+            batch = [error(user_id=user, service=f"s{round_}") for user in users]
+            batch[5:5] = [error(user_id="unlucky", service=f"s{round_}")]
+            assert send("error", *batch) == []
+        assert len(made(instance)) == 27
+        assert len(queues.waiting()) == 3
+        assert queues.dead() == []
+
+
+def test_a_wrong_password_is_not_tried_again_and_again(
+    instance: "Simulator", queues: Queues, time: Clock
+) -> None:
+    """It would lock the account: the user's events wait, and end in the dead-letter queue."""
+    refusal = faults.error(401, "User Not Authenticated", "Required", times=None)
+    instance.faults.add(refusal)
+    send("error", error())
+    before = len(instance.requests)
+    send("error", error(service="another"))
+    assert len(instance.requests) == before
+    records = queues.waiting()
+    for _ in range(6):
+        time.advance(minutes=16)
+        send("error", *records)
+        records = queues.waiting() or records
+    assert "Authentication" in {reason for reason, _ in queues.dead()}
+
+
+# ---- what is left behind
+
+
+def test_every_write_is_in_the_audit_trail(instance: "Simulator", aws: "Aws") -> None:
+    """Created, noted, resolved: who, what, and what was sent, newest first, in pages."""
+    send("alarm", alarm("ALARM"))
+    send("alarm", alarm("INSUFFICIENT_DATA", 60))
+    send("alarm", alarm("OK", 120))
+    (row,) = made(instance)
+    store = worker.activity()
+    first = store.page("automation", 2, None)
+    rest = store.page("automation", 2, first["next"])
+    items = first["items"] + rest["items"]
+    assert [item["action"] for item in items] == ["resolved", "noted", "created"]
+    assert {item["number"] for item in items} == {row["number"]}
+    assert items[-1]["changes"]["correlation_id"] == row["correlation_id"]
+    assert rest["next"] is None
+    assert store.page(USER, 2, None) == {"items": [], "next": None}
+
+
+def test_metrics_are_business_facts(
+    instance: "Simulator", capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line of EMF for a batch, with counts and the age of the events written."""
+    send("error", error(), error(), error(severity="low"))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    (line,) = lines
+    assert (line["Created"], line["Folded"], line["Ignored"]) == ([1.0], [1.0], [1.0])
+    assert line["EventAge"][0] > 0
