@@ -50,7 +50,11 @@ class Killer:
         async def request(client: httpx.AsyncClient, sent: Any, **options: Any) -> httpx.Response:
             self._before()
             answer = await send_request(client, sent, **options)
-            self._after()
+            try:
+                self._after()
+            except KilledError:
+                await answer.aclose()  # a dead process leaves no open socket
+                raise
             return answer
 
         monkeypatch.setattr(aws.dynamodb(), "_make_api_call", call)
