@@ -1,0 +1,218 @@
+"""Events on the local cloud: how fast one worker works a queue off, and what an event costs.
+
+A worker is a process with the built function, as Lambda runs it, that gets one batch of ten after
+the other; DynamoDB and SQS are the local cloud's, and ServiceNow is the simulator. Then the same
+events go the whole way, from the bus to the ticket, through the deployed stack.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+from local.cloud import ROOT, STACK, LocalCloud, token_claims
+from local.servicenow import seed
+
+BUILT = ROOT / ".aws-sam/build"
+LAYERS = ("DependenciesLayer", "ServiceNowToolsLayer", "ActionSyncLayer")
+
+# Name, events, causes.
+LOADS = (("every event a cause of its own", 300, 300), ("a storm", 3000, 30))
+
+INTRODUCTION = """\
+## Events
+
+One worker (a process with the built `on_error`, one batch of ten after the other) against the local
+cloud's DynamoDB and the ServiceNow simulator, all on the same cores; and the same events put on the
+stack's bus, until the last is counted. Calls are counted exactly. A worker's memory is the most
+that its process held.
+"""
+
+# Runs in the worker: reads batches, one a line, and tells what they cost.
+WORKER = """
+import collections, importlib, json, resource, sys, time
+calls = collections.Counter()
+handler = importlib.import_module("app").lambda_handler
+from actionsync import aws
+aws.dynamodb().meta.events.register(
+    "before-call.dynamodb", lambda model, **_: calls.update([model.name]))
+class Context:
+    function_name = "worker"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:worker"
+    aws_request_id = "00000000-0000-4000-8000-000000000000"
+batches = [json.loads(line) for line in sys.stdin]
+handler({"Records": batches.pop(0)}, Context())
+calls.clear()
+started, cpu = time.perf_counter(), time.process_time()
+for batch in batches:
+    failed = handler({"Records": batch}, Context())["batchItemFailures"]
+    assert not failed, failed
+print(json.dumps({
+    "seconds": time.perf_counter() - started,
+    "cpu": time.process_time() - cpu,
+    "events": sum(map(len, batches)),
+    "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "reads": calls["GetItem"] + calls["Query"],
+    "writes": sum(calls.values()) - calls["GetItem"] - calls["Query"],
+}), file=sys.__stderr__)
+"""
+
+
+def _record(number: int, event: dict[str, Any]) -> dict[str, Any]:
+    """Return an SQS record as Lambda gets it (Lambda developer guide: Using Lambda with SQS)."""
+    return {
+        "messageId": f"message-{number}",
+        "receiptHandle": "handle",
+        "body": json.dumps(event),
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:queue",
+        "awsRegion": "us-east-1",
+    }
+
+
+def _detail(user_id: str, load: str, cause: int) -> dict[str, Any]:
+    return {
+        "user_id": user_id,
+        "service": load,
+        "severity": "high",
+        "message": "Payment failed: timeout",
+        "fingerprint": f"cause {cause}",
+    }
+
+
+def _work(cloud: LocalCloud, details: list[dict[str, Any]]) -> dict[str, float]:
+    """Give events to one worker, and return what it tells."""
+    name = cloud.client("cloudformation").describe_stack_resource(
+        StackName=STACK, LogicalResourceId="OnErrorFunction"
+    )["StackResourceDetail"]["PhysicalResourceId"]
+    variables = cloud.client("lambda").get_function_configuration(FunctionName=name)["Environment"][
+        "Variables"
+    ]
+    folder = BUILT / "OnErrorFunction"
+    path = [str(folder), *(str(BUILT / layer / "python") for layer in LAYERS)]
+    environment = {
+        "PATH": os.environ["PATH"],
+        **variables,
+        "AWS_ENDPOINT_URL": cloud.endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_LAMBDA_FUNCTION_NAME": "worker",
+        "PYTHONPATH": os.pathsep.join(path),
+    }
+    records = [
+        _record(
+            number,
+            {
+                "version": "0",
+                "id": f"{detail['service']}-{number}",
+                "detail-type": "Application Error",
+                "source": "benchmark",
+                "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                "detail": detail,
+            },
+        )
+        for number, detail in enumerate(details)
+    ]
+    batches = [records[start : start + 10] for start in range(0, len(records), 10)]
+    done = subprocess.run(  # noqa: S603 - our own function
+        [sys.executable, "-c", WORKER],
+        input="\n".join(map(json.dumps, batches)),
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"The worker failed.\n{done.stderr}")
+    told: dict[str, float] = json.loads(done.stderr.splitlines()[-1])
+    return told
+
+
+def _put(cloud: LocalCloud, details: list[dict[str, Any]]) -> float:
+    """Put events on the bus, and return the seconds until all are counted."""
+    events, dynamodb = cloud.client("events"), cloud.client("dynamodb")
+    table = cloud.client("cloudformation").describe_stack_resource(
+        StackName=STACK, LogicalResourceId="EventsTable"
+    )["StackResourceDetail"]["PhysicalResourceId"]
+    before = _counted(dynamodb, table)
+    started = time.perf_counter()
+    for start in range(0, len(details), 10):
+        answer = events.put_events(
+            Entries=[
+                {
+                    "EventBusName": cloud.outputs["EventBusName"],
+                    "Source": "benchmark",
+                    "DetailType": "Application Error",
+                    "Detail": json.dumps(detail),
+                }
+                for detail in details[start : start + 10]
+            ]
+        )
+        if answer["FailedEntryCount"]:
+            raise RuntimeError(f"The bus refused events: {answer}")
+    while (counted := _counted(dynamodb, table) - before) < len(details):
+        if time.perf_counter() - started > 600:
+            raise RuntimeError(f"Of {len(details)} events {counted} were counted in ten minutes")
+        time.sleep(0.5)
+    return time.perf_counter() - started
+
+
+def _counted(dynamodb: Any, table: str) -> int:
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table)
+    return sum(
+        int(item["event_count"]["N"])
+        for page in pages
+        for item in page["Items"]
+        if item["sk"]["S"] == "CAUSE" and "event_count" in item
+    )
+
+
+def report() -> str:
+    """Measure, and return the results as Markdown."""
+    lines = [
+        *INTRODUCTION.splitlines(),
+        "",
+        (
+            "| load | events / causes | events a second, one worker | CPU an event, ms "
+            "| DynamoDB writes / reads an event | ServiceNow calls an event | memory, MB "
+            "| from the bus, events a second |"
+        ),
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    with LocalCloud() as cloud:
+        token = cloud.sign_in("benchmark@example.com")
+        user_id = token_claims(token)["sub"]
+        config = {
+            "instance_url": cloud.simulator.url,
+            "username": seed.INTEGRATION_USER,
+            "password": seed.USERS[seed.INTEGRATION_USER][0],
+        }
+        cloud.http(token).post("/api/servicenow/config", json=config).raise_for_status()
+        for name, events, causes in LOADS:
+            warm = [_detail(user_id, f"{name}, warm-up", number) for number in range(10)]
+            details = [_detail(user_id, name, number % causes) for number in range(events)]
+            called = len(cloud.simulator.requests)
+            told = _work(cloud, [*warm, *details])
+            # The first batch opens ten tickets that are not of the load.
+            called = len(cloud.simulator.requests) - called - len(warm)
+            rate = events / _put(cloud, [_detail(user_id, f"{name}, bus", n % causes)
+                                         for n in range(events)])  # fmt: skip
+            lines.append(
+                f"| {name} | {events:,} / {causes} | {events / told['seconds']:.0f} "
+                f"| {told['cpu'] / events * 1000:.1f} "
+                f"| {told['writes'] / events:.2f} / {told['reads'] / events:.2f} "
+                f"| {called / events:.2f} | {told['memory']:.0f} | {rate:.0f} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(report())
