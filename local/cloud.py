@@ -105,6 +105,14 @@ class LocalCloud:
             **{**defaults, **options},
         )
 
+    def resource(self, logical_id: str) -> str:
+        """Return the name (physical id) of a resource of the stack."""
+        found = self.client("cloudformation").describe_stack_resource(
+            StackName=STACK, LogicalResourceId=logical_id
+        )
+        name: str = found["StackResourceDetail"]["PhysicalResourceId"]
+        return name
+
     def make_user(self, email: str) -> str:
         """Return a new password of a user of the stack's pool, who is made if need be."""
         cognito = self.client("cognito-idp")
@@ -139,12 +147,9 @@ class LocalCloud:
 
     def automate(self, token: str) -> None:
         """Make the token's user the one for events of AWS's own, as AutomationUserId does."""
-        claims = token_claims(token)
-        lambdas, cloudformation = self.client("lambda"), self.client("cloudformation")
+        claims, lambdas = token_claims(token), self.client("lambda")
         for logical_id in ("OnAlarmFunction", "OnDeploymentFunction"):
-            name = cloudformation.describe_stack_resource(
-                StackName=STACK, LogicalResourceId=logical_id
-            )["StackResourceDetail"]["PhysicalResourceId"]
+            name = self.resource(logical_id)
             variables = lambdas.get_function_configuration(FunctionName=name)["Environment"][
                 "Variables"
             ]
@@ -165,13 +170,10 @@ class LocalCloud:
         nothing of this machine but the build. So the variables are put into a copy of the built
         template, and the simulator's authority into a built layer.
         """
-        lambdas, cloudformation = self.client("lambda"), self.client("cloudformation")
-        resource = cloudformation.describe_stack_resource(
-            StackName=STACK, LogicalResourceId="GetConfigFunction"
-        )["StackResourceDetail"]
-        variables = lambdas.get_function_configuration(FunctionName=resource["PhysicalResourceId"])[
-            "Environment"
-        ]["Variables"]
+        function = self.client("lambda").get_function_configuration(
+            FunctionName=self.resource("GetConfigFunction")
+        )
+        variables = function["Environment"]["Variables"]
         built = ROOT / ".aws-sam/build"
         shutil.copy(self.simulator.ca_file, built / "DependenciesLayer/python/simulator-ca.pem")
         template = yaml.safe_load((built / "template.yaml").read_text())

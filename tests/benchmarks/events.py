@@ -12,7 +12,7 @@ import sys
 import time
 from typing import Any
 
-from local.cloud import ROOT, STACK, LocalCloud, token_claims
+from local.cloud import ROOT, LocalCloud, token_claims
 from local.servicenow import seed
 
 BUILT = ROOT / ".aws-sam/build"
@@ -87,12 +87,10 @@ def _detail(user_id: str, load: str, cause: int) -> dict[str, Any]:
 
 def _work(cloud: LocalCloud, details: list[dict[str, Any]]) -> dict[str, float]:
     """Give events to one worker, and return what it tells."""
-    name = cloud.client("cloudformation").describe_stack_resource(
-        StackName=STACK, LogicalResourceId="OnErrorFunction"
-    )["StackResourceDetail"]["PhysicalResourceId"]
-    variables = cloud.client("lambda").get_function_configuration(FunctionName=name)["Environment"][
-        "Variables"
-    ]
+    function = cloud.client("lambda").get_function_configuration(
+        FunctionName=cloud.resource("OnErrorFunction")
+    )
+    variables = function["Environment"]["Variables"]
     folder = BUILT / "OnErrorFunction"
     path = [str(folder), *(str(BUILT / layer / "python") for layer in LAYERS)]
     environment = {
@@ -139,9 +137,7 @@ def _work(cloud: LocalCloud, details: list[dict[str, Any]]) -> dict[str, float]:
 def _put(cloud: LocalCloud, details: list[dict[str, Any]]) -> float:
     """Put events on the bus, and return the seconds until all are counted."""
     events, dynamodb = cloud.client("events"), cloud.client("dynamodb")
-    table = cloud.client("cloudformation").describe_stack_resource(
-        StackName=STACK, LogicalResourceId="EventsTable"
-    )["StackResourceDetail"]["PhysicalResourceId"]
+    table = cloud.resource("EventsTable")
     before = _counted(dynamodb, table)
     started = time.perf_counter()
     for start in range(0, len(details), 10):

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local.cloud import STACK
 from local.redrive import redrive
 from local.servicenow import faults
+from tests.template import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -200,3 +202,62 @@ def test_a_preview_writes_nothing(cloud: "LocalCloud", user: "User") -> None:
     wrong = user.call("POST", "rules/preview", asked).json()
     assert wrong["tickets"][0]["problems"][0]["field"] == "assignment_group"
     assert len(cloud.simulator.records("incident")) == before
+
+
+def test_awss_own_events_match_their_rules(cloud: "LocalCloud", user: "User") -> None:
+    """The deployed rules take what AWS says, not the stack's own alarms; the queue does the rest.
+
+    Nobody but AWS may put such events on a bus: EventBridge is asked what its rules would match,
+    and the event is laid where the rule's target says.
+    """
+    events, sqs = cloud.client("events"), cloud.client("sqs")
+    pipeline = f"shop-{uuid.uuid4().hex[:8]}"
+    cases = [
+        ("AlarmRule", "AlarmQueueUrl", example("on_alarm", "valid"), True),
+        ("AlarmRule", "AlarmQueueUrl", _own_alarm(), False),
+        ("AwsDeploymentRule", "DeploymentQueueUrl", example("on_deployment", "codedeploy_start"),
+         True),
+        ("AwsDeploymentRule", "DeploymentQueueUrl", _pipeline(pipeline), True),
+        ("AwsDeploymentRule", "DeploymentQueueUrl", example("on_alarm", "valid"), False),
+    ]  # fmt: skip
+    for logical_id, queue, happened, is_taken in cases:
+        rule = events.describe_rule(Name=cloud.resource(logical_id))
+        matched = events.test_event_pattern(
+            EventPattern=rule["EventPattern"], Event=json.dumps(happened)
+        )["Result"]
+        assert matched is is_taken, (logical_id, happened)
+        (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+        url = cloud.outputs[queue]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+        assert target["Arn"] == arn["QueueArn"]
+    sqs.send_message(
+        QueueUrl=cloud.outputs["DeploymentQueueUrl"], MessageBody=json.dumps(_pipeline(pipeline))
+    )
+    wait_for(
+        "change",
+        lambda: [
+            row
+            for row in cloud.simulator.records("change_request")
+            if pipeline in row["short_description"]
+        ],
+    )
+
+
+def example(function: str, name: str) -> dict[str, Any]:
+    """Return the event in the first record of a payload of events/."""
+    payload = json.loads((ROOT / f"events/{function}/{name}.json").read_text())
+    found: dict[str, Any] = json.loads(payload["Records"][0]["body"])
+    return found
+
+
+def _own_alarm() -> dict[str, Any]:
+    event = example("on_alarm", "valid")
+    event["detail"]["alarmName"] = f"{STACK}-ErrorAgeAlarm"
+    return event
+
+
+def _pipeline(name: str) -> dict[str, Any]:
+    event = example("on_deployment", "codepipeline_started")
+    event["detail"]["pipeline"] = name
+    event["detail"]["execution-id"] = str(uuid.uuid4())
+    return event
