@@ -345,6 +345,17 @@ def test_a_standard_deployment_is_closed(instance: "Simulator", aws: "Aws") -> N
     assert "Pay faster" in row["close_notes"]
 
 
+def test_a_deployment_that_only_its_end_tells_of(instance: "Simulator", aws: "Aws") -> None:
+    """Its change is made and closed at once, whenever its beginning comes."""
+    save_rules(aws, deployments={"change_type": "standard", "template": "Deploy a service"})
+    send("deployment", deployment("succeeded", 60))
+    send("deployment", deployment("started", 60))
+    send("deployment", deployment("started", 0))
+    (row,) = made(instance, "change_request")
+    assert row["short_description"] == "Deploy checkout 2.4.0"
+    assert (row["state"], row["close_code"]) == ("3", "successful")
+
+
 def test_a_failed_deployment_opens_an_incident(instance: "Simulator", aws: "Aws") -> None:
     """It is closed as unsuccessful, and one incident names it."""
     save_rules(

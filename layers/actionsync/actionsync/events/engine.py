@@ -74,11 +74,15 @@ def next_step(cause: Cause, kind: Kind, now: int) -> Step | None:  # noqa: PLR09
     if cause.doing is not None and cause.leased_until <= now:
         step: Step = cause.doing["step"]
         return step
+    is_over, was_over = cause.phase == "off", cause.told_phase == "off"
     if not cause.sys_id:
-        return "open" if cause.phase == "on" or cause.count > cause.told_count else None
+        # A deployment that only its end tells of was a change all the same.
+        is_change = kind == "deployment" and is_over
+        return (
+            "open" if cause.phase == "on" or is_change or cause.count > cause.told_count else None
+        )
     if kind == "meeting":
         return None
-    is_over, was_over = cause.phase == "off", cause.told_phase == "off"
     if kind == "deployment":
         return "outcome" if is_over and not was_over else None
     if is_over and not was_over:
@@ -305,7 +309,7 @@ class _Work:
         return await self._remark(record)
 
     async def _open(self) -> tuple[Result, dict[str, Any], dict[str, Any]]:
-        texts = {**self.cause.texts, "previous": self.cause.previous}
+        texts = {**(self.cause.texts or self.cause.end_texts), "previous": self.cause.previous}
         draft = drafts.ticket(self.happening, self.rule, texts, self.correlation_id)
         made = None
         if self.may_be_done:

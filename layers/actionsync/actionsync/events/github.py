@@ -157,7 +157,8 @@ def _release(payload: dict[str, Any], repository: str, _: "GithubRule") -> Trans
         {
             "deployment_id": f"release-{release['id']}",
             "application": repository,
-            "status": "started",
+            # It is out when GitHub tells of it.
+            "status": "succeeded",
             "version": release["tag_name"][:100],
             "deployed_by": release["author"]["login"],
             "message": release.get("name") or release["tag_name"],

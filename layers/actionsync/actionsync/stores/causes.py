@@ -111,7 +111,8 @@ class CauseStore:
     def begin(self, cause_id: str, at: datetime, texts: dict[str, str], *, counts: bool) -> Cause:
         """Record that a cause goes on.
 
-        One that is older than the end that is known changes the count only.
+        One that is not younger than the end that is known changes the count only: EventBridge's
+        times have no fractions of a second, and a beginning and its end may share one.
 
         Args:
             cause_id: the cause.
@@ -128,7 +129,7 @@ class CauseStore:
             return self._update(
                 cause_id,
                 f"SET phase = :on, on_at = :at, texts = :texts, expires_at = :expires {count}",
-                "attribute_not_exists(off_at) OR off_at <= :at",
+                "attribute_not_exists(off_at) OR off_at < :at",
                 {":on": {"S": "on"}, ":at": {"N": _milliseconds(at)}, **values},
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
@@ -146,7 +147,7 @@ class CauseStore:
                 cause_id,
                 "SET phase = :off, off_at = :at, end_texts = :texts, outcome = :outcome, "
                 "expires_at = :expires",
-                "attribute_not_exists(on_at) OR on_at < :at",
+                "attribute_not_exists(on_at) OR on_at <= :at",
                 {
                     ":off": {"S": "off"},
                     ":at": {"N": _milliseconds(at)},
