@@ -82,6 +82,14 @@ class Aws:
         }
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process run all that needs the local cloud, so that there is one."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "cloud" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("cloud"))
+
+
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> "Iterator[None]":
     """Give each test a function's environment and a process that has kept nothing."""
