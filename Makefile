@@ -21,7 +21,7 @@ endef
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ---- environments: one to develop in, and one each for two applications with pins of their own
 
@@ -58,6 +58,11 @@ demo: install ## Watch the whole product work, from sign-in to closed ticket (ab
 .PHONY: redrive
 redrive: .venv/.installed ## Put a stack's dead letters back into their queues (STACK=actionsync)
 	$(BIN)/python -m local.redrive $(or $(STACK),actionsync)
+
+.PHONY: verify-audit
+verify-audit: .venv/.installed ## Check that nobody changed the audit trail (STACK=actionsync USER_ID= ANCHOR=seq:hash)
+	$(BIN)/python -m local.verify_audit $(or $(STACK),actionsync) \
+	  $(if $(USER_ID),--user $(USER_ID)) $(if $(ANCHOR),--anchor $(ANCHOR))
 
 # ---- proof
 

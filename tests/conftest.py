@@ -27,6 +27,8 @@ ENVIRONMENT = {
     "CONNECTIONS_TABLE": "ConnectionsTable",
     "CLAIMS_TABLE": "ClaimsTable",
     "EVENTS_TABLE": "EventsTable",
+    "AUDIT_TABLE": "AuditTable",
+    "AUDIT_DAYS": "365",
     "EVENT_BUS": "events",
     "AUTOMATION_USER_ID": "automation",
     "QUEUE_URL": "",

@@ -6,6 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from actionsync.connections.models import NewConnection
 from actionsync.connections.service import create_connection
+from actionsync.http.activity import Activity, after, change
 from actionsync.http.api import UserId, api, created, entrypoint, json_body
 from actionsync.http.config import Connections, Secrets, view
 
@@ -18,9 +19,12 @@ def create_config(
     new: Annotated[NewConnection, json_body(NewConnection)],
     connections: Connections,
     secrets: Secrets,
+    activity: Activity,
 ) -> Response[str]:
     """Answer 201 with the connection, or 409 where one is stored."""
-    connection = create_connection(connections, secrets, user_id, new)
+    with activity.around(user_id, change("connection_created", new.model_fields_set)) as record:
+        connection = create_connection(connections, secrets, user_id, new)
+        record["after"] = after(connection)
     return created(view(connection), version=connection.version)
 
 

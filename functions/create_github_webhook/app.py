@@ -3,6 +3,7 @@
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.events.webhook import create_webhook
+from actionsync.http.activity import Activity, change
 from actionsync.http.api import UserId, api, created, entrypoint
 from actionsync.http.events import WebhooksOfUsers
 
@@ -10,9 +11,14 @@ app = api()
 
 
 @app.post("/api/servicenow/webhooks/github")
-def create_github_webhook(user_id: UserId, webhooks: WebhooksOfUsers) -> Response[str]:
+def create_github_webhook(
+    user_id: UserId, webhooks: WebhooksOfUsers, activity: Activity
+) -> Response[str]:
     """Answer 201 with the webhook's path and its secret, which is told this once."""
-    return created(create_webhook(webhooks, user_id))
+    with activity.around(user_id, change("webhook_created")) as record:
+        webhook = create_webhook(webhooks, user_id)
+        record["after"] = {"id": webhook["id"]}
+    return created(webhook)
 
 
 lambda_handler = entrypoint(app)

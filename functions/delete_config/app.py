@@ -3,6 +3,7 @@
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.connections.service import delete_connection
+from actionsync.http.activity import Activity, change
 from actionsync.http.api import UserId, api, entrypoint, no_content
 from actionsync.http.config import Connections, Secrets
 
@@ -10,9 +11,12 @@ app = api()
 
 
 @app.delete("/api/servicenow/config")
-def delete_config(user_id: UserId, connections: Connections, secrets: Secrets) -> Response[str]:
+def delete_config(
+    user_id: UserId, connections: Connections, secrets: Secrets, activity: Activity
+) -> Response[str]:
     """Answer 204, or 404 where there is none."""
-    delete_connection(connections, secrets, user_id)
+    with activity.around(user_id, change("connection_deleted")):
+        delete_connection(connections, secrets, user_id)
     return no_content()
 
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 
+from actionsync.http.activity import Activity
 from actionsync.http.api import UserId, api, entrypoint, ok, query
-from actionsync.http.events import Activity
 from actionsync.rules.models import ActivityQuery
 
 app = api()

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 
+from actionsync.http.activity import Activity, change
 from actionsync.http.api import ExpectedVersion, UserId, api, entrypoint, json_body, ok
 from actionsync.http.events import StoredRulesOfUsers, view
 from actionsync.rules.models import Rules
@@ -17,9 +18,12 @@ def update_rules(
     new: Annotated[Rules, json_body(Rules)],
     expected_version: ExpectedVersion,
     rules: StoredRulesOfUsers,
+    activity: Activity,
 ) -> Response[str]:
     """Answer 200 with the rules, or 412 where If-Match names an older version."""
-    stored = rules.save(user_id, new.model_dump_json(exclude_unset=True), expected_version)
+    with activity.around(user_id, change("rules_changed", new.model_fields_set)) as record:
+        stored = rules.save(user_id, new.model_dump_json(exclude_unset=True), expected_version)
+        record["after"] = {"version": stored.version}
     return ok(view(stored), version=stored.version)
 
 

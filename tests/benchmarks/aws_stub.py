@@ -17,6 +17,7 @@ def aws_stub(item: dict[str, Any], secret: str) -> "Iterator[str]":
         "GetItem": {"Item": item},
         "PutItem": {},
         "UpdateItem": {},
+        "Query": {"Items": [], "Count": 0},
         "GetSecretValue": {"Name": "secret", "VersionId": "0" * 32, "SecretString": secret},
     }
 

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 FOLDERS = sorted(functions())
 
-_TABLES = ("connections", "claims", "events")
+_TABLES = ("connections", "claims", "events", "audit")
 _KEY = {"pk": {"S": "USER#probe"}, "sk": {"S": "CONNECTION"}}
+_KEYS = {"claims": {"pk": _KEY["pk"]}, "audit": {"pk": _KEY["pk"], "sk": {"N": "1"}}}
 
 
 def _table_probes(table: str) -> dict[str, "Callable[[Any, dict[str, str]], object]"]:
     """Return a call of each action on a table that reaches IAM's decision and changes nothing."""
-    key = {"pk": _KEY["pk"]} if table == "claims" else _KEY
+    key = _KEYS.get(table, _KEY)
     never = "attribute_exists(pk)"
     return {
         f"{table}:GetItem": lambda c, a: c("dynamodb").get_item(TableName=a[table], Key=key),
@@ -117,6 +118,7 @@ def addresses(cloud: "LocalCloud") -> dict[str, str]:
         "connections": names["ConnectionsTable"],
         "claims": names["ClaimsTable"],
         "events": names["EventsTable"],
+        "audit": names["AuditTable"],
         "secret": "actionsync/actionsync-local/probe",
         **names,
     }

@@ -32,6 +32,7 @@ from tests.integration.events import (
 )
 
 if TYPE_CHECKING:
+    from actionsync.events.models import Kind
     from tests.conftest import Aws
 
 
@@ -529,9 +530,9 @@ def test_a_hanging_instance_holds_up_nobody_else(
         def tickets() -> int:
             return sum(len(made(instance)) for instance in instances.values())
 
-        def watched(record: dict[str, Any], wait: WaitError) -> None:
+        def watched(record: dict[str, Any], kind: "Kind", wait: WaitError) -> None:
             done_before.append(tickets())
-            put_back(record, wait)
+            put_back(record, kind, wait)
 
         monkeypatch.setattr(worker, "_put_back", watched)
         for round_ in range(3):
@@ -578,11 +579,14 @@ def test_every_write_is_in_the_audit_trail(instance: "Simulator", aws: "Aws") ->
     first = store.page("automation", 2, None)
     rest = store.page("automation", 2, first["next"])
     items = first["items"] + rest["items"]
+    assert items.pop()["action"] == "connection_created"
     assert [item["action"] for item in items] == ["resolved", "noted", "created"]
     assert {item["number"] for item in items} == {row["number"]}
-    assert items[-1]["changes"]["correlation_id"] == row["correlation_id"]
+    assert items[-1]["correlation_id"] == row["correlation_id"]
+    assert "short_description" in items[-1]["fields"]
+    assert (items[0]["before"], items[0]["after"]) == ({"state": "1"}, {"state": "6"})
     assert rest["next"] is None
-    assert store.page(USER, 2, None) == {"items": [], "next": None}
+    assert store.page("nobody", 2, None) == {"items": [], "next": None}
 
 
 def test_metrics_are_business_facts(

@@ -385,7 +385,7 @@ def test_a_rotated_password_costs_no_failed_call(aws: "Aws", connected: "Simulat
 def test_a_warm_call_asks_aws_nothing(
     connected: "Simulator", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Connection and secret are read once; a create without a key is then one POST."""
+    """Connection and secret are read once; then there are a claim, one POST and a record of it."""
     calls: list[str] = []
     make = BaseClient._make_api_call  # type: ignore[attr-defined] # botocore's own
 
@@ -396,11 +396,11 @@ def test_a_warm_call_asks_aws_nothing(
     monkeypatch.setattr(BaseClient, "_make_api_call", count)
     connected.requests.clear()
     assert call("create_incident", NEW, headers={"idempotency-key": "1"}).status == 201
-    assert calls == ["GetItem", "GetSecretValue", "PutItem", "UpdateItem"]
+    assert calls == ["GetItem", "GetSecretValue", "PutItem", "PutItem", "UpdateItem"]
     calls.clear()
     connected.requests.clear()
     assert call("create_incident", NEW, headers={"idempotency-key": "2"}).status == 201
-    assert calls == ["PutItem", "UpdateItem"]
+    assert calls == ["PutItem", "PutItem", "UpdateItem"]
     assert [request.method for request in connected.requests] == ["POST"]
 
 

@@ -20,7 +20,9 @@ class Settings:
     Attributes:
         connections_table: DynamoDB table of the users' connections.
         claims_table: DynamoDB table of the writes under way or done.
-        events_table: DynamoDB table of causes, rules, cooldowns, webhooks and the audit trail.
+        events_table: DynamoDB table of causes, rules, cooldowns and webhooks.
+        audit_table: DynamoDB table of the audit trail.
+        audit_days: for how long a record of it is kept.
         secret_prefix: start of every secret's name, ending in a slash.
         allowed_instance_hosts: hosts a connection may name, `*.` standing for any subdomain.
         instance_ca_file: PEM file of the authority behind the instances' certificates, or None
@@ -30,6 +32,8 @@ class Settings:
     connections_table: str
     claims_table: str
     events_table: str
+    audit_table: str
+    audit_days: int
     secret_prefix: str
     allowed_instance_hosts: tuple[str, ...]
     instance_ca_file: str | None
@@ -54,6 +58,8 @@ def settings() -> Settings:
         connections_table=_variable("CONNECTIONS_TABLE"),
         claims_table=_variable("CLAIMS_TABLE"),
         events_table=_variable("EVENTS_TABLE"),
+        audit_table=_variable("AUDIT_TABLE"),
+        audit_days=int(_variable("AUDIT_DAYS")),
         secret_prefix=_variable("SECRET_PREFIX"),
         allowed_instance_hosts=tuple(host.strip().lower() for host in hosts if host.strip()),
         instance_ca_file=_variable("INSTANCE_CA_FILE") or None,

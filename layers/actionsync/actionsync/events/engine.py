@@ -208,9 +208,8 @@ class Engine:
         if result != "left_alone":
             self._activity.add(
                 happening.user_id,
-                datetime.fromisoformat(doing["at"]),
-                digest(leased.id, doing["owner"]),
                 {
+                    "id": digest(leased.id, doing["owner"]),
                     "action": result,
                     "kind": happening.kind,
                     "table": work.table,
@@ -219,7 +218,9 @@ class Engine:
                     "url": told.get("url", leased.url),
                     "correlation_id": work.correlation_id,
                     "cause": happening.name,
-                    "changes": changes,
+                    "fields": sorted(changes),
+                    **work.states(told),
+                    **({} if is_ours else {"recovered": True}),
                 },
             )
         cause = self._causes.finish(leased, told)
@@ -267,6 +268,7 @@ class _Work:
     Attributes:
         may_be_done: whether a dead holder may have done it already.
         wrote: whether a part of it is written.
+        state_before: the ticket's state before, where it was looked at.
         incident: for a failed deployment, the happening and the rule of its incident.
     """
 
@@ -277,7 +279,14 @@ class _Work:
     doing: dict[str, Any]
     may_be_done: bool
     wrote: bool = False
+    state_before: str = ""
     incident: "tuple[Happening, AnyRule] | None" = None
+
+    def states(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Return the ticket's state before and after, where it was looked at."""
+        after = told.get("left", {}).get("state")
+        states = {"before": self.state_before, "after": after}
+        return {name: {"state": state} for name, state in states.items() if state}
 
     @property
     def table(self) -> str:
@@ -458,9 +467,11 @@ class _Work:
 
     async def _record(self) -> "Record | None":
         try:
-            return await self.client.get_record(self.table, self.cause.sys_id)
+            record = await self.client.get_record(self.table, self.cause.sys_id)
         except NotFoundError:
             return None
+        self.state_before = str(record.get("state") or "")
+        return record
 
     async def _is_noted(self) -> bool:
         """Tell whether a dead holder has left the note."""

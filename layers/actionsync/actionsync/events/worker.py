@@ -56,6 +56,9 @@ metrics = Metrics(namespace="ActionSync")
 _RULES_KEPT = 15.0
 _LONGEST_DELAY = 900  # SQS API: SendMessage, DelaySeconds
 _LONGEST_REASON = 1000
+_LONGEST_USER_ID = 128
+# Where the kinds of events name what they are about.
+_NAMES = ("service", "application", "alarmName", "AlarmName", "title")
 
 
 @cache
@@ -71,7 +74,7 @@ def sessions() -> Sessions:
 @cache
 def activity() -> ActivityStore:
     """Return this process's way to the audit trail."""
-    return ActivityStore(aws.dynamodb(), settings().events_table)
+    return ActivityStore(aws.dynamodb(), settings().audit_table, settings().audit_days)
 
 
 @cache
@@ -144,12 +147,12 @@ async def _one(record: dict[str, Any], kind: "Kind") -> None:
         if kind == "meeting":
             await _link(message, [item for item in handled if item.ticket is not None])
     except PoisonError as error:
-        _put_aside(record, "Poison", str(error))
+        _put_aside(record, kind, "Poison", str(error))
     except (RefusedError, ActionSyncError) as error:
         reason = getattr(error, "reason", type(error).__name__.removesuffix("Error"))
-        _put_aside(record, reason, str(error))
+        _put_aside(record, kind, reason, str(error))
     except WaitError as error:
-        _put_back(record, error)
+        _put_back(record, kind, error)
 
 
 async def _handled(happening: Happening) -> "Handled":
@@ -180,7 +183,11 @@ async def _link(message: messages.Message, handled: "list[Handled]") -> None:
     lines = [f"Action items of the meeting {meeting.title}:"]
     lines += [f"{ticket.number} {ticket.url}" for ticket in tickets]
     service = Tickets(
-        meeting.user_id, sessions(), ClaimStore(aws.dynamodb(), settings().claims_table)
+        meeting.user_id,
+        sessions(),
+        ClaimStore(aws.dynamodb(), settings().claims_table),
+        activity(),
+        "meeting",
     )
     await service.add_work_note(
         "incident",
@@ -190,12 +197,12 @@ async def _link(message: messages.Message, handled: "list[Handled]") -> None:
     )
 
 
-def _put_back(record: dict[str, Any], wait: WaitError) -> None:
+def _put_back(record: dict[str, Any], kind: "Kind", wait: WaitError) -> None:
     now = clock.epoch(clock.now())
     attributes = record.get("messageAttributes") or {}
     since = int(attributes.get("waits_since", {}).get("stringValue") or now)
     if not wait.is_patient and now - since > PATIENCE_SECONDS:
-        _put_aside(record, wait.reason, str(wait))
+        _put_aside(record, kind, wait.reason, str(wait))
         return
     # Spread a little, so that those who wait together do not come back together.
     delay = wait.seconds + random.randint(0, max(1, wait.seconds // 4))  # noqa: S311 - no secret
@@ -213,8 +220,9 @@ def _put_back(record: dict[str, Any], wait: WaitError) -> None:
     logger.info("event waits", reason=wait.reason, seconds=delay)
 
 
-def _put_aside(record: dict[str, Any], reason: str, text: str) -> None:
+def _put_aside(record: dict[str, Any], kind: "Kind", reason: str, text: str) -> None:
     """Put an event into the dead-letter queue, with the reason why it cannot become a ticket."""
+    _record_failure(record, kind, reason, text)
     aws.sqs().send_message(
         QueueUrl=event_settings().dead_letter_url,
         MessageBody=record["body"],
@@ -227,6 +235,29 @@ def _put_aside(record: dict[str, Any], reason: str, text: str) -> None:
     # By reason, beside the sum: a metric of its own, because a dimension would split every other.
     metrics.add_metric(name=f"Failed{reason}", unit=MetricUnit.Count, value=1)
     logger.warning("event put aside", reason=reason, text=text, message_id=record["messageId"])
+
+
+def _record_failure(record: dict[str, Any], kind: "Kind", reason: str, text: str) -> None:
+    """Tell the event's user, in the audit trail; an event that names nobody has only the log."""
+    try:
+        message = messages.read(record["body"])
+    except PoisonError:
+        return
+    user_id = message.detail.get("user_id") or event_settings().automation_user_id
+    if not isinstance(user_id, str) or not 0 < len(user_id) <= _LONGEST_USER_ID:
+        return
+    named = [message.detail.get(name) for name in _NAMES]
+    cause = next((name for name in named if name), message.type)
+    failure = {
+        "id": digest(record["messageId"], "failed"),
+        "kind": kind,
+        "action": "failed",
+        "outcome": "failed",
+        "cause": str(cause)[:200],
+        "reason_type": reason,
+        "reason": text[:_LONGEST_REASON],
+    }
+    activity().add(user_id, failure)
 
 
 def _printable(text: str) -> str:

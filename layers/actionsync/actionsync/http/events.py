@@ -1,4 +1,4 @@
-"""What the functions around events share: rules, the audit trail, webhooks."""
+"""What the functions around events share: rules and webhooks."""
 
 import base64
 from functools import cache
@@ -10,7 +10,6 @@ from aws_lambda_powertools.event_handler.request import Request
 from actionsync import aws
 from actionsync.rules.models import Rules
 from actionsync.settings import settings
-from actionsync.stores.activity import ActivityStore
 from actionsync.stores.rules import RuleStore, StoredRules
 from actionsync.stores.webhooks import WebhookStore
 
@@ -19,12 +18,6 @@ from actionsync.stores.webhooks import WebhookStore
 def rule_store() -> RuleStore:
     """Return this process's way to the rules."""
     return RuleStore(aws.dynamodb(), settings().events_table)
-
-
-@cache
-def activity_store() -> ActivityStore:
-    """Return this process's way to the audit trail."""
-    return ActivityStore(aws.dynamodb(), settings().events_table)
 
 
 @cache
@@ -52,6 +45,5 @@ def _raw_body(request: Request) -> bytes:
 
 
 StoredRulesOfUsers = Annotated[RuleStore, Depends(rule_store)]
-Activity = Annotated[ActivityStore, Depends(activity_store)]
 RawBody = Annotated[bytes, Depends(_raw_body)]
 WebhooksOfUsers = Annotated[WebhookStore, Depends(webhook_store)]

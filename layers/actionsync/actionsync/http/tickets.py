@@ -7,6 +7,7 @@ from aws_lambda_powertools.event_handler.depends import Depends
 
 from actionsync import aws
 from actionsync.connections.sessions import Sessions
+from actionsync.http.activity import activity_store
 from actionsync.http.api import UserId
 from actionsync.http.config import connection_store, secret_store
 from actionsync.settings import settings
@@ -30,7 +31,7 @@ CallersSessions = Annotated[Sessions, Depends(sessions)]
 
 
 def _tickets(user_id: UserId) -> Tickets:
-    return Tickets(user_id, sessions(), claim_store())
+    return Tickets(user_id, sessions(), claim_store(), activity_store())
 
 
 CallersTickets = Annotated[Tickets, Depends(_tickets)]

@@ -221,4 +221,4 @@ class ActivityQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: Annotated[str | None, Field(max_length=200, pattern=r"^[0-9TZ:.\-]+#[0-9a-f]+$")] = None
+    cursor: Annotated[str | None, Field(max_length=200, pattern=r"^[1-9][0-9]{0,14}$")] = None

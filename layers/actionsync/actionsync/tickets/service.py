@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from actionsync.connections.sessions import Sessions
+    from actionsync.stores.activity import ActivityStore
     from actionsync.stores.claims import Claim, ClaimStore
     from actionsync.tickets.models import (
         ChangeRequestChange,
@@ -37,11 +38,20 @@ class Tickets:
     or changed, as `[{field, sent, kept}]`.
     """
 
-    def __init__(self, user_id: str, sessions: "Sessions", claims: "ClaimStore") -> None:
-        """Take the user, and where clients and claims come from."""
+    def __init__(
+        self,
+        user_id: str,
+        sessions: "Sessions",
+        claims: "ClaimStore",
+        activity: "ActivityStore",
+        kind: str = "api",
+    ) -> None:
+        """Take the user, where clients, claims and records go, and who asks, as records say."""
         self._user_id = user_id
         self._sessions = sessions
         self._claims = claims
+        self._activity = activity
+        self._kind = kind
 
     async def create(
         self, table: str, new: "NewIncident | NewChangeRequest", idempotency_key: str | None
@@ -63,7 +73,7 @@ class Tickets:
             )
 
         write = self._write(f"create {table}", idempotency_key, values)
-        return await self._once(write, create)
+        return await self._once(write, create, ("created", table))
 
     async def get(self, table: str, record_id: str) -> "Ticket":
         """Read a ticket by sys_id or number."""
@@ -106,7 +116,7 @@ class Tickets:
             return await client.update_record(table, record_id, fields)
 
         write = self._write(f"update {table} {record_id}", idempotency_key, columns)
-        return await self._once(write, update)
+        return await self._once(write, update, ("updated", table))
 
     async def close_incident(
         self, record_id: str, closing: "IncidentClosing", idempotency_key: str | None
@@ -120,7 +130,7 @@ class Tickets:
             )
 
         write = self._write(f"close incident {record_id}", idempotency_key, closing.columns())
-        return await self._once(write, close)
+        return await self._once(write, close, (closing.state, "incident"))
 
     async def close_change_request(
         self, record_id: str, closing: "ChangeRequestClosing", idempotency_key: str | None
@@ -134,7 +144,7 @@ class Tickets:
             )
 
         write = self._write(f"close change_request {record_id}", idempotency_key, closing.columns())
-        return await self._once(write, close)
+        return await self._once(write, close, ("closed", "change_request"))
 
     async def add_work_note(
         self, table: str, record_id: str, note: "NewWorkNote", idempotency_key: str | None
@@ -153,7 +163,7 @@ class Tickets:
             return await client.add_work_note(name, record_id, note.work_note)
 
         write = self._write(f"note {name} {record_id}", idempotency_key, note.columns())
-        return await self._once(write, add)
+        return await self._once(write, add, ("noted", name))
 
     def _write(self, name: str, idempotency_key: str | None, content: dict[str, Any]) -> Write:
         return Write(self._user_id, name, idempotency_key, content)
@@ -162,16 +172,46 @@ class Tickets:
         self,
         write: Write,
         do: "Callable[[ServiceNowClient, Claim | None], Awaitable[Record]]",
+        action: tuple[str, str],
     ) -> "Ticket":
+        """Do a write once, and record it: what was done, on which table."""
         client = await self._sessions.client(self._user_id)
 
         async def answer(claim: "Claim | None") -> "Ticket":
-            record = await do(client, claim)
+            # A claim tells the next attempt of this one; without a key nobody would know.
+            with self._activity.around(
+                self._user_id, self._facts(write, claim, action), is_announced=claim is not None
+            ) as facts:
+                record = await do(client, claim)
+                facts |= {
+                    "number": record.number,
+                    "sys_id": record.sys_id,
+                    "url": record.url,
+                    "correlation_id": str(record.get("correlation_id") or ""),
+                    "after": {"state": str(record.get("state") or "")},
+                }
             return _ticket(record) | {
                 "ignored_fields": [asdict(ignored) for ignored in record.ignored_fields]
             }
 
         return await once(self._claims, write, answer)
+
+    def _facts(
+        self, write: Write, claim: "Claim | None", action: tuple[str, str]
+    ) -> dict[str, Any]:
+        """Return what the audit trail says of a write before it is made."""
+        facts = {
+            "kind": self._kind,
+            "action": action[0],
+            "table": action[1],
+            "cause": write.name,
+            "correlation_id": write.correlation_id or "",
+            "fields": sorted(write.content),
+        }
+        if claim is None:
+            return facts
+        facts["id"] = write.claim_key[:32]
+        return {**facts, "recovered": True} if claim.taken_over else facts
 
 
 async def _is_noted(

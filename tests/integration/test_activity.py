@@ -1,0 +1,407 @@
+"""The audit trail: what each write leaves, in which order, at what cost, and that it is kept."""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+
+from actionsync.stores.activity import ActivityStore
+from local import verify_audit
+from local.servicenow import faults
+from local.verify_audit import verify, verify_all
+from tests.conftest import call
+from tests.integration.events import USER, Queues, error, send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.servicenow import Simulator
+    from tests.conftest import Aws
+
+CALLER = "00000000-0000-4000-8000-000000000001"
+NEW = {"short_description": "Checkout answers 500", "description": "A secret recipe"}
+KEY = {"idempotency-key": "once"}
+
+
+@pytest.fixture
+def queues(monkeypatch: pytest.MonkeyPatch, aws: "Aws") -> Queues:
+    """The queues of the errors."""
+    return Queues(monkeypatch)
+
+
+def trail(user_id: str = CALLER, limit: int = 100) -> list[dict[str, Any]]:
+    """Return what the API answers of a user's trail."""
+    answer = call("get_activity", None, user_id=user_id, query={"limit": str(limit)})
+    assert answer.status == 200
+    items: list[dict[str, Any]] = answer.json["items"]
+    return items
+
+
+def records(aws: "Aws") -> list[dict[str, Any]]:
+    """Return all records as they are kept, announcements and all, the oldest first."""
+    return [json.loads(item["record"]["S"]) for item in aws.items("AuditTable")]
+
+
+# ---- what is recorded
+
+
+def test_every_write_by_http_is_recorded(connected: "Simulator", aws: "Aws") -> None:
+    """Opened, changed, noted, resolved, raised, closed: with its ticket and its fields' names."""
+    number = call("create_incident", NEW).json["number"]
+    path = {"id": number}
+    call("update_incident", {"urgency": "1"}, path=path)
+    note = {"table": "incident", "id": number}
+    call("add_work_note", {"work_note": "Looking"}, path=note)
+    call("close_incident", {"close_notes": "Done"}, path=path)
+    change = call("create_change_request", {"short_description": "Deploy"}).json["number"]
+    call("update_change_request", {"risk": "moderate"}, path={"id": change})
+    items = trail()
+    assert [(item["action"], item["table"], item["number"]) for item in items] == [
+        ("updated", "change_request", change),
+        ("created", "change_request", change),
+        ("resolved", "incident", number),
+        ("noted", "incident", number),
+        ("updated", "incident", number),
+        ("created", "incident", number),
+        ("connection_created", "", ""),
+    ]
+    assert {item["outcome"] for item in items} == {"done"}
+    created = items[5]
+    assert created["fields"] == ["description", "short_description"]
+    assert created["url"].startswith(connected.url)
+    assert items[2]["after"] == {"state": "6"}
+    assert "secret recipe" not in json.dumps(records(aws))
+
+
+def test_changes_of_settings_are_recorded(connected: "Simulator", aws: "Aws") -> None:
+    """Connection, rules and webhooks: what was changed and where it leads, no password."""
+    password = "a-password-that-nobody-may-see"
+    call("update_config", {"password": password})
+    call("update_rules", {"errors": {"enabled": False}}, headers={"if-match": "*"})
+    hook = call("create_github_webhook").json
+    call("delete_config")
+    items = trail()
+    assert [item["action"] for item in items] == [
+        "connection_deleted", "webhook_created", "rules_changed", "connection_changed",
+        "connection_created",
+    ]  # fmt: skip
+    assert {(item["kind"], item["outcome"]) for item in items} == {("settings", "done")}
+    assert items[3]["fields"] == ["password"]
+    assert items[3]["after"]["instance_url"] == connected.url
+    kept = json.dumps(records(aws))
+    assert password not in kept
+    assert hook["secret"] not in kept
+
+
+def test_a_refused_write_is_recorded_with_its_reason(connected: "Simulator") -> None:
+    """Failed where nothing was written, unknown where that is not known."""
+    call("create_incident", NEW | {"assignment_group": "No such group"})
+    connected.faults.add(faults.server_error(method="POST", after_commit=True))
+    connected.faults.add(faults.unavailable(method="GET", times=None))  # nor can it be looked up
+    call("create_incident", NEW)
+    call("create_config")
+    exists, unknown, failed = trail()[:3]
+    assert (failed["outcome"], failed["reason_type"]) == ("failed", "ReferenceNotFound")
+    assert "assignment_group" in failed["fields"]
+    assert unknown["outcome"] == "unknown"
+    assert (exists["action"], exists["outcome"]) == ("connection_created", "failed")
+    assert exists["reason_type"] == "ConnectionExists"
+
+
+def test_an_event_that_cannot_become_a_ticket_is_recorded(
+    connected: "Simulator", queues: Queues
+) -> None:
+    """Refused, poisonous, of a user without connection: each in its user's trail, with why."""
+    send("error", error(user_id="nobody"))
+    send("error", error(user_id=USER, severity="shiny"))
+    (lonely,) = trail("nobody")
+    assert (lonely["action"], lonely["kind"], lonely["cause"]) == ("failed", "error", "checkout")
+    assert lonely["reason_type"] == "ConnectionNotFound"
+    (poison,) = trail(USER)
+    assert poison["reason_type"] == "Poison"
+    assert "severity" in poison["reason"]
+    assert len(queues.dead()) == 2
+
+
+def test_an_event_that_names_nobody_is_in_the_log_alone(
+    aws: "Aws", connected: "Simulator", queues: Queues
+) -> None:
+    """No record can be made for a user id that is none."""
+    before = len(records(aws))
+    assert send("error", error(user_id=["x"]), error(user_id="x" * 200)) == []
+    assert len(queues.dead()) == 2
+    assert len(records(aws)) == before
+
+
+# ---- what it costs
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The operations on the audit table, as they come."""
+    found: list[str] = []
+    make = BaseClient._make_api_call  # type: ignore[attr-defined] # botocore's own
+
+    def count(self: Any, operation: str, arguments: Any) -> Any:
+        if arguments.get("TableName") == "AuditTable":
+            found.append(operation)
+        return make(self, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", count)
+    return found
+
+
+def test_a_warm_write_with_a_key_costs_one_put(connected: "Simulator", calls: list[str]) -> None:
+    """The claim announces it; a write without a key is announced by a record of its own."""
+    call("create_incident", NEW, headers={"idempotency-key": "1"})
+    calls.clear()
+    call("create_incident", NEW, headers={"idempotency-key": "2"})
+    assert calls == ["PutItem"]
+    calls.clear()
+    call("create_incident", NEW)
+    assert calls == ["PutItem", "PutItem"]
+    calls.clear()
+    call("get_incident")
+    assert calls == []
+
+
+def test_a_repeated_key_is_recorded_once(connected: "Simulator", aws: "Aws") -> None:
+    """The second answer comes from the claim: nothing was written, nothing is recorded."""
+    for _ in range(2):
+        assert call("create_incident", NEW, headers=KEY).status == 201
+    assert [item["action"] for item in trail()].count("created") == 1
+
+
+# ---- that nothing is lost
+
+
+class KilledError(BaseException):
+    """The process is gone."""
+
+
+def _kill_at(monkeypatch: pytest.MonkeyPatch, outcome: str) -> "Callable[[], None]":
+    """Let the process die just before it records this outcome; return what revives it."""
+    add = ActivityStore.add
+
+    def die(store: ActivityStore, user_id: str, record: dict[str, Any]) -> None:
+        if record.get("outcome", "done") == outcome:
+            raise KilledError
+        add(store, user_id, record)
+
+    monkeypatch.setattr(ActivityStore, "add", die)
+    return lambda: monkeypatch.setattr(ActivityStore, "add", add)
+
+
+def test_a_death_after_a_write_without_a_key_leaves_its_announcement(
+    connected: "Simulator", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Started, and never ended: what was sent is known, what became of it is to be looked up."""
+    revive = _kill_at(monkeypatch, "done")
+    with pytest.raises(KilledError):
+        call("create_incident", NEW)
+    revive()
+    started = trail()[0]
+    assert (started["action"], started["outcome"]) == ("created", "started")
+    assert started["fields"] == ["description", "short_description"]
+
+
+def test_a_death_after_a_write_with_a_key_is_recorded_by_the_next_attempt(
+    connected: "Simulator", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which finds the record that the dead one made, and says so."""
+    revive = _kill_at(monkeypatch, "done")
+    with pytest.raises(KilledError):
+        call("create_incident", NEW, headers=KEY)
+    revive()
+    from actionsync import clock  # noqa: PLC0415 - patched where it is looked up
+
+    later = clock.now().__class__.fromtimestamp(clock.epoch(clock.now()) + 60, clock.now().tzinfo)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert call("create_incident", NEW, headers=KEY).status == 201
+    assert (
+        len(
+            [
+                row
+                for row in connected.records("incident")
+                if row["short_description"] == NEW["short_description"]
+            ]
+        )
+        == 1
+    )
+    created = trail()[0]
+    assert (created["action"], created["outcome"], created["recovered"]) == (
+        "created", "done", True,
+    )  # fmt: skip
+
+
+def test_an_audit_that_fails_does_not_make_a_caller_write_twice(
+    connected: "Simulator", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a key a 500 would bring a second ticket: it is announced, and answered as made."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - this test alone
+
+    add = ActivityStore.add
+
+    def fail(store: ActivityStore, user_id: str, record: dict[str, Any]) -> None:
+        if record.get("outcome") != "started":
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "PutItem")
+        add(store, user_id, record)
+
+    monkeypatch.setattr(ActivityStore, "add", fail)
+    assert call("create_incident", NEW).status == 201
+    assert call("create_incident", NEW, headers=KEY).status == 500
+    assert trail()[0]["outcome"] == "started"
+
+
+# ---- the chain
+
+
+def _stores(count: int) -> list[ActivityStore]:
+    return [ActivityStore(boto3.client("dynamodb"), "AuditTable", 365) for _ in range(count)]
+
+
+def test_writers_that_meet_lose_nothing(aws: "Aws") -> None:
+    """Each knows an old end of the chain; the chain is whole, and has every record."""
+    writers = _stores(5)
+    for turn in range(4):
+        for number, writer in enumerate(writers):
+            writer.add("ada", {"action": f"{turn}.{number}"})
+    verdict = verify(aws.dynamodb, "AuditTable", "ada")
+    assert (verdict.count, verdict.broken) == (20, None)
+    wanted = {f"{turn}.{number}" for turn in range(4) for number in range(5)}
+    assert {record["action"] for record in records(aws)} == wanted
+
+
+def test_a_put_whose_answer_was_lost_is_not_repeated(
+    aws: "Aws", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """boto3 sends it again and is refused by its own first try: the record is there once."""
+    (writer,) = _stores(1)
+    put = writer._dynamodb.put_item
+
+    def twice(**arguments: Any) -> Any:
+        put(**arguments)
+        return put(**arguments)
+
+    monkeypatch.setattr(writer._dynamodb, "put_item", twice)
+    writer.add("ada", {"action": "created"})
+    assert len(records(aws)) == 1
+
+
+def test_a_chain_that_outruns_a_writer_is_no_success(
+    aws: "Aws", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its last try the writer says that it could not record."""
+    from actionsync.stores import activity  # noqa: PLC0415 - patched where it is looked up
+
+    monkeypatch.setattr(activity, "_TRIES", 3)
+    monkeypatch.setattr(activity, "_LONGEST_PAUSE", 0)
+    slow, fast = _stores(2)
+    end = slow._end
+
+    def outrun(user_id: str) -> Any:
+        found = end(user_id)
+        fast.add(user_id, {"action": "fast"})
+        return found
+
+    monkeypatch.setattr(slow, "_end", outrun)
+    with pytest.raises(aws.dynamodb.exceptions.ConditionalCheckFailedException):
+        slow.add("ada", {"action": "slow"})
+    assert verify(aws.dynamodb, "AuditTable", "ada").broken is None
+
+
+def test_pages_are_whole_across_announcements(aws: "Aws") -> None:
+    """Every write once, however its announcement and its outcome fall on pages."""
+    store, other = _stores(2)
+    for number in range(4):
+        with store.around("ada", {"action": f"a{number}"}):
+            other.add("ada", {"action": f"b{number}"})
+    wanted = ["a3", "b3", "a2", "b2", "a1", "b1", "a0", "b0"]
+    for limit in range(1, 9):
+        found: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = store.page("ada", limit, cursor)
+            found += page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                break
+            assert len(page["items"]) == limit
+        assert [item["action"] for item in found] == wanted, limit
+        assert {item["outcome"] for item in found} == {"done"}
+
+
+# ---- the command
+
+
+class CloudFormation:
+    """Knows one stack and its outputs."""
+
+    def describe_stacks(self, StackName: str) -> Any:  # noqa: N803 - boto3's own
+        """Return the stack."""
+        assert StackName == "actionsync"
+        output = {"OutputKey": "AuditTableName", "OutputValue": "AuditTable"}
+        return {"Stacks": [{"Outputs": [output]}]}
+
+
+@pytest.fixture
+def command(
+    aws: "Aws", monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> "Callable[..., tuple[int, str]]":
+    """`make verify-audit`: returns its exit status and what it printed."""
+    clients = {"cloudformation": CloudFormation(), "dynamodb": aws.dynamodb}
+    monkeypatch.setattr(boto3, "client", lambda service: clients[service])
+
+    def run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["verify_audit", "actionsync", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            verify_audit.main()
+        return int(ended.value.code or 0), capsys.readouterr().out
+
+    return run
+
+
+def _tamper(aws: "Aws", user_id: str, seq: int) -> None:
+    """Change the text of a record, as somebody with rights on the table could."""
+    aws.dynamodb.update_item(
+        TableName="AuditTable",
+        Key={"pk": {"S": user_id}, "sk": {"N": str(seq)}},
+        UpdateExpression="SET #record = :text",
+        ExpressionAttributeNames={"#record": "record"},
+        ExpressionAttributeValues={":text": {"S": "{}"}},
+    )
+
+
+def test_the_command_names_the_first_broken_link(
+    aws: "Aws", command: "Callable[..., tuple[int, str]]"
+) -> None:
+    """Of one user or of all; with an anchor also what was taken from the newest end."""
+    (writer,) = _stores(1)
+    for user_id in ("ada", "bob"):
+        for _ in range(4):
+            writer.add(user_id, {"action": "created"})
+    status, told = command()
+    assert status == 0
+    assert "ada: 4 records, unbroken" in told
+    assert "bob: 4 records, unbroken" in told
+    _, told = command("--user", "ada")
+    anchor = told.rpartition("ends with ")[2].strip()
+    assert command("--user", "ada", "--anchor", anchor)[0] == 0
+
+    aws.dynamodb.delete_item(TableName="AuditTable", Key={"pk": {"S": "ada"}, "sk": {"N": "4"}})
+    assert command("--user", "ada")[0] == 0
+    status, told = command("--user", "ada", "--anchor", anchor)
+    assert (status, "BROKEN at 4" in told) == (1, True)
+
+    _tamper(aws, "bob", 2)
+    status, told = command()
+    assert status == 1
+    assert "bob: BROKEN at 2" in told
+    assert "ada: 3 records" in told
+    assert [verdict.broken is None for verdict in verify_all(aws.dynamodb, "AuditTable")].count(
+        False
+    ) == 1
