@@ -1,8 +1,8 @@
 """`make redrive`: put a stack's dead letters back into their queues.
 
-Each letter goes to the queue that it came from, without its reason. An event that was half done
-goes on where it stopped. (SQS can move letters by itself, with StartMessageMoveTask; that would
-not run on the local AWS.)
+Each letter goes to the queue that it came from, with its reason, by which the function knows it
+again: as when SQS moves letters by itself, with StartMessageMoveTask (which the local AWS lacks). An
+event that was half done goes on where it stopped.
 """
 
 import argparse
@@ -31,11 +31,18 @@ def redrive(sqs: "SQSClient", outputs: dict[str, str], kinds: tuple[str, ...] = 
     for kind in kinds:
         letters, queue = outputs[f"{kind}DeadLettersUrl"], outputs[f"{kind}QueueUrl"]
         while messages := sqs.receive_message(
-            QueueUrl=letters, MaxNumberOfMessages=10, VisibilityTimeout=300
+            QueueUrl=letters,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=300,
+            MessageAttributeNames=["All"],
         ).get("Messages"):
             for message in messages:
                 # In this order: whoever is interrupted leaves an event twice, which counts once.
-                sqs.send_message(QueueUrl=queue, MessageBody=message["Body"])
+                sqs.send_message(
+                    QueueUrl=queue,
+                    MessageBody=message["Body"],
+                    MessageAttributes=message.get("MessageAttributes", {}),
+                )
                 sqs.delete_message(QueueUrl=letters, ReceiptHandle=message["ReceiptHandle"])
                 moved += 1
     return moved

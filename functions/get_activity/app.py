@@ -4,9 +4,9 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 
-from actionsync.http.activity import Activity
+from actionsync.http.activity import Activity, page
 from actionsync.http.api import UserId, api, entrypoint, ok, query
-from actionsync.rules.models import ActivityQuery
+from actionsync.rules.queries import ActivityQuery
 
 app = api()
 
@@ -16,7 +16,7 @@ def get_activity(
     user_id: UserId, asked: Annotated[ActivityQuery, query(ActivityQuery)], activity: Activity
 ) -> Response[str]:
     """Answer 200 with a page of the audit trail and the cursor of the next."""
-    return ok(activity.page(user_id, asked.limit, asked.cursor))
+    return ok(page(user_id, asked, activity))
 
 
 lambda_handler = entrypoint(app)

@@ -18,11 +18,12 @@ PAGES = {"show_settings", "show_docs", "show_asset", "show_openapi"}
 WITHOUT_AWS = PAGES
 WITHOUT_SERVICENOW = {
     "get_config", "create_config", "update_config", "delete_config", "get_rules", "update_rules",
-    "get_activity", "create_github_webhook", "receive_github_webhook", *PAGES,
+    "get_activity", "get_health", "create_github_webhook", "receive_github_webhook",
+    "list_github_webhooks", "delete_github_webhook", *PAGES,
 }  # fmt: skip
 # Rules check their templates when they are made: their defaults are checked by a test instead.
 WITH_TEXTS: set[str] = set()
-WITHOUT_INPUT = {"get_config", "delete_config", *PAGES}
+WITHOUT_INPUT = {"get_config", "delete_config", "get_health", *PAGES}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

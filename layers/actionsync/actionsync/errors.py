@@ -11,6 +11,7 @@ ActionSyncError
  ├── IdempotencyKeyReusedError    the key came with another request before
  ├── WriteInProgressError         the same key's first request has not ended
  ├── RulesChangedError            the rules are not at the version the caller knew
+ ├── WebhookNotFoundError         the user has no such webhook
  └── WebhookRefusedError          no such webhook, or a wrong signature
 
 Their texts are answered to the caller, so none of them may hold a secret.
@@ -127,6 +128,13 @@ class RulesChangedError(ActionSyncError):
             "Read them again before changing them."
         )
         self.version = version
+
+
+class WebhookNotFoundError(ActionSyncError):
+    """The user has no such webhook."""
+
+    def __init__(self) -> None:
+        super().__init__("You have no such webhook. GET /api/servicenow/webhooks/github lists yours.")
 
 
 class WebhookRefusedError(ActionSyncError):

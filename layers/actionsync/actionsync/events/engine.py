@@ -377,19 +377,19 @@ class _Work:
 
     async def _over(self, record: "Record | None") -> tuple[Result, dict[str, Any], dict[str, Any]]:
         told: dict[str, Any] = {"told_phase": "off", "told_count": self.doing["count"]}
-        policy = self.rule.recovery if isinstance(self.rule, IncidentRule) else "nothing"
+        rule = self.rule if isinstance(self.rule, IncidentRule) else IncidentRule(recovery="nothing")
         is_open = record is not None and record.get("state") not in {_RESOLVED, _CLOSED, _CANCELED}
         text = self.doing["text"]
         if record is not None and self.may_be_done and record.get("close_notes") == text:
             return "resolved", {**told, "left": _touches(record)}, {"close_notes": text}
-        if record is None or not is_open or policy == "nothing":
+        if record is None or not is_open or rule.recovery == "nothing":
             return "left_alone", told, {}
         is_touched = any(str(record.get(name)) != kept for name, kept in self.cause.left.items())
-        if policy == "note" or (policy == "untouched" and is_touched):
+        if rule.recovery == "note" or (rule.recovery == "untouched" and is_touched):
             if not await self._is_noted():
                 await self.client.add_work_note("incident", self.cause.sys_id, text)
             return "noted", told, {"work_notes": text}
-        closed = await self.client.close_incident(self.cause.sys_id, text)
+        closed = await self.client.close_incident(self.cause.sys_id, text, rule.close_code)
         told["left"] = _touches(closed)
         return (
             "resolved",

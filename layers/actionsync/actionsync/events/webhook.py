@@ -114,7 +114,21 @@ def create_webhook(webhooks: "WebhookStore", user_id: str) -> dict[str, Any]:
     webhooks.create(webhook_id, user_id, secret)
     return {
         "id": webhook_id,
-        "path": f"/api/servicenow/webhooks/github/{webhook_id}",
+        "path": _path(webhook_id),
         "secret": secret,
         "content_type": "application/json",
     }
+
+
+def webhooks_of(webhooks: "WebhookStore", user_id: str) -> dict[str, Any]:
+    """Return `{webhooks: [{id, path, created_at}]}`, the oldest first."""
+    return {
+        "webhooks": [
+            {"id": webhook.id, "path": _path(webhook.id), "created_at": webhook.created_at}
+            for webhook in webhooks.of(user_id)
+        ]
+    }
+
+
+def _path(webhook_id: str) -> str:
+    return f"/api/servicenow/webhooks/github/{webhook_id}"

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
     from actionsync.events.engine import Handled
     from actionsync.events.models import Kind
@@ -146,6 +147,8 @@ async def _one(record: dict[str, Any], kind: "Kind") -> None:
             metrics.add_metric(name="Ignored", unit=MetricUnit.Count, value=1)
         if kind == "meeting":
             await _link(message, [item for item in handled if item.ticket is not None])
+        if _was_put_aside(record):
+            _record_event(record, kind, {"action": "redriven"})
     except PoisonError as error:
         _put_aside(record, kind, "Poison", str(error))
     except (RefusedError, ActionSyncError) as error:
@@ -210,7 +213,10 @@ def _put_back(record: dict[str, Any], kind: "Kind", wait: WaitError) -> None:
         QueueUrl=event_settings().queue_url,
         MessageBody=record["body"],
         DelaySeconds=min(_LONGEST_DELAY, delay),
-        MessageAttributes={"waits_since": {"DataType": "Number", "StringValue": str(since)}},
+        MessageAttributes={
+            "waits_since": {"DataType": "Number", "StringValue": str(since)},
+            **({"reason_type": _text("Waiting")} if _was_put_aside(record) else {}),
+        },
     )
     metrics.add_metric(
         name="RateLimited" if wait.reason == "RateLimited" else "Waiting",
@@ -222,13 +228,14 @@ def _put_back(record: dict[str, Any], kind: "Kind", wait: WaitError) -> None:
 
 def _put_aside(record: dict[str, Any], kind: "Kind", reason: str, text: str) -> None:
     """Put an event into the dead-letter queue, with the reason why it cannot become a ticket."""
-    _record_failure(record, kind, reason, text)
+    failure = {"outcome": "failed", "reason_type": reason, "reason": text[:_LONGEST_REASON]}
+    _record_event(record, kind, {"action": "failed", **failure})
     aws.sqs().send_message(
         QueueUrl=event_settings().dead_letter_url,
         MessageBody=record["body"],
         MessageAttributes={
-            "reason": {"DataType": "String", "StringValue": _printable(text)},
-            "reason_type": {"DataType": "String", "StringValue": reason},
+            "reason": _text(_printable(text)),
+            "reason_type": _text(reason),
         },
     )
     metrics.add_metric(name="Failed", unit=MetricUnit.Count, value=1)
@@ -237,8 +244,16 @@ def _put_aside(record: dict[str, Any], kind: "Kind", reason: str, text: str) -> 
     logger.warning("event put aside", reason=reason, text=text, message_id=record["messageId"])
 
 
-def _record_failure(record: dict[str, Any], kind: "Kind", reason: str, text: str) -> None:
-    """Tell the event's user, in the audit trail; an event that names nobody has only the log."""
+def _was_put_aside(record: dict[str, Any]) -> bool:
+    """Tell whether an event comes back from the dead-letter queue: SQS keeps its attributes."""
+    return "reason_type" in (record.get("messageAttributes") or {})
+
+
+def _record_event(record: dict[str, Any], kind: "Kind", facts: dict[str, Any]) -> None:
+    """Tell the event's user, in the audit trail; an event that names nobody has only the log.
+
+    An event has one id there, so that its being put back takes the place of its being put aside.
+    """
     try:
         message = messages.read(record["body"])
     except PoisonError:
@@ -248,16 +263,12 @@ def _record_failure(record: dict[str, Any], kind: "Kind", reason: str, text: str
         return
     named = [message.detail.get(name) for name in _NAMES]
     cause = next((name for name in named if name), message.type)
-    failure = {
-        "id": digest(record["messageId"], "failed"),
-        "kind": kind,
-        "action": "failed",
-        "outcome": "failed",
-        "cause": str(cause)[:200],
-        "reason_type": reason,
-        "reason": text[:_LONGEST_REASON],
-    }
-    activity().add(user_id, failure)
+    what = {"id": digest(message.id, kind), "kind": kind, "cause": str(cause)[:200]}
+    activity().add(user_id, {**what, **facts})
+
+
+def _text(value: str) -> "MessageAttributeValueTypeDef":
+    return {"DataType": "String", "StringValue": value}
 
 
 def _printable(text: str) -> str:

@@ -25,6 +25,7 @@ STATUSES: dict[type[errors.ActionSyncError], HTTPStatus] = {
     errors.IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.WriteInProgressError: HTTPStatus.CONFLICT,
     errors.RulesChangedError: HTTPStatus.PRECONDITION_FAILED,
+    errors.WebhookNotFoundError: HTTPStatus.NOT_FOUND,
     errors.WebhookRefusedError: HTTPStatus.UNAUTHORIZED,
 }
 

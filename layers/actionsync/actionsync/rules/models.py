@@ -101,6 +101,8 @@ class IncidentRule(_TicketRule):
     recurrence: Recurrence = Recurrence()
     # untouched: resolve it unless a person has assigned it, moved it on or changed its group.
     recovery: Literal["untouched", "resolve", "note", "nothing"] = "untouched"
+    # None: the instance's own code for a solution.
+    close_code: Name | None = None
 
     def wants(self, name: str, severity: Severity) -> bool:
         """Tell whether a cause of this name and severity gets a ticket."""
@@ -213,12 +215,3 @@ class RulesPreview(_Rule):
     kind: Literal["error", "alarm", "deployment", "meeting"]
     event: dict[str, Any]
     rules: Rules | None = None
-
-
-class ActivityQuery(BaseModel):
-    """Which part of the audit trail to read, newest first."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: Annotated[str | None, Field(max_length=200, pattern=r"^[1-9][0-9]{0,14}$")] = None

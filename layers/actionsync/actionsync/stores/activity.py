@@ -27,7 +27,7 @@ from actionsync.stores.chain import Link, link_of
 from actionsync.stores.conditions import refusing_item
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -43,6 +43,9 @@ _TRIES = 50
 _LONGEST_PAUSE = 0.05
 _LONGEST_REASON = 1000
 _DAY = 24 * 3600
+# How many records one call looks at, to find those that are wanted.
+READ_AT_ONCE = 1000
+_PAGE = 100
 # How far behind its announcement the outcome of a write is looked for.
 _REACH = 100
 _BLANK: "Record" = {
@@ -144,18 +147,42 @@ class ActivityStore:
         except (BotoCoreError, ClientError):
             logger.exception("not audited", record=record)
 
-    def page(self, user_id: str, limit: int, cursor: str | None) -> dict[str, Any]:
-        """Return `{items, next}`, the newest first; `next` is the next page's cursor or None."""
-        items: list[Record] = []
-        for record in self._newest_first(user_id, cursor, limit):
-            if len(items) == limit:
-                return {"items": items, "next": str(items[-1]["seq"])}
-            items.append(record)
-        return {"items": items, "next": None}
+    def page(
+        self,
+        user_id: str,
+        limit: int,
+        before: int | None,
+        wanted: "Callable[[Record], bool] | None" = None,
+    ) -> "tuple[list[Record], int | None]":
+        """Return records, the newest first, and the place before which the next page begins.
 
-    def _newest_first(self, user_id: str, cursor: str | None, at_once: int) -> "Iterator[Record]":
+        Args:
+            user_id: whose trail.
+            limit: how many records at most.
+            before: the place where an earlier page ended, or None for the newest records.
+            wanted: tells which records count; all where it is None. Where few do, a page may hold less than `limit`, or
+                nothing, and have a next one all the same: one call looks at READ_AT_ONCE.
+        """
+        items: list[Record] = []
+        place = 0
+        at_once = limit if wanted is None else _PAGE
+        for number, record in enumerate(self._newest_first(user_id, before, at_once)):
+            if len(items) == limit or number == READ_AT_ONCE:
+                return items, place
+            place = record["seq"]
+            if wanted is None or wanted(record):
+                items.append(record)
+        return items, None
+
+    def newest(self, user_id: str) -> "Iterator[Record]":
+        """Yield a user's records, the newest first, read a page at a time as they are needed."""
+        return self._newest_first(user_id, None, _PAGE)
+
+    def _newest_first(
+        self, user_id: str, start: int | None, at_once: int
+    ) -> "Iterator[Record]":
         """Yield the records with their `seq`; of those with one id only the newest."""
-        before = None if cursor is None else int(cursor)
+        before = start
         seen: set[str] = set()
         # The outcome of an announcement on this page may stand on the page before.
         is_complete = before is None
@@ -164,7 +191,7 @@ class ActivityStore:
             for item in items:
                 record = _record(item)
                 if record["outcome"] == "started" and not is_complete:
-                    newer = self._query(user_id, ">=", int(cursor or 0), _REACH)
+                    newer = self._query(user_id, ">=", start or 0, _REACH)
                     seen |= {_record(each)["id"] for each in newer}
                     is_complete = True
                 if record["id"] not in seen:

@@ -1,0 +1,320 @@
+"""What a user sees of their events: filters and pages, health, dead letters, counts by day."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from actionsync import clock
+from actionsync.events import health
+from actionsync.http.health import cooldown_store
+from actionsync.rules.models import Rules
+from actionsync.stores import activity
+from actionsync.stores.activity import ActivityStore
+from actionsync.stores.rules import RuleStore
+from local.redrive import redrive
+from local.servicenow import Simulator, faults, seed
+from tests.conftest import call
+from tests.integration.conftest import connect
+from tests.integration.events import USER, Queues, error, record, send
+
+if TYPE_CHECKING:
+    from tests.conftest import Aws
+
+OTHER = "another-user"
+
+
+@pytest.fixture
+def queues(aws: "Aws", monkeypatch: pytest.MonkeyPatch) -> Queues:
+    """The queues of the errors."""
+    return Queues(monkeypatch)
+
+
+@pytest.fixture
+def instance(aws: "Aws", simulator: Simulator, queues: Queues) -> Simulator:
+    """The simulator, connected for the user of the events."""
+    connect(simulator, seed.INTEGRATION_USER, USER)
+    return simulator
+
+
+def store() -> ActivityStore:
+    """Return a writer of the trail."""
+    return ActivityStore(boto3.client("dynamodb"), "AuditTable", 365)
+
+
+def page(user_id: str = USER, **query: str) -> Any:
+    """Return what the API answers of a user's trail."""
+    answer = call("get_activity", None, user_id=user_id, query=query)
+    assert answer.status == 200, answer.text
+    return answer.json
+
+
+def state(user_id: str = USER) -> Any:
+    """Return what the API answers of a user's health, in a process that knows no cooldown yet."""
+    cooldown_store.cache_clear()
+    answer = call("get_health", None, user_id=user_id)
+    assert answer.status == 200, answer.text
+    return answer.json
+
+
+def save_rules(aws: "Aws", **rules: Any) -> None:
+    """Save rules for the user, known to the function at once."""
+    from actionsync.events import worker  # noqa: PLC0415 - loaded when it is used
+
+    text = Rules.model_validate(rules).model_dump_json(exclude_unset=True)
+    RuleStore(aws.dynamodb, "EventsTable").save(USER, text, None)
+    worker._rules().clear()
+
+
+# ---- filters and pages
+
+
+def test_filters_find_every_record_once(aws: "Aws") -> None:
+    """Whatever the page's size: all that fit the filter, the newest first, and nothing else."""
+    writer = store()
+    for number in range(30):
+        outcome = "failed" if number % 3 == 0 else "done"
+        kind = "alarm" if number % 2 else "error"
+        writer.add(USER, {"action": f"a_{'x' * number}", "outcome": outcome, "kind": kind})
+    for limit in (1, 2, 5, 100):
+        found: list[str] = []
+        query = {"limit": str(limit), "outcome": "failed", "kind": "error"}
+        answer = page(**query)
+        while True:
+            found += [item["action"] for item in answer["items"]]
+            assert len(answer["items"]) <= limit
+            if answer["next"] is None:
+                break
+            answer = page(**query, cursor=answer["next"])
+        assert found == [f"a_{'x' * number}" for number in (24, 18, 12, 6, 0)]
+    assert [item["action"] for item in page(action="a_xx")["items"]] == ["a_xx"]
+
+
+def test_a_rare_outcome_costs_a_bounded_read(aws: "Aws", monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call looks at so many records; a page without any of those wanted has a next one."""
+    monkeypatch.setattr(activity, "READ_AT_ONCE", 10)
+    writer = store()
+    writer.add(USER, {"action": "rare", "outcome": "unknown"})
+    for _ in range(25):
+        writer.add(USER, {"action": "common"})
+    answers = [page(outcome="unknown")]
+    while answers[-1]["next"] is not None:
+        answers.append(page(outcome="unknown", cursor=answers[-1]["next"]))
+    assert [len(answer["items"]) for answer in answers] == [0, 0, 1]
+
+
+def test_a_cursor_belongs_to_its_user_and_filter(aws: "Aws") -> None:
+    """With another filter, for another user, or changed, it is refused by name."""
+    writer = store()
+    for user_id in (USER, OTHER):
+        for _ in range(5):
+            writer.add(user_id, {"action": "created", "kind": "error"})
+    cursor = page(limit="2", kind="error")["next"]
+    place, _, mark = cursor.partition("-")
+    for user_id, query in (
+        (USER, {"cursor": cursor}),
+        (USER, {"cursor": cursor, "kind": "alarm"}),
+        (OTHER, {"cursor": cursor, "kind": "error"}),
+        (USER, {"cursor": f"{int(place) + 1}-{mark}", "kind": "error"}),
+    ):
+        answer = call("get_activity", None, user_id=user_id, query=query)
+        assert (answer.status, answer.fields) == (422, ["cursor"])
+    assert len(page(cursor=cursor, kind="error", limit="50")["items"]) == 3
+
+
+# ---- health
+
+
+def test_nobodys_health(aws: "Aws") -> None:
+    """Without a connection and without events: told as such, with fourteen empty days."""
+    found = state()
+    assert found["connection"] == {"state": "none", "instance_url": None}
+    assert (found["last_success"], found["last_failure"], found["cooldown"]) == (None, None, None)
+    assert found["dead_letters"] == 0
+    assert len(found["days"]) == 14
+    assert found["days"][-1]["date"] == clock.iso(clock.now())[:10]
+    assert not any(day["tickets"] or day["updates"] or day["failures"] for day in found["days"])
+
+
+def test_tickets_and_failures_are_counted_by_day(
+    instance: Simulator, queues: Queues, aws: "Aws", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ticket, a note and a refused event on their days; what is older than the window is not."""
+    now = datetime.now(UTC)
+    for days, what in ((20, "created"), (3, "created"), (2, "noted"), (2, "created")):
+        monkeypatch.setattr(clock, "now", lambda days=days: now - timedelta(days=days))
+        store().add(USER, {"action": what, "sys_id": "1" * 32, "kind": "error"})
+    monkeypatch.setattr(clock, "now", lambda: now)
+    assert state()["connection"]["state"] == "untried"
+    send("error", error())
+    send("error", error(severity="shiny"))
+    found = state()
+    counts = [(day["tickets"], day["updates"], day["failures"]) for day in found["days"]]
+    assert counts[-4:] == [(1, 0, 0), (1, 1, 0), (0, 0, 0), (1, 0, 1)]
+    assert sum(tickets for tickets, _, _ in counts) == 3
+    assert found["connection"] == {"state": "working", "instance_url": instance.url}
+    assert found["last_failure"]["reason_type"] == "Poison"
+    assert "severity" in found["last_failure"]["reason"]
+    assert found["counted_since"] == f"{found['days'][0]['date']}T00:00:00Z"
+
+
+def test_a_very_long_trail_is_counted_in_part_and_says_so(
+    aws: "Aws", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The read is bounded; the answer names the moment from which it counts."""
+    monkeypatch.setattr(health, "MOST_RECORDS", 7)
+    writer = store()
+    for _ in range(9):
+        writer.add(USER, {"action": "created", "sys_id": "1" * 32})
+    found = state()
+    assert found["days"][-1]["tickets"] == 7
+    assert found["counted_since"] == page(limit="7")["items"][-1]["at"]
+
+
+def test_a_pause_and_a_refused_password_are_told(instance: Simulator, queues: Queues) -> None:
+    """An instance that is away pauses all its users; a wrong password is its user's own."""
+    connect(instance, seed.INTEGRATION_USER, OTHER)
+    instance.faults.add(faults.error(401, "User Not Authenticated", "Required", times=None))
+    send("error", error())
+    instance.faults.clear()
+    assert state()["connection"]["state"] == "refused"
+    assert state()["cooldown"]["reason"] == "Authentication"
+    assert state(OTHER)["connection"]["state"] == "untried"
+    instance.faults.add(faults.rate_limited(120, times=1, method="POST"))
+    send("error", error(user_id=OTHER))
+    found = state(OTHER)
+    assert found["connection"]["state"] == "paused"
+    assert found["cooldown"]["reason"] == "RateLimited"
+    assert found["cooldown"]["until"] > clock.iso(clock.now())
+    assert found["dead_letters"] == 0
+
+
+def test_dead_letters_wait_until_they_are_put_back(
+    instance: Simulator, queues: Queues, aws: "Aws"
+) -> None:
+    """Put aside once or twice it is one letter; put back and worked off it is none any more."""
+    save_rules(aws, errors={"assignment_group": "No such group"})
+    send("error", error(), error(service="search"))
+    assert state()["dead_letters"] == 2
+    assert state(OTHER)["dead_letters"] == 0
+    put_back(queues)
+    assert state()["dead_letters"] == 2
+    assert sum(day["failures"] for day in state()["days"]) == 2
+    save_rules(aws)
+    put_back(queues)
+    assert state()["dead_letters"] == 0
+    assert sum(day["failures"] for day in state()["days"]) == 0
+    actions = [item["action"] for item in page()["items"]]
+    assert sorted(actions[:4]) == ["created", "created", "redriven", "redriven"]
+    assert page(outcome="failed")["items"] == []
+
+
+def test_a_letter_that_has_to_wait_is_still_known_as_one(
+    instance: Simulator, queues: Queues, aws: "Aws"
+) -> None:
+    """Redriven into an outage it waits in the queue, and is worked off as what it is."""
+    save_rules(aws, errors={"assignment_group": "No such group"})
+    send("error", error())
+    save_rules(aws)
+    instance.faults.add(faults.rate_limited(120, times=1, method="POST"))
+    put_back(queues)
+    assert state()["dead_letters"] == 1
+    (waiting,) = queues.waiting()
+    clock_moves_on()
+    send("error", waiting)
+    assert state()["dead_letters"] == 0
+
+
+def put_back(queues: Queues) -> None:
+    """Put the dead letters back as `make redrive` does, and work them off."""
+    names = {"ErrorDeadLettersUrl": queues.dead_letter_url, "ErrorQueueUrl": queues.queue_url}
+    assert redrive(queues.sqs, names, ("Error",)) > 0
+    send("error", *queues.waiting())
+
+
+def clock_moves_on() -> None:
+    """End every pause, as time does."""
+    table = boto3.client("dynamodb")
+    for item in table.scan(TableName="EventsTable")["Items"]:
+        if item["sk"]["S"] == "COOLDOWN":
+            table.delete_item(
+                TableName="EventsTable", Key={name: item[name] for name in ("pk", "sk")}
+            )
+    from actionsync.events import worker  # noqa: PLC0415 - loaded when it is used
+
+    worker.engine()._cooldowns._known.clear()
+
+
+def test_a_letter_that_names_nobody_is_only_in_the_queue(instance: Simulator) -> None:
+    """What is no event at all has no user whose health it could be part of."""
+    send("error", record("no JSON"))
+    assert state()["dead_letters"] == 0
+
+
+# ---- webhooks
+
+
+def test_webhooks_are_listed_and_removed(aws: "Aws") -> None:
+    """A user sees their own, never a secret; what is removed takes nothing any more."""
+    made = [call("create_github_webhook", user_id=USER).json for _ in range(2)]
+    others = call("create_github_webhook", user_id=OTHER).json
+    answer = call("list_github_webhooks", user_id=USER)
+    assert {hook["id"] for hook in answer.json["webhooks"]} == {hook["id"] for hook in made}
+    assert all(hook["created_at"].endswith("Z") for hook in answer.json["webhooks"])
+    assert not any(hook["secret"] in answer.text for hook in made)
+
+    strange = call("delete_github_webhook", user_id=USER, path={"id": others["id"]})
+    assert strange.status == 404
+    gone = call("delete_github_webhook", user_id=USER, path={"id": made[0]["id"]})
+    assert gone.status == 204
+    left = call("list_github_webhooks", user_id=USER).json["webhooks"]
+    assert [hook["id"] for hook in left] == [made[1]["id"]]
+    assert len(aws.secrets()) == 2
+    again = call("delete_github_webhook", user_id=USER, path={"id": made[0]["id"]})
+    assert again.status == 404
+    assert made[0]["id"] not in json.dumps(aws.items("EventsTable"))
+
+
+def test_a_removal_that_died_is_finished_by_the_next(
+    aws: "Aws", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever call it died before: the webhook is still listed, and can be removed."""
+    from actionsync.http.events import webhook_store  # noqa: PLC0415 - loaded when it is used
+
+    for deaths_before in range(2):
+        hook = call("create_github_webhook", user_id=USER).json
+        dynamodb = webhook_store()._dynamodb
+        delete, left = dynamodb.delete_item, [deaths_before]
+
+        def die(**arguments: Any) -> Any:
+            if not left[0]:  # noqa: B023 - used within the loop's turn
+                raise KeyboardInterrupt
+            left[0] -= 1  # noqa: B023
+            return delete(**arguments)  # noqa: B023
+
+        monkeypatch.setattr(dynamodb, "delete_item", die)
+        with pytest.raises(KeyboardInterrupt):
+            call("delete_github_webhook", user_id=USER, path={"id": hook["id"]})
+        monkeypatch.setattr(dynamodb, "delete_item", delete)
+        assert len(call("list_github_webhooks", user_id=USER).json["webhooks"]) == 1
+        assert call("delete_github_webhook", user_id=USER, path={"id": hook["id"]}).status == 204
+        assert call("list_github_webhooks", user_id=USER).json["webhooks"] == []
+
+
+def test_a_warm_function_forgets_a_removed_webhook(
+    aws: "Aws", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two minutes later it looks again."""
+    from actionsync.stores import webhooks  # noqa: PLC0415 - patched where it is looked up
+
+    hooks = webhooks.WebhookStore(
+        boto3.client("dynamodb"), "EventsTable", boto3.client("secretsmanager"), "actionsync/test/"
+    )
+    hooks.create("a" * 32, USER, "secret")
+    assert hooks.find("a" * 32) == (USER, "secret")
+    assert call("delete_github_webhook", user_id=USER, path={"id": "a" * 32}).status == 204
+    now = webhooks.time.monotonic() + webhooks.KEPT_SECONDS
+    monkeypatch.setattr(webhooks.time, "monotonic", lambda: now)
+    assert hooks.find("a" * 32) is None
