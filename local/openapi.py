@@ -23,13 +23,16 @@ from pydantic.json_schema import models_json_schema
 from actionsync import errors
 from actionsync.http import problems, servicenow
 from actionsync.stores.connections import Connection
+from local.compatibility import breaks
+from local.schemas import ANSWERS, REF
 from servicenow_tools import ConnectionReport
 
 ROOT = Path(__file__).parent.parent
+# What each function answers its valid event; a test holds the two together.
+_EXAMPLES = json.loads((Path(__file__).parent / "answers.json").read_text())
 # docs/openapi.json links to it: the layer serves the file that the repository shows.
 FILE = ROOT / "layers/actionsync/actionsync/pages/openapi.json"
 
-_REF = "#/components/schemas/"
 _STATUS = re.compile(r"Answer (\d{3})")
 _TITLE = re.compile(r"(\w+) (/\S+): (.+)")
 _TAGS = {
@@ -43,7 +46,7 @@ _TAGS = {
 _TEXTS = {
     HTTPStatus.BAD_REQUEST: "The body is missing or is no JSON.",
     HTTPStatus.UNAUTHORIZED: "There is no token, or not a good one.",
-    HTTPStatus.NOT_FOUND: "No connection is stored, or there is no such record.",
+    HTTPStatus.NOT_FOUND: "No connection is stored, or there is no such record or webhook.",
     HTTPStatus.CONFLICT: "One is stored already, another request is at work on it, or its state "
     "does not allow it.",
     HTTPStatus.PRECONDITION_FAILED: "It is not the version that If-Match names.",
@@ -58,133 +61,6 @@ _TEXTS = {
     HTTPStatus.GATEWAY_TIMEOUT: "The instance did not answer in time.",
 }
 _BODY = {400, 413, 415, 422}
-_TICKET = {
-    "type": "object",
-    "description": "The record as ServiceNow gives it, with its link and, after a write, what "
-    "ServiceNow dropped or changed.",
-    "required": ["sys_id", "url"],
-    "properties": {
-        "sys_id": {"type": "string"},
-        "number": {"type": "string"},
-        "url": {"type": "string", "format": "uri"},
-        "ignored_fields": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"field": {"type": "string"}, "sent": {}, "kept": {}},
-            },
-        },
-    },
-    "additionalProperties": True,
-}
-_COMPONENTS: dict[str, Any] = {
-    "Ticket": _TICKET,
-    "IncidentPage": {
-        "type": "object",
-        "required": ["incidents", "total", "next_cursor"],
-        "properties": {
-            "incidents": {"type": "array", "items": {"$ref": f"{_REF}Ticket"}},
-            "total": {"type": ["integer", "null"]},
-            "next_cursor": {"type": ["string", "null"]},
-        },
-    },
-    "Choices": {
-        "type": "object",
-        "required": ["table", "field", "choices"],
-        "properties": {
-            "table": {"type": "string"},
-            "field": {"type": "string"},
-            "choices": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["value", "label"],
-                    "properties": {"value": {"type": "string"}, "label": {"type": "string"}},
-                },
-            },
-        },
-    },
-    "Problem": {
-        "type": "object",
-        "description": "Problem details (RFC 9457).",
-        "required": ["type", "title", "status", "detail", "instance"],
-        "properties": {
-            "type": {"type": "string"},
-            "title": {"type": "string"},
-            "status": {"type": "integer"},
-            "detail": {"type": "string"},
-            "instance": {"type": "string", "description": "The request's id, also in the log."},
-            "errors": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["field", "message"],
-                    "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-                },
-            },
-            "servicenow": {
-                "type": "object",
-                "description": "ServiceNow's own words.",
-                "properties": {
-                    "status": {"type": "integer"},
-                    "message": {"type": ["string", "null"]},
-                    "detail": {"type": ["string", "null"]},
-                },
-            },
-        },
-    },
-    "RulesPreviewed": {
-        "type": "object",
-        "description": "The tickets that an example event would make; `checked` tells whether the "
-        "instance was asked.",
-        "required": ["tickets", "checked"],
-        "properties": {
-            "tickets": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["wanted", "table", "columns", "problems"],
-                    "properties": {
-                        "wanted": {"type": "boolean"},
-                        "table": {"type": ["string", "null"]},
-                        "columns": {"type": "object", "additionalProperties": True},
-                        "problems": {"type": "array", "items": {"type": "object"}},
-                    },
-                },
-            },
-            "checked": {"type": "boolean"},
-        },
-    },
-    "ActivityPage": {
-        "type": "object",
-        "description": "A page of the audit trail, the newest first.",
-        "required": ["items", "next"],
-        "properties": {
-            "items": {"type": "array", "items": {"type": "object", "additionalProperties": True}},
-            "next": {"type": ["string", "null"]},
-        },
-    },
-    "Webhook": {
-        "type": "object",
-        "description": "A webhook's address and its secret, which is told once.",
-        "required": ["id", "path", "secret", "content_type"],
-        "properties": {
-            name: {"type": "string"} for name in ("id", "path", "secret", "content_type")
-        },
-    },
-    "WebhookAnswer": {
-        "type": "object",
-        "description": "What became of a delivery.",
-        "required": ["status"],
-        "properties": {"status": {"type": "string", "enum": ["accepted", "ignored", "duplicate"]}},
-    },
-    "Message": {
-        "type": "object",
-        "description": "What API Gateway answers by itself.",
-        "required": ["message"],
-        "properties": {"message": {"type": "string"}},
-    },
-}
 # What a function answers when it succeeds; a ticket where it is not named.
 _ANSWERS = {
     "search_incidents": "IncidentPage",
@@ -194,14 +70,16 @@ _ANSWERS = {
     "update_rules": "Rules",
     "preview_rules": "RulesPreviewed",
     "get_activity": "ActivityPage",
+    "get_health": "Health",
+    "list_github_webhooks": "Webhooks",
     "create_github_webhook": "Webhook",
     "receive_github_webhook": "WebhookAnswer",
     "get_config": "Connection",
     "create_config": "Connection",
     "update_config": "Connection",
 }
-# The refusals of the functions that work on the connection itself.
-_CONNECTION_ERRORS: dict[str, tuple[type[errors.ActionSyncError], ...]] = {
+# What functions refuse by themselves, beside what their input and ServiceNow bring.
+_REFUSALS: dict[str, tuple[type[errors.ActionSyncError], ...]] = {
     "get_config": (errors.ConnectionNotFoundError,),
     "create_config": (errors.ConnectionExistsError, errors.ConnectionBusyError),
     "update_config": (
@@ -210,6 +88,7 @@ _CONNECTION_ERRORS: dict[str, tuple[type[errors.ActionSyncError], ...]] = {
         errors.ConnectionChangedError,
     ),
     "delete_config": (errors.ConnectionNotFoundError, errors.ConnectionBusyError),
+    "delete_github_webhook": (errors.WebhookNotFoundError,),
 }
 
 
@@ -301,14 +180,14 @@ def document() -> dict[str, Any]:
     found = operations()
     bodies = sorted({op.body for op in found if op.body}, key=lambda model: model.__name__)
     _, defined = models_json_schema(
-        [(model, "validation") for model in bodies], ref_template=f"{_REF}{{model}}"
+        [(model, "validation") for model in bodies], ref_template=f"{REF}{{model}}"
     )
     connection = TypeAdapter(Connection).json_schema()
     del connection["properties"]["secret_version"]
     connection["required"].remove("secret_version")
-    report = TypeAdapter(ConnectionReport).json_schema(ref_template=f"{_REF}{{model}}")
+    report = TypeAdapter(ConnectionReport).json_schema(ref_template=f"{REF}{{model}}")
     schemas = {
-        **_COMPONENTS,
+        **ANSWERS,
         **defined.get("$defs", {}),
         **report.pop("$defs", {}),
         "Connection": connection,
@@ -350,7 +229,7 @@ def _described(op: Operation) -> dict[str, Any]:
     if parameters := _parameters(op):
         described["parameters"] = parameters
     if op.body is not None:
-        media: dict[str, Any] = {"schema": {"$ref": f"{_REF}{op.body.__name__}"}}
+        media: dict[str, Any] = {"schema": {"$ref": f"{REF}{op.body.__name__}"}}
         if (example := _event(op).get("body")) is not None:
             media["example"] = json.loads(example)
         described["requestBody"] = {
@@ -430,8 +309,9 @@ def _responses(op: Operation) -> dict[str, Any]:
         success["content"] = {kind if op.folder != "show_asset" else "*/*": {}}
     elif status[1] != str(HTTPStatus.NO_CONTENT.value):
         name = _ANSWERS.get(op.folder, "Ticket" if _tag(op) != "Events" else None)
-        schema = {"$ref": f"{_REF}{name}"} if name else {"type": "object"}
-        success["content"] = {"application/json": {"schema": schema}}
+        schema = {"$ref": f"{REF}{name}"} if name else {"type": "object"}
+        example = _EXAMPLES[op.folder]
+        success["content"] = {"application/json": {"schema": schema, "example": example}}
     responses = {status[1]: success}
     for code in sorted(_failures(op)):
         responses[str(code)] = {"$ref": f"#/components/responses/{HTTPStatus(code).name}"}
@@ -447,7 +327,7 @@ def _failures(op: Operation) -> set[int]:
         codes |= _BODY
     if op.query is not None or op.headers or "{" in op.path:
         codes.add(422)
-    codes |= {problems.STATUSES[kind].value for kind in _CONNECTION_ERRORS.get(op.folder, ())}
+    codes |= {problems.STATUSES[kind].value for kind in _REFUSALS.get(op.folder, ())}
     if op.calls_servicenow:
         codes |= {status.value for status in servicenow.STATUSES.values()}
     elif "If-Match" in op.headers:
@@ -460,7 +340,7 @@ def _failure(status: HTTPStatus) -> dict[str, Any]:
     if status is HTTPStatus.UNAUTHORIZED:
         content = {
             "application/json": {
-                "schema": {"$ref": f"{_REF}Message"},
+                "schema": {"$ref": f"{REF}Message"},
                 "example": {"message": "Unauthorized"},
             }
         }
@@ -481,7 +361,7 @@ def _failure(status: HTTPStatus) -> dict[str, Any]:
         "description": text,
         "content": {
             "application/problem+json": {
-                "schema": {"$ref": f"{_REF}Problem"},
+                "schema": {"$ref": f"{REF}Problem"},
                 "example": example,
             }
         },
@@ -489,66 +369,6 @@ def _failure(status: HTTPStatus) -> dict[str, Any]:
     if status is HTTPStatus.TOO_MANY_REQUESTS:
         answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
     return answer
-
-
-# ---- compatibility
-
-
-def breaks(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Return what a caller of the old document would find broken in the new one."""
-    found = []
-    for path, methods in old["paths"].items():
-        for method, before in methods.items():
-            name = f"{method.upper()} {path}"
-            after = new["paths"].get(path, {}).get(method)
-            if after is None:
-                found.append(f"{name} is gone")
-                continue
-            found += _broken_operation(name, before, after)
-    for name, schema in old["components"]["schemas"].items():
-        after = new["components"]["schemas"].get(name)
-        if after is not None:
-            found += _broken_schema(name, schema, after)
-    return found
-
-
-def _broken_operation(name: str, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    found = [
-        f"{name} no longer answers {code}"
-        for code in before["responses"]
-        if code.startswith("2") and code not in after["responses"]
-    ]
-    known = {(part["name"], part["in"]) for part in before.get("parameters", [])}
-    kept = {(part["name"], part["in"]) for part in after.get("parameters", [])}
-    found += [f"{name} lost the {where} parameter {part}" for part, where in sorted(known - kept)]
-    found += [
-        f"{name} demands the parameter {part['name']}"
-        for part in after.get("parameters", [])
-        if part["required"] and (part["name"], part["in"]) not in known
-    ]
-    required = before.get("requestBody", {}).get("required", False)
-    if after.get("requestBody", {}).get("required", False) and not required:
-        found.append(f"{name} demands a body")
-    return found
-
-
-def _broken_schema(name: str, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    old, new = before.get("properties", {}), after.get("properties", {})
-    found = [f"{name}.{field} is gone" for field in sorted(old.keys() - new.keys())]
-    demanded = set(after.get("required", [])) - set(before.get("required", []))
-    found += [f"{name}.{field} is required now" for field in sorted(demanded & old.keys())]
-    found += [f"{name}.{field} is new and required" for field in sorted(demanded - old.keys())]
-    for field in sorted(old.keys() & new.keys()):
-        if lost := _values(old[field]) - _values(new[field]):
-            found.append(f"{name}.{field} no longer takes {', '.join(sorted(lost))}")
-    return found
-
-
-def _values(schema: dict[str, Any]) -> set[str]:
-    values = {str(value) for value in schema.get("enum", [])}
-    for part in schema.get("anyOf", []):
-        values |= _values(part)
-    return values
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """`make redrive`: put a stack's dead letters back into their queues.
 
 Each letter goes to the queue that it came from, with its reason, by which the function knows it
-again: as when SQS moves letters by itself, with StartMessageMoveTask (which the local AWS lacks). An
+again: as when SQS moves letters by itself, with StartMessageMoveTask, which the local AWS lacks. An
 event that was half done goes on where it stopped.
 """
 

@@ -49,6 +49,7 @@ VALID = {
     "create_github_webhook": 201,
     "receive_github_webhook": 200,
 }
+EXAMPLES: dict[str, Any] = json.loads((ROOT / "local/answers.json").read_text())
 # What a webhook's payload becomes: its detail-type and its status, or None where it is ignored.
 GITHUB: dict[str, tuple[str, str] | None] = {
     "valid": ("Application Error", "open"),
@@ -218,11 +219,36 @@ def test_a_valid_event_succeeds(
     put_example_webhook(aws)
     if function == "create_config":
         call("delete_config")
+    if function == "get_activity":
+        call("create_incident")
     payload = event(function)
     if function == "create_config":  # whose host is an example's
         payload["body"] = json.dumps(json.loads(payload["body"]) | {"instance_url": connected.url})
     answer = invoke(function, payload)
     assert answer.status == VALID[function], answer.text
+    if function in EXAMPLES:
+        assert _unknown(EXAMPLES[function], answer.json) == []
+
+
+def test_every_answer_has_an_example() -> None:
+    """The OpenAPI document shows what each function of the API answers its valid event."""
+    answering = {name for name, status in VALID.items() if status in {200, 201}}
+    assert set(EXAMPLES) == {name for name in answering if not name.startswith("show_")}
+
+
+def _unknown(example: Any, real: Any, place: str = "") -> list[str]:
+    """Return the fields of an example that a real answer has not; empty lists tell nothing."""
+    if isinstance(example, dict) and isinstance(real, dict):
+        missing = [f"{place}.{name}" for name in example if name not in real]
+        shared = [name for name in example if name in real]
+        return missing + [
+            text
+            for name in shared
+            for text in _unknown(example[name], real[name], f"{place}.{name}")
+        ]
+    if isinstance(example, list) and isinstance(real, list) and example and real:
+        return _unknown(example[0], real[0], f"{place}[]")
+    return []
 
 
 @pytest.mark.parametrize(("function", "scenario"), INVALID)

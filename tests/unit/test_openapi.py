@@ -3,12 +3,16 @@
 import copy
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from local import openapi
+from local.compatibility import breaks
 from tests.template import ROOT, functions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +65,59 @@ def test_what_callers_send_and_get_is_there(document: dict[str, Any]) -> None:
     assert not {"password", "secret_version"} & set(connection)
 
 
+def test_every_answer_has_an_example_that_is_true_to_its_schema(document: dict[str, Any]) -> None:
+    """Each 200 and 201 that is JSON shows one, and it has what the schema demands, in its types."""
+    count = 0
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for code, answer in operation["responses"].items():
+                media = answer.get("content", {}).get("application/json")
+                if not code.startswith("2") or not media or operation.get("security") == []:
+                    continue
+                wrong = list(_wrong(document, media["schema"], media["example"], code))
+                assert not wrong, (operation["operationId"], wrong)
+                count += 1
+    assert count > 20
+
+
+_TYPES: dict[str, Any] = {
+    "string": str, "integer": int, "number": (int, float), "boolean": bool, "object": dict,
+    "array": list, "null": type(None),
+}  # fmt: skip
+
+
+def _wrong(document: Any, schema: Any, value: Any, place: str) -> "Iterator[str]":
+    """Yield where a value is not what a schema says."""
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    parts = schema.get("anyOf", schema.get("oneOf"))
+    if parts:
+        if all(list(_wrong(document, part, value, place)) for part in parts):
+            yield f"{place} fits no alternative"
+        return
+    kinds = schema.get("type", [])
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    if kinds and not any(isinstance(value, _TYPES[kind]) for kind in kinds):
+        yield f"{place} is no {kinds}"
+    elif "enum" in schema and value not in schema["enum"]:
+        yield f"{place} is none of {schema['enum']}"
+    else:
+        yield from _wrong_within(document, schema, value, place)
+
+
+def _wrong_within(document: Any, schema: Any, value: Any, place: str) -> "Iterator[str]":
+    if isinstance(value, dict):
+        for name in schema.get("required", []):
+            if name not in value:
+                yield f"{place}.{name} is missing"
+        for name, part in schema.get("properties", {}).items():
+            if name in value:
+                yield from _wrong(document, part, value[name], f"{place}.{name}")
+    if isinstance(value, list):
+        for item in value:
+            yield from _wrong(document, schema.get("items", {}), item, f"{place}[]")
+
+
 def _without_path(new: dict[str, Any]) -> None:
     del new["paths"]["/api/servicenow/config"]["get"]
 
@@ -82,9 +139,42 @@ def _without_parameter(new: dict[str, Any]) -> None:
     del parameters[0]
 
 
+def _as(schema: str, field: str, **values: Any) -> Any:
+    def change(new: dict[str, Any]) -> None:
+        new["components"]["schemas"][schema]["properties"][field].update(values)
+
+    return change
+
+
+def _typed(schema: str, field: str, kind: Any) -> Any:
+    def change(new: dict[str, Any]) -> None:
+        new["components"]["schemas"][schema]["properties"][field] = {"type": kind}
+
+    return change
+
+
+def _optional(schema: str, field: str) -> Any:
+    return lambda new: new["components"]["schemas"][schema]["required"].remove(field)
+
+
+def _with_lower_limit(new: dict[str, Any]) -> None:
+    parameters = new["paths"]["/api/servicenow/activity"]["get"]["parameters"]
+    next(part for part in parameters if part["name"] == "limit")["schema"]["maximum"] = 50
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        (_typed("NewIncident", "short_description", "integer"), "no longer takes string"),
+        (_as("NewIncident", "short_description", maxLength=10), "short_description has a lower"),
+        (_as("NewIncident", "short_description", minLength=9), "short_description has a higher"),
+        (_as("NewIncident", "short_description", pattern="^a"), "has another pattern"),
+        (_as("NewIncident", "short_description", enum=["a"]), "short_description takes a only"),
+        (_as("IncidentRule", "include", items={"type": "string", "maxLength": 3}), "include[] has"),
+        (_as("NewIncident", "fields", maxProperties=1), "fields has a lower maxProperties"),
+        (_with_lower_limit, "GET /api/servicenow/activity limit has a lower maximum: 50"),
+        (_typed("Webhook", "secret", ["string", "null"]), "Webhook.secret may be null now"),
+        (_optional("Health", "days"), "Health.days may be missing now"),
         (_without_path, "GET /api/servicenow/config is gone"),
         (_without_field, "NewIncident.urgency is gone"),
         (_with_demand, "NewIncident.impact is required now"),
@@ -96,12 +186,16 @@ def test_what_breaks_callers_is_found(document: dict[str, Any], change: Any, wor
     """A path, field, value or parameter that goes, and a new demand, are told."""
     new = copy.deepcopy(document)
     change(new)
-    assert any(words in text for text in openapi.breaks(document, new))
+    assert any(words in text for text in breaks(document, new))
 
 
 def test_what_only_adds_breaks_nobody(document: dict[str, Any]) -> None:
     """A new path and a new field that may be left out are compatible."""
     new = copy.deepcopy(document)
     new["paths"]["/new"] = {}
-    new["components"]["schemas"]["NewIncident"]["properties"]["more"] = {"type": "string"}
-    assert openapi.breaks(document, new) == []
+    schemas = new["components"]["schemas"]
+    schemas["NewIncident"]["properties"]["more"] = {"type": "string"}
+    schemas["NewIncident"]["properties"]["short_description"]["maxLength"] = 100_000
+    schemas["Health"]["properties"]["more"] = {"type": "string"}
+    schemas["Health"]["properties"]["days"]["maxItems"] = 14
+    assert breaks(document, new) == []

@@ -134,7 +134,9 @@ class WebhookNotFoundError(ActionSyncError):
     """The user has no such webhook."""
 
     def __init__(self) -> None:
-        super().__init__("You have no such webhook. GET /api/servicenow/webhooks/github lists yours.")
+        super().__init__(
+            "You have no such webhook. GET /api/servicenow/webhooks/github lists yours."
+        )
 
 
 class WebhookRefusedError(ActionSyncError):

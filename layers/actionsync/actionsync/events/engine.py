@@ -377,7 +377,9 @@ class _Work:
 
     async def _over(self, record: "Record | None") -> tuple[Result, dict[str, Any], dict[str, Any]]:
         told: dict[str, Any] = {"told_phase": "off", "told_count": self.doing["count"]}
-        rule = self.rule if isinstance(self.rule, IncidentRule) else IncidentRule(recovery="nothing")
+        rule = (
+            self.rule if isinstance(self.rule, IncidentRule) else IncidentRule(recovery="nothing")
+        )
         is_open = record is not None and record.get("state") not in {_RESOLVED, _CLOSED, _CANCELED}
         text = self.doing["text"]
         if record is not None and self.may_be_done and record.get("close_notes") == text:

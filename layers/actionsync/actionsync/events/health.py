@@ -125,5 +125,7 @@ def _state(
     if cooldown is not None:
         return "refused" if cooldown["is_own"] else "paused"
     # What an earlier connection took says nothing of this one.
-    is_tried = last_success is not None and last_success[:_SECONDS] >= connection.updated_at[:_SECONDS]
+    is_tried = (
+        last_success is not None and last_success[:_SECONDS] >= connection.updated_at[:_SECONDS]
+    )
     return "working" if is_tried else "untried"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from actionsync.rules.queries import ActivityQuery
     from actionsync.stores.connections import Connection
+
+
+_PLACE = re.compile(r"[1-9][0-9]{0,14}")
 
 
 @cache
@@ -45,8 +49,9 @@ def page(user_id: str, asked: "ActivityQuery", activity: ActivityStore) -> dict[
     before = None
     if asked.cursor is not None:
         place, _, mark = asked.cursor.partition("-")
-        before = int(place)
-        if mark != _mark(before, search):
+        if _PLACE.fullmatch(place):
+            before = int(place)
+        if before is None or mark != _mark(before, search):
             raise InvalidInputError(FieldError("cursor", "is not a cursor of this search"))
     filters = {
         name: value

@@ -14,7 +14,7 @@ class ActivityQuery(BaseModel):
     cursor: Annotated[
         str | None,
         Field(
-            pattern=r"^[1-9][0-9]{0,14}-[0-9a-f]{16}$",
+            max_length=200,
             description="`next` of the page before, with the same filters.",
         ),
     ] = None

@@ -160,8 +160,9 @@ class ActivityStore:
             user_id: whose trail.
             limit: how many records at most.
             before: the place where an earlier page ended, or None for the newest records.
-            wanted: tells which records count; all where it is None. Where few do, a page may hold less than `limit`, or
-                nothing, and have a next one all the same: one call looks at READ_AT_ONCE.
+            wanted: tells which records count; all where it is None. Where few do, a page may hold
+                less than `limit`, or nothing, and have a next one all the same: one call looks at
+                READ_AT_ONCE.
         """
         items: list[Record] = []
         place = 0
@@ -178,9 +179,7 @@ class ActivityStore:
         """Yield a user's records, the newest first, read a page at a time as they are needed."""
         return self._newest_first(user_id, None, _PAGE)
 
-    def _newest_first(
-        self, user_id: str, start: int | None, at_once: int
-    ) -> "Iterator[Record]":
+    def _newest_first(self, user_id: str, start: int | None, at_once: int) -> "Iterator[Record]":
         """Yield the records with their `seq`; of those with one id only the newest."""
         before = start
         seen: set[str] = set()

@@ -6,6 +6,7 @@ and removed last, so that a webhook which a dead function left half made, or hal
 and can be removed.
 """
 
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -100,12 +101,11 @@ class WebhookStore:
         answer = self._dynamodb.get_item(TableName=self._table, Key=listed, ConsistentRead=True)
         if "Item" not in answer:
             raise WebhookNotFoundError
-        try:
+        # A removal that died may have deleted it.
+        with contextlib.suppress(self._secrets.exceptions.ResourceNotFoundException):
             self._secrets.delete_secret(
                 SecretId=self._name(webhook_id), ForceDeleteWithoutRecovery=True
             )
-        except self._secrets.exceptions.ResourceNotFoundException:
-            pass  # a removal that died has deleted it
         for key in (_key(webhook_id), listed):
             self._dynamodb.delete_item(TableName=self._table, Key=key)
 

@@ -1,0 +1,252 @@
+"""What the API answers: the schemas that no model of the code describes.
+
+Models describe what is sent, and what a store or the client returns; these describe documents that
+the functions put together.
+"""
+
+from typing import Any
+
+REF = "#/components/schemas/"
+_TEXT = {"type": "string"}
+_MOMENT = {"type": "string", "format": "date-time"}
+
+_TICKET = {
+    "type": "object",
+    "description": "The record as ServiceNow gives it, with its link and, after a write, what "
+    "ServiceNow dropped or changed.",
+    "required": ["sys_id", "url"],
+    "properties": {
+        "sys_id": {"type": "string"},
+        "number": {"type": "string"},
+        "url": {"type": "string", "format": "uri"},
+        "ignored_fields": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "sent": {}, "kept": {}},
+            },
+        },
+    },
+    "additionalProperties": True,
+}
+ANSWERS: dict[str, Any] = {
+    "Ticket": _TICKET,
+    "IncidentPage": {
+        "type": "object",
+        "required": ["incidents", "total", "next_cursor"],
+        "properties": {
+            "incidents": {"type": "array", "items": {"$ref": f"{REF}Ticket"}},
+            "total": {"type": ["integer", "null"]},
+            "next_cursor": {"type": ["string", "null"]},
+        },
+    },
+    "Choices": {
+        "type": "object",
+        "required": ["table", "field", "choices"],
+        "properties": {
+            "table": {"type": "string"},
+            "field": {"type": "string"},
+            "choices": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["value", "label"],
+                    "properties": {"value": {"type": "string"}, "label": {"type": "string"}},
+                },
+            },
+        },
+    },
+    "Problem": {
+        "type": "object",
+        "description": "Problem details (RFC 9457).",
+        "required": ["type", "title", "status", "detail", "instance"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "instance": {"type": "string", "description": "The request's id, also in the log."},
+            "errors": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["field", "message"],
+                    "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+                },
+            },
+            "servicenow": {
+                "type": "object",
+                "description": "ServiceNow's own words.",
+                "properties": {
+                    "status": {"type": "integer"},
+                    "message": {"type": ["string", "null"]},
+                    "detail": {"type": ["string", "null"]},
+                },
+            },
+        },
+    },
+    "RulesPreviewed": {
+        "type": "object",
+        "description": "The tickets that an example event would make; `checked` tells whether the "
+        "instance was asked.",
+        "required": ["tickets", "checked"],
+        "properties": {
+            "tickets": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["wanted", "table", "columns", "problems"],
+                    "properties": {
+                        "wanted": {"type": "boolean"},
+                        "table": {"type": ["string", "null"]},
+                        "columns": {"type": "object", "additionalProperties": True},
+                        "problems": {
+                            "type": "array",
+                            "description": "The instance's objections.",
+                            "items": {
+                                "type": "object",
+                                "required": ["field", "message"],
+                                "properties": {
+                                    "field": {"type": ["string", "null"]},
+                                    "message": _TEXT,
+                                },
+                            },
+                        },
+                    },
+                },
+            },
+            "checked": {"type": "boolean"},
+        },
+    },
+    "ActivityPage": {
+        "type": "object",
+        "description": "A page of the audit trail, the newest first. With a filter it may hold "
+        "fewer than asked for, and have a next one all the same.",
+        "required": ["items", "next"],
+        "properties": {
+            "items": {"type": "array", "items": {"$ref": f"{REF}ActivityRecord"}},
+            "next": {"type": ["string", "null"], "description": "The next page's cursor."},
+        },
+    },
+    "ActivityRecord": {
+        "type": "object",
+        "description": "What was done in the user's name.",
+        "required": ["seq", "id", "at", "kind", "action", "outcome"],
+        "properties": {
+            "seq": {"type": "integer", "description": "Its place in the user's chain."},
+            "id": _TEXT,
+            "at": _MOMENT,
+            "kind": {"type": "string", "description": "A kind of event, `api` or `settings`."},
+            "action": {"type": "string", "description": "created, noted, resolved, failed, ..."},
+            "outcome": {"type": "string", "enum": ["started", "done", "failed", "unknown"]},
+            "table": _TEXT,
+            "number": _TEXT,
+            "sys_id": _TEXT,
+            "url": {"type": "string", "description": "Where a person finds the ticket, or empty."},
+            "correlation_id": _TEXT,
+            "cause": {"type": "string", "description": "The service, alarm or call behind it."},
+            "fields": {"type": "array", "items": _TEXT, "description": "Names, never values."},
+            "before": {"type": "object", "additionalProperties": True},
+            "after": {"type": "object", "additionalProperties": True},
+            "reason_type": _TEXT,
+            "reason": _TEXT,
+            "recovered": {
+                "type": "boolean",
+                "description": "Found by the successor of a dead one.",
+            },
+        },
+    },
+    "Health": {
+        "type": "object",
+        "description": "How a user's connection and events fare; nothing is asked of ServiceNow.",
+        "required": [
+            "connection",
+            "last_success",
+            "last_failure",
+            "cooldown",
+            "dead_letters",
+            "counted_since",
+            "days",
+        ],
+        "properties": {
+            "connection": {
+                "type": "object",
+                "required": ["state", "instance_url"],
+                "properties": {
+                    "state": {
+                        "type": "string",
+                        "enum": ["none", "untried", "working", "paused", "refused"],
+                        "description": "paused: the instance is left alone for a while; refused: "
+                        "it refused the stored credentials.",
+                    },
+                    "instance_url": {"type": ["string", "null"]},
+                },
+            },
+            "last_success": {"type": ["string", "null"], "description": "ServiceNow's last write."},
+            "last_failure": {
+                "type": ["object", "null"],
+                "properties": dict.fromkeys(
+                    ("at", "kind", "cause", "reason_type", "reason"), _TEXT
+                ),
+            },
+            "cooldown": {
+                "type": ["object", "null"],
+                "required": ["until", "reason"],
+                "properties": {"until": _MOMENT, "reason": _TEXT},
+            },
+            "dead_letters": {
+                "type": "integer",
+                "description": "Events put aside in these days and not put back since.",
+            },
+            "counted_since": _MOMENT,
+            "days": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["date", "tickets", "updates", "failures"],
+                    "properties": {
+                        "date": {"type": "string", "format": "date"},
+                        **{
+                            name: {"type": "integer"} for name in ("tickets", "updates", "failures")
+                        },
+                    },
+                },
+            },
+        },
+    },
+    "Webhooks": {
+        "type": "object",
+        "description": "A user's webhooks; their secrets were told once.",
+        "required": ["webhooks"],
+        "properties": {
+            "webhooks": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["id", "path", "created_at"],
+                    "properties": {"id": _TEXT, "path": _TEXT, "created_at": _MOMENT},
+                },
+            },
+        },
+    },
+    "Webhook": {
+        "type": "object",
+        "description": "A webhook's address and its secret, which is told once.",
+        "required": ["id", "path", "secret", "content_type"],
+        "properties": {
+            name: {"type": "string"} for name in ("id", "path", "secret", "content_type")
+        },
+    },
+    "WebhookAnswer": {
+        "type": "object",
+        "description": "What became of a delivery.",
+        "required": ["status"],
+        "properties": {"status": {"type": "string", "enum": ["accepted", "ignored", "duplicate"]}},
+    },
+    "Message": {
+        "type": "object",
+        "description": "What API Gateway answers by itself.",
+        "required": ["message"],
+        "properties": {"message": {"type": "string"}},
+    },
+}
