@@ -55,6 +55,10 @@ up: install ## Run the whole product here until Ctrl-C (CONTAINERS=1 lets `sam l
 demo: install ## Watch the whole product work, from sign-in to closed ticket (about three minutes)
 	$(BIN)/python -m local.demo
 
+.PHONY: gradual
+gradual: build ## Write a template whose code comes into use little by little (STEPS=Linear10PercentEvery1Minute)
+	$(BIN)/python -m local.gradual $(if $(STEPS),--steps $(STEPS))
+
 .PHONY: redrive
 redrive: .venv/.installed ## Put a stack's dead letters back into their queues (STACK=actionsync)
 	$(BIN)/python -m local.redrive $(or $(STACK),actionsync)
@@ -82,6 +86,16 @@ check: .venv/.installed .tools/sam/.installed ## Lint, types, dependency directi
 	diff --brief .ruff_cache/client-reference.md docs/client-reference.md || { echo "run: make reference"; exit 1; }
 	$(SAM) validate --lint
 	.tools/sam/bin/cfn-lint template.yaml
+
+.PHONY: audit
+audit: .tools/audit/.installed ## Look for weak spots in the template (checkov; runs offline)
+	.tools/audit/bin/checkov --config-file .checkov.yaml
+
+.PHONY: audit-locks
+audit-locks: .tools/audit/.installed ## Look for known weaknesses in what is locked (pip-audit; asks the network)
+	for lock in layers/dependencies/requirements requirements/dev requirements/sam requirements/ministack; do \
+	  .tools/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement $$lock.txt; \
+	done
 
 .PHONY: openapi
 openapi: .venv/.installed ## Write docs/openapi.json from the functions; refuses what breaks callers
@@ -114,7 +128,7 @@ bench: install ## Measure speed: ratios against a floor handler in the same run
 
 .PHONY: lock
 lock: .venv/.installed ## Pin every dependency again, with hashes (UPGRADE=1 takes newer versions)
-	for lock in layers/dependencies/requirements requirements/uv requirements/dev requirements/sam requirements/ministack; do \
+	for lock in layers/dependencies/requirements requirements/uv requirements/dev requirements/sam requirements/ministack requirements/audit; do \
 	  constraint=(); [[ $$lock == requirements/dev ]] && constraint=(--constraint layers/dependencies/requirements.txt); \
 	  $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    $(if $(UPGRADE),--upgrade) $${constraint[@]} $$lock.in -o $$lock.txt; \

@@ -34,6 +34,7 @@ ENVIRONMENT = {
     "QUEUE_URL": "",
     "DEAD_LETTER_URL": "",
     "SECRET_PREFIX": "actionsync/test/",
+    "KMS_KEY_ARN": "",
     "ALLOWED_INSTANCE_HOSTS": "*.service-now.com,*.servicenowservices.com",
     "INSTANCE_CA_FILE": "",
     "SIGN_IN_AUTHORIZE_URL": "https://sign-in.example.com/oauth2/authorize",

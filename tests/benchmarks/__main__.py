@@ -196,6 +196,7 @@ def main() -> None:
                 "AUDIT_TABLE": "audit",
                 "AUDIT_DAYS": "365",
                 "SECRET_PREFIX": "actionsync/benchmark/",
+                "KMS_KEY_ARN": "",
                 "ALLOWED_INSTANCE_HOSTS": f"localhost:{simulator.port}",
                 "INSTANCE_CA_FILE": simulator.ca_file,
                 "POWERTOOLS_SERVICE_NAME": "actionsync",

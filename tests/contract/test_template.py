@@ -109,3 +109,28 @@ def test_rights_are_exact(folder: str) -> None:
 def test_only_pages_are_public() -> None:
     """What needs no token are the pages and their files, and a webhook that GitHub signs."""
     assert public() == {*PAGES, "receive_github_webhook"}
+
+
+def test_every_function_may_use_the_key() -> None:
+    """With a key of one's own no function is forgotten."""
+    roles = template()["Resources"]["KeyUse"]["Properties"]["Roles"]
+    functions_of = {
+        name
+        for name, resource in template()["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+    assert {role["Ref"] for role in roles} == {f"{name}Role" for name in functions_of}
+    assert len(roles) == len(functions_of)
+
+
+def test_no_function_may_change_the_audit_trail() -> None:
+    """They put and query: what is there stays, as far as IAM can say it."""
+    found = {
+        action
+        for properties in functions().values()
+        for policy in properties.get("Policies", [])
+        for statement in policy["Statement"]
+        if statement["Resource"] == {"Fn::GetAtt": "AuditTable.Arn"}
+        for action in statement["Action"]
+    }
+    assert found == {"dynamodb:PutItem", "dynamodb:Query"}

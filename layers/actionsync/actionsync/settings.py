@@ -24,6 +24,7 @@ class Settings:
         audit_table: DynamoDB table of the audit trail.
         audit_days: for how long a record of it is kept.
         secret_prefix: start of every secret's name, ending in a slash.
+        kms_key: ARN of the key that encrypts the secrets, or empty for AWS's own.
         allowed_instance_hosts: hosts a connection may name, `*.` standing for any subdomain.
         instance_ca_file: PEM file of the authority behind the instances' certificates, or None
             for the public ones.
@@ -35,6 +36,7 @@ class Settings:
     audit_table: str
     audit_days: int
     secret_prefix: str
+    kms_key: str
     allowed_instance_hosts: tuple[str, ...]
     instance_ca_file: str | None
 
@@ -61,6 +63,7 @@ def settings() -> Settings:
         audit_table=_variable("AUDIT_TABLE"),
         audit_days=int(_variable("AUDIT_DAYS")),
         secret_prefix=_variable("SECRET_PREFIX"),
+        kms_key=_variable("KMS_KEY_ARN"),
         allowed_instance_hosts=tuple(host.strip().lower() for host in hosts if host.strip()),
         instance_ca_file=_variable("INSTANCE_CA_FILE") or None,
     )

@@ -21,7 +21,7 @@ def connection_store() -> ConnectionStore:
 @cache
 def secret_store() -> SecretStore:
     """Return this process's way to the users' secrets."""
-    return SecretStore(aws.secrets_manager(), settings().secret_prefix)
+    return SecretStore(aws.secrets_manager(), settings().secret_prefix, settings().kms_key)
 
 
 Connections = Annotated[ConnectionStore, Depends(connection_store)]

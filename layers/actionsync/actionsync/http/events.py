@@ -24,7 +24,11 @@ def rule_store() -> RuleStore:
 def webhook_store() -> WebhookStore:
     """Return this process's way to the webhooks."""
     return WebhookStore(
-        aws.dynamodb(), settings().events_table, aws.secrets_manager(), settings().secret_prefix
+        aws.dynamodb(),
+        settings().events_table,
+        aws.secrets_manager(),
+        settings().secret_prefix,
+        settings().kms_key,
     )
 
 

@@ -9,7 +9,7 @@ import json
 import re
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypedDict
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
@@ -41,10 +41,14 @@ class Secret:
 class SecretStore:
     """The users' secrets."""
 
-    def __init__(self, secrets_manager: "SecretsManagerClient", prefix: str) -> None:
-        """Take the Secrets Manager client and the start of every secret's name."""
+    def __init__(self, secrets_manager: "SecretsManagerClient", prefix: str, key: str = "") -> None:
+        """Take the Secrets Manager client, the start of every secret's name, and their key.
+
+        The key is a KMS key's ARN, or empty for AWS's own; only `create` uses it.
+        """
         self._secrets_manager = secrets_manager
         self._prefix = prefix
+        self._encryption = encryption(key)
 
     def create(self, user_id: str, token: str, secret: Secret) -> str:
         """Write the first version of a user's secret, or a further one where it exists.
@@ -62,7 +66,7 @@ class SecretStore:
         while True:
             try:
                 return self._secrets_manager.create_secret(
-                    Name=name, ClientRequestToken=token, SecretString=text
+                    Name=name, ClientRequestToken=token, SecretString=text, **self._encryption
                 )["VersionId"]
             except self._secrets_manager.exceptions.ResourceExistsException:
                 return self.add_version(user_id, token, secret)
@@ -110,6 +114,17 @@ class SecretStore:
         if _PLAIN_USER_ID.fullmatch(user_id):
             return self._prefix + user_id
         return f"{self._prefix}sha256={hashlib.sha256(user_id.encode()).hexdigest()}"
+
+
+class Encryption(TypedDict, total=False):
+    """CreateSecret's choice of a key."""
+
+    KmsKeyId: str
+
+
+def encryption(key: str) -> Encryption:
+    """Return CreateSecret's choice of a key; empty for AWS's own."""
+    return {"KmsKeyId": key} if key else {}
 
 
 def _text(secret: Secret) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from actionsync import clock
 from actionsync.errors import WebhookNotFoundError
+from actionsync.stores.secrets import encryption
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -40,12 +41,14 @@ class WebhookStore:
         table: str,
         secrets: "SecretsManagerClient",
         prefix: str,
+        key: str = "",
     ) -> None:
-        """Take the clients, the table's name and the start of the secrets' names."""
+        """Take the clients, the table's name, the start of the secrets' names and their key."""
         self._dynamodb = dynamodb
         self._table = table
         self._secrets = secrets
         self._prefix = prefix
+        self._encryption = encryption(key)
         self._known: dict[str, tuple[float, str, str]] = {}
 
     def create(self, webhook_id: str, user_id: str, secret: str) -> None:
@@ -57,7 +60,9 @@ class WebhookStore:
         self._dynamodb.put_item(
             TableName=self._table, Item={**_key(webhook_id), "user_id": {"S": user_id}}
         )
-        self._secrets.create_secret(Name=self._name(webhook_id), SecretString=secret)
+        self._secrets.create_secret(
+            Name=self._name(webhook_id), SecretString=secret, **self._encryption
+        )
 
     def find(self, webhook_id: str) -> tuple[str, str] | None:
         """Return a webhook's user and secret, or None where there is none; kept for a while."""
