@@ -106,6 +106,10 @@ test: install ## Every test: unit, handlers, template, and end to end on the loc
 	$(BIN)/pytest --numprocesses auto --dist loadgroup --cov --cov-report=term
 	$(BIN)/coverage report --include='layers/servicenow_tools/*' --fail-under=100 --format=total
 
+.PHONY: rights
+rights: .venv/.installed ## Take each right of each function away in turn, and see it fail (some minutes)
+	RIGHTS=1 $(BIN)/pytest tests/integration/test_rights.py -n auto
+
 .PHONY: unit
 unit: .venv/.installed ## The tests that need no local cloud
 	$(BIN)/pytest tests/unit tests/integration

@@ -1,0 +1,369 @@
+"""Every right is needed: each function makes each call that its policy names, and no other.
+
+A scenario makes a function use all that it may. Its calls to AWS are recorded, and must be the
+template's actions on the template's resources. With `make rights` each right is then taken away in
+turn, and the scenario must meet the refusal, and end otherwise than before. That IAM enforces these
+policies is shown on the local cloud: tests/e2e/test_rights.py.
+"""
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+from local.servicenow import faults, seed
+from tests import conftest
+from tests.conftest import ENVIRONMENT, _forget
+from tests.contract.test_template import FOLDERS
+from tests.integration import events
+from tests.integration.conftest import connect
+from tests.integration.events import Queues
+from tests.template import functions, public
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from local.servicenow import Simulator
+    from tests.conftest import Aws
+
+Right = tuple[str, str]
+# Lambda itself makes these, for the queue that a function works off.
+OF_LAMBDA = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+KEY = {"idempotency-key": "once"}
+SECRETS = "secrets"
+
+
+class Iam:
+    """Notes the calls to AWS, and refuses one right's."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls: set[Right] = set()
+        self.refused: Right | None = None
+        self.has_refused = False
+        self.is_off = True
+        make = BaseClient._make_api_call  # type: ignore[attr-defined] # botocore's own
+
+        def call(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
+            right = _right(client.meta.service_model.service_name, operation, arguments)
+            if not self.is_off:
+                self.calls.add(right)
+                if right == self.refused:
+                    self.has_refused = True
+                    raise ClientError({"Error": {"Code": "AccessDeniedException"}}, operation)
+            return make(client, operation, arguments)
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", call)
+
+    @contextlib.contextmanager
+    def off(self) -> "Iterator[None]":
+        """Let the test's own calls pass."""
+        was, self.is_off = self.is_off, True
+        yield
+        self.is_off = was
+
+
+def _right(service: str, operation: str, arguments: dict[str, Any]) -> Right:
+    """Return a call as policies write it: its action and its resource."""
+    action = f"{service}:{operation}"
+    if service == "secretsmanager":
+        name = arguments.get("SecretId") or arguments["Name"]
+        assert name.startswith(ENVIRONMENT["SECRET_PREFIX"])
+        return action, SECRETS
+    if service == "sqs":
+        queue = arguments["QueueUrl"].rpartition("/")[2]
+        return action, {"QUEUE_URL": "Queue", "DEAD_LETTER_URL": "DeadLetters"}[queue]
+    if service == "events":
+        return action, {"events": "EventBus"}[arguments["Entries"][0]["EventBusName"]]
+    assert service == "dynamodb"
+    return action, arguments["TableName"]
+
+
+def granted(folder: str) -> set[Right]:
+    """Return the rights that a function's policy in the template gives."""
+    kind = folder.removeprefix("on_").capitalize()
+    return {
+        (action, statement["Resource"].get("Fn::GetAtt", f"{SECRETS}.Arn")
+         .removesuffix(".Arn").removeprefix(kind))
+        for policy in functions()[folder].get("Policies", [])
+        for statement in policy["Statement"]
+        for action in statement["Action"]
+    }  # fmt: skip
+
+
+class World:
+    """A user nobody has seen before, and processes that know nothing."""
+
+    def __init__(
+        self, aws: "Aws", simulator: "Simulator", iam: Iam, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.aws = aws
+        self.simulator = simulator
+        self.iam = iam
+        self.monkeypatch = monkeypatch
+        self.user = uuid.uuid4().hex
+        self.results: list[Any] = []
+        monkeypatch.setenv("AUTOMATION_USER_ID", self.user)
+        simulator.faults.clear()
+
+    def connect(self) -> None:
+        """Store a connection for the user, in another process."""
+        with self.iam.off():
+            connect(self.simulator, seed.INTEGRATION_USER, self.user)
+            _forget()
+
+    def call(self, function: str, body: Any = ..., **options: Any) -> Any:
+        """Call a function, as the user unless it is public, and note the status."""
+        if function not in public():
+            options["user_id"] = self.user
+        answer = conftest.call(function, body, **options)
+        self.results.append(answer.status)
+        return answer
+
+    def send(self, kind: str, *records: dict[str, Any]) -> None:
+        """Invoke a function of events, and note whether each record is done."""
+        failed = events.send(kind, *records)
+        self.results.append([record["messageId"] in failed for record in records])
+
+    def record(self, table: str) -> str:
+        """Return the sys_id of a new record in ServiceNow; a change is in Implement."""
+        state = {"incident": "1", "change_request": "-1"}[table]
+        row = self.simulator.instance.put(
+            table, short_description="x", type="normal", state=state, incident_state=state
+        )
+        return str(row["sys_id"])
+
+    def left(self, table: str) -> None:
+        """Note how many items of a table are there, as a result."""
+        with self.iam.off():
+            self.results.append(len(self.aws.items(table)))
+
+
+# ---- what each function does
+
+
+def reads(folder: str, **options: Any) -> "Callable[[World], None]":
+    """Return the scenario of a function that reads from ServiceNow, or from a table."""
+
+    def scenario(world: World) -> None:
+        world.connect()
+        world.call(folder, **options)
+
+    return scenario
+
+
+def writes(folder: str, body: dict[str, Any], table: str) -> "Callable[[World], None]":
+    """Return the scenario of a function that writes to ServiceNow: once well, once refused."""
+
+    def scenario(world: World) -> None:
+        world.connect()
+        for key, limit in (("1", False), ("2", True)):
+            where = {} if "create" in folder else {"id": world.record(table)}
+            if limit:
+                world.simulator.faults.add(faults.rate_limited(100, times=None))
+            world.call(folder, body, headers={"idempotency-key": key}, path=where)
+        world.simulator.faults.clear()
+        world.left("ClaimsTable")
+
+    return scenario
+
+
+def create_config(world: World) -> None:
+    """A secret that a dead request left gets a further version."""
+    with world.iam.off():
+        name = ENVIRONMENT["SECRET_PREFIX"] + world.user
+        world.aws.secrets_manager.create_secret(Name=name, SecretString="{}")
+    body = {"instance_url": world.simulator.url, "username": "u", "password": "p"}
+    world.call("create_config", body)
+
+
+def delete_config(world: World) -> None:
+    """The connection goes, and its secret."""
+    world.connect()
+    world.call("delete_config")
+
+
+def settings_of(folder: str, body: Any) -> "Callable[[World], None]":
+    """Return the scenario of a function that changes settings."""
+
+    def scenario(world: World) -> None:
+        world.connect()
+        world.call(folder, body)
+
+    return scenario
+
+
+def webhook(world: World) -> dict[str, Any]:
+    """Make a webhook, in another process."""
+    with world.iam.off():
+        made: dict[str, Any] = conftest.call("create_github_webhook", user_id=world.user).json
+        _forget()
+    return made
+
+
+def delete_github_webhook(world: World) -> None:
+    """The webhook goes, and its secret."""
+    world.call("delete_github_webhook", path={"id": webhook(world)["id"]})
+
+
+def receive_github_webhook(world: World) -> None:
+    """A delivery that the bus takes, and one that it does not."""
+    hook = webhook(world)
+    for accepted in (True, False):
+        payload = conftest.event("receive_github_webhook")
+        body = payload["body"].encode()
+        signature = hmac.new(hook["secret"].encode(), body, hashlib.sha256).hexdigest()
+        payload["headers"] |= {
+            "x-hub-signature-256": f"sha256={signature}",
+            "x-github-delivery": uuid.uuid4().hex,
+        }
+        payload["pathParameters"] = {"id": hook["id"]}
+        payload["rawPath"] = payload["requestContext"]["http"]["path"] = hook["path"]
+        with world.monkeypatch.context() as patch:
+            if not accepted:
+                make = BaseClient._make_api_call  # type: ignore[attr-defined] # botocore's own
+
+                def refuse(client: Any, operation: str, arguments: Any, make: Any = make) -> Any:
+                    answer = make(client, operation, arguments)
+                    return {**answer, "FailedEntryCount": 1} if operation == "PutEvents" else answer
+
+                patch.setattr(BaseClient, "_make_api_call", refuse)
+            world.results.append(conftest.invoke("receive_github_webhook", payload).status)
+    world.left("ClaimsTable")
+
+
+def of_events(kind: str) -> "Callable[[World], None]":
+    """Return the scenario of a function of events: a ticket, a wait, and a poison."""
+
+    def record(world: World, name: str) -> dict[str, Any]:
+        user: dict[str, Any] = {"user_id": world.user}
+        if kind == "error":
+            return events.error(**user, service=name)
+        if kind == "alarm":
+            return events.alarm_notification("ALARM", arn=f"{events.ALARM}-{name}")
+        if kind == "deployment":
+            return events.deployment("started", **user, application=name, deployment_id=name)
+        items = [{"summary": f"{name} {n}", "requires_incident": True} for n in range(2)]
+        detail = {**user, "meeting_id": name, "title": name, "action_items": items}
+        return events.on_bus("Meeting Processed", detail)
+
+    def scenario(world: World) -> None:
+        world.connect()
+        with world.iam.off():  # a pause that is over
+            world.aws.dynamodb.put_item(
+                TableName="EventsTable",
+                Item={
+                    "pk": {"S": f"COOLDOWN#USER#{world.user}"}, "sk": {"S": "COOLDOWN"},
+                    "paused_until": {"N": "1"}, "failures": {"N": "1"}, "reason": {"S": "x"},
+                },
+            )  # fmt: skip
+        world.send(kind, record(world, "first"))
+        world.send(kind, events.on_bus("Nonsense", {"user_id": world.user}))
+        if kind == "meeting":
+            refusal = faults.error(403, "Not allowed", "x", method="PATCH", times=None)
+            world.simulator.faults.add(refusal)
+            world.send(kind, record(world, "second"))
+            world.simulator.faults.clear()
+        world.simulator.faults.add(faults.rate_limited(100, method="POST", times=None))
+        world.send(kind, record(world, "third"))
+        world.simulator.faults.clear()
+        world.left("ClaimsTable")
+        world.left("EventsTable")
+        with world.iam.off():  # the instance's pause is the next world's too
+            for item in world.aws.items("EventsTable"):
+                if item["pk"]["S"].startswith("COOLDOWN#"):
+                    key = {"pk": item["pk"], "sk": item["sk"]}
+                    world.aws.dynamodb.delete_item(TableName="EventsTable", Key=key)
+
+    return scenario
+
+
+_NEW = {"short_description": "Checkout answers 500"}
+_NOTES = {"close_notes": "Done"}
+SCENARIOS: "dict[str, Callable[[World], None]]" = {
+    **{folder: reads(folder) for folder in (
+        "get_config", "test_connection", "search_incidents", "get_choices", "get_rules",
+        "get_activity", "get_health", "list_github_webhooks", "show_settings", "show_docs",
+        "show_asset", "show_openapi", "get_incident", "get_change_request",
+    )},
+    "preview_rules": reads(
+        "preview_rules",
+        body={"kind": "error", "event": json.loads(events.error()["body"])},
+    ),
+    "create_config": create_config,
+    "update_config": settings_of("update_config", {"password": "new"}),
+    "delete_config": delete_config,
+    "update_rules": settings_of("update_rules", {}),
+    "create_github_webhook": settings_of("create_github_webhook", None),
+    "delete_github_webhook": delete_github_webhook,
+    "receive_github_webhook": receive_github_webhook,
+    "create_incident": writes("create_incident", _NEW, "incident"),
+    "update_incident": writes("update_incident", {"urgency": "1"}, "incident"),
+    "close_incident": writes("close_incident", _NOTES, "incident"),
+    "create_change_request": writes("create_change_request", _NEW, "change_request"),
+    "update_change_request": writes("update_change_request", {"risk": "low"}, "change_request"),
+    "close_change_request": writes(
+        "close_change_request", _NOTES | {"close_code": "successful"}, "change_request"
+    ),
+    "add_work_note": writes("add_work_note", {"work_note": "x"}, "incident"),
+    **{f"on_{kind}": of_events(kind) for kind in ("error", "alarm", "deployment", "meeting")},
+}  # fmt: skip
+
+
+@pytest.fixture
+def iam(aws: "Aws", simulator: "Simulator", monkeypatch: pytest.MonkeyPatch) -> Iam:
+    """AWS with a queue, a dead-letter queue and a bus; its calls are noted when it is on."""
+    Queues(monkeypatch)
+    boto3.client("events").create_event_bus(Name="events")
+    return Iam(monkeypatch)
+
+
+def test_every_function_has_a_scenario() -> None:
+    """A new function needs one, which makes it use each right that it has."""
+    assert sorted(SCENARIOS) == FOLDERS
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")  # a batch that failed
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_right_is_needed(
+    aws: "Aws",
+    simulator: "Simulator",
+    iam: Iam,
+    monkeypatch: pytest.MonkeyPatch,
+    folder: str,
+) -> None:
+    """All that the function does is granted, all that is granted is done, and needed."""
+
+    def play(refused: Right | None) -> list[Any]:
+        for table in ("ClaimsTable", "EventsTable"):
+            for item in aws.items(table):
+                key: Any = {name: item[name] for name in ("pk", "sk") if name in item}
+                aws.dynamodb.delete_item(TableName=table, Key=key)
+        _forget()
+        world = World(aws, simulator, iam, monkeypatch)
+        iam.refused, iam.has_refused, iam.is_off = refused, False, False
+        try:
+            SCENARIOS[folder](world)
+        except ClientError as error:
+            # What a function of events lets through: Lambda would call it again.
+            world.results.append(str(error))
+        finally:
+            iam.is_off = True
+        return world.results
+
+    expected = play(None)
+    given = {right for right in granted(folder) if right[0] not in OF_LAMBDA}
+    assert iam.calls == given
+    # All in turn takes minutes: `make rights`. Else what was just said has to do: that every right
+    # is used, and tests/e2e/test_rights.py that IAM refuses what is not given.
+    for right in sorted(given) if os.environ.get("RIGHTS") else ():
+        results = play(right)
+        assert iam.has_refused, right
+        assert results != expected, right
