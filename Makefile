@@ -63,6 +63,10 @@ gradual: build ## Write a template whose code comes into use little by little (S
 redrive: .venv/.installed ## Put a stack's dead letters back into their queues (STACK=actionsync)
 	$(BIN)/python -m local.redrive $(or $(STACK),actionsync)
 
+.PHONY: forget-user
+forget-user: .venv/.installed ## Delete all that a stack keeps of a user (STACK=actionsync USER_ID=)
+	$(BIN)/python -m local.forget_user $(or $(STACK),actionsync) $(USER_ID)
+
 .PHONY: verify-audit
 verify-audit: .venv/.installed ## Check that nobody changed the audit trail (STACK=actionsync USER_ID= ANCHOR=seq:hash)
 	$(BIN)/python -m local.verify_audit $(or $(STACK),actionsync) \

@@ -158,9 +158,13 @@ class Engine:
     def _record(self, happening: Happening, *, is_first: bool) -> Cause:
         cause_id = happening.cause_id
         if happening.phase == "on":
-            return self._causes.begin(cause_id, happening.at, happening.texts, counts=is_first)
+            return self._causes.begin(
+                cause_id, happening.user_id, happening.at, happening.texts, counts=is_first
+            )
         if happening.phase == "off":
-            return self._causes.end(cause_id, happening.at, happening.outcome, happening.texts)
+            return self._causes.end(
+                cause_id, happening.user_id, happening.at, happening.outcome, happening.texts
+            )
         if not is_first:
             return self._causes.get(cause_id)
         texts = happening.texts

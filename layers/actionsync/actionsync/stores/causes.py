@@ -108,7 +108,9 @@ class CauseStore:
         ).get("Item")
         return Cause(cause_id) if item is None else _cause(cause_id, item)
 
-    def begin(self, cause_id: str, at: datetime, texts: dict[str, str], *, counts: bool) -> Cause:
+    def begin(
+        self, cause_id: str, user_id: str, at: datetime, texts: dict[str, str], *, counts: bool
+    ) -> Cause:
         """Record that a cause goes on.
 
         One that is not younger than the end that is known changes the count only: EventBridge's
@@ -116,6 +118,7 @@ class CauseStore:
 
         Args:
             cause_id: the cause.
+            user_id: whose it is.
             at: when it was so.
             texts: what the event says.
             counts: whether the event was not counted before.
@@ -124,32 +127,37 @@ class CauseStore:
         count = (
             "ADD event_count :one" if counts else ", event_count = if_not_exists(event_count, :one)"
         )
-        values: Values = {":one": {"N": "1"}, **_texts(texts)}
+        values: Values = {":one": {"N": "1"}, ":user": {"S": user_id}, **_texts(texts)}
         try:
             return self._update(
                 cause_id,
-                f"SET phase = :on, on_at = :at, texts = :texts, expires_at = :expires {count}",
+                "SET phase = :on, on_at = :at, texts = :texts, user_id = :user, "
+                f"expires_at = :expires {count}",
                 "attribute_not_exists(off_at) OR off_at < :at",
                 {":on": {"S": "on"}, ":at": {"N": _milliseconds(at)}, **values},
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return self._update(
                 cause_id,
-                f"SET expires_at = :expires, texts = if_not_exists(texts, :texts) {count}",
+                "SET expires_at = :expires, user_id = :user, "
+                f"texts = if_not_exists(texts, :texts) {count}",
                 None,
                 values,
             )
 
-    def end(self, cause_id: str, at: datetime, outcome: str, texts: dict[str, str]) -> Cause:
+    def end(
+        self, cause_id: str, user_id: str, at: datetime, outcome: str, texts: dict[str, str]
+    ) -> Cause:
         """Record that a cause is over; one that is older than its beginning changes nothing."""
         try:
             return self._update(
                 cause_id,
                 "SET phase = :off, off_at = :at, end_texts = :texts, outcome = :outcome, "
-                "expires_at = :expires",
+                "user_id = :user, expires_at = :expires",
                 "attribute_not_exists(on_at) OR on_at <= :at",
                 {
                     ":off": {"S": "off"},
+                    ":user": {"S": user_id},
                     ":at": {"N": _milliseconds(at)},
                     ":outcome": {"S": outcome},
                     **_texts(texts),

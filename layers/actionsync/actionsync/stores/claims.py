@@ -56,13 +56,14 @@ class ClaimStore:
         self._dynamodb = dynamodb
         self._table = table
 
-    def claim(self, key: str, fingerprint: str, owner: str) -> Claim | Done:
+    def claim(self, key: str, fingerprint: str, owner: str, user_id: str = "") -> Claim | Done:
         """Claim a write, or return what it answered before.
 
         Args:
             key: names the write, and its user.
             fingerprint: what is written; the same key must always come with the same.
             owner: a fresh name for this attempt.
+            user_id: whose answer will be kept, if any will.
 
         Raises:
             IdempotencyKeyReusedError: the key came with another fingerprint before.
@@ -77,6 +78,7 @@ class ClaimStore:
                     "pk": {"S": key},
                     "fingerprint": {"S": fingerprint},
                     "owner": {"S": owner},
+                    "user_id": {"S": user_id},
                     "started_at": {"N": str(moment)},
                     "leased_until": {"N": str(moment + LEASE_SECONDS)},
                     "expires_at": {"N": str(moment + KEPT_SECONDS)},

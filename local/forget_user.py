@@ -1,0 +1,202 @@
+"""`make forget-user`: delete all that a stack keeps of a user.
+
+The user of the stack's pool, connection, passwords, webhooks, rules, causes, kept answers, dead
+letters and the audit trail. Run it again after an hour, when the user's last token has ended and no
+warm function remembers anything: it says what it still found. Logs and backups end by themselves.
+"""
+
+import argparse
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from actionsync.connections.service import delete_connection
+from actionsync.errors import ConnectionNotFoundError
+from actionsync.stores.connections import ConnectionStore
+from actionsync.stores.secrets import SecretStore
+from actionsync.stores.webhooks import WebhookStore
+from local.redrive import KINDS
+
+if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp.client import CognitoIdentityProviderClient
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_secretsmanager.client import SecretsManagerClient
+    from mypy_boto3_sqs.client import SQSClient
+
+# For so long a dead letter that was looked at is hidden from others.
+_HIDDEN_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Where a stack keeps things.
+
+    Attributes:
+        dynamodb: its tables.
+        secrets_manager: its secrets.
+        sqs: its queues.
+        cognito: its user pool, or None where an issuer of one's own names the users.
+        names: physical ids by the template's logical ids.
+        secret_prefix: start of every secret's name.
+    """
+
+    dynamodb: "DynamoDBClient"
+    secrets_manager: "SecretsManagerClient"
+    sqs: "SQSClient"
+    cognito: "CognitoIdentityProviderClient | None"
+    names: dict[str, str]
+    secret_prefix: str
+
+
+def forget(stack: Stack, user_id: str) -> dict[str, int]:
+    """Delete all that is kept of a user, and return how much of what there was.
+
+    Whoever can still add something goes first, the audit trail last: it is what tells of the rest
+    if this is interrupted. Doing it again does what was left.
+    """
+    return {
+        "users of the pool": _users(stack, user_id),
+        "connections": _connection(stack, user_id),
+        "webhooks": _webhooks(stack, user_id),
+        "rules and pauses": _settings(stack, user_id),
+        "causes": _scanned(stack, "EventsTable", ("pk", "sk"), user_id),
+        "kept answers": _scanned(stack, "ClaimsTable", ("pk",), user_id),
+        "dead letters": sum(_letters(stack, f"{kind}DeadLetters", user_id) for kind in KINDS),
+        "records of the audit trail": _trail(stack, user_id),
+    }
+
+
+def _users(stack: Stack, user_id: str) -> int:
+    if stack.cognito is None:
+        return 0
+    pool = stack.names["UserPool"]
+    quoted = user_id.replace("\\", "\\\\").replace('"', '\\"')
+    users = stack.cognito.list_users(UserPoolId=pool, Filter=f'sub = "{quoted}"')["Users"]
+    for user in users:
+        stack.cognito.admin_delete_user(UserPoolId=pool, Username=user["Username"])
+    return len(users)
+
+
+def _connection(stack: Stack, user_id: str) -> int:
+    connections = ConnectionStore(stack.dynamodb, stack.names["ConnectionsTable"])
+    secrets = SecretStore(stack.secrets_manager, stack.secret_prefix)
+    try:
+        delete_connection(connections, secrets, user_id)
+    except ConnectionNotFoundError:
+        return 0
+    return 1
+
+
+def _webhooks(stack: Stack, user_id: str) -> int:
+    webhooks = WebhookStore(
+        stack.dynamodb, stack.names["EventsTable"], stack.secrets_manager, stack.secret_prefix
+    )
+    found = webhooks.of(user_id)
+    for webhook in found:
+        webhooks.delete(user_id, webhook.id)
+    return len(found)
+
+
+def _settings(stack: Stack, user_id: str) -> int:
+    keys = [(f"RULES#{user_id}", "RULES"), (f"COOLDOWN#USER#{user_id}", "COOLDOWN")]
+    answers = [
+        stack.dynamodb.delete_item(
+            TableName=stack.names["EventsTable"],
+            Key={"pk": {"S": pk}, "sk": {"S": sk}},
+            ReturnValues="ALL_OLD",
+        )
+        for pk, sk in keys
+    ]
+    return sum("Attributes" in answer for answer in answers)
+
+
+def _scanned(stack: Stack, table: str, key: tuple[str, ...], user_id: str) -> int:
+    """Delete a table's items that carry the user's id; nothing leads to them but looking at all."""
+    pages = stack.dynamodb.get_paginator("scan").paginate(
+        TableName=stack.names[table],
+        FilterExpression="user_id = :user",
+        ExpressionAttributeValues={":user": {"S": user_id}},
+        ConsistentRead=True,
+    )
+    return _delete(stack, table, key, [item for page in pages for item in page["Items"]])
+
+
+def _trail(stack: Stack, user_id: str) -> int:
+    pages = stack.dynamodb.get_paginator("query").paginate(
+        TableName=stack.names["AuditTable"],
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": user_id}},
+    )
+    items = [item for page in pages for item in page["Items"]]
+    return _delete(stack, "AuditTable", ("pk", "sk"), items)
+
+
+def _delete(stack: Stack, table: str, key: tuple[str, ...], items: list[dict[str, Any]]) -> int:
+    for item in items:
+        stack.dynamodb.delete_item(
+            TableName=stack.names[table], Key={name: item[name] for name in key}
+        )
+    return len(items)
+
+
+def _letters(stack: Stack, queue: str, user_id: str) -> int:
+    """Delete the user's letters of a dead-letter queue, and let the others be seen again."""
+    url = stack.names[queue]
+    deleted, others = 0, []
+    while messages := stack.sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=_HIDDEN_SECONDS
+    ).get("Messages"):
+        for message in messages:
+            if _is_of(message["Body"], user_id):
+                stack.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                deleted += 1
+            else:
+                others.append(message["ReceiptHandle"])
+    for handle in others:
+        stack.sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
+    return deleted
+
+
+def _is_of(body: str, user_id: str) -> bool:
+    """Tell whether a letter names the user: EventBridge's detail, or SNS's message in JSON."""
+    with suppress(ValueError, TypeError, AttributeError):
+        document = json.loads(body)
+        detail = document.get("detail") or json.loads(document.get("Message") or "{}")
+        return bool(detail.get("user_id") == user_id)
+    return False
+
+
+def stack_of(name: str) -> Stack:
+    """Return a deployed stack."""
+    pages = boto3.client("cloudformation").get_paginator("list_stack_resources")
+    names = {
+        item["LogicalResourceId"]: item["PhysicalResourceId"]
+        for page in pages.paginate(StackName=name)
+        for item in page["StackResourceSummaries"]
+        if "PhysicalResourceId" in item
+    }
+    return Stack(
+        boto3.client("dynamodb"),
+        boto3.client("secretsmanager"),
+        boto3.client("sqs"),
+        boto3.client("cognito-idp") if "UserPool" in names else None,
+        names,
+        f"actionsync/{name}/",
+    )
+
+
+def main() -> None:
+    """Forget a user and say what there was."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("stack", help="the stack's name")
+    parser.add_argument("user", help="the user's id: the token's `sub`")
+    arguments = parser.parse_args()
+    for what, count in forget(stack_of(arguments.stack), arguments.user).items():
+        print(f"{count:7} {what}")
+
+
+if __name__ == "__main__":
+    main()

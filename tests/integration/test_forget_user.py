@@ -1,0 +1,108 @@
+"""`make forget-user`: nothing of the user is left, and nothing of anybody else's is gone."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from local.forget_user import Stack, forget
+from local.redrive import KINDS
+from local.servicenow import seed
+from tests.conftest import call
+from tests.integration.conftest import connect
+from tests.integration.events import Queues, deployment, error, send
+
+if TYPE_CHECKING:
+    from local.servicenow import Simulator
+    from tests.conftest import Aws
+
+TABLES = ("ConnectionsTable", "ClaimsTable", "EventsTable", "AuditTable")
+
+
+@pytest.fixture
+def stack(aws: "Aws") -> Stack:
+    """The stack that moto keeps, without its pool; it makes the queues of dead letters."""
+    sqs = boto3.client("sqs")
+    letters = [f"{kind}DeadLetters" for kind in KINDS]
+    queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in letters}
+    names = {**{table: table for table in TABLES}, **queues}
+    return Stack(aws.dynamodb, aws.secrets_manager, sqs, None, names, "actionsync/test/")
+
+
+def live(simulator: "Simulator", stack: Stack, user_id: str) -> None:
+    """Let a user do everything that leaves something."""
+    connect(simulator, seed.INTEGRATION_USER, user_id)
+    new = {"short_description": f"Of {user_id}"}
+    key = {"idempotency-key": "1"}
+    assert call("create_incident", new, user_id=user_id, headers=key).status == 201
+    assert call("update_rules", {"errors": {"enabled": True}}, user_id=user_id).status == 200
+    assert call("create_github_webhook", user_id=user_id).status == 201
+    send("error", error(user_id=user_id))
+    send("deployment", deployment("started", user_id=user_id))
+    stack.dynamodb.put_item(
+        TableName="EventsTable",
+        Item={"pk": {"S": f"COOLDOWN#USER#{user_id}"}, "sk": {"S": "COOLDOWN"}},
+    )
+    for kind in KINDS:
+        url = stack.names[f"{kind}DeadLetters"]
+        detail = {"user_id": user_id}
+        notification = {"Type": "Notification", "Message": json.dumps(detail)}
+        named = [json.dumps(body) for body in ({"detail": detail}, notification)]
+        for body in (*named, "no JSON", "[]", '{"Message": "no JSON"}'):
+            stack.sqs.send_message(QueueUrl=url, MessageBody=body)
+
+
+def everything(aws: "Aws", stack: Stack) -> list[str]:
+    """Return all that is kept anywhere, one text a thing."""
+    letters = []
+    for kind in KINDS:
+        url = stack.names[f"{kind}DeadLetters"]
+        handles = []
+        while found := stack.sqs.receive_message(QueueUrl=url).get("Messages"):
+            letters += [f"{kind} {message['Body']}" for message in found]
+            handles += [message["ReceiptHandle"] for message in found]
+        for handle in handles:
+            stack.sqs.change_message_visibility(
+                QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0
+            )
+    items = [
+        f"{table} {json.dumps(item, sort_keys=True)}"
+        for table in TABLES
+        for item in aws.items(table)
+    ]
+    secrets: dict[str, Any] = aws.secrets()
+    return sorted([*items, *letters, *(f"{name} {text}" for name, text in secrets.items())])
+
+
+@pytest.mark.parametrize("user_id", ["ada@example.com", 'odd "user" | id\\'])
+def test_a_user_is_forgotten_and_no_other(
+    aws: "Aws",
+    simulator: "Simulator",
+    stack: Stack,
+    monkeypatch: pytest.MonkeyPatch,
+    user_id: str,
+) -> None:
+    """Whatever two users do: one is gone whole, the other is as before; again finds nothing."""
+    Queues(monkeypatch)
+    live(simulator, stack, "bob")
+    before = everything(aws, stack)
+    live(simulator, stack, user_id)
+    assert len(everything(aws, stack)) > len(before) + 15
+
+    found = forget(stack, user_id)
+
+    assert found.pop("users of the pool") == 0
+    assert all(found.values()), found
+    assert found["dead letters"] == 2 * len(KINDS)
+    left = everything(aws, stack)
+    mentioned = json.dumps(user_id)[1:-1]
+    assert [text for text in left if mentioned in text or f"Of {user_id}" in text] == []
+    # What names nobody stays: marks of deliveries without content, the count of connections.
+    for text in before:
+        if "COUNTER" not in text:
+            assert text in left
+    gone = [text for text in left if text not in before]
+    assert all("DELIVERY#" in text or "COUNTER" in text or "JSON" in text or "[]" in text
+               for text in gone)  # fmt: skip
+    assert set(forget(stack, user_id).values()) == {0}
