@@ -1,0 +1,73 @@
+"""What the documents promise of the stack is there."""
+
+import re
+
+import pytest
+
+from tests.template import ROOT, template
+
+SECURITY = (ROOT / "docs/security.md").read_text()
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
+LOCKS = sorted(
+    [*(ROOT / "requirements").glob("*.txt"), ROOT / "layers/dependencies/requirements.txt"]
+)
+PROOFS = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", SECURITY)))
+
+
+def of_type(kind: str) -> dict[str, dict[str, object]]:
+    """Return the properties of the template's resources of a type, by logical id."""
+    return {
+        name: resource["Properties"]
+        for name, resource in template()["Resources"].items()
+        if resource["Type"] == kind
+    }
+
+
+@pytest.mark.parametrize(("file", "name"), PROOFS)
+def test_every_proof_exists(file: str, name: str) -> None:
+    """A test that docs/security.md names is one that runs."""
+    assert re.search(rf"^(async )?def {name}\(", (ROOT / file).read_text(), re.MULTILINE)
+
+
+def test_every_threat_has_a_proof() -> None:
+    """Each threat stands with its control and at least one test."""
+    threats = SECURITY.partition("## Threats")[2].partition("\n## ")[0]
+    parts = re.split(r"^\*\*", threats, flags=re.MULTILINE)[1:]
+    assert len(parts) > 15
+    assert [part for part in parts if "- `tests/" not in part] == []
+
+
+def test_every_alarm_has_an_answer() -> None:
+    """docs/operations.md says of each alarm of the template what to do, and of no other."""
+    section = OPERATIONS.partition("## Alarms")[2].partition("\n## ")[0]
+    told = set(re.findall(r"^\| `(\.{3})?(\w+)`", section, re.MULTILINE))
+    kinds = ("Error", "Alarm", "Deployment", "Meeting")
+    names = {f"{kind}{name}" for dots, name in told if dots for kind in kinds}
+    names |= {name for dots, name in told if not dots}
+    assert names == set(of_type("AWS::CloudWatch::Alarm"))
+
+
+def test_what_is_kept_is_protected() -> None:
+    """Every table is encrypted; those that hold what cannot be made anew have backups, and stay."""
+    tables = of_type("AWS::DynamoDB::Table")
+    for name, table in tables.items():
+        assert table["SSESpecification"]["SSEEnabled"] is True  # type: ignore[index]
+        if name != "ClaimsTable":
+            assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+            assert table["DeletionProtectionEnabled"] == {"Fn::If": ["Production", True, False]}
+    for queue in of_type("AWS::SQS::Queue").values():
+        assert {"KmsMasterKeyId", "SqsManagedSseEnabled"} <= set(queue)
+    for group in of_type("AWS::Logs::LogGroup").values():
+        assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_every_lock_has_hashes(lock: object) -> None:
+    """What is installed is what was locked, byte for byte, and from nobody's own registry."""
+    text = (ROOT / str(lock)).read_text()
+    pinned = re.findall(
+        r"^[\w.-]+(?:\[[\w,-]+\])?==[^\n]*\n((?:    --hash[^\n]*\n)*)", text, re.MULTILINE
+    )
+    assert pinned
+    assert all("--hash=sha256:" in hashes for hashes in pinned)
+    assert "index-url" not in text
