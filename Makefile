@@ -45,6 +45,7 @@ install: .venv/.installed .tools/sam/.installed .tools/ministack/.installed ## M
 .PHONY: build
 build: .tools/sam/.installed ## Build functions and layers, with bytecode, into .aws-sam/build
 	$(SAM) build
+	$(BIN)/python -m local.trim .aws-sam/build/DependenciesLayer/python
 	$(BIN)/python -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/build
 
 .PHONY: up
@@ -131,13 +132,13 @@ images: install ## Photograph the pages for the guide, into docs/images
 	IMAGES=docs/images $(BIN)/pytest tests/browser
 
 .PHONY: bench
-bench: install ## Measure speed: ratios against a floor handler in the same run
-	$(BIN)/python -m tests.benchmarks
+bench: install .tools/bench/.installed ## Measure speed beside floors and peers, write docs/performance.md (PARTS="functions clients events storm")
+	$(BIN)/python -m tests.benchmarks $(PARTS)
 
 .PHONY: lock
 lock: .venv/.installed ## Pin every dependency again, with hashes (UPGRADE=1 takes newer versions)
-	for lock in layers/dependencies/requirements requirements/uv requirements/dev requirements/sam requirements/ministack requirements/audit; do \
-	  constraint=(); [[ $$lock == requirements/dev ]] && constraint=(--constraint layers/dependencies/requirements.txt); \
+	for lock in layers/dependencies/requirements requirements/uv requirements/dev requirements/sam requirements/ministack requirements/audit requirements/bench; do \
+	  constraint=(); [[ $$lock == requirements/dev || $$lock == requirements/bench ]] && constraint=(--constraint layers/dependencies/requirements.txt); \
 	  $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    $(if $(UPGRADE),--upgrade) $${constraint[@]} $$lock.in -o $$lock.txt; \
 	done

@@ -1,1 +1,5 @@
 """ActionSync for ServiceNow: the application that the functions share."""
+
+from actionsync import collector
+
+collector.pause()

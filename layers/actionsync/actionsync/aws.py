@@ -1,14 +1,16 @@
 """The AWS clients: one session, each client made when first asked for.
 
 A session costs more than a client, and a client more than anything else a function loads, so a
-function that never asks for Secrets Manager never pays for it.
+function that never asks for Secrets Manager never pays for it. The session is botocore's own:
+boto3's would load S3's transfers too (docs/decisions/0015-what-a-cold-start-loads.md). The build
+keeps the models of the services that this module names (local/trim.py).
 """
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
+from botocore.session import Session
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -25,29 +27,37 @@ _CONFIG = Config(
 
 
 @cache
-def _session() -> boto3.Session:
-    return boto3.Session()
+def _session() -> Session:
+    return Session()
+
+
+def _client(service: str) -> Any:
+    return _session().create_client(service, config=_CONFIG)
 
 
 @cache
 def dynamodb() -> "DynamoDBClient":
     """Return the DynamoDB client of this process."""
-    return _session().client("dynamodb", config=_CONFIG)
+    client: DynamoDBClient = _client("dynamodb")
+    return client
 
 
 @cache
 def secrets_manager() -> "SecretsManagerClient":
     """Return the Secrets Manager client of this process."""
-    return _session().client("secretsmanager", config=_CONFIG)
+    client: SecretsManagerClient = _client("secretsmanager")
+    return client
 
 
 @cache
 def event_bridge() -> "EventBridgeClient":
     """Return the EventBridge client of this process."""
-    return _session().client("events", config=_CONFIG)
+    client: EventBridgeClient = _client("events")
+    return client
 
 
 @cache
 def sqs() -> "SQSClient":
     """Return the SQS client of this process."""
-    return _session().client("sqs", config=_CONFIG)
+    client: SQSClient = _client("sqs")
+    return client

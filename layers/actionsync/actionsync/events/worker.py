@@ -19,7 +19,7 @@ from aws_lambda_powertools.utilities.batch import (
     process_partial_response,
 )
 
-from actionsync import aws, clock
+from actionsync import aws, clock, collector
 from actionsync.connections.sessions import Sessions
 from actionsync.errors import ActionSyncError
 from actionsync.events import messages
@@ -123,9 +123,11 @@ def entrypoint(kind: "Kind") -> "Callable[[dict[str, Any], LambdaContext], Any]"
             if error is not None:
                 raise error
 
-        return process_partial_response(
+        answer = process_partial_response(
             event=event, record_handler=outcome, processor=processor, context=context
         )
+        collector.settle()
+        return answer
 
     return lambda_handler
 

@@ -15,6 +15,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.request import Request
 from aws_lambda_powertools.logging import correlation_paths
 
+from actionsync import collector
 from actionsync.errors import ActionSyncError, FieldError, InvalidInputError, NotSignedInError
 from actionsync.http import problems
 from actionsync.http.log import logger
@@ -51,6 +52,7 @@ def entrypoint(app: APIGatewayHttpResolver) -> "Handler":
     def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
         answer: dict[str, Any] = app.resolve(event, context)
         logger.info("answered", route=event.get("routeKey"), status=answer["statusCode"])
+        collector.settle()
         return answer
 
     return lambda_handler

@@ -107,7 +107,7 @@ Fields = Annotated[
 
 
 class _Input(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     def columns(self) -> dict[str, Any]:
         """Return what the caller set, by ServiceNow's column names."""

@@ -1,0 +1,97 @@
+"""`python -m local.trim <folder>`: take out of a built layer what no function loads.
+
+botocore ships a model of every AWS service, with its documentation; Powertools and pydantic ship
+parts that the functions do not import. What Lambda does not unpack does not slow a cold start, and
+a model without its prose is read in a fraction of the time. Run by `make build`.
+"""
+
+import gzip
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+# The clients that the functions make.
+_CLIENTS = Path(__file__).parent.parent / "layers/actionsync/actionsync/aws.py"
+# Of a service's files, these are read by clients; the rest are examples, pages and waiters.
+_MODEL_FILES = {"service-2", "service-2.sdk-extras", "endpoint-rule-set-1", "paginators-1"}
+
+# Folders and files of the layer that nothing imports on any function's path.
+UNUSED = (
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.js",
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.css",
+    *(f"aws_lambda_powertools/utilities/{name}"
+      for name in ("auth_alpha", "circuit_breaker", "data_masking", "feature_flags", "idempotency",
+                   "kafka", "parameters", "parser", "streaming", "validation")),
+    "pydantic/v1",
+    "pydantic/mypy.py",
+    "pystache/tests",
+)  # fmt: skip
+
+
+def services() -> set[str]:
+    """Return the AWS services that the functions have clients for."""
+    found = set(re.findall(r'_client\("([a-z0-9-]+)"\)', _CLIENTS.read_text()))
+    if not found:
+        raise RuntimeError(f"No clients found in {_CLIENTS}")
+    return found
+
+
+def trim(layer: Path) -> None:
+    """Take out of a layer's folder what no function loads; a second time changes nothing."""
+    for pattern in UNUSED:
+        for path in layer.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    data = layer / "botocore/data"
+    for folder in data.iterdir():
+        if folder.is_dir() and folder.name not in services():
+            shutil.rmtree(folder)
+    for service in services():
+        *older, newest = sorted((data / service).iterdir())
+        for folder in older:
+            shutil.rmtree(folder)
+        for file in newest.iterdir():
+            _trim_model(file)
+    _trim_endpoints(data / "endpoints.json")
+
+
+def _trim_model(file: Path) -> None:
+    """Drop a model's prose, and write it as plain JSON, which botocore looks for first."""
+    name = file.name.removesuffix(".gz").removesuffix(".json")
+    if name not in _MODEL_FILES:
+        file.unlink()
+        return
+    text = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    file.unlink()
+    (file.parent / f"{name}.json").write_text(_compact(_without_prose(json.loads(text))))
+
+
+def _without_prose(node: Any) -> Any:
+    """Return a model without `documentation`, where that is prose and not a member's name."""
+    if isinstance(node, dict):
+        return {
+            key: _without_prose(value)
+            for key, value in node.items()
+            if not (key == "documentation" and isinstance(value, str))
+        }
+    return [_without_prose(item) for item in node] if isinstance(node, list) else node
+
+
+def _trim_endpoints(file: Path) -> None:
+    """Keep every partition and region, and of the services the ones in use."""
+    endpoints = json.loads(file.read_text())
+    for partition in endpoints["partitions"]:
+        partition["services"] = {
+            name: value for name, value in partition["services"].items() if name in services()
+        }
+    file.write_text(_compact(endpoints))
+
+
+def _compact(document: Any) -> str:
+    return json.dumps(document, separators=(",", ":"))
+
+
+if __name__ == "__main__":
+    trim(Path(sys.argv[1]))

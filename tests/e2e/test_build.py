@@ -1,0 +1,78 @@
+"""What is deployed: small enough, and whole."""
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.trim import UNUSED, services
+from tests.conftest import ENVIRONMENT
+from tests.contract.test_template import FOLDERS
+from tests.template import ROOT, functions, template
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from local.cloud import LocalCloud
+
+BUILT = ROOT / ".aws-sam/build"
+LAYERS = ("DependenciesLayer", "ServiceNowToolsLayer", "ActionSyncLayer")
+# What a function unpacks at a cold start, in bytes; Lambda's own limit is ten times as much.
+LARGEST = 25_000_000
+
+
+def _logical_id(folder: str) -> str:
+    return "".join(word.capitalize() for word in folder.split("_")) + "Function"
+
+
+def _size(folder: "Path") -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def test_a_function_unpacks_at_most_25_mb(cloud: "LocalCloud") -> None:
+    """Its own code and all of its layers, with bytecode."""
+    listed = template()["Globals"]["Function"]["Layers"]
+    assert [layer["Ref"] for layer in listed] == list(LAYERS)
+    shared = sum(_size(BUILT / layer) for layer in LAYERS)
+    sizes = {folder: shared + _size(BUILT / _logical_id(folder)) for folder in functions()}
+    assert max(sizes.values()) <= LARGEST
+
+
+def test_the_layers_are_trimmed_and_compiled(cloud: "LocalCloud") -> None:
+    """Nothing is there that the build takes out, and every module has its bytecode."""
+    dependencies = BUILT / "DependenciesLayer/python"
+    assert not any(list(dependencies.glob(pattern)) for pattern in UNUSED)
+    models = dependencies / "botocore/data"
+    assert {folder.name for folder in models.iterdir() if folder.is_dir()} == services()
+    tag = sys.implementation.cache_tag
+    for layer in LAYERS:
+        for module in (BUILT / layer).rglob("*.py"):
+            assert (module.parent / "__pycache__" / f"{module.stem}.{tag}.pyc").exists()
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_built_function_is_whole(cloud: "LocalCloud", folder: str) -> None:
+    """With nothing but its layers and Python's own library, a function loads and makes clients."""
+    path = [BUILT / _logical_id(folder), *(BUILT / layer / "python" for layer in LAYERS)]
+    program = (
+        "import gc, app; from actionsync import aws; "
+        "aws.dynamodb(), aws.secrets_manager(), aws.event_bridge(), aws.sqs(); "
+        "assert not gc.isenabled()"
+    )
+    environment = {
+        **ENVIRONMENT,
+        "PYTHONPATH": os.pathsep.join(map(str, path)),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "AWS_LAMBDA_FUNCTION_NAME": folder,
+    }
+    done = subprocess.run(  # noqa: S603 - our own interpreter and program
+        [sys.executable, "-S", "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
