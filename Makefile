@@ -108,7 +108,7 @@ openapi: .venv/.installed ## Write docs/openapi.json from the functions; refuses
 
 .PHONY: test
 test: install ## Every test: unit, handlers, template, and end to end on the local cloud
-	$(BIN)/pytest --numprocesses auto --dist loadgroup --cov --cov-report=term
+	$(BIN)/pytest --numprocesses auto --cov --cov-report=term
 	$(BIN)/coverage report --include='layers/servicenow_tools/*' --fail-under=100 --format=total
 
 .PHONY: rights

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from moto import mock_aws
+from xdist.scheduler import LoadScopeScheduling
 
 from local.cloud import LocalCloud
 from local.servicenow import Simulator
@@ -78,19 +79,23 @@ class Aws:
     def secrets(self) -> dict[str, str]:
         """Return the current version of every secret, by name."""
         return {
-            secret["Name"]: self.secrets_manager.get_secret_value(SecretId=secret["Name"])[
-                "SecretString"
-            ]
+            secret["Name"]: self.secrets_manager.get_secret_value(
+                SecretId=secret["Name"], VersionStage="AWSCURRENT"
+            )["SecretString"]
             for secret in self.secrets_manager.list_secrets()["SecretList"]
         }
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process run all that needs the local cloud, so that there is one."""
-    for item in items:
-        if isinstance(item, pytest.Function) and "cloud" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("cloud"))
+class _OneCloud(LoadScopeScheduling):  # type: ignore[misc] # it has no types
+    """One process runs all that needs the local cloud, so that there is one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "cloud" if nodeid.startswith(("tests/e2e/", "tests/browser/")) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Return how the tests are dealt out to processes."""
+    return _OneCloud(config, log)
 
 
 @pytest.fixture(autouse=True)

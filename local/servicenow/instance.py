@@ -4,7 +4,7 @@ import itertools
 import re
 import secrets
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -225,6 +225,10 @@ class Instance:
             new = row | written
             moment = self.now()
             rules.before_update(definition, row, new, user, moment)
+            if password := new.get("user_password"):
+                # Only a display value is hashed; what is stored as it came fits no password.
+                self.set_password(new["user_name"], password if display_input else "")
+                new["user_password"] = ""  # nobody reads it
             if new != row or notes:
                 new["sys_mod_count"] = str(int(new["sys_mod_count"]) + 1)
                 old = dict(row)
@@ -294,6 +298,10 @@ class Instance:
         account = Account(row["sys_id"], user_name, password, frozenset(roles), basic_auth)
         self.accounts[user_name] = account
         return account
+
+    def set_password(self, user_name: str, password: str) -> None:
+        """Give a user another password; an empty one is never right."""
+        self.accounts[user_name] = replace(self.accounts[user_name], password=password)
 
     def take_over(self, other: "Instance") -> None:
         """Become another instance's state, and keep the address, faults and log."""

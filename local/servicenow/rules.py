@@ -28,6 +28,7 @@ WRITERS = {
     "change_task": ("itil", "sn_change_write"),
     "problem": ("itil", "problem_admin"),
     "sysapproval_approver": ("itil", "approver_user", "change_manager"),
+    "sys_user": ("user_admin",),
 }
 READERS = {
     "incident": ("itil", "sn_incident_read", "sn_incident_write"),

@@ -163,6 +163,7 @@ PROBLEM = (_choice("state", "State", "101"), _text("cause_notes", "Cause notes")
 
 USER = (
     Column("user_name", "User ID"),
+    _text("user_password", "Password", 255),
     _text("first_name", "First name", 50),
     _text("last_name", "Last name", 50),
     _text("name", "Name", 151),

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local.cloud import STACK
 from local.servicenow import faults, seed
+from local.servicenow.access import Application
 from tests.template import functions, public
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ def test_the_routes_are_the_templates(cloud: "LocalCloud") -> None:
     wanted = {}
     for folder, properties in functions().items():
         if "Events" not in properties:
-            continue  # it works off a queue
+            continue  # it works off a queue, or is Secrets Manager's
         (http,) = properties["Events"].values()
         key = f"{http['Properties']['Method']} {http['Properties']['Path']}"
         wanted[key] = None if folder in public() else "Oidc"
@@ -216,3 +218,56 @@ def _decoded(part: str) -> dict[str, Any]:
 
 def _encoded(document: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(document).encode()).decode().rstrip("=")
+
+
+def test_oauth_end_to_end(cloud: "LocalCloud", new_user: "Callable[[], User]") -> None:
+    """Tested, stored, used for a ticket, changed to a password and back, by real functions."""
+    access = cloud.simulator.instance.access
+    access.applications["e2e"] = Application("e2e", "an-e2e-secret", seed.INTEGRATION_USER)
+    user = new_user()
+    body = {
+        "instance_url": cloud.simulator.url,
+        "auth_method": "oauth_client_credentials",
+        "client_id": "e2e",
+        "client_secret": "an-e2e-secret",
+    }
+    wrong = user.call("POST", "test", {**body, "client_secret": "wrong"}).json()
+    assert wrong["checks"][1]["servicenow"]["message"] == "OAuth: server_error, access_denied"
+    assert user.call("POST", "test", body).json()["success"]
+    made = user.call("POST", "config", body)
+    assert made.status_code == 201
+    assert "an-e2e-secret" not in made.text
+    ticket = user.call("POST", "incidents", {"short_description": "By OAuth"}, headers=_key())
+    assert ticket.status_code == 201
+    username = seed.INTEGRATION_USER
+    basic = {"auth_method": "basic", "username": username, "password": seed.USERS[username][0]}
+    assert user.call("PUT", "config", basic).json()["auth_method"] == "basic"
+    assert user.call("PUT", "config", body).json()["client_id"] == "e2e"
+    assert user.call("POST", "test").json()["success"]
+
+
+def test_a_password_is_rotated(cloud: "LocalCloud", new_user: "Callable[[], User]") -> None:
+    """By the deployed function under its own rights, as Secrets Manager calls it."""
+    cloud.simulator.instance.add_user("rotated", "first-password", "itil", "user_admin")
+    user = new_user()
+    body = {
+        "instance_url": cloud.simulator.url,
+        "username": "rotated",
+        "password": "first-password",
+    }
+    assert user.call("POST", "config", body).status_code == 201
+    token = str(uuid.uuid4())
+    for step in ("createSecret", "setSecret", "testSecret", "finishSecret"):
+        answer = cloud.client("lambda").invoke(
+            FunctionName=cloud.resource("RotateSecretFunction"),
+            Payload=json.dumps(
+                {
+                    "Step": step,
+                    "SecretId": f"actionsync/{STACK}/{user.id}",
+                    "ClientRequestToken": token,
+                }
+            ),
+        )
+        assert "FunctionError" not in answer, answer["Payload"].read()
+    assert cloud.simulator.instance.accounts["rotated"].password != "first-password"
+    assert user.call("POST", "test").json()["success"]

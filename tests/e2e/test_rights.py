@@ -76,6 +76,11 @@ PROBES: dict[str, "Callable[[Any, dict[str, str]], object]"] = {
     "secretsmanager:CreateSecret": lambda c, a: c("secretsmanager").create_secret(
         Name=a["secret"], SecretString="{}"
     ),
+    "secretsmanager:UpdateSecretVersionStage": lambda c, a: c(
+        "secretsmanager"
+    ).update_secret_version_stage(
+        SecretId=a["secret"], VersionStage="AWSCURRENT", MoveToVersionId="0" * 32
+    ),
     "secretsmanager:DeleteSecret": lambda c, a: c("secretsmanager").delete_secret(
         SecretId=a["secret"] + "-none"
     ),

@@ -100,6 +100,8 @@ QUEUED: dict[tuple[str, str], tuple[str, int]] = {
     ("on_meeting", "without_items"): ("incident", 0),
     ("on_meeting", "invalid_item"): ("", 0),
 }
+# Steps that test_rotation.py carries out.
+ROTATION = {("rotate_secret", "valid"), ("rotate_secret", "invalid_step")}
 # Status, and the fields that the answer names.
 INVALID: dict[tuple[str, str], tuple[int, list[str]]] = {
     ("get_config", "invalid_not_signed_in"): (401, []),
@@ -157,6 +159,7 @@ def test_every_event_is_run() -> None:
         | {(function, "valid") for function in VALID}
         | {("receive_github_webhook", scenario) for scenario in GITHUB}
         | set(QUEUED)
+        | ROTATION
     )
 
 

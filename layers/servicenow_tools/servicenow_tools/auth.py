@@ -39,6 +39,7 @@ __all__ = [
     "JwtBearer",
     "PasswordGrant",
     "RefreshToken",
+    "Renewable",
 ]
 
 _TOKEN_PATH = "/oauth_token.do"  # noqa: S105 - a path
@@ -276,6 +277,65 @@ class JwtBearer(_OAuth):
             "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
             "assertion": self._assertion(),
         }
+
+
+class Renewable(httpx.Auth):
+    """Credentials that somebody may replace at any moment, as a rotation does.
+
+    What ServiceNow refuses is signed once more, if there are newer ones: a rotation costs no
+    failed call.
+
+    Args:
+        auth: the credentials.
+        renewed: returns those that have replaced the refused ones, or None if there are none.
+    """
+
+    def __init__(self, auth: httpx.Auth, renewed: Callable[[], httpx.Auth | None]) -> None:
+        self._auth = auth
+        self._renewed = renewed
+
+    def __repr__(self) -> str:
+        return f"Renewable({self._auth!r})"
+
+    async def async_auth_flow(
+        self, request: httpx.Request
+    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Sign the request, and after a refusal once more with newer credentials."""
+        auth, refusal = self._auth, None
+        for is_last in (False, True):
+            flow = auth.async_auth_flow(request)
+            try:
+                response = yield await anext(flow)
+                while True:
+                    response = yield await flow.asend(response)
+            except StopAsyncIteration:
+                refusal = None
+                if response.status_code != httpx.codes.UNAUTHORIZED:
+                    return
+            except AttemptError as error:
+                if not isinstance(error.error, TokenRefusedError):
+                    raise
+                refusal = error
+            finally:
+                await flow.aclose()
+            newer = None if is_last else self._newer_than(auth)
+            if newer is None:
+                break
+            auth = newer
+        if refusal is not None:
+            raise refusal
+
+    def _newer_than(self, auth: httpx.Auth) -> httpx.Auth | None:
+        # Another caller may have replaced them meanwhile.
+        if self._auth is auth:
+            self._auth = self._renewed() or auth
+        return None if self._auth is auth else self._auth
+
+    def sync_auth_flow(
+        self, request: httpx.Request
+    ) -> Generator[httpx.Request, httpx.Response, None]:
+        """Refuse: it would go out unsigned."""
+        raise RuntimeError(f"{type(self).__name__} cannot sign {request.url} for a sync client")
 
 
 def _bearing(request: httpx.Request, token: str) -> httpx.Request:

@@ -8,7 +8,7 @@ import httpx
 
 from servicenow_tools import words
 from servicenow_tools._checks import check_connection
-from servicenow_tools._http import Http, proxy_of_environment, tls_context
+from servicenow_tools._http import Http, Request, proxy_of_environment, tls_context
 from servicenow_tools._table import Tables
 from servicenow_tools.auth import BasicAuth, ClientCertificate
 from servicenow_tools.errors import InvalidRequestError, PermissionDeniedError, StateError
@@ -671,6 +671,34 @@ class ServiceNowClient:
         """Find out, stage by stage, what this connection is good for; never raises a failure."""
         with self._http.budget():
             return await check_connection(self._http, self.username)
+
+    async def set_password(self, password: str) -> None:
+        """Give the user who signs in another password; this client goes on with the old one.
+
+        ServiceNow hashes a password only if it comes as a display value (documentation: Table
+        API, sysparm_input_display_value). Where the user may write its record but not this column,
+        ServiceNow drops it without a word: sign in with the new one to be sure.
+
+        Raises:
+            InvalidRequestError: the client has no username.
+            PermissionDeniedError: the user may not write its own record in sys_user.
+        """
+        if self.username is None:
+            raise InvalidRequestError("is needed to change its password", "username")
+        query = field("user_name").eq(self.username).encode()
+        with self._http.budget():
+            rows = await self._http.find("sys_user", query, limit=1, fields=["sys_id", "user_name"])
+            # A query that ServiceNow ignores would find somebody else.
+            if not rows or str(rows[0].get("user_name")).lower() != self.username.lower():
+                raise InvalidRequestError("is no user that can be seen", "username")
+            await self._http.send(
+                Request(
+                    "PATCH",
+                    f"/api/now/table/sys_user/{rows[0].get('sys_id')}",
+                    {"sysparm_input_display_value": "true", "sysparm_fields": "sys_id"},
+                    body={"user_password": password},
+                )
+            )
 
     # ---- inside
 

@@ -66,7 +66,7 @@ def test_the_password_is_in_secrets_manager_alone(
     assert PASSWORD not in out.out + out.err
     assert PASSWORD not in json.dumps(aws.items("ConnectionsTable"), ensure_ascii=False)
     (secret,) = aws.secrets().values()
-    assert json.loads(secret) == {"auth_method": "basic", **CONFIG}
+    assert json.loads(secret) == {"user_id": USER_ID, "auth_method": "basic", **CONFIG}
 
 
 def test_users_do_not_meet(aws: "Aws") -> None:
@@ -414,5 +414,5 @@ def stored_password() -> str:
     assert connection is not None
     secret = config.secret_store().get(USER_ID, connection.secret_version)
     assert secret is not None
-    assert (secret.instance_url, secret.username) == (connection.instance_url, connection.username)
-    return secret.password
+    assert (secret.user_id, secret.identity) == (USER_ID, connection.identity)
+    return secret.values["password"]

@@ -23,6 +23,7 @@ from servicenow_tools.auth import (
     JwtBearer,
     PasswordGrant,
     RefreshToken,
+    Renewable,
 )
 from servicenow_tools.errors import (
     AuthenticationError,
@@ -332,14 +333,91 @@ def test_no_secret_is_in_a_repr() -> None:
         PasswordGrant("id", "s3cret", "ada", "s3cret"),
         RefreshToken("id", "s3cret", "s3cret"),
         JwtBearer("id", "s3cret", lambda: "s3cret"),
+        Renewable(BasicAuth("ada", "s3cret"), lambda: None),
     ):
         assert "s3cret" not in repr(auth)
         assert type(auth).__name__ in repr(auth)
 
 
-def test_oauth_is_for_asyncio() -> None:
+@pytest.mark.usefixtures("application")
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        (BasicAuth(USER, "older"), BasicAuth(USER, PASSWORD)),
+        (ClientCredentials("an-id", "older"), ClientCredentials("an-id", SECRET)),
+        (BasicAuth(USER, "older"), ClientCredentials("an-id", SECRET)),
+    ],
+)
+def test_replaced_credentials_cost_no_failed_call(
+    simulator: Simulator, connect: "Connect", older: httpx.Auth, newer: httpx.Auth
+) -> None:
+    """What is refused is signed once more; many callers ask once for the newer ones."""
+    asked: list[httpx.Auth] = []
+
+    def renewed() -> httpx.Auth:
+        asked.append(newer)
+        return newer
+
+    auth = Renewable(older, renewed)
+
+    async def read_at_once() -> None:
+        async with connect(auth=auth) as client:
+            await asyncio.gather(*(client.get_incident("INC0000001") for _ in range(5)))
+            refused = sum(request.status == 401 for request in simulator.requests)
+            await client.get_incident("INC0000001")
+            assert sum(request.status == 401 for request in simulator.requests) == refused
+
+    asyncio.run(read_at_once())
+    assert len(asked) == 1
+
+
+@pytest.mark.usefixtures("application")
+@pytest.mark.parametrize(
+    ("older", "newer", "error"),
+    [
+        (BasicAuth(USER, "older"), None, AuthenticationError),
+        (BasicAuth(USER, "older"), BasicAuth(USER, "wrong"), AuthenticationError),
+        (ClientCredentials("an-id", "older"), None, TokenRefusedError),
+        (
+            ClientCredentials("an-id", "older"),
+            ClientCredentials("an-id", "wrong"),
+            TokenRefusedError,
+        ),
+    ],
+)
+def test_a_refusal_without_newer_credentials_is_told(
+    simulator: Simulator,
+    connect: "Connect",
+    older: httpx.Auth,
+    newer: httpx.Auth | None,
+    error: type[ServiceNowError],
+) -> None:
+    """None are there, or they are refused as well: the caller learns it after one more try."""
+    with pytest.raises(error):
+        read(connect(auth=Renewable(older, lambda: newer)))
+    assert len(simulator.requests) == (1 if newer is None else 2)
+
+
+@pytest.mark.usefixtures("application")
+def test_other_troubles_ask_for_no_newer_credentials(
+    simulator: Simulator, connect: "Connect"
+) -> None:
+    """Only a refusal does."""
+    simulator.faults.add(faults.hibernating(path=TOKEN, times=None))
+    auth = Renewable(ClientCredentials("an-id", SECRET), lambda: pytest.fail("asked"))
+    with pytest.raises(UnexpectedContentError):
+        read(connect(auth=auth))
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        ClientCredentials("id", "secret"),
+        Renewable(ClientCredentials("id", "secret"), lambda: None),
+    ],
+)
+def test_oauth_is_for_asyncio(auth: httpx.Auth) -> None:
     """A sync client would send its requests unsigned, so it is refused."""
-    auth = ClientCredentials("id", "secret")
     transport = httpx.MockTransport(lambda _: httpx.Response(200))
     with (
         httpx.Client(auth=auth, transport=transport) as client,

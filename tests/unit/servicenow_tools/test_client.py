@@ -11,6 +11,7 @@ import pytest
 
 from local.servicenow import Fault, Simulator, faults, seed
 from servicenow_tools import Choice, ConnectionPool, ServiceNowClient, field, tls_context
+from servicenow_tools.auth import ApiKey
 from servicenow_tools.errors import (
     AmbiguousReferenceError,
     AuthenticationError,
@@ -691,3 +692,46 @@ def test_retry_after_in_both_forms(connect: "Connect", value: str, seconds: floa
             assert limited.value.retry_after == seconds
 
     asyncio.run(read())
+
+
+def test_a_user_changes_its_password(simulator: Simulator, connect: "Connect") -> None:
+    """It signs in with the new one; who may not is refused."""
+    simulator.instance.add_user("self.service", "older", "user_admin")
+
+    def signed_in(password: str) -> ServiceNowClient:
+        return ServiceNowClient(
+            simulator.url, "self.service", password, ca_file=simulator.ca_file, deadline=10.0
+        )
+
+    async def change() -> None:
+        async with signed_in("older") as client:
+            await client.set_password("newer")
+            with pytest.raises(AuthenticationError):
+                await client.set_password("newest")
+        async with signed_in("newer") as client:
+            assert (await client.test_connection()).checks[1].status == "passed"
+        async with connect() as client:
+            with pytest.raises(PermissionDeniedError):
+                await client.set_password("newer")
+
+    asyncio.run(change())
+
+
+@pytest.mark.parametrize("rows", [[], [{"sys_id": "1" * 32, "user_name": "somebody-else"}]])
+def test_nobody_elses_password_is_changed(connect: "Connect", rows: list[dict[str, str]]) -> None:
+    """A client that does not know its user, or is shown another one, writes nothing."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.method == "GET"
+        return httpx.Response(200, json={"result": rows})
+
+    async def change() -> None:
+        transport = httpx.MockTransport(answer)
+        async with connect(transport=transport) as client:
+            with pytest.raises(InvalidRequestError, match="can be seen"):
+                await client.set_password("newer")
+        async with connect(auth=ApiKey("key"), transport=transport) as client:
+            with pytest.raises(InvalidRequestError, match="needed"):
+                await client.set_password("newer")
+
+    asyncio.run(change())

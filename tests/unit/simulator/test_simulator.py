@@ -307,6 +307,23 @@ def test_every_refused_sign_in_looks_the_same(
     }
 
 
+def test_a_password_is_hashed_only_as_a_display_value(simulator: Simulator) -> None:
+    """Who may, sets it; sent as a plain value it fits nobody; no answer shows it."""
+    account = simulator.instance.add_user("self.service", "older", "user_admin")
+    path = f"/api/now/table/sys_user/{account.sys_id}"
+    with _client(simulator, "self.service", "older") as http:
+        answer = http.patch(path, json={"user_password": "n"}, params=_AS_DISPLAY_VALUE)
+        assert _result(answer)["user_password"] == ""
+    with _client(simulator, "self.service", "n") as http:
+        assert http.patch(path, json={"user_password": "m"}).status_code == 200
+        assert http.get(path).status_code == 401
+    with _client(simulator, "self.service", "m") as http:
+        assert http.get(path).status_code == 401
+
+
+_AS_DISPLAY_VALUE = {"sysparm_input_display_value": "true"}
+
+
 def test_roles_decide(simulator: Simulator) -> None:
     """Without a role rows are hidden and writes refused; only an admin deletes."""
     with _client(simulator, "nobody") as nobody, _client(simulator, "reader") as reader:

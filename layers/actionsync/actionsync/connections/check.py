@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-import httpx
-
+from actionsync.connections.sessions import auth_of
 from actionsync.errors import FieldError, InvalidInputError
+from actionsync.stores.credentials import METHODS
+from actionsync.stores.secrets import Secret
 
 if TYPE_CHECKING:
     from actionsync.connections.models import ConnectionToTest
@@ -28,18 +29,19 @@ async def check_typed_connection(
 ) -> "ConnectionReport":
     """Test a connection before it is stored; nothing of it is kept.
 
-    Without a password it must be the stored host and user, and the stored password is used.
+    Without secrets it must be what is stored, and the stored secrets are used.
 
     Raises:
-        InvalidInputError: the password is missing for another host or user.
+        InvalidInputError: a secret is missing for what is not stored.
         ConnectionIncompleteError: the stored connection's secret is missing.
     """
-    if typed.password is None:
-        if not sessions.is_stored(user_id, typed.instance_url, typed.username):
-            raise InvalidInputError(
-                FieldError("password", "is needed for a host and user that are not stored")
-            )
+    identity, secrets = typed.identity, typed.secrets()
+    if not secrets and sessions.is_stored(user_id, identity):
         return await check_stored_connection(sessions, user_id)
-    auth = httpx.BasicAuth(typed.username, typed.password.get_secret_value())
-    async with sessions.open(typed.instance_url, typed.username, auth) as client:
+    if missing := [name for name in METHODS[identity.auth_method].secrets if name not in secrets]:
+        raise InvalidInputError(
+            *(FieldError(name, "is needed for what is not stored") for name in missing)
+        )
+    signer = auth_of(Secret(user_id, identity, secrets))
+    async with sessions.open(identity, signer) as client:
         return await client.test_connection()

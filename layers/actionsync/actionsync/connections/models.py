@@ -1,12 +1,22 @@
 """What a caller may send about a connection."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from actionsync.connections import hosts
 from actionsync.settings import settings
+from actionsync.stores.credentials import METHODS, NAMES, SECRETS, AuthMethod, Identity
 
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -22,9 +32,22 @@ def _username(text: str) -> str:
     return text
 
 
-def _password(secret: SecretStr) -> SecretStr:
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must not contain control characters")
+    return text
+
+
+def _secret(secret: SecretStr) -> SecretStr:
     if _CONTROL_CHARACTERS.search(secret.get_secret_value()):
         raise ValueError("must not contain control characters")
+    return secret
+
+
+def _header(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if not text.isascii() or not text.isprintable():
+        raise ValueError("must be printable ASCII")
     return secret
 
 
@@ -38,41 +61,107 @@ Username = Annotated[
     Field(min_length=1, max_length=255, examples=["actionsync.integration"]),
     AfterValidator(_username),
 ]
-Password = Annotated[SecretStr, Field(min_length=1, max_length=1024), AfterValidator(_password)]
+ClientId = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
+SecretText = Annotated[SecretStr, Field(min_length=1, max_length=4096), AfterValidator(_secret)]
+Password = Annotated[SecretStr, Field(min_length=1, max_length=1024), AfterValidator(_secret)]
+ApiKey = Annotated[SecretStr, Field(min_length=1, max_length=1024), AfterValidator(_header)]
 
 
 class _Input(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
+    def secrets(self) -> dict[str, str]:
+        """Return the secret fields that were sent, by name."""
+        return {
+            name: value.get_secret_value()
+            for name in SECRETS
+            if (value := getattr(self, name)) is not None
+        }
 
-class NewConnection(_Input):
-    """A connection to store."""
+
+class _Typed(_Input):
+    """A connection as a person types it; which fields there are follows from the method."""
+
+    needs_secrets: ClassVar[bool]
 
     instance_url: InstanceUrl
-    username: Username
-    password: Password
+    auth_method: AuthMethod = "basic"
+    username: Username | None = Field(None, validate_default=True)
+    password: Password | None = Field(None, validate_default=True)
+    client_id: ClientId | None = Field(None, validate_default=True)
+    client_secret: SecretText | None = Field(None, validate_default=True)
+    refresh_token: SecretText | None = Field(None, validate_default=True)
+    api_key: ApiKey | None = Field(None, validate_default=True)
+
+    @field_validator(*NAMES, *SECRETS)
+    @classmethod
+    def _fits(cls, value: Any, info: ValidationInfo) -> Any:
+        """Want what the method consists of, and nothing else."""
+        auth_method = info.data.get("auth_method")
+        if auth_method is None or info.field_name is None:  # which is wrong itself
+            return value
+        method = METHODS[auth_method]
+        if value is not None and info.field_name not in method.fields:
+            raise ValueError(f"is not used by {auth_method}")
+        needed = method.fields if cls.needs_secrets else method.names
+        if value is None and info.field_name in needed:
+            raise ValueError(f"is needed for {auth_method}")
+        return value
+
+    @property
+    def identity(self) -> Identity:
+        """Who calls where."""
+        return Identity(
+            self.instance_url, self.auth_method, self.username or "", self.client_id or ""
+        )
+
+
+class NewConnection(_Typed):
+    """A connection to store.
+
+    Besides `instance_url` each method takes its own fields: `basic` username and password;
+    `oauth_client_credentials` client_id and client_secret; `oauth_password` all four of these;
+    `oauth_refresh_token` client_id, client_secret and refresh_token; `api_key` api_key.
+    """
+
+    needs_secrets = True
+
+
+class ConnectionToTest(_Typed):
+    """A connection to test before it is stored.
+
+    The secrets may be left out for what is stored: then the stored ones are used.
+    """
+
+    needs_secrets = False
 
 
 class ConnectionChange(_Input):
-    """What to change in a stored connection; a field left out stays as it is."""
+    """What to change in a stored connection; a field left out stays as it is.
 
-    instance_url: InstanceUrl = ""
-    username: Username = ""
+    Secrets belong to one host and one identity there. Whoever changes instance_url, auth_method,
+    username or client_id, or one of the secrets, sends all secrets of the method.
+    """
+
+    instance_url: InstanceUrl | None = None
+    auth_method: AuthMethod | None = None
+    username: Username | None = None
     password: Password | None = None
+    client_id: ClientId | None = None
+    client_secret: SecretText | None = None
+    refresh_token: SecretText | None = None
+    api_key: ApiKey | None = None
 
     @model_validator(mode="after")
     def _changes_something(self) -> "ConnectionChange":
         if not self.model_fields_set:
-            raise ValueError("must change at least one of instance_url, username, password")
+            raise ValueError("must change at least one field")
         return self
 
-
-class ConnectionToTest(_Input):
-    """A connection to test before it is stored.
-
-    The password may be left out for the host and user that are stored: then the stored one is used.
-    """
-
-    instance_url: InstanceUrl
-    username: Username
-    password: Password | None = None
+    def changed(self, old: Identity) -> Identity:
+        """Return who calls where after the change."""
+        auth_method = self.auth_method or old.auth_method
+        names = {
+            name: getattr(self, name) or getattr(old, name) for name in METHODS[auth_method].names
+        }
+        return Identity(self.instance_url or old.instance_url, auth_method, **names)

@@ -7,7 +7,7 @@ before the call, or one that nobody sees and that the next call mends.
 
 import uuid
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from actionsync import clock
@@ -19,12 +19,14 @@ from actionsync.errors import (
     InvalidInputError,
 )
 from actionsync.stores.connections import Connection, ConnectionStore
+from actionsync.stores.credentials import METHODS, NAMES, SECRETS
 from actionsync.stores.secrets import Secret, SecretStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from actionsync.connections.models import ConnectionChange, NewConnection
+    from actionsync.stores.credentials import Identity
 
 
 def find_connection(connections: ConnectionStore, user_id: str) -> Connection:
@@ -51,14 +53,11 @@ def create_connection(
     operation = uuid.uuid4().hex
     connections.lock_absent(user_id, operation)
     with _unlocked_on_failure(connections, user_id, operation):
-        secret = Secret(new.instance_url, new.username, new.password.get_secret_value())
-        secret_version = secrets.create(user_id, operation, secret)
+        secret_version = secrets.create(operation, Secret(user_id, new.identity, new.secrets()))
         now = clock.iso(clock.now())
         connection = Connection(
             id=connections.next_id(),
-            instance_url=new.instance_url,
-            username=new.username,
-            auth_method=secret.auth_method,
+            **asdict(new.identity),
             secret_version=secret_version,
             created_at=now,
             updated_at=now,
@@ -77,12 +76,12 @@ def change_connection(
 ) -> Connection:
     """Change a user's connection.
 
-    A password belongs to one host and one user: whoever changes either must send it again, so
-    that no stored password can be pointed at another host.
+    Secrets belong to one host and one identity there: whoever changes either must send them
+    again, so that no stored password can be pointed at another host.
 
     Args:
         connections: where connections are kept.
-        secrets: where passwords are kept.
+        secrets: where secrets are kept.
         user_id: whose connection.
         change: what to change.
         expected_version: the version that the caller knew, or None for whichever is stored.
@@ -91,34 +90,52 @@ def change_connection(
         ConnectionNotFoundError: there is none.
         ConnectionChangedError: it is not at the expected version.
         ConnectionBusyError: another request is working on it.
-        InvalidInputError: the password is missing.
+        InvalidInputError: a field is missing, or is none of the method's.
     """
     old = find_connection(connections, user_id)
     if expected_version not in {None, old.version}:
         raise ConnectionChangedError(old.version)
-    instance_url = change.instance_url or old.instance_url
-    username = change.username or old.username
-    if change.password is None:
-        if (instance_url, username) == (old.instance_url, old.username):
-            return old
-        raise InvalidInputError(
-            FieldError("password", "must be sent again when instance_url or username changes")
-        )
+    identity, sent = change.changed(old.identity), change.secrets()
+    if wrong := _wrong_fields(change, identity, is_changed=bool(sent) or identity != old.identity):
+        raise InvalidInputError(*wrong)
+    if not sent:
+        return old
     operation = uuid.uuid4().hex
     connections.lock_version(user_id, operation, old.version)
     with _unlocked_on_failure(connections, user_id, operation):
-        secret = Secret(instance_url, username, change.password.get_secret_value())
-        secret_version = secrets.add_version(user_id, operation, secret)
         connection = replace(
             old,
-            instance_url=instance_url,
-            username=username,
-            secret_version=secret_version,
+            **asdict(identity),
+            secret_version=secrets.add_version(operation, Secret(user_id, identity, sent)),
             updated_at=clock.iso(clock.now()),
             version=old.version + 1,
         )
         connections.save(user_id, operation, connection)
     return connection
+
+
+def _wrong_fields(
+    change: "ConnectionChange", identity: "Identity", *, is_changed: bool
+) -> list[FieldError]:
+    auth_method = identity.auth_method
+    method = METHODS[auth_method]
+    wrong = [
+        FieldError(name, f"is not used by {auth_method}")
+        for name in NAMES + SECRETS
+        if getattr(change, name) is not None and name not in method.fields
+    ]
+    wrong += [
+        FieldError(name, f"is needed for {auth_method}")
+        for name in method.names
+        if not getattr(identity, name)
+    ]
+    if is_changed:
+        wrong += [
+            FieldError(name, "must be sent again when the host, the user or another secret changes")
+            for name in method.secrets
+            if getattr(change, name) is None
+        ]
+    return wrong
 
 
 def delete_connection(connections: ConnectionStore, secrets: SecretStore, user_id: str) -> None:

@@ -10,13 +10,13 @@ import httpx
 from actionsync.connections.network import guarded_pool
 from actionsync.connections.service import find_connection
 from actionsync.errors import ConnectionIncompleteError, ConnectionNotFoundError
-from servicenow_tools import ServiceNowClient, tls_context
+from servicenow_tools import ServiceNowClient, auth, tls_context
+from servicenow_tools.auth import Renewable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from actionsync.settings import Settings
     from actionsync.stores.connections import Connection, ConnectionStore
+    from actionsync.stores.credentials import Identity
     from actionsync.stores.secrets import Secret, SecretStore
 
 # For so long a warm function may use a connection that was changed or deleted meanwhile.
@@ -27,11 +27,12 @@ KEPT_SESSIONS = 64
 DEADLINE_SECONDS = 22.0
 
 
-class StoredCredentials(httpx.Auth):
-    """Basic authentication with a stored password that may be rotated at any moment.
+class StoredCredentials:
+    """A user's stored secret, which may be rotated at any moment.
 
-    ServiceNow's 401 sends the same request once more, if a newer password is found: a rotation
-    costs no failed call.
+    Attributes:
+        connection: the connection that the secret belongs to.
+        auth: signs requests with it; what ServiceNow refuses, once more with a newer one.
     """
 
     def __init__(
@@ -42,42 +43,57 @@ class StoredCredentials(httpx.Auth):
         self._secrets = secrets
         self._user_id = user_id
         self.connection, self._secret = self._read()
+        self.auth = Renewable(auth_of(self._secret), self._renewed)
 
-    async def async_auth_flow(
-        self, request: httpx.Request
-    ) -> "AsyncGenerator[httpx.Request, httpx.Response]":
-        """Sign the request, and after a 401 once more with a newer password, if there is one."""
-        response = yield self._signed(request)
-        if response.status_code == httpx.codes.UNAUTHORIZED and self._rotated():
-            yield self._signed(request)
-
-    def _signed(self, request: httpx.Request) -> httpx.Request:
-        basic = httpx.BasicAuth(self._secret.username, self._secret.password)
-        return next(basic.sync_auth_flow(request))
-
-    def _rotated(self) -> bool:
-        """Take over a password that replaced ours, and tell whether there was one."""
+    def _renewed(self) -> httpx.Auth | None:
+        """Take over a secret that replaced ours, and return what signs with it."""
         try:
             connection, secret = self._read()
         except (ConnectionNotFoundError, ConnectionIncompleteError):
-            return False
+            return None
         current = self._secrets.get_current(self._user_id)
         for candidate in (secret, current):
             if (
                 candidate is not None
-                and _belongs(candidate, self.connection)
-                and candidate.password != self._secret.password
+                and self._fits(candidate, self.connection)
+                and candidate != self._secret
             ):
                 self.connection, self._secret = connection, candidate
-                return True
-        return False
+                return auth_of(candidate)
+        return None
 
     def _read(self) -> "tuple[Connection, Secret]":
         connection = find_connection(self._connections, self._user_id)
         secret = self._secrets.get(self._user_id, connection.secret_version)
-        if secret is None or not _belongs(secret, connection):
+        if secret is None or not self._fits(secret, connection):
             raise ConnectionIncompleteError
         return connection, secret
+
+    def _fits(self, secret: "Secret", connection: "Connection") -> bool:
+        return (secret.user_id, secret.identity) == (self._user_id, connection.identity)
+
+
+def auth_of(secret: "Secret") -> httpx.Auth:
+    """Return what signs requests with a secret."""
+    identity, values = secret.identity, secret.values
+    match identity.auth_method:
+        case "basic":
+            return auth.BasicAuth(identity.username, values["password"])
+        case "oauth_client_credentials":
+            return auth.ClientCredentials(identity.client_id, values["client_secret"])
+        case "oauth_password":
+            return auth.PasswordGrant(
+                identity.client_id,
+                values["client_secret"],
+                identity.username,
+                values["password"],
+            )
+        case "oauth_refresh_token":
+            return auth.RefreshToken(
+                identity.client_id, values["client_secret"], values["refresh_token"]
+            )
+        case "api_key":
+            return auth.ApiKey(values["api_key"])
 
 
 @dataclass(slots=True)
@@ -121,20 +137,17 @@ class Sessions:
             await oldest.client.aclose()
         return session.client
 
-    def is_stored(self, user_id: str, instance_url: str, username: str) -> bool:
-        """Tell whether the user's stored connection has this host and this user name."""
+    def is_stored(self, user_id: str, identity: "Identity") -> bool:
+        """Tell whether this is who calls where in the user's stored connection."""
         stored = self._connections.get(user_id)
-        return stored is not None and (stored.instance_url, stored.username) == (
-            instance_url,
-            username,
-        )
+        return stored is not None and stored.identity == identity
 
-    def open(self, instance_url: str, username: str, auth: httpx.Auth) -> ServiceNowClient:
+    def open(self, identity: "Identity", signer: httpx.Auth) -> ServiceNowClient:
         """Return a client of its own that reaches only what the stack allows."""
         return ServiceNowClient(
-            instance_url,
-            username=username,
-            auth=auth,
+            identity.instance_url,
+            username=identity.username or None,
+            auth=signer,
             transport=guarded_pool(
                 tls_context(self._settings.instance_ca_file), self._settings.allowed_instance_hosts
             ),
@@ -143,13 +156,5 @@ class Sessions:
 
     def _stored(self, user_id: str) -> _Session:
         credentials = StoredCredentials(self._connections, self._secrets, user_id)
-        connection = credentials.connection
-        client = self.open(connection.instance_url, connection.username, credentials)
+        client = self.open(credentials.connection.identity, credentials.auth)
         return _Session(client, credentials, time.monotonic() + KEPT_SECONDS)
-
-
-def _belongs(secret: "Secret", connection: "Connection") -> bool:
-    return (secret.instance_url, secret.username) == (
-        connection.instance_url,
-        connection.username,
-    )

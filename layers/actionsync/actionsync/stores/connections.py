@@ -12,7 +12,7 @@ Manager, and the two stores share no transaction, so the item governs both:
 Only an `active` item is a connection that anybody sees.
 """
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from actionsync.errors import (
     ConnectionNotFoundError,
 )
 from actionsync.stores.conditions import refusing_item
+from actionsync.stores.credentials import AuthMethod, Identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,13 +39,14 @@ LOCK_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A user's connection, without its password.
+    """A user's connection, without its secrets.
 
     Attributes:
         id: number of the connection, from 1, never used twice.
         instance_url: `https://<host>`, without a path.
-        username: the ServiceNow user.
-        auth_method: how ServiceNow is told who calls; `basic`.
+        auth_method: how ServiceNow is told who calls.
+        username: the ServiceNow user, empty where the method names none.
+        client_id: the OAuth application, empty where the method names none.
         secret_version: the version of the secret that belongs to this state of the connection.
         created_at: UTC, `2024-01-10T10:00:00Z`.
         updated_at: the same form.
@@ -53,12 +55,18 @@ class Connection:
 
     id: int
     instance_url: str
+    auth_method: AuthMethod
     username: str
-    auth_method: str
+    client_id: str
     secret_version: str
     created_at: str
     updated_at: str
     version: int
+
+    @property
+    def identity(self) -> Identity:
+        """Who calls where."""
+        return Identity(self.instance_url, self.auth_method, self.username, self.client_id)
 
 
 class ConnectionStore:
@@ -149,6 +157,23 @@ class ConnectionStore:
                 ExpressionAttributeValues={
                     ":operation": {"S": operation},
                     **{f":{name}": _attribute(value) for name, value in attributes.items()},
+                },
+            )
+
+    def follow(self, user_id: str, old_version: str, new_version: str) -> None:
+        """Name a secret's version that a rotation has put in the place of another.
+
+        A connection that names any other version by now was changed meanwhile, and stays.
+        """
+        with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(user_id),
+                UpdateExpression="SET secret_version = :new",
+                ConditionExpression="secret_version = :old",
+                ExpressionAttributeValues={
+                    ":new": {"S": new_version},
+                    ":old": {"S": old_version},
                 },
             )
 

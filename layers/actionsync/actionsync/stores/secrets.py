@@ -1,7 +1,7 @@
-"""Users' ServiceNow passwords in Secrets Manager: one secret a user.
+"""Users' ServiceNow credentials in Secrets Manager: one secret a user.
 
-A secret repeats the host and the user name that its password belongs to, so that a password can
-never reach another host, whatever became of the item that names it.
+A secret repeats whom and which host its credentials belong to, so that a password can never reach
+another host, whatever became of the item that names it.
 """
 
 import hashlib
@@ -9,11 +9,14 @@ import json
 import re
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from actionsync.stores.credentials import METHODS, NAMES, Identity
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
 
+_ROTATED_FROM = "rotated_from"
 _PLAIN_USER_ID = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
 
 # A secret's name is free again moments after its deletion, not at once (API DeleteSecret:
@@ -23,19 +26,17 @@ _PAUSES_UNTIL_NAME_IS_FREE = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """What ServiceNow asks of a user: for the method `basic`, a password.
+    """What ServiceNow asks of a user.
 
     Attributes:
-        instance_url: the only host that may see it.
-        username: the user it belongs to.
-        password: the password; no repr shows it.
+        user_id: whose it is.
+        identity: who calls where with it.
+        values: the method's secret fields by name; no repr shows them.
     """
 
-    instance_url: str
-    username: str
-    password: str = field(repr=False)
-
-    auth_method: ClassVar[str] = "basic"
+    user_id: str
+    identity: Identity
+    values: dict[str, str] = field(repr=False)
 
 
 class SecretStore:
@@ -50,18 +51,17 @@ class SecretStore:
         self._prefix = prefix
         self._encryption = encryption(key)
 
-    def create(self, user_id: str, token: str, secret: Secret) -> str:
+    def create(self, token: str, secret: Secret) -> str:
         """Write the first version of a user's secret, or a further one where it exists.
 
         Args:
-            user_id: whose secret.
             token: 32 to 64 characters; two calls with the same one write one version.
             secret: what to keep.
 
         Returns:
             The version's id.
         """
-        name, text = self._name(user_id), _text(secret)
+        name, text = self._name(secret.user_id), text_of(secret)
         pauses = iter(_PAUSES_UNTIL_NAME_IS_FREE)
         while True:
             try:
@@ -69,17 +69,19 @@ class SecretStore:
                     Name=name, ClientRequestToken=token, SecretString=text, **self._encryption
                 )["VersionId"]
             except self._secrets_manager.exceptions.ResourceExistsException:
-                return self.add_version(user_id, token, secret)
+                return self.add_version(token, secret)
             except self._secrets_manager.exceptions.InvalidRequestException:
                 pause = next(pauses, None)
                 if pause is None:
                     raise
                 time.sleep(pause)
 
-    def add_version(self, user_id: str, token: str, secret: Secret) -> str:
+    def add_version(self, token: str, secret: Secret) -> str:
         """Write a further version of a user's secret, beside the others, and return its id."""
         return self._secrets_manager.put_secret_value(
-            SecretId=self._name(user_id), ClientRequestToken=token, SecretString=_text(secret)
+            SecretId=self._name(secret.user_id),
+            ClientRequestToken=token,
+            SecretString=text_of(secret),
         )["VersionId"]
 
     def get(self, user_id: str, version: str) -> Secret | None:
@@ -90,15 +92,69 @@ class SecretStore:
             )
         except self._secrets_manager.exceptions.ResourceNotFoundException:
             return None
-        return _secret(answer["SecretString"])
+        return secret_of(answer["SecretString"])
 
     def get_current(self, user_id: str) -> Secret | None:
         """Return the newest version of a user's secret, as a rotation leaves it, or None."""
         try:
-            answer = self._secrets_manager.get_secret_value(SecretId=self._name(user_id))
+            answer = self._secrets_manager.get_secret_value(
+                SecretId=self._name(user_id), VersionStage="AWSCURRENT"
+            )
         except self._secrets_manager.exceptions.ResourceNotFoundException:
             return None
-        return _secret(answer["SecretString"])
+        return secret_of(answer["SecretString"])
+
+    def current(self, secret_id: str) -> tuple[str, Secret]:
+        """Return the version id of a secret that is in force, and the secret, for its rotation."""
+        answer = self._secrets_manager.get_secret_value(
+            SecretId=secret_id, VersionStage="AWSCURRENT"
+        )
+        return answer["VersionId"], secret_of(answer["SecretString"])
+
+    def pending(self, secret_id: str, token: str) -> tuple[str, Secret] | None:
+        """Return the version that a rotation's new secret replaces and that secret, or None."""
+        try:
+            answer = self._secrets_manager.get_secret_value(SecretId=secret_id, VersionId=token)
+        except self._secrets_manager.exceptions.ResourceNotFoundException:
+            return None
+        text = answer["SecretString"]
+        return json.loads(text)[_ROTATED_FROM], secret_of(text)
+
+    def put_pending(self, secret_id: str, token: str, replaced: str, secret: Secret) -> None:
+        """Write a rotation's new secret, which is not in force yet.
+
+        Args:
+            secret_id: the secret's name or ARN.
+            token: the rotation's token, which becomes the version's id.
+            replaced: the version it is to replace, and none else.
+            secret: the new secret.
+        """
+        self._secrets_manager.put_secret_value(
+            SecretId=secret_id,
+            ClientRequestToken=token,
+            SecretString=text_of(secret, **{_ROTATED_FROM: replaced}),
+            VersionStages=["AWSPENDING"],
+        )
+
+    def promote(self, secret_id: str, token: str, replaced: str) -> bool:
+        """Put a rotation's new secret in force; tell whether it is.
+
+        It is not if another version than the replaced one is in force by now: then somebody has
+        saved a secret meanwhile, which stays.
+        """
+        version, _ = self.current(secret_id)
+        if version == token:
+            return True
+        if version != replaced:
+            return False
+        self._secrets_manager.update_secret_version_stage(
+            SecretId=secret_id,
+            VersionStage="AWSCURRENT",
+            MoveToVersionId=token,
+            # Secrets Manager refuses it where the label has moved on.
+            RemoveFromVersionId=replaced,
+        )
+        return True
 
     def delete(self, user_id: str) -> None:
         """Delete a user's secret with all its versions, at once; a missing one is no error."""
@@ -127,17 +183,29 @@ def encryption(key: str) -> Encryption:
     return {"KmsKeyId": key} if key else {}
 
 
-def _text(secret: Secret) -> str:
+def text_of(secret: Secret, **others: str) -> str:
+    """Return a secret as it is written: one JSON object of texts, as rotations expect it."""
+    identity = secret.identity
+    names = {name: getattr(identity, name) for name in METHODS[identity.auth_method].names}
     return json.dumps(
         {
-            "auth_method": secret.auth_method,
-            "instance_url": secret.instance_url,
-            "username": secret.username,
-            "password": secret.password,
+            "user_id": secret.user_id,
+            "auth_method": identity.auth_method,
+            "instance_url": identity.instance_url,
+            **names,
+            **secret.values,
+            **others,
         }
     )
 
 
-def _secret(text: str) -> Secret:
-    values = json.loads(text)
-    return Secret(values["instance_url"], values["username"], values["password"])
+def secret_of(text: str) -> Secret:
+    """Return a secret from what was written."""
+    document: dict[str, Any] = json.loads(text)
+    method = document["auth_method"]
+    names = {name: document.get(name, "") for name in NAMES}
+    return Secret(
+        document["user_id"],
+        Identity(document["instance_url"], method, **names),
+        {name: document[name] for name in METHODS[method].secrets},
+    )

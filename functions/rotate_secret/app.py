@@ -1,0 +1,31 @@
+"""Secrets Manager's rotation of a user's ServiceNow password."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+
+from actionsync.connections.rotation import Rotation
+from actionsync.connections.sessions import Sessions
+from actionsync.http.config import connection_store, secret_store
+from actionsync.runtime import run
+from actionsync.settings import settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger()
+
+
+@cache
+def rotation() -> Rotation:
+    """Return this process's rotation."""
+    sessions = Sessions(connection_store(), secret_store(), settings())
+    return Rotation(connection_store(), secret_store(), sessions)
+
+
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], _: "LambdaContext") -> None:
+    """Carry out the step that Secrets Manager asks for; it repeats what fails."""
+    run(rotation().run(event["Step"], event["SecretId"], event["ClientRequestToken"]))
+    logger.info("step done", step=event["Step"], secret=event["SecretId"])

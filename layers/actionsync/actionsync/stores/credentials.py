@@ -1,0 +1,55 @@
+"""Ways in which ServiceNow is told who calls, and what each of them consists of."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+AuthMethod = Literal[
+    "basic", "oauth_client_credentials", "oauth_password", "oauth_refresh_token", "api_key"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What a method consists of.
+
+    Attributes:
+        names: the fields that say who calls; anybody may see them.
+        secrets: the fields that prove it; they lie in Secrets Manager alone.
+    """
+
+    names: tuple[str, ...]
+    secrets: tuple[str, ...]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """All of them."""
+        return self.names + self.secrets
+
+
+METHODS: dict[AuthMethod, Method] = {
+    "basic": Method(("username",), ("password",)),
+    "oauth_client_credentials": Method(("client_id",), ("client_secret",)),
+    "oauth_password": Method(("username", "client_id"), ("password", "client_secret")),
+    "oauth_refresh_token": Method(("client_id",), ("client_secret", "refresh_token")),
+    "api_key": Method((), ("api_key",)),
+}
+NAMES = ("username", "client_id")
+SECRETS = ("password", "client_secret", "refresh_token", "api_key")
+assert set(METHODS) == set(get_args(AuthMethod))  # noqa: S101 - of the code itself
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who calls where. Secrets belong to exactly one of these, and serve no other.
+
+    Attributes:
+        instance_url: `https://<host>`, the only host that may see the secrets.
+        auth_method: how ServiceNow is told who calls.
+        username: the ServiceNow user, empty where the method names none.
+        client_id: the OAuth application, empty where the method names none.
+    """
+
+    instance_url: str
+    auth_method: AuthMethod = "basic"
+    username: str = ""
+    client_id: str = ""
