@@ -1,5 +1,6 @@
 """A real Chromium on the deployed product, signed in as a person signs in."""
 
+import json
 import os
 import shutil
 import uuid
@@ -7,11 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from local.cloud import token_claims
 from local.servicenow import seed
 from tests.template import ROOT
 
@@ -102,6 +106,59 @@ class Person:
         }
         self.type(**(connection | instead))
 
+    @property
+    def id(self) -> str:
+        """The person's user id."""
+        return str(token_claims(self.token)["sub"])
+
+    @property
+    def token(self) -> str:
+        """The token that the page has got."""
+        kept = self.browser.execute_script("return sessionStorage['actionsync.session']")
+        return str(json.loads(kept)["token"])
+
+    def api(self, method: str, path: str, body: Any = None) -> Any:
+        """Call the API as the page does, beside it."""
+        with self.cloud.http(self.token) as http:
+            answer = http.request(method, f"/api/servicenow/{path}", json=body)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def write(self, name: str, text: str) -> None:
+        """Write into the field with this id, over what is there, as one edit."""
+        field = self.find(f"[id='{name}']")
+        self.until(field.is_displayed)
+        field.send_keys(Keys.CONTROL, "a")
+        field.send_keys(text)
+
+    def choose(self, name: str, label: str) -> None:
+        """Choose an option by what it says."""
+        field = self.find(f"[id='{name}']")
+        self.until(lambda: label in field.text)
+        Select(field).select_by_visible_text(label)
+
+    def holds(self, device: str) -> None:
+        """Hold a phone, or sit at a desktop."""
+        self.looks(*(PHONE if device == "phone" else DESKTOP), "light")
+
+    def slows_down(self, milliseconds: int) -> None:
+        """Have a network on which each answer takes so much longer; 0 for the own one."""
+        self.browser.execute_cdp_cmd("Network.enable", {})
+        self.browser.execute_cdp_cmd(
+            "Network.emulateNetworkConditions",
+            {
+                "offline": False,
+                "latency": milliseconds,
+                "downloadThroughput": -1,
+                "uploadThroughput": -1,
+            },
+        )
+
+    def blocks(self, *addresses: str) -> None:
+        """Have a network on which these addresses cannot be reached."""
+        self.browser.execute_cdp_cmd("Network.enable", {})
+        self.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": list(addresses)})
+
     def photograph(self, name: str) -> None:
         """Keep what is seen, whole, on phone and desktop, light and dark."""
         for device, (width, height) in (("phone", PHONE), ("desktop", DESKTOP)):
@@ -123,6 +180,48 @@ class Person:
             "Emulation.setEmulatedMedia",
             {"features": [{"name": "prefers-color-scheme", "value": theme}]},
         )
+
+
+def has_no_barriers(person: "Person") -> None:
+    """Hold the page against axe's rules: on phone and desktop, in both themes."""
+    for width, height in (PHONE, DESKTOP):
+        for theme in ("light", "dark"):
+            person.looks(width, height, theme)
+            person.browser.execute_script(AXE_SCRIPT)
+            violations = person.browser.execute_async_script(
+                "axe.run().then(({violations}) => arguments[0](violations))"
+            )
+            assert not violations, json.dumps(violations, indent=1)
+    person.looks(*DESKTOP, "light")
+
+
+# Chromium's own measure of what moves without having been asked to (web.dev: Cumulative Layout
+# Shift), from the page's very first frame.
+_SHIFTS = """
+window.__shifts = [];
+new PerformanceObserver((list) => window.__shifts.push(...list.getEntries().map((entry) => ({
+  value: entry.value,
+  what: entry.sources.map((source) => source.node?.id || source.node?.className),
+})))).observe({type: "layout-shift", buffered: true});
+"""
+
+
+def layout_shifts(person: "Person", page: str, selector: str) -> list[dict[str, Any]]:
+    """Open a page, wait for what its last answer brings, and return what has moved."""
+    script = person.browser.execute_cdp_cmd(
+        "Page.addScriptToEvaluateOnNewDocument", {"source": _SHIFTS}
+    )
+    try:
+        person.browser.get("about:blank")
+        person.opens(page)
+        person.until(person.find(selector).is_displayed)
+        # Two frames later everything that this answer moves has been told.
+        shifts: list[dict[str, Any]] = person.browser.execute_async_script(
+            "const done = arguments[0]; setTimeout(() => done(window.__shifts), 1500)"
+        )
+    finally:
+        person.browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+    return [shift for shift in shifts if shift["value"]]
 
 
 @pytest.fixture(scope="session")
@@ -148,5 +247,7 @@ def person(cloud: "LocalCloud", _chromium: Chrome) -> "Iterator[Person]":
     somebody.looks(*DESKTOP, "light")
     yield somebody
     cloud.simulator.faults.clear()
+    somebody.slows_down(0)
+    somebody.blocks()
     _chromium.execute_script("sessionStorage.clear()")
     _chromium.get("about:blank")

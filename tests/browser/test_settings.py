@@ -1,24 +1,14 @@
 """The Settings page in a real browser: sign in, test, save, change, delete; what goes wrong."""
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
-from axe_core_python.selenium import Axe
 
 from local.servicenow import faults, seed
+from tests.browser.conftest import has_no_barriers
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Person
-
-
-def has_no_barriers(person: "Person") -> None:
-    """Hold the page against axe's rules, in both themes."""
-    for theme in ("light", "dark"):
-        person.looks(1280, 900, theme)
-        violations = Axe().run(person.browser)["violations"]
-        assert not violations, json.dumps(violations, indent=1)
-    person.looks(1280, 900, "light")
 
 
 def test_a_person_connects_servicenow(person: "Person") -> None:

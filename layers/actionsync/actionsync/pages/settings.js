@@ -1,8 +1,9 @@
 // The Settings page: connect, test, change and delete a ServiceNow connection.
 
-import { call, finishSignIn, Problem, session, SessionEnded, signIn, signInAgain, signOut } from "./session.js";
+import { call, finishSignIn, Problem, session, SessionEnded, signIn, signOut } from "./session.js";
+import { $, again } from "./shared.js";
+import { showViews } from "./views.js";
 
-const $ = (id) => document.getElementById(id);
 const FIELDS = ["instance_url", "username", "password"];
 const STAGES = {
   reachable: "Instance reachable",
@@ -132,24 +133,6 @@ async function work(button, label, doing) {
   }
 }
 
-/** Wait until the user has signed in again; nothing on the page is lost. */
-function again() {
-  $("expired-error").hidden = true;
-  $("expired").showModal();
-  return new Promise((resolve) => {
-    $("sign-in-again").onclick = async () => {
-      try {
-        await signInAgain();
-        $("expired").close();
-        resolve();
-      } catch (error) {
-        $("expired-error").textContent = error.message;
-        $("expired-error").hidden = false;
-      }
-    };
-  });
-}
-
 async function load() {
   show("loading");
   try {
@@ -258,6 +241,7 @@ async function start() {
   $("who").hidden = $("signed-in").hidden = false;
   $("email").textContent = who.email;
   listen();
+  showViews();
   await load();
 }
 

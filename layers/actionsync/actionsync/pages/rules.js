@@ -1,0 +1,345 @@
+// The Rules view: what becomes of each kind of event, tried on an example before it is saved.
+
+import { $, ask, busy, choices, failure, make, tell } from "./shared.js";
+import { session } from "./session.js";
+import { EXAMPLES } from "./examples.js";
+import { webhooks } from "./webhooks.js";
+
+const SEVERITIES = ["critical", "high", "medium", "low", "info"];
+const LEVELS = [["1", "High"], ["2", "Medium"], ["3", "Low"]];
+const WORDS = { high: "1", medium: "2", low: "3" };
+const RISKS = [["1", "Very high"], ["2", "High"], ["3", "Moderate"], ["4", "Low"]];
+const RISK_WORDS = { "very high": "1", high: "2", moderate: "3", low: "4" };
+const NAMES = "{{title}}, {{message}}, {{service}}, {{severity}}, {{environment}}, {{details}}, {{link}}, {{count}}, "
+  + "{{occurred_at}}, {{status}}, {{source}}, {{assignee}}, {{previous}}, {{version}}, {{changelog}}, {{owner}}";
+
+const text = (name, label, more = {}) => ({ type: "text", name, label, ...more });
+const long = (name, label, more = {}) => ({ type: "long", name, label, ...more });
+const which = (what) => [
+  { type: "lines", name: "include", label: `${what} to take`, hint: "One name a line; * stands for anything." },
+  { type: "lines", name: "exclude", label: `${what} to leave out`, hint: "One name a line; it wins over the list above." },
+];
+const TICKET = [
+  text("assignment_group", "Assignment group", { hint: "A group's name, or leave it to ServiceNow's own rules.", empty: null }),
+  text("category", "Category", { live: ["incident", "category"], empty: null }),
+  { type: "pairs", name: "fields", label: "Further columns", hint: "One a line: u_team = payments" },
+];
+const TEXTS = [
+  text("short_description", "Title"),
+  long("description", "Description", { hint: `The event's own words: ${NAMES}.` }),
+];
+const AGAIN = [
+  { type: "number", name: "recurrence.note_every_minutes", label: "Minutes between two notes", min: 1, max: 1440 },
+  { type: "number", name: "recurrence.reopen_within_hours", label: "Hours in which a resolved ticket is reopened", min: 0, max: 2160 },
+  long("recurrence_note", "Note when it happens again"),
+];
+const OVER = [
+  { type: "select", name: "recovery", label: "When it is over", options: [
+    ["untouched", "Resolve the ticket, unless a person has taken it over"], ["resolve", "Resolve the ticket always"],
+    ["note", "Leave a note"], ["nothing", "Do nothing"]] },
+  text("close_code", "Resolution code", { live: ["incident", "close_code"], empty: null, hint: "Empty takes the instance's own code for a solution." }),
+  long("recovery_note", "Resolution note"),
+];
+const enabled = (label) => ({ type: "check", name: "enabled", label });
+const severities = { type: "set", name: "severities", label: "Severities that become tickets", options: SEVERITIES };
+const levels = { type: "levels", name: "levels", label: "What a severity means in ServiceNow" };
+
+// The groups of fields of each kind; a group with a title is folded away.
+const KINDS = {
+  errors: { kind: "error", groups: [
+    ["", [enabled("Errors become incidents"), severities, ...which("Services")]],
+    ["The ticket", [levels, ...TICKET]], ["Texts", TEXTS], ["When it happens again", AGAIN], ["When it is over", OVER]] },
+  alarms: { kind: "alarm", groups: [
+    ["", [enabled("CloudWatch alarms become incidents"),
+      { type: "select", name: "severity", label: "Severity of an alarm", options: SEVERITIES.map((name) => [name, name]) },
+      { type: "pairs", name: "severity_by_name", label: "Severity by name", hint: "One a line: *critical* = critical. The first that fits decides." },
+      ...which("Alarms")]],
+    ["The ticket", [severities, levels, ...TICKET]], ["Texts", TEXTS], ["When it happens again", AGAIN], ["When it is over", OVER]] },
+  deployments: { kind: "deployment", groups: [
+    ["", [enabled("Deployments become change requests"),
+      { type: "select", name: "change_type", label: "Type of change", live: ["change_request", "type"],
+        options: [["normal", "Normal"], ["standard", "Standard"], ["emergency", "Emergency"]] },
+      text("template", "Template of the standard change", { empty: null, hint: "Its name in the catalogue; for standard changes only." }),
+      ...which("Applications")]],
+    ["The change request", [
+      { type: "select", name: "risk", label: "Risk", live: ["change_request", "risk"], options: RISKS, words: RISK_WORDS },
+      { type: "select", name: "impact", label: "Impact", live: ["change_request", "impact"], options: LEVELS, words: WORDS },
+      ...TICKET.filter(({ name }) => name !== "category"),
+      text("category", "Category", { live: ["change_request", "category"], empty: null })]],
+    ["Texts", [...TEXTS, long("outcome_note", "Note of the outcome")]],
+    ["When it fails", [{ type: "check", name: "incident_on_failure", label: "A failed deployment opens an incident" },
+      { type: "select", name: "incident_levels.urgency", label: "Its urgency", live: ["incident", "urgency"], options: LEVELS, words: WORDS },
+      { type: "select", name: "incident_levels.impact", label: "Its impact", live: ["incident", "impact"], options: LEVELS, words: WORDS }]]] },
+  meetings: { kind: "meeting", groups: [
+    ["", [enabled("Action items become incidents"), { type: "check", name: "only_required", label: "Only items that require an incident" }]],
+    ["The ticket", [levels, ...TICKET]], ["Texts", TEXTS]] },
+  github: { groups: [
+    ["", [{ type: "set", name: "events", label: "Events that count", options: ["workflow_run", "check_run", "deployment", "deployment_status",
+      "release", "issues", "dependabot_alert", "code_scanning_alert", "secret_scanning_alert"] },
+    { type: "lines", name: "branches", label: "Branches", hint: "One name a line; * stands for anything." },
+    { type: "lines", name: "issue_labels", label: "Labels that make an issue an error", hint: "One a line." },
+    { type: "select", name: "workflow_severity", label: "Severity of a failed workflow", options: SEVERITIES.map((name) => [name, name]) }]]] },
+};
+
+let stored = null; // the rules as they are stored
+let draft = null; // the rules as they are typed
+let etag = null;
+let kind = "errors";
+
+const isDirty = () => JSON.stringify(stored) !== JSON.stringify(draft);
+const read = (path) => path.split(".").reduce((at, part) => at?.[part], draft);
+
+function write(path, value) {
+  const parts = path.split(".");
+  const last = parts.pop();
+  parts.reduce((at, part) => at[part], draft)[last] = value;
+  render();
+}
+
+// ---- fields
+
+function select(id, path, { options, words = {}, live }) {
+  const value = String(read(path));
+  const fill = (list) => node.replaceChildren(...list.map(([key, label]) => make("option", { value: key, textContent: label })));
+  const node = make("select", { id, onchange: () => write(path, node.value) });
+  fill(options);
+  node.value = words[value] ?? value;
+  if (live) {
+    choices(...live).then((found) => {
+      const known = found?.filter((choice) => options.some(([key]) => key === choice.value));
+      if (!known?.length) return;
+      const chosen = node.value;
+      fill(options.map(([key, label]) => [key, known.find((choice) => choice.value === key)?.label ?? label]));
+      node.value = chosen;
+    });
+  }
+  return node;
+}
+
+function textField(id, path, { live, empty }) {
+  const node = make("input", { id, value: read(path) ?? "", autocomplete: "off", spellcheck: false,
+    oninput: () => write(path, node.value || (empty === null ? null : "")) });
+  if (!live) return [node];
+  const list = make("datalist", { id: `${id}-list` });
+  node.setAttribute("list", list.id);
+  choices(...live).then((found) => list.replaceChildren(...(found ?? []).map(({ value, label }) => make("option", { value, label }))));
+  return [node, list];
+}
+
+function area(id, path, rows, show, parse) {
+  const node = make("textarea", { id, rows, value: show(read(path)), spellcheck: false, oninput: () => write(path, parse(node.value)) });
+  return node;
+}
+
+const lines = (value) => value.split("\n").map((line) => line.trim()).filter(Boolean);
+const pairs = (value) => Object.fromEntries(lines(value).map((line) => {
+  const at = line.lastIndexOf("=");
+  return at < 0 ? [line, ""] : [line.slice(0, at).trim(), line.slice(at + 1).trim()];
+}));
+
+function checks(path, options) {
+  return options.map((name) => make("label", { className: "check" },
+    make("input", { type: "checkbox", checked: read(path).includes(name), onchange: (event) => {
+      const set = new Set(read(path));
+      event.target.checked ? set.add(name) : set.delete(name);
+      write(path, options.filter((option) => set.has(option)));
+    } }), name.replaceAll("_", " ")));
+}
+
+function levelTable(path) {
+  const head = make("tr", {}, ...["Severity", "Urgency", "Impact"].map((title) => make("th", { scope: "col", textContent: title })));
+  return make("table", { className: "levels" }, make("thead", {}, head), make("tbody", {}, ...SEVERITIES
+    .filter((severity) => read(`${path}.${severity}`)).map((severity) => make("tr", {},
+      make("th", { scope: "row", textContent: severity }),
+      ...["urgency", "impact"].map((column) => {
+        const node = select(`${path}.${severity}.${column}`, `${path}.${severity}.${column}`, { options: LEVELS, words: WORDS, live: ["incident", column] });
+        node.setAttribute("aria-label", `${column} of ${severity}`);
+        return make("td", {}, node);
+      })))));
+}
+
+function field(spec) {
+  const path = `${kind}.${spec.name}`;
+  const error = make("p", { className: "error", id: `${path}-error` });
+  const hint = make("p", { className: "hint", id: `${path}-hint`, textContent: spec.hint ?? "" });
+  if (spec.type === "check") {
+    const box = make("input", { type: "checkbox", id: path, checked: read(path), onchange: () => write(path, box.checked) });
+    return make("div", { className: "field" }, make("label", { className: "check strong" }, box, spec.label), error);
+  }
+  if (spec.type === "set" || spec.type === "levels") {
+    const inside = spec.type === "set" ? make("div", { className: "checks" }, ...checks(path, spec.options)) : levelTable(path);
+    return make("fieldset", { className: "field", id: path }, make("legend", { textContent: spec.label }), inside, hint, error);
+  }
+  const controls = {
+    text: () => textField(path, path, spec),
+    long: () => [area(path, path, 4, (value) => value, (value) => value)],
+    lines: () => [area(path, path, 2, (value) => value.join("\n"), lines)],
+    pairs: () => [area(path, path, 2, (value) => Object.entries(value).map((pair) => pair.join(" = ")).join("\n"), pairs)],
+    select: () => [select(path, path, spec)],
+    number: () => [make("input", { type: "number", id: path, value: read(path), min: spec.min, max: spec.max,
+      oninput: (event) => write(path, event.target.valueAsNumber) })],
+  }[spec.type]();
+  controls[0].setAttribute("aria-describedby", `${path}-hint ${path}-error`);
+  return make("div", { className: "field" }, make("label", { htmlFor: path, textContent: spec.label }), ...controls, hint, error);
+}
+
+function showForm() {
+  const groups = KINDS[kind].groups.map(([title, specs]) => title
+    ? make("details", {}, make("summary", { textContent: title }), ...specs.map(field))
+    : make("div", {}, ...specs.map(field)));
+  $("rules-form").replaceChildren(make("p", { className: "error", id: `${kind}-error` }), ...groups);
+  $("rules-form").removeAttribute("aria-busy");
+  if (KINDS[kind].kind) showExample();
+  else webhooks($("example"));
+  render();
+}
+
+/** Put each message beside its field; what belongs to none is told as a whole. */
+function showErrors(fields) {
+  const rest = [];
+  let first = null;
+  for (const [name, message] of Object.entries(fields)) {
+    const path = name.replace(/^rules\./, "");
+    const section = path.split(".")[0];
+    if (section in KINDS && section !== kind) {
+      kind = section;
+      document.querySelector(`#kinds input[value=${section}]`).checked = true;
+      showForm();
+    }
+    const place = [...path.split(".").keys()].map((end) => $(`${path.split(".").slice(0, end + 1).join(".")}-error`)).findLast(Boolean);
+    if (!place) rest.push(`${name}: ${message}`);
+    else {
+      place.textContent = message;
+      const control = $(place.id.replace(/-error$/, ""));
+      control?.setAttribute("aria-invalid", "true");
+      if (place.closest("details")) place.closest("details").open = true;
+      first ??= control;
+    }
+  }
+  first?.focus();
+  return rest.join(" ");
+}
+
+function clearErrors() {
+  for (const place of $("rules-form").querySelectorAll(".error")) place.textContent = "";
+  for (const control of $("rules-form").querySelectorAll("[aria-invalid]")) control.removeAttribute("aria-invalid");
+}
+
+function render() {
+  const dirty = isDirty();
+  $("rules-bar").hidden = !dirty && $("rules-outcome").hidden;
+  $("rules-discard").hidden = $("rules-save").hidden = !dirty;
+  if (dirty && $("rules-outcome").classList.contains("good")) tell($("rules-outcome"), "");
+  $("ticket-old")?.toggleAttribute("hidden", JSON.stringify(draft) === $("ticket-old").dataset.rules);
+}
+
+// ---- the example
+
+function showExample() {
+  const event = make("textarea", { id: "example-event", rows: 12, spellcheck: false, value: JSON.stringify(EXAMPLES[kind], null, 2) });
+  const button = make("button", { type: "button", id: "preview", textContent: "Show the ticket", onclick: () => preview(event, button) });
+  $("example").replaceChildren(
+    make("h2", { id: "example-title", textContent: "Try it on an example" }),
+    make("p", { className: "hint", textContent: "Nothing is written: ServiceNow is only asked whether it would take the ticket." }),
+    make("details", { className: "event" }, make("summary", { textContent: "The example event" }),
+      make("div", { className: "field" }, make("label", { htmlFor: event.id, className: "visually-hidden", textContent: "Event" }), event)),
+    make("div", { className: "actions" }, button),
+    make("div", { id: "tickets", role: "status" }));
+}
+
+async function preview(event, button) {
+  clearErrors();
+  const rules = structuredClone(draft);
+  let example;
+  try {
+    example = JSON.parse(event.value);
+  } catch {
+    $("tickets").replaceChildren(make("p", { className: "notice bad", textContent: "The example is no JSON." }));
+    event.closest("details").open = true;
+    return event.focus();
+  }
+  await busy(button, "Asking ServiceNow …", async () => {
+    try {
+      const { document: shown } = await ask("POST", "rules/preview", { kind: KINDS[kind].kind, event: example, rules });
+      $("tickets").replaceChildren(...shown.tickets.map((ticket) => card(ticket, shown.checked)),
+        make("p", { id: "ticket-old", className: "notice", hidden: true, textContent: "The rules have changed since: show it again." }));
+      $("ticket-old").dataset.rules = JSON.stringify(rules);
+      render();
+    } catch (error) {
+      const rest = showErrors(error.fields ?? {});
+      const words = rest || (Object.keys(error.fields ?? {}).length ? "A field is wrong; it is marked in the form." : error.message);
+      $("tickets").replaceChildren(make("p", { className: "notice bad", textContent: words }));
+    }
+  });
+}
+
+function card(ticket, checked) {
+  if (!ticket.wanted) return make("p", { className: "notice", textContent: "This event makes no ticket under these rules." });
+  const { short_description: title, description, correlation_id: _id, correlation_display: _by, ...columns } = ticket.columns;
+  const verdict = ticket.problems.length
+    ? make("ul", { className: "notice bad" }, ...ticket.problems.map(({ field: name, message }) =>
+      make("li", { textContent: name && !message.includes(name) ? `${name}: ${message}` : message })))
+    : checked
+      ? make("p", { className: "notice good", textContent: "ServiceNow would take it as it is." })
+      : make("p", { className: "notice warn", textContent: "ServiceNow could not be asked: no connection is stored, or it does not answer." });
+  return make("article", { className: "ticket" },
+    make("p", { className: "hint", textContent: ticket.table === "incident" ? "Incident" : "Change request" }),
+    make("h3", { textContent: title }),
+    make("dl", {}, ...Object.entries(columns).flatMap(([name, value]) =>
+      [make("dt", { textContent: name.replaceAll("_", " ") }), make("dd", { textContent: value })])),
+    make("p", { className: "text", tabIndex: 0, role: "group", "aria-label": "Description", textContent: description }), verdict);
+}
+
+// ---- load and save
+
+async function load() {
+  $("rules-failed").replaceChildren();
+  try {
+    ({ document: stored, etag } = await ask("GET", "rules"));
+  } catch (error) {
+    $("rules").hidden = true;
+    return $("rules-failed").replaceChildren(failure(error.message, load));
+  }
+  $("rules").hidden = false;
+  draft = structuredClone(stored);
+  showForm();
+}
+
+const save = () => busy($("rules-save"), "Saving …", async () => {
+  clearErrors();
+  tell($("rules-outcome"), "");
+  try {
+    ({ document: stored, etag } = await ask("PUT", "rules", draft, { "If-Match": etag }));
+    draft = structuredClone(stored);
+    tell($("rules-outcome"), "Saved. New events follow these rules within 15 seconds.", "good");
+  } catch (error) {
+    const rest = showErrors(error.fields ?? {});
+    const isOld = error.status === 412;
+    tell($("rules-outcome"), isOld ? "The rules were changed elsewhere meanwhile. Reload the page to see them."
+      : rest || (Object.keys(error.fields ?? {}).length ? "A field is wrong; it is marked above." : error.message), "bad");
+  }
+}).then(render);
+
+function discard() {
+  draft = structuredClone(stored);
+  tell($("rules-outcome"), "");
+  showForm();
+}
+
+let isOpen = false;
+
+export function open() {
+  if (isOpen) return;
+  isOpen = true;
+  $("kinds").onchange = (event) => {
+    kind = event.target.value;
+    if (draft) showForm();
+  };
+  $("rules-form").onsubmit = (event) => { event.preventDefault(); save(); };
+  $("rules-discard").onclick = discard;
+  window.addEventListener("beforeunload", (event) => {
+    if (session() && draft && isDirty()) event.preventDefault();
+  });
+  showExample();
+  load();
+}

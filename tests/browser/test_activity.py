@@ -1,0 +1,162 @@
+"""The Activity view in a real browser: what became of events, how it fares, delays, failures."""
+
+import json
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from selenium.webdriver.common.by import By
+
+from local.servicenow import faults
+from tests.browser.conftest import has_no_barriers, layout_shifts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.browser.conftest import Person
+
+
+@pytest.fixture
+def connected(person: "Person") -> "Person":
+    """A person whose connection is stored."""
+    person.signs_in()
+    person.types_connection()
+    person.press("#save")
+    person.sees("#outcome", "Saved.")
+    return person
+
+
+def happens(person: "Person", **detail: Any) -> None:
+    """Let an application error of the person's happen."""
+    error = {"user_id": person.id, "severity": "critical", "message": "Payment failed", **detail}
+    answer = person.cloud.client("events").put_events(
+        Entries=[
+            {
+                "EventBusName": person.cloud.outputs["EventBusName"],
+                "Source": "shop",
+                "DetailType": "Application Error",
+                "Detail": json.dumps(error),
+            }
+        ]
+    )
+    assert answer["FailedEntryCount"] == 0
+
+
+def until(met: "Callable[[], Any]") -> Any:
+    """Wait until something holds in the cloud, and return it."""
+    ends_at = time.monotonic() + 60
+    while time.monotonic() < ends_at:
+        if found := met():
+            return found
+        time.sleep(0.2)
+    raise AssertionError("It did not happen within a minute")
+
+
+def test_what_became_of_events_is_seen(connected: "Person") -> None:
+    """Tickets with links, a refused event with its reason, filters, health, chart."""
+    person = connected
+    service = f"shop-{uuid.uuid4().hex[:6]}"
+    happens(person, service=service)
+    happens(person, service=service, severity="shiny")
+    until(lambda: person.api("GET", "health")["dead_letters"])
+    until(lambda: person.api("GET", "activity?action=created")["items"])
+    number = person.api("GET", "activity?action=created")["items"][0]["number"]
+    closing = {"close_notes": "Failed over."}
+    person.api("POST", f"incidents/{number}/close", closing)
+
+    person.opens("settings#activity")
+    person.sees("#records", "Resolved")
+    person.sees("#records .failed", "Put aside")
+    person.sees("#records .failed blockquote", "severity")
+    link = person.find("#records a")
+    assert link.text == number
+    assert str(link.get_attribute("href")).startswith(person.cloud.simulator.url)
+    person.sees("#health", "Working")
+    person.sees("#health", "1 event")
+    person.sees("#totals", "1 ticket, 1 update, 1 failure")
+    has_no_barriers(person)
+    person.photograph("activity")
+
+    person.press("#health .link")
+    person.until(lambda: len(entries(person)) == 1)
+    assert "Poison" in entries(person)[0]
+    person.choose("filter-outcome", "was done")
+    person.choose("filter-kind", "settings")
+    person.until(lambda: entries(person) and all("Settings" in text for text in entries(person)))
+    assert len(entries(person)) == 1
+    person.choose("filter-kind", "meetings")
+    person.sees("#records", "Nothing fits this filter")
+
+
+def entries(person: "Person") -> list[str]:
+    """Return the texts of the list's entries."""
+    items: list[str] = person.browser.execute_script(
+        "return [...document.querySelectorAll('#records li h3')].map((h) => h.parentNode.innerText)"
+    )
+    return items
+
+
+def test_an_older_page_follows(connected: "Person") -> None:
+    """Twenty at a time, each once, to the oldest."""
+    for number in range(24):
+        rules = {"errors": {"category": f"c{number}"}}
+        connected.api("PUT", "rules", rules)
+    connected.opens("settings#activity")
+    connected.until(lambda: len(entries(connected)) == 20)
+    connected.press("#older")
+    connected.until(lambda: len(entries(connected)) == 25)
+    assert not connected.find("#older").is_displayed()
+    assert "Connection stored" in entries(connected)[-1]
+
+
+def test_a_pause_is_told(connected: "Person") -> None:
+    """While the instance refuses, the view says what waits, why, and until when."""
+    connected.cloud.simulator.faults.add(faults.rate_limited(90, method="POST", times=1))
+    happens(connected, service=f"shop-{uuid.uuid4().hex[:6]}")
+    until(lambda: connected.api("GET", "health")["cooldown"])
+    connected.opens("settings#activity")
+    connected.sees("#health", "Paused")
+    connected.sees("#health", "rate limit is reached")
+    has_no_barriers(connected)
+    # The stack's only instance is the simulator: whoever comes next must not find it paused.
+    table = connected.cloud.resource("EventsTable")
+    host = connected.cloud.simulator.url.removeprefix("https://")
+    key = {"pk": {"S": f"COOLDOWN#{host}"}, "sk": {"S": "COOLDOWN"}}
+    connected.cloud.client("dynamodb").delete_item(TableName=table, Key=key)
+
+
+def test_an_empty_trail_says_what_will_stand_there(person: "Person") -> None:
+    """A new user sees what the view is for, and that nothing is connected yet."""
+    person.signs_in()
+    person.opens("settings#activity")
+    person.sees("#records", "Nothing has happened yet")
+    person.sees("#health", "Not connected")
+    has_no_barriers(person)
+    person.photograph("activity-empty")
+
+
+@pytest.mark.parametrize("device", ["phone", "desktop"])
+def test_nothing_jumps_while_a_slow_api_answers(connected: "Person", device: str) -> None:
+    """With an API that takes a second for each answer, the layout does not shift at all."""
+    connected.holds(device)
+    connected.slows_down(1000)
+    assert layout_shifts(connected, "settings#activity", "#records h3") == []
+    connected.browser.get("about:blank")
+    assert layout_shifts(connected, "settings", "#connection:not([hidden])") == []
+
+
+def test_a_failing_api_is_told_and_tried_again(connected: "Person") -> None:
+    """Each part says by itself that it cannot be read, and reads again when asked to."""
+    connected.blocks("*/api/servicenow/activity*", "*/api/servicenow/health*")
+    connected.opens("settings#activity")
+    connected.sees("#records .notice", "cannot be reached")
+    connected.sees("#chart .notice", "cannot be reached")
+    has_no_barriers(connected)
+    connected.photograph("activity-failing")
+    connected.blocks()
+    connected.press("#records button")
+    connected.sees("#records", "Connection stored")
+    connected.press("#chart button")
+    connected.sees("#health", "Not used yet")
+    assert not connected.browser.find_elements(By.CSS_SELECTOR, "#chart .notice")

@@ -1,0 +1,163 @@
+"""The Rules view in a real browser: try, save, find again; what is wrong stands at its field."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+from selenium.webdriver.common.by import By
+
+from tests.browser.conftest import has_no_barriers, layout_shifts
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Person
+
+
+@pytest.fixture
+def connected(person: "Person") -> "Person":
+    """A person whose connection works, at the Rules view."""
+    person.signs_in()
+    person.types_connection()
+    person.press("#save")
+    person.sees("#outcome", "Saved.")
+    person.opens("settings#rules")
+    person.find("[id='errors.enabled']")
+    return person
+
+
+def chooses(person: "Person", kind: str) -> None:
+    """Choose a kind of event."""
+    person.find(f"#kinds input[value={kind}] + span").click()
+
+
+def unfolds(person: "Person", title: str) -> None:
+    """Open a folded group of fields."""
+    for summary in person.browser.find_elements(By.CSS_SELECTOR, "#rules-form summary"):
+        if summary.text == title:
+            summary.click()
+
+
+def test_rules_are_tried_saved_and_found_again(connected: "Person") -> None:
+    """A change shows in the preview before it is saved, and is there after a reload."""
+    person = connected
+    person.press("#preview")
+    person.sees(".ticket h3", "checkout: Payment 4711 failed: timeout")
+    person.sees(".ticket .notice", "ServiceNow would take it")
+    unfolds(person, "The ticket")
+    person.sees("[id='errors.levels.critical.urgency']", "1 - High")
+    person.choose("errors.levels.critical.urgency", "2 - Medium")
+    person.write("errors.assignment_group", "IT Support")
+    unfolds(person, "Texts")
+    person.write("errors.short_description", "[{{environment}}] {{title}}")
+    person.sees("#ticket-old", "have changed since")
+    has_no_barriers(person)
+    person.press("#preview")
+    person.sees(".ticket h3", "[production] checkout: Payment 4711 failed: timeout")
+    assert "IT Support" in person.find(".ticket dl").text
+    person.photograph("rules")
+    person.press("#rules-save")
+    person.sees("#rules-outcome", "Saved.")
+
+    person.browser.refresh()
+    unfolds_after_load(person)
+    assert person.find("[id='errors.assignment_group']").get_attribute("value") == "IT Support"
+    assert person.find("[id='errors.levels.critical.urgency']").get_attribute("value") == "2"
+    person.press("#preview")
+    person.sees(".ticket h3", "[production] checkout: Payment")
+
+
+def unfolds_after_load(person: "Person") -> None:
+    """Wait for the rules, and open the group of the ticket's fields."""
+    person.find("[id='errors.enabled']")
+    unfolds(person, "The ticket")
+
+
+def test_what_servicenow_objects_to_is_seen_before_saving(connected: "Person") -> None:
+    """A group that the instance does not have is told in the preview."""
+    unfolds(connected, "The ticket")
+    connected.write("errors.assignment_group", "No such group")
+    connected.press("#preview")
+    connected.sees(".ticket .notice", "No such group")
+    has_no_barriers(connected)
+
+
+def test_a_wrong_rule_is_told_at_its_field(connected: "Person") -> None:
+    """A text that is no template, on a kind that is not even shown: its field is brought up."""
+    unfolds(connected, "Texts")
+    connected.write("errors.description", "{{nobody}}")
+    chooses(connected, "deployments")
+    connected.press("#rules-save")
+    connected.sees("[id='errors.description-error']", "no event has")
+    connected.sees("#rules-outcome", "marked above")
+    active = connected.browser.switch_to.active_element
+    assert active.get_attribute("id") == "errors.description"
+    has_no_barriers(connected)
+    connected.press("#rules-discard")
+    connected.until(lambda: not connected.find("#rules-bar").is_displayed())
+    assert "{{message}}" in str(connected.find("[id='errors.description']").get_attribute("value"))
+
+
+def test_rules_that_were_changed_elsewhere_are_not_overwritten(connected: "Person") -> None:
+    """Between reading and saving somebody saved: 412, and nothing typed is lost."""
+    connected.api("PUT", "rules", {"errors": {"category": "network"}})
+    unfolds(connected, "The ticket")
+    connected.write("errors.category", "software")
+    connected.press("#rules-save")
+    connected.sees("#rules-outcome", "changed elsewhere")
+    assert connected.find("[id='errors.category']").get_attribute("value") == "software"
+    assert connected.api("GET", "rules")["errors"]["category"] == "network"
+
+
+@pytest.mark.parametrize("kind", ["alarms", "deployments", "meetings"])
+def test_each_kind_has_its_ticket(connected: "Person", kind: str) -> None:
+    """The example of each kind becomes a ticket, and the view has no barriers."""
+    chooses(connected, kind)
+    connected.press("#preview")
+    title = {
+        "alarms": "Alarm checkout-5xx",
+        "deployments": "Deploy checkout 2.4.0",
+        "meetings": "Renew the certificate",
+    }[kind]
+    connected.sees(".ticket h3", title)
+    connected.browser.execute_script(
+        "document.querySelectorAll('#rules-form details').forEach((d) => { d.open = true })"
+    )
+    has_no_barriers(connected)
+    if kind == "deployments":
+        connected.photograph("deployments")
+
+
+def test_a_webhook_is_made_and_removed(connected: "Person") -> None:
+    """Its address and secret are shown once; removing asks first."""
+    chooses(connected, "github")
+    connected.sees("#example .empty", "none yet")
+    connected.press("#webhook-new")
+    connected.sees("#example .good", "Made.")
+    secret = connected.find("#hook-Secret").get_attribute("value")
+    address = str(connected.find("[id='hook-Payload URL']").get_attribute("value"))
+    assert address.startswith(f"{connected.cloud.front.url}/api/servicenow/webhooks/github/")
+    assert secret
+    has_no_barriers(connected)
+    connected.photograph("webhooks")
+    connected.press(".webhooks button")
+    connected.press("#webhook-yes")
+    connected.sees("#example .empty", "none yet")
+    assert connected.api("GET", "webhooks/github") == {"webhooks": []}
+
+
+@pytest.mark.parametrize("device", ["phone", "desktop"])
+def test_nothing_jumps_while_a_slow_api_answers(person: "Person", device: str) -> None:
+    """With an API that takes a second for each answer, the layout does not shift at all."""
+    person.signs_in()
+    person.holds(device)
+    person.slows_down(1000)
+    assert layout_shifts(person, "settings#rules", "[id='errors.enabled']") == []
+
+
+def test_a_failing_api_is_told_and_tried_again(connected: "Person") -> None:
+    """Without rules there is no form, but a button that tries again."""
+    connected.blocks("*/api/servicenow/rules*")
+    connected.browser.refresh()
+    connected.sees("#rules-failed .notice", "cannot be reached")
+    has_no_barriers(connected)
+    connected.blocks()
+    connected.press("#rules-failed button")
+    connected.find("[id='errors.enabled']")
