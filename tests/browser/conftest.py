@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -58,7 +59,9 @@ class Person:
 
     def until(self, met: "Callable[[], Any]") -> Any:
         """Wait until something holds, and return it."""
-        return WebDriverWait(self.browser, _WAIT_SECONDS, 0.05).until(lambda _: met())
+        # What is replaced while it is looked at is looked for again.
+        wait = WebDriverWait(self.browser, _WAIT_SECONDS, 0.05, [StaleElementReferenceException])
+        return wait.until(lambda _: met())
 
     def press(self, selector: str) -> None:
         """Press a button that can be seen and pressed."""
@@ -68,8 +71,12 @@ class Person:
 
     def sees(self, selector: str, text: str) -> None:
         """Wait until an element can be seen and holds a text."""
-        element = self.find(selector)
-        self.until(lambda: element.is_displayed() and text in element.text)
+        self.until(
+            lambda: any(
+                element.is_displayed() and text in element.text
+                for element in self.browser.find_elements(By.CSS_SELECTOR, selector)
+            )
+        )
 
     def type(self, **fields: str) -> None:
         """Type into the form, over what is there."""

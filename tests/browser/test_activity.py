@@ -81,11 +81,11 @@ def test_what_became_of_events_is_seen(connected: "Person") -> None:
     person.press("#health .link")
     person.until(lambda: len(entries(person)) == 1)
     assert "Poison" in entries(person)[0]
-    person.choose("filter-outcome", "was done")
-    person.choose("filter-kind", "settings")
+    person.choose("filter-outcome", "Done")
+    person.choose("filter-kind", "Settings")
     person.until(lambda: entries(person) and all("Settings" in text for text in entries(person)))
     assert len(entries(person)) == 1
-    person.choose("filter-kind", "meetings")
+    person.choose("filter-kind", "Meetings")
     person.sees("#records", "Nothing fits this filter")
 
 

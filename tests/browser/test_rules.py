@@ -32,6 +32,7 @@ def unfolds(person: "Person", title: str) -> None:
     """Open a folded group of fields."""
     for summary in person.browser.find_elements(By.CSS_SELECTOR, "#rules-form summary"):
         if summary.text == title:
+            person.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", summary)
             summary.click()
 
 
@@ -75,7 +76,7 @@ def test_what_servicenow_objects_to_is_seen_before_saving(connected: "Person") -
     unfolds(connected, "The ticket")
     connected.write("errors.assignment_group", "No such group")
     connected.press("#preview")
-    connected.sees(".ticket .notice", "No such group")
+    connected.sees(".ticket .notice", "assignment_group: no record of sys_user_group")
     has_no_barriers(connected)
 
 

@@ -91,10 +91,10 @@ function chart(days) {
   return [
     make("span", { className: "most", textContent: most, "aria-hidden": "true" }),
     make("ol", { "aria-hidden": "true" }, ...columns),
-    make("table", { className: "visually-hidden" },
+    make("div", { className: "visually-hidden" }, make("table", {},
       make("caption", { textContent: "Tickets, updates and failures by day" }),
       make("thead", {}, row("th", ["Day", "Tickets", "Updates", "Failures"])),
-      make("tbody", {}, ...days.map((day) => row("td", [day.date, day.tickets, day.updates, day.failures])))),
+      make("tbody", {}, ...days.map((day) => row("td", [day.date, day.tickets, day.updates, day.failures]))))),
   ];
 }
 

@@ -81,11 +81,11 @@ function render(api, path, method, operation) {
   const media = operation.requestBody?.content["application/json"];
   const inside = make("div", {}, make("p", { textContent: operation.description ?? "" }));
   if (parameters.length) {
-    inside.append(make("h3", { textContent: "Parameters" }), table(["Name", "In", "Type", ""], parameters.map((p) =>
+    inside.append(make("h3", { textContent: "Parameters" }), table(["Name", "In", "Type", "Meaning"], parameters.map((p) =>
       [p.name + (p.required ? " *" : ""), p.in, typeOf(api, p.schema), p.description ?? ""])));
   }
-  if (media) inside.append(make("h3", { textContent: "Body" }), table(["Field", "Type", ""], fieldsOf(api, media.schema)));
-  inside.append(make("h3", { textContent: "Answers" }), table(["Status", ""], Object.entries(operation.responses).map(
+  if (media) inside.append(make("h3", { textContent: "Body" }), table(["Field", "Type", "Meaning"], fieldsOf(api, media.schema)));
+  inside.append(make("h3", { textContent: "Answers" }), table(["Status", "Meaning"], Object.entries(operation.responses).map(
     ([status, answer]) => [status, resolved(api, answer).description])));
   if (operation.security?.length !== 0) inside.append(tryIt(method.toUpperCase(), path, parameters, media?.example));
   return make("details", { className: "card operation", id: operation.operationId }, make("summary", {},

@@ -273,6 +273,11 @@ async function preview(event, button) {
   });
 }
 
+function inWords(name, value) {
+  const level = ["urgency", "impact"].includes(name) && LEVELS.find(([key]) => key === (WORDS[value] ?? value));
+  return level ? level.join(" – ") : value;
+}
+
 function card(ticket, checked) {
   if (!ticket.wanted) return make("p", { className: "notice", textContent: "This event makes no ticket under these rules." });
   const { short_description: title, description, correlation_id: _id, correlation_display: _by, ...columns } = ticket.columns;
@@ -286,7 +291,7 @@ function card(ticket, checked) {
     make("p", { className: "hint", textContent: ticket.table === "incident" ? "Incident" : "Change request" }),
     make("h3", { textContent: title }),
     make("dl", {}, ...Object.entries(columns).flatMap(([name, value]) =>
-      [make("dt", { textContent: name.replaceAll("_", " ") }), make("dd", { textContent: value })])),
+      [make("dt", { textContent: name.replaceAll("_", " ") }), make("dd", { textContent: inWords(name, value) })])),
     make("p", { className: "text", tabIndex: 0, role: "group", "aria-label": "Description", textContent: description }), verdict);
 }
 

@@ -90,4 +90,9 @@ export function choices(table, column) {
   return kept.get(key);
 }
 
-export const moment = (iso) => new Date(iso).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+/** A moment as people write it: the year only where it is another one. */
+export function moment(iso) {
+  const at = new Date(iso);
+  const year = at.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
+  return at.toLocaleString([], { day: "numeric", month: "short", year, hour: "numeric", minute: "2-digit" });
+}

@@ -142,7 +142,7 @@ class DeploymentRule(_TicketRule):
     impact: Level = "3"
     short_description: Template = "Deploy {{service}}{{#version}} {{version}}{{/version}}"
     description: Template = (
-        "{{message}}\n\nTo: {{environment}}\nBy: {{owner}}\nStarted: {{occurred_at}}\n{{link}}\n"
+        "{{#message}}{{message}}\n\n{{/message}}To: {{environment}}\nBy: {{owner}}\nStarted: {{occurred_at}}\n{{link}}\n"
     )
     outcome_note: Template = (
         "Deployment {{status}} at {{occurred_at}}.{{#message}} {{message}}{{/message}}"
