@@ -168,6 +168,7 @@ class Person:
 
     def photograph(self, name: str) -> None:
         """Keep what is seen, whole, on phone and desktop, light and dark."""
+        self.browser.execute_script("scrollTo(0, 0)")
         for device, (width, height) in (("phone", PHONE), ("desktop", DESKTOP)):
             for theme in ("light", "dark"):
                 self.looks(width, height, theme)

@@ -141,7 +141,10 @@ class DeploymentRule(_TicketRule):
     risk: Risk = "moderate"
     impact: Level = "3"
     short_description: Template = "Deploy {{service}}{{#version}} {{version}}{{/version}}"
-    description: Template = "{{#message}}{{message}}\n\n{{/message}}To: {{environment}}\nBy: {{owner}}\nStarted: {{occurred_at}}\n{{link}}\n"
+    description: Template = (
+        "{{#message}}{{message}}\n\n{{/message}}"
+        "To: {{environment}}\nBy: {{owner}}\nStarted: {{occurred_at}}\n{{link}}\n"
+    )
     outcome_note: Template = (
         "Deployment {{status}} at {{occurred_at}}.{{#message}} {{message}}{{/message}}"
         "{{#changelog}}\n\n{{changelog}}{{/changelog}}{{#link}}\n{{link}}{{/link}}"
