@@ -5,6 +5,7 @@ fit; so this front hands each request on to where it belongs, and changes nothin
 """
 
 import threading
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
 import httpx
@@ -16,6 +17,7 @@ from starlette.routing import Route
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import AsyncIterator
     from types import TracebackType
 
 _SIGN_IN = ("/oauth2/", "/login", "/logout")
@@ -36,8 +38,9 @@ class Front:
         self.api_url = ""
         self.endpoint = ""
         self._http = httpx.AsyncClient(timeout=60, trust_env=False, follow_redirects=False)
-        app = Starlette(routes=[Route("/{path:path}", self._forward, methods=_METHODS)])
-        config = uvicorn.Config(app, log_level="error", lifespan="off", ws="none")
+        routes = [Route("/{path:path}", self._forward, methods=_METHODS)]
+        app = Starlette(routes=routes, lifespan=self._open)
+        config = uvicorn.Config(app, log_level="error", lifespan="on", ws="none")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listener]}, daemon=True
@@ -58,6 +61,12 @@ class Front:
         self._server.should_exit = True
         self._thread.join(timeout=10)
         self._socket.close()
+
+    @asynccontextmanager
+    async def _open(self, _: Starlette) -> "AsyncIterator[None]":
+        """Close the connections to the API in the loop that they belong to."""
+        async with self._http:
+            yield
 
     async def _forward(self, request: Request) -> Response:
         path = request.url.path
