@@ -133,7 +133,6 @@ def test_an_empty_trail_says_what_will_stand_there(person: "Person") -> None:
     person.sees("#records", "Nothing has happened yet")
     person.sees("#health", "Not connected")
     has_no_barriers(person)
-    person.photograph("activity-empty")
 
 
 @pytest.mark.parametrize("device", ["phone", "desktop"])
@@ -153,7 +152,6 @@ def test_a_failing_api_is_told_and_tried_again(connected: "Person") -> None:
     connected.sees("#records .notice", "cannot be reached")
     connected.sees("#chart .notice", "cannot be reached")
     has_no_barriers(connected)
-    connected.photograph("activity-failing")
     connected.blocks()
     connected.press("#records button")
     connected.sees("#records", "Connection stored")

@@ -122,8 +122,6 @@ def test_each_kind_has_its_ticket(connected: "Person", kind: str) -> None:
         "document.querySelectorAll('#rules-form details').forEach((d) => { d.open = true })"
     )
     has_no_barriers(connected)
-    if kind == "deployments":
-        connected.photograph("deployments")
 
 
 def test_a_webhook_is_made_and_removed(connected: "Person") -> None:
@@ -137,7 +135,6 @@ def test_a_webhook_is_made_and_removed(connected: "Person") -> None:
     assert address.startswith(f"{connected.cloud.front.url}/api/servicenow/webhooks/github/")
     assert secret
     has_no_barriers(connected)
-    connected.photograph("webhooks")
     connected.press(".webhooks button")
     connected.press("#webhook-yes")
     connected.sees("#example .empty", "none yet")

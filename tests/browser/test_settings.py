@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.servicenow import faults, seed
+from local.servicenow.server import CONTAINERS_HOST
 from tests.browser.conftest import has_no_barriers
 
 if TYPE_CHECKING:
@@ -60,6 +61,19 @@ def test_what_does_not_work_is_told(
         person.sees(".stages .failed", "Check the user name and the password")
         has_no_barriers(person)
         person.photograph("wrong-password")
+
+
+def test_a_host_that_does_not_exist_is_told(person: "Person") -> None:
+    """A name that no name server knows: not reachable, and nothing after it is tried."""
+    person.signs_in()
+    # It is on the stack's list, for containers; outside of them nothing has this name.
+    wrong = person.cloud.simulator.url.replace("localhost", CONTAINERS_HOST)
+    person.types_connection(instance_url=wrong)
+    person.press("#test")
+    person.sees(".stages .failed h3", "Instance reachable")
+    person.sees(".stages .skipped h3", "Signed in")
+    assert person.find("#instance_url").get_attribute("value") == wrong
+    has_no_barriers(person)
 
 
 def test_a_hibernating_instance_is_told(person: "Person") -> None:
