@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -10,6 +11,7 @@ from botocore.client import BaseClient
 
 from actionsync.stores.activity import ActivityStore
 from local import verify_audit
+from local.forget_user import Stack
 from local.servicenow import faults
 from local.verify_audit import verify, verify_all
 from tests.conftest import call
@@ -336,23 +338,14 @@ def test_pages_are_whole_across_announcements(aws: "Aws") -> None:
 # ---- the command
 
 
-class CloudFormation:
-    """Knows one stack and its outputs."""
-
-    def describe_stacks(self, StackName: str) -> Any:  # noqa: N803 - boto3's own
-        """Return the stack."""
-        assert StackName == "actionsync"
-        output = {"OutputKey": "AuditTableName", "OutputValue": "AuditTable"}
-        return {"Stacks": [{"Outputs": [output]}]}
-
-
 @pytest.fixture
 def command(
     aws: "Aws", monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> "Callable[..., tuple[int, str]]":
     """`make verify-audit`: returns its exit status and what it printed."""
-    clients = {"cloudformation": CloudFormation(), "dynamodb": aws.dynamodb}
-    monkeypatch.setattr(boto3, "client", lambda service: clients[service])
+    names = {name: name for name in ("AuditTable", "ClaimsTable")}
+    stack = Stack(aws.dynamodb, aws.secrets_manager, boto3.client("sqs"), None, names, "")
+    monkeypatch.setattr(verify_audit, "stack_of", {"actionsync": stack}.__getitem__)
 
     def run(*arguments: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["verify_audit", "actionsync", *arguments])
@@ -404,3 +397,30 @@ def test_the_command_names_the_first_broken_link(
     assert [verdict.broken is None for verdict in verify_all(aws.dynamodb, "AuditTable")].count(
         False
     ) == 1
+
+
+def test_the_command_names_writes_without_an_outcome(
+    connected: "Simulator",
+    monkeypatch: pytest.MonkeyPatch,
+    command: "Callable[..., tuple[int, str]]",
+) -> None:
+    """One that was announced and one that was claimed, once their functions have surely ended."""
+    revive = _kill_at(monkeypatch, "done")
+    for headers in (None, KEY):
+        with pytest.raises(KilledError):
+            call("create_incident", NEW, headers=headers)
+    revive()
+    assert "without an outcome" not in command()[1]
+    from actionsync import clock  # noqa: PLC0415 - patched where it is looked up
+
+    later = clock.now() + timedelta(days=2)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    status, told = command("--user", CALLER)
+    assert status == 0
+    announced, claimed = (line for line in told.splitlines() if line.startswith("without"))
+    assert f"{CALLER}: create incident" in announced
+    look_for = claimed.rpartition(" ")[2]
+    assert look_for in {row["correlation_id"] for row in connected.records("incident")}
+    assert "without an outcome" not in command("--user", "somebody-else")[1]
+    assert call("create_incident", NEW, headers=KEY).status == 201
+    assert len([line for line in command()[1].splitlines() if line.startswith("without")]) == 1

@@ -1,9 +1,10 @@
 """Claims in DynamoDB: one write for one idempotency key, also when two requests race.
 
 A claim is made before ServiceNow is called. It is `started` while its request runs, `done` with
-the answer once that is known, and expires after a day (the table's time to live). A request that
+the answer once that is known, and expires a day later (the table's time to live). A request that
 died leaves it started; after LEASE_SECONDS the next one takes it over, and has to find out first
-what the dead one had done.
+what the dead one had done. Until then the claim is what tells of the write: it stays for as long as
+anybody may ask (`make verify-audit` names it).
 """
 
 from contextlib import suppress
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 # Longer than any function runs (template.yaml: Timeout), so that the holder has surely ended.
 LEASE_SECONDS = 30
 KEPT_SECONDS = 24 * 3600
+UNFINISHED_KEPT_SECONDS = 90 * KEPT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +58,17 @@ class ClaimStore:
         self._dynamodb = dynamodb
         self._table = table
 
-    def claim(self, key: str, fingerprint: str, owner: str, user_id: str = "") -> Claim | Done:
+    def claim(
+        self, key: str, fingerprint: str, owner: str, user_id: str = "", name: str = ""
+    ) -> Claim | Done:
         """Claim a write, or return what it answered before.
 
         Args:
             key: names the write, and its user.
             fingerprint: what is written; the same key must always come with the same.
             owner: a fresh name for this attempt.
-            user_id: whose answer will be kept, if any will.
+            user_id: whose write it is, and whose answer will be kept; empty for nobody's.
+            name: the operation, for who looks for unfinished writes.
 
         Raises:
             IdempotencyKeyReusedError: the key came with another fingerprint before.
@@ -79,9 +84,10 @@ class ClaimStore:
                     "fingerprint": {"S": fingerprint},
                     "owner": {"S": owner},
                     "user_id": {"S": user_id},
+                    "write": {"S": name},
                     "started_at": {"N": str(moment)},
                     "leased_until": {"N": str(moment + LEASE_SECONDS)},
-                    "expires_at": {"N": str(moment + KEPT_SECONDS)},
+                    "expires_at": {"N": str(moment + UNFINISHED_KEPT_SECONDS)},
                 },
                 # DynamoDB may keep an expired item for days (guide: Time to Live).
                 ConditionExpression="attribute_not_exists(pk) OR expires_at <= :now",
@@ -122,8 +128,11 @@ class ClaimStore:
 
     def finish(self, claim: Claim, answer: str) -> None:
         """Keep the answer of the write, for whoever asks with the same key again."""
+        expires_at = clock.epoch(clock.now()) + KEPT_SECONDS
         self._update_own(
-            claim, "SET answer = :answer REMOVE leased_until", {":answer": {"S": answer}}
+            claim,
+            "SET answer = :answer, expires_at = :expires REMOVE leased_until",
+            {":answer": {"S": answer}, ":expires": {"N": str(expires_at)}},
         )
 
     def suspend(self, claim: Claim) -> None:

@@ -63,7 +63,9 @@ async def once(
     """
     if write.idempotency_key is None:
         return await do(None)
-    claim = claims.claim(write.claim_key, _digest(write.content), uuid.uuid4().hex, write.user_id)
+    claim = claims.claim(
+        write.claim_key, _digest(write.content), uuid.uuid4().hex, write.user_id, write.name
+    )
     if isinstance(claim, Done):
         answer: dict[str, Any] = json.loads(claim.answer)
         return answer
