@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger
 
 from actionsync.connections.rotation import Rotation
 from actionsync.connections.sessions import Sessions
+from actionsync.http.activity import activity_store
 from actionsync.http.config import connection_store, secret_store
 from actionsync.runtime import run
 from actionsync.settings import settings
@@ -21,7 +22,7 @@ logger = Logger()
 def rotation() -> Rotation:
     """Return this process's rotation."""
     sessions = Sessions(connection_store(), secret_store(), settings())
-    return Rotation(connection_store(), secret_store(), sessions)
+    return Rotation(connection_store(), secret_store(), sessions, activity_store())
 
 
 @logger.inject_lambda_context

@@ -9,6 +9,7 @@ policies is shown on the local cloud: tests/e2e/test_rights.py.
 import contextlib
 import hashlib
 import hmac
+import importlib
 import json
 import os
 import uuid
@@ -239,6 +240,24 @@ def receive_github_webhook(world: World) -> None:
     world.left("ClaimsTable")
 
 
+def rotate_secret(world: World) -> None:
+    """All four steps, for a user who may change its own password."""
+    name = f"user-{world.user}"
+    with world.iam.off():
+        world.simulator.instance.add_user(name, "first-password", "itil", "user_admin")
+        body = {"instance_url": world.simulator.url, "username": name, "password": "first-password"}
+        assert conftest.call("create_config", body, user_id=world.user).status == 201
+        _forget()
+    handler = importlib.import_module("functions.rotate_secret.app").lambda_handler
+    payload = conftest.event("rotate_secret") | {
+        "SecretId": ENVIRONMENT["SECRET_PREFIX"] + world.user,
+        "ClientRequestToken": str(uuid.uuid4()),
+    }
+    for step in ("createSecret", "setSecret", "testSecret", "finishSecret"):
+        handler({**payload, "Step": step}, conftest.LambdaContext())
+        world.results.append(step)
+
+
 def of_events(kind: str) -> "Callable[[World], None]":
     """Return the scenario of a function of events: a ticket, a wait, and a poison."""
 
@@ -298,6 +317,7 @@ SCENARIOS: "dict[str, Callable[[World], None]]" = {
         body={"kind": "error", "event": json.loads(events.error()["body"])},
     ),
     "create_config": create_config,
+    "rotate_secret": rotate_secret,
     "update_config": settings_of("update_config", {"password": "new"}),
     "delete_config": delete_config,
     "update_rules": settings_of("update_rules", {}),

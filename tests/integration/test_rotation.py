@@ -92,6 +92,10 @@ def test_oauths_password_is_rotated_too(
     (name,) = aws.secrets()
     rotate(name)
     assert password(instance) == kept(aws) != "first-password"
+    trail = call("get_activity").json["items"]
+    assert [item["action"] for item in trail[:2]] == ["password_rotated", "password_set"]
+    assert {item["outcome"] for item in trail} == {"done"}
+    assert kept(aws) not in json.dumps(aws.items("AuditTable"))
     (text,) = aws.secrets().values()
     assert json.loads(text)["client_secret"] == FIELDS["oauth_password"]["client_secret"]
     assert call("create_incident", NEW).status == 201

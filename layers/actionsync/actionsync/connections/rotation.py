@@ -19,6 +19,7 @@ from servicenow_tools.errors import AuthenticationError
 
 if TYPE_CHECKING:
     from actionsync.connections.sessions import Sessions
+    from actionsync.stores.activity import ActivityStore
     from actionsync.stores.connections import ConnectionStore
     from actionsync.stores.secrets import Secret, SecretStore
     from servicenow_tools import ServiceNowClient
@@ -35,14 +36,20 @@ class Rotation:
         connections: where connections are kept.
         secrets: where secrets are kept.
         sessions: opens clients for ServiceNow.
+        activity: the audit trail.
     """
 
     def __init__(
-        self, connections: "ConnectionStore", secrets: "SecretStore", sessions: "Sessions"
+        self,
+        connections: "ConnectionStore",
+        secrets: "SecretStore",
+        sessions: "Sessions",
+        activity: "ActivityStore",
     ) -> None:
         self._connections = connections
         self._secrets = secrets
         self._sessions = sessions
+        self._activity = activity
 
     async def run(self, step: str, secret_id: str, token: str) -> None:
         """Carry out a step.
@@ -64,11 +71,15 @@ class Rotation:
             raise RotationError(f"{step} came before createSecret.")
         replaced, secret = pending
         if step == "setSecret":
-            await self._set(secret_id, replaced, secret)
+            change = {"action": "password_set", "table": "sys_user", "fields": ["user_password"]}
+            with self._activity.around(secret.user_id, {"kind": "settings", **change}):
+                await self._set(secret_id, replaced, secret)
         elif step == "testSecret":
             await self._test(secret)
         elif step == "finishSecret":
-            self._finish(secret_id, token, replaced, secret)
+            change = {"action": "password_rotated", "fields": ["password"]}
+            with self._activity.around(secret.user_id, {"kind": "settings", **change}):
+                self._finish(secret_id, token, replaced, secret)
         else:
             raise RotationError(f"There is no step {step}.")
 
