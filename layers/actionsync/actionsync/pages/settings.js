@@ -4,7 +4,23 @@ import { call, finishSignIn, Problem, session, SessionEnded, signIn, signOut } f
 import { $, again } from "./shared.js";
 import { showViews } from "./views.js";
 
-const FIELDS = ["instance_url", "username", "password"];
+const METHODS = {
+  basic: { names: ["username"], secrets: ["password"], hint: "A ServiceNow user of its own for this." },
+  oauth_client_credentials: {
+    names: ["client_id"], secrets: ["client_secret"],
+    hint: "An OAuth application with a user of its own. The instance has to allow client credentials.",
+  },
+  oauth_password: {
+    names: ["username", "client_id"], secrets: ["password", "client_secret"],
+    hint: "An OAuth application, and a user who signs in through it.",
+  },
+  oauth_refresh_token: {
+    names: ["client_id"], secrets: ["client_secret", "refresh_token"],
+    hint: "An OAuth application, and the refresh token that a user's sign-in left. It lasts for 100 days by default.",
+  },
+  api_key: { names: [], secrets: ["api_key"], hint: "An inbound API key of a ServiceNow user." },
+};
+const FIELDS = ["instance_url", "auth_method", "username", "password", "client_id", "client_secret", "refresh_token", "api_key"];
 const STAGES = {
   reachable: "Instance reachable",
   signed_in: "Signed in",
@@ -17,16 +33,16 @@ const MARKS = { passed: ["✓", "works"], failed: ["!", "does not work"], unknow
 let stored = null; // the connection as it is stored, or null
 let etag = null;
 
-const typed = () => Object.fromEntries(FIELDS.map((name) => [name, $(name).value]));
-const trimmed = () => ({ ...typed(), instance_url: $("instance_url").value.trim(), username: $("username").value.trim() });
-const isDirty = () => {
-  const now = typed();
-  return now.password !== "" || now.instance_url !== (stored?.instance_url ?? "") || now.username !== (stored?.username ?? "");
-};
-const needsPassword = () => {
-  const now = trimmed();
-  return !stored || now.instance_url.replace(/\/$/, "") !== stored.instance_url || now.username !== stored.username;
-};
+const method = () => METHODS[$("auth_method").value];
+const identity = () => ["instance_url", "auth_method", ...method().names];
+const valueOf = (name) => (method().secrets.includes(name) ? $(name).value : $(name).value.trim());
+const storedAs = (name) => stored?.[name] ?? (name === "auth_method" ? "basic" : "");
+const sent = () => method().secrets.filter((name) => valueOf(name) !== "");
+const isDirty = () => sent().length > 0 || identity().some((name) => $(name).value !== storedAs(name));
+const needsSecrets = () => !stored || identity().some((name) => valueOf(name).replace(/\/$/, "") !== storedAs(name));
+
+/** What is sent: who calls where, and the secrets that were typed. */
+const body = () => Object.fromEntries([...identity(), ...sent()].map((name) => [name, valueOf(name)]));
 
 function show(name) {
   for (const id of ["loading", "failed", "connection"]) $(id).hidden = id !== name;
@@ -50,12 +66,12 @@ function showErrors(fields) {
 
 /** What can be seen without asking the API. */
 function missing() {
-  const now = trimmed();
   const fields = {};
-  if (!now.instance_url) fields.instance_url = "is missing";
-  if (!now.username) fields.username = "is missing";
-  if (!now.password && needsPassword()) {
-    fields.password = stored ? "is needed again for another URL or username" : "is missing";
+  for (const name of identity()) if (!valueOf(name)) fields[name] = "is missing";
+  if (needsSecrets() || sent().length) {
+    for (const name of method().secrets) {
+      if (!valueOf(name)) fields[name] = stored ? "is needed again when anything of this changes" : "is missing";
+    }
   }
   return fields;
 }
@@ -65,18 +81,24 @@ function render() {
   $("state").textContent = !stored ? "Not connected" : dirty ? "Unsaved changes" : "Saved";
   $("state").className = `badge ${!stored ? "" : dirty ? "warn" : "good"}`;
   $("since").textContent = stored ? `Last changed ${new Date(stored.updated_at).toLocaleString()}` : "";
-  $("password-hint").textContent = !stored ? "" : needsPassword()
-    ? "Type the password again: it belongs to one URL and one username."
-    : "A password is stored. Leave this empty to keep it.";
+  const used = [...identity(), ...method().secrets];
+  for (const name of FIELDS) {
+    const field = $(`${name}-field`);
+    if (field) field.hidden = !used.includes(name);
+  }
+  $("auth_method-hint").textContent = method().hint;
+  for (const name of method().secrets) {
+    $(`${name}-hint`).textContent = !stored ? "" : needsSecrets()
+      ? "Type it again: it belongs to one URL and one identity there."
+      : "One is stored. Leave this empty to keep it.";
+  }
   $("save").textContent = stored ? "Save changes" : "Save";
   $("discard").hidden = !(stored && dirty);
   $("delete").hidden = !stored;
 }
 
 function fill() {
-  $("instance_url").value = stored?.instance_url ?? "";
-  $("username").value = stored?.username ?? "";
-  $("password").value = "";
+  for (const name of FIELDS) $(name).value = storedAs(name);
   showErrors({});
   render();
 }
@@ -156,12 +178,10 @@ const test = () => work($("test"), "Testing …", async () => {
   const fields = missing();
   showErrors(fields);
   if (Object.keys(fields).length) return;
-  const body = trimmed();
-  if (!body.password) delete body.password;
   $("report-summary").textContent = "Asking ServiceNow …";
   $("stages").replaceChildren();
   try {
-    renderReport((await call("POST", "test", body)).document);
+    renderReport((await call("POST", "test", body())).document);
   } catch (error) {
     $("report-summary").textContent = "The test could not be made.";
     throw error;
@@ -172,11 +192,9 @@ const save = () => work($("save"), "Saving …", async () => {
   const fields = missing();
   showErrors(fields);
   if (Object.keys(fields).length) return;
-  const body = trimmed();
-  if (!body.password) delete body.password;
   const made = stored
-    ? await call("PUT", "config", body, etag ? { "If-Match": etag } : {})
-    : await call("POST", "config", body);
+    ? await call("PUT", "config", body(), etag ? { "If-Match": etag } : {})
+    : await call("POST", "config", body());
   ({ document: stored, etag } = made);
   fill();
   tell("Saved.", "good");
@@ -189,7 +207,7 @@ const remove = () => work($("delete"), "Deleting …", async () => {
   fill();
   $("stages").replaceChildren();
   $("report-summary").textContent = "Test the connection to see what it may do, before or after you save it.";
-  tell("The connection and its password are deleted.", "good");
+  tell("The connection and its secrets are deleted.", "good");
 });
 
 function listen() {
@@ -206,12 +224,16 @@ function listen() {
     }
     render();
   };
-  $("reveal").onclick = () => {
-    const shown = $("password").type === "password";
-    $("password").type = shown ? "text" : "password";
-    $("reveal").textContent = shown ? "Hide" : "Show";
-    $("reveal").setAttribute("aria-pressed", String(shown));
-  };
+  $("auth_method").onchange = render; // not every browser tells of a choice as of input
+  for (const button of $("form").querySelectorAll("[data-reveals]")) {
+    button.onclick = () => {
+      const input = $(button.dataset.reveals);
+      const shown = input.type === "password";
+      input.type = shown ? "text" : "password";
+      button.textContent = shown ? "Hide" : "Show";
+      button.setAttribute("aria-pressed", String(shown));
+    };
+  }
   $("delete").onclick = () => {
     $("confirm-host").textContent = new URL(stored.instance_url).host;
     $("confirm-delete").showModal();
