@@ -7,7 +7,7 @@ from selenium.webdriver.support.select import Select
 
 from local.servicenow import seed
 from local.servicenow.access import Application
-from tests.browser.test_settings import has_no_barriers
+from tests.browser.conftest import has_no_barriers
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Person

@@ -87,6 +87,8 @@ function render(api, path, method, operation) {
   if (media) inside.append(make("h3", { textContent: "Body" }), table(["Field", "Type", "Meaning"], fieldsOf(api, media.schema)));
   inside.append(make("h3", { textContent: "Answers" }), table(["Status", "Meaning"], Object.entries(operation.responses).map(
     ([status, answer]) => [status, resolved(api, answer).description])));
+  const shown = Object.values(operation.responses).map((answer) => answer.content?.["application/json"]?.example).find(Boolean);
+  if (shown) inside.append(make("h3", { textContent: "Example" }), make("pre", { tabIndex: 0, ariaLabel: "Example", role: "group", textContent: json(shown) }));
   if (operation.security?.length !== 0) inside.append(tryIt(method.toUpperCase(), path, parameters, media?.example));
   return make("details", { className: "card operation", id: operation.operationId }, make("summary", {},
     make("span", { className: "method", textContent: method.toUpperCase() }), make("code", { textContent: path }),
