@@ -43,10 +43,10 @@ install: .venv/.installed .tools/sam/.installed .tools/ministack/.installed ## M
 # ---- the product
 
 .PHONY: build
-build: .tools/sam/.installed ## Build functions and layers, with bytecode, into .aws-sam/build
-	$(SAM) build
+build: .tools/sam/.installed ## Build functions and layers, trimmed and with bytecode (RUNTIME=python3.12)
+	$(SAM) build $(if $(RUNTIME),--parameter-overrides Runtime=$(RUNTIME))
 	$(BIN)/python -m local.trim .aws-sam/build/DependenciesLayer/python
-	$(BIN)/python -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/build
+	$(or $(RUNTIME),$(BIN)/python) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/build
 
 .PHONY: up
 up: install ## Run the whole product here until Ctrl-C (CONTAINERS=1 lets `sam local invoke` in)

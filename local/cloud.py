@@ -34,7 +34,9 @@ STACK = "actionsync-local"
 REGION = "us-east-1"
 # The local AWS's root user; it exists nowhere else.
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-_BUILT_FROM = ("template.yaml", "functions", "layers", "Makefile", "requirements/sam.txt")
+_BUILT_FROM = (
+    "template.yaml", "functions", "layers", "Makefile", "local/trim.py", "requirements/sam.txt",
+)  # fmt: skip
 
 
 class LocalCloudError(RuntimeError):

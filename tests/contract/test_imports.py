@@ -13,7 +13,9 @@ from tests.template import ROOT
 # Third-party packages that cost a cold start, and the functions that may pay for them.
 ONLY_CALLING_SERVICENOW = {"httpx", "httpcore", "anyio", "servicenow_tools"}
 ONLY_WITH_INPUT = {"pydantic", "pydantic_core"}
-NEVER = {"aws_xray_sdk", "aws_lambda_powertools.event_handler.openapi.models"}
+NEVER = {
+    "aws_xray_sdk", "aws_lambda_powertools.event_handler.openapi.models", "boto3", "s3transfer",
+}  # fmt: skip
 PAGES = {"show_settings", "show_docs", "show_asset", "show_openapi"}
 WITHOUT_AWS = PAGES
 WITHOUT_SERVICENOW = {
@@ -50,5 +52,33 @@ def test_a_function_loads_what_it_uses(folder: str) -> None:
     if folder in WITHOUT_INPUT:
         forbidden |= ONLY_WITH_INPUT
     if folder in WITHOUT_AWS:
-        forbidden |= {"boto3"}
+        forbidden |= {"botocore.session"}
     assert not loaded & forbidden
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_snapshot_of_a_loaded_function_is_no_ones_secret(folder: str) -> None:
+    """Loading opens no connection, makes no client and draws no identity: SnapStart may copy it.
+
+    What is unique or belongs to one environment (Lambda developer guide: Handling uniqueness with
+    SnapStart) comes with the first invocation.
+    """
+    program = (
+        "import os, socket, ssl, sys, uuid, random\n"
+        "import botocore.client, botocore.session\n"
+        "def refuse(*_, **__): raise AssertionError('not while loading')\n"
+        "for place, name in ((socket.socket, 'connect'), (socket, 'getaddrinfo'),\n"
+        "    (ssl, 'SSLContext'), (uuid, 'uuid4'), (random, 'random'), (random, 'randint'),\n"
+        "    (botocore.client.ClientCreator, 'create_client')):\n"
+        "    setattr(place, name, refuse)\n"
+        f"import functions.{folder}.app\n"
+    )
+    done = subprocess.run(  # noqa: S603 - our own interpreter and program
+        [sys.executable, "-c", program],
+        env=ENVIRONMENT,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

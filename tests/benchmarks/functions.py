@@ -1,0 +1,264 @@
+"""Every function beside a floor and, for two of them, beside what tutorials write.
+
+Each sample is a new process of Lambda's runtime on the built artefacts: the first invocation is the
+cold start, the next ones are warm. The handlers take turns, so that whatever else the machine does
+strikes all of them alike. CPU is what the handler's process takes, whoever else runs meanwhile.
+"""
+
+import compileall
+import json
+import os
+import platform
+import statistics
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from local.cloud import ROOT, build
+from local.servicenow import Simulator, seed
+from tests.benchmarks import charts
+from tests.benchmarks.aws_stub import AwsStub
+from tests.benchmarks.runtime import Runtime, Subject
+from tests.conftest import ENVIRONMENT
+from tests.template import functions
+
+BUILT = ROOT / ".aws-sam/build"
+LAYERS = [
+    BUILT / name / "python"
+    for name in ("DependenciesLayer", "ServiceNowToolsLayer", "ActionSyncLayer")
+]
+HANDLERS = ROOT / "tests/benchmarks/handlers"
+LIBRARIES = ROOT / ".tools/bench/lib/python3.11/site-packages"
+CHART = ROOT / "docs/images/cold-starts.svg"
+USER = "00000000-0000-4000-8000-000000000001"
+_OF_AWS = ("get_", "create_config", "update_config", "delete_", "list_", "update_rules",
+           "create_github", "receive_")  # fmt: skip
+_OF_SERVICENOW = {"get_incident", "get_change_request", "get_choices"}
+
+INTRODUCTION = """\
+## Functions
+
+Each function in Lambda's own runtime interface (`aws-lambda-rie` with `awslambdaric`, and an
+interpreter without further packages) on the artefacts of `make build`. AWS is a stub and ServiceNow
+the simulator, on the same machine. Cold: the start of the process, its init and the first call. CPU:
+what the handler's process takes, which a busy machine does not change much; its ratios count.
+Absolute times belong to the machine.
+
+A floor is the least code that does the same with boto3 and httpx as pip installs them, bytecode
+compiled: one DynamoDB client (AWS), or two AWS clients from one session and one POST through a kept
+httpx client (ServiceNow), and a mark before it for events; `bare` only answers. Naive is what
+tutorials write: a resource, all of Powertools with validation and Tracer, a client for each call.
+"""
+
+
+@dataclass
+class World:
+    """What the handlers meet."""
+
+    aws: AwsStub
+    simulator: Simulator
+
+    def renew(self) -> None:
+        """Let the next call meet what the first one met."""
+        self.aws.reset()
+        self.simulator.reset()
+        self.simulator.instance.put(
+            "incident", number="INC0010001", short_description="Checkout answers 500", state="1",
+            incident_state="1", impact="2", urgency="1", priority="2",
+        )  # fmt: skip
+        self.simulator.instance.put(
+            "change_request", number="CHG0030001", short_description="Deploy checkout 2.4.0",
+            type="normal", state="-1",
+        )  # fmt: skip
+
+
+def subjects() -> list[Subject]:
+    """Return the handlers: the runtime itself, floors, naive ones, and every function."""
+
+    def written(name: str, handler: str, event: str, floor: str | None = None) -> Subject:
+        return Subject(name, [HANDLERS, LIBRARIES], f"{handler}.lambda_handler", event, floor)
+
+    found = [
+        written("bare", "bare", "get_config"),
+        written("floor: AWS", "floor_get_config", "get_config"),
+        written("floor: ServiceNow", "floor_create_incident", "create_incident"),
+        written("floor: ServiceNow, recorded", "floor_recorded_create_incident", "create_incident"),
+        written("floor: event", "floor_event", "on_error"),
+        written("naive get_config", "naive_get_config", "get_config", "floor: AWS"),
+        written("naive create_incident", "naive_create_incident", "create_incident",
+                "floor: ServiceNow"),
+    ]  # fmt: skip
+    for folder in sorted(functions()):
+        logical_id = "".join(word.capitalize() for word in folder.split("_")) + "Function"
+        path = [BUILT / logical_id, *LAYERS]
+        found.append(Subject(folder, path, "app.lambda_handler", folder, _floor(folder)))
+    return found
+
+
+def _floor(folder: str) -> str:
+    if folder.startswith("show_"):
+        return "bare"
+    if folder.startswith("on_"):
+        return "floor: event"
+    if folder.startswith(_OF_AWS) and folder not in _OF_SERVICENOW:
+        return "floor: AWS"
+    return "floor: ServiceNow"
+
+
+def report(samples: int, warm_calls: int) -> str:
+    """Measure, and return the results as Markdown."""
+    build()
+    compileall.compile_dir(LIBRARIES, quiet=2)
+    measured = subjects()
+    with Simulator() as simulator, AwsStub(*_kept(simulator)) as aws:
+        world, environment = World(aws, simulator), _environment(aws, simulator)
+        for _ in range(samples):
+            for subject in measured:
+                _measure(subject, world, environment, warm_calls)
+    _draw(measured)
+    return _table(measured, samples, warm_calls)
+
+
+def _measure(subject: Subject, world: World, environment: dict[str, str], warm_calls: int) -> None:
+    """Add the samples of one process to a subject."""
+    warm: list[float] = []
+    with Runtime(subject, environment) as runtime:
+        for call in range(1 + warm_calls):
+            world.renew()
+            took, answer = runtime.invoke(_event(subject))
+            if not _is_good(answer):
+                raise RuntimeError(f"{subject.name} answered {answer}")
+            if call:
+                warm.append(took)
+                continue
+            subject.cold.append(took)
+            subject.cold_cpu.append(runtime.cpu)
+        subject.warm.append(statistics.median(warm))
+        subject.warm_cpu.append((runtime.cpu - subject.cold_cpu[-1]) / warm_calls)
+        subject.memory.append(runtime.peak_memory)
+
+
+def _event(subject: Subject) -> dict[str, Any]:
+    """Return a valid event: a call without an idempotency key, or an event not seen before."""
+    event: dict[str, Any] = json.loads((ROOT / "events" / subject.event / "valid.json").read_text())
+    if "Records" in event:
+        for record in event["Records"]:
+            record["messageId"] = uuid.uuid4().hex
+            body = json.loads(record["body"])
+            body.update({name: uuid.uuid4().hex for name in ("id", "MessageId") if name in body})
+            record["body"] = json.dumps(body)
+    event.get("headers", {}).pop("idempotency-key", None)
+    if subject.event == "create_incident":
+        event["body"] = json.dumps({"short_description": "benchmark", "urgency": "1"})
+    return event
+
+
+def _is_good(answer: Any) -> bool:
+    if answer is None:
+        return True  # a step of a rotation
+    if "batchItemFailures" in answer:
+        return not answer["batchItemFailures"]
+    return answer.get("statusCode") in {200, 201, 204}
+
+
+def _kept(simulator: Simulator) -> tuple[dict[str, list[dict[str, Any]]], dict[str, str]]:
+    """Return what DynamoDB and Secrets Manager hold before each call."""
+    username = seed.INTEGRATION_USER
+    webhook = "0123456789abcdef" * 2
+    connection = {
+        "pk": {"S": f"USER#{USER}"},
+        "sk": {"S": "CONNECTION"},
+        "status": {"S": "active"},
+        "id": {"N": "1"},
+        "instance_url": {"S": simulator.url},
+        "username": {"S": username},
+        "auth_method": {"S": "basic"},
+        "secret_version": {"S": "0" * 32},
+        "created_at": {"S": "2024-01-10T10:00:00Z"},
+        "updated_at": {"S": "2024-01-10T10:00:00Z"},
+        "version": {"N": "1"},
+    }
+    listed = {
+        "pk": {"S": f"WEBHOOKS#{USER}"},
+        "sk": {"S": webhook},
+        "created_at": {"S": "2024-01-10T10:00:00Z"},
+    }
+    owner = {"pk": {"S": f"WEBHOOK#{webhook}"}, "sk": {"S": "WEBHOOK"}, "user_id": {"S": USER}}
+    secret = {
+        "auth_method": "basic",
+        "instance_url": simulator.url,
+        "username": username,
+        "password": seed.USERS[username][0],
+    }
+    secrets = {"webhook-": "made-up-webhook-secret", "": json.dumps(secret)}
+    return {"connections": [connection], "events": [listed, owner]}, secrets
+
+
+def _environment(aws: AwsStub, simulator: Simulator) -> dict[str, str]:
+    return {
+        **ENVIRONMENT,
+        "PATH": os.environ["PATH"],
+        "AWS_ENDPOINT_URL": aws.url,
+        "AWS_LAMBDA_FUNCTION_NAME": "function",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+        "CONNECTIONS_TABLE": "connections",
+        "CLAIMS_TABLE": "claims",
+        "EVENTS_TABLE": "events",
+        "AUDIT_TABLE": "audit",
+        "QUEUE_URL": f"{aws.url}/queue",
+        "DEAD_LETTER_URL": f"{aws.url}/dead-letters",
+        "AUTOMATION_USER_ID": USER,
+        "ALLOWED_INSTANCE_HOSTS": f"*.service-now.com,localhost:{simulator.port}",
+        "INSTANCE_CA_FILE": simulator.ca_file,
+        "POWERTOOLS_METRICS_NAMESPACE": "Benchmark",
+        # What the naive handlers' Tracer talks to: nobody.
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _table(measured: list[Subject], samples: int, warm_calls: int) -> str:
+    floors = {subject.name: subject for subject in measured}
+    lines = [
+        *INTRODUCTION.splitlines(),
+        "",
+        (
+            f"Medians of {samples} processes with {warm_calls} warm calls each, Python "
+            f"{platform.python_version()}, {os.cpu_count()} cores. Ratios are of CPU."
+        ),
+        "",
+        "![CPU of a cold start](images/cold-starts.svg)",
+        "",
+        (
+            "| handler | cold, ms | cold CPU, ms | ratio to its floor | warm, ms | warm CPU, ms "
+            "| ratio to its floor | memory, MB |"
+        ),
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for subject in measured:
+        cold, warm = statistics.median(subject.cold_cpu), statistics.median(subject.warm_cpu)
+        ratios = ["", ""]
+        if subject.floor is not None:
+            floor = floors[subject.floor]
+            ratios = [f"{cold / statistics.median(floor.cold_cpu):.2f}",
+                      f"{warm / statistics.median(floor.warm_cpu):.2f}"]  # fmt: skip
+        lines.append(
+            f"| {subject.name} | {statistics.median(subject.cold):.0f} | {cold:.0f} | {ratios[0]} "
+            f"| {statistics.median(subject.warm):.1f} | {warm:.1f} | {ratios[1]} "
+            f"| {statistics.median(subject.memory):.0f} |"
+        )
+    size = sum(file.stat().st_size for layer in LAYERS for file in layer.rglob("*")
+               if file.is_file())  # fmt: skip
+    lines += ["", f"The layers unpack to {size / 1e6:.1f} MB, bytecode included.", ""]
+    return "\n".join(lines)
+
+
+def _draw(measured: list[Subject]) -> None:
+    shown = {"bare": 2, "floor: AWS": 2, "get_config": 0, "naive get_config": 1,
+             "floor: ServiceNow": 2, "create_incident": 0, "naive create_incident": 1,
+             "floor: event": 2, "on_error": 0}  # fmt: skip
+    by_name = {subject.name: subject for subject in measured}
+    rows = [
+        (name, statistics.median(by_name[name].cold_cpu), colour) for name, colour in shown.items()
+    ]
+    charts.bars(CHART, "CPU of a cold start and its first call", rows, "ms")

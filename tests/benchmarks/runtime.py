@@ -1,0 +1,140 @@
+"""Lambda's runtime on this machine: `aws-lambda-rie` and `awslambdaric`, with nothing else around.
+
+The emulator is the one that SAM CLI carries. The interpreter runs without its own site-packages, as
+Lambda's does: else httpx, for one, would also load the terminal libraries that it finds there.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from local.cloud import ROOT
+
+_RIE = ROOT / ".tools/sam/lib/python3.11/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"
+_INSTALLED = ROOT / ".venv/lib/python3.11/site-packages"
+_RUNTIME = ROOT / ".local/runtime"
+_PARTS_OF_THE_RUNTIME = ("awslambdaric", "simplejson", "snapshot_restore_py*", "runtime_client*.so")
+
+
+@dataclass
+class Subject:
+    """A handler under measurement, with its samples; the milliseconds are lists, one a process."""
+
+    name: str
+    path: list[Path]
+    handler: str
+    event: str
+    floor: str | None = None
+    cold: list[float] = field(default_factory=list)
+    cold_cpu: list[float] = field(default_factory=list)
+    warm: list[float] = field(default_factory=list)
+    warm_cpu: list[float] = field(default_factory=list)
+    memory: list[float] = field(default_factory=list)
+
+
+class Runtime:
+    """One environment of a handler, as Lambda starts it, while the `with` block lasts."""
+
+    def __init__(self, subject: Subject, environment: dict[str, str]) -> None:
+        self._port = _free_port()
+        path = [*subject.path, _runtime_folder()]
+        self._process = subprocess.Popen(  # noqa: S603 - our own tools
+            [
+                _RIE,
+                "--runtime-interface-emulator-address",
+                f"127.0.0.1:{self._port}",
+                "--runtime-api-address",
+                f"127.0.0.1:{_free_port()}",
+                Path(sys.base_prefix) / "bin/python3.11",
+                "-S",
+                "-m",
+                "awslambdaric",
+                subject.handler,
+            ],
+            cwd=subject.path[0],
+            env=environment | {"PYTHONPATH": os.pathsep.join(map(str, path))},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._http = httpx.Client(timeout=60, trust_env=False)
+
+    def __enter__(self) -> Self:
+        """Wait until it takes invocations: the handler starts with the first."""
+        ends_at = time.monotonic() + 10
+        while time.monotonic() < ends_at:
+            address = ("127.0.0.1", self._port)
+            with contextlib.suppress(OSError), socket.create_connection(address, 0.2):
+                return self
+            time.sleep(0.01)
+        raise RuntimeError("The runtime interface emulator did not start")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End it and all that it started."""
+        self._http.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def invoke(self, event: dict[str, Any]) -> tuple[float, Any]:
+        """Return the milliseconds of an invocation, and its answer."""
+        url = f"http://127.0.0.1:{self._port}/2015-03-31/functions/function/invocations"
+        started = time.perf_counter()
+        answer = self._http.post(url, json=event).json()
+        return (time.perf_counter() - started) * 1000, answer
+
+    @property
+    def cpu(self) -> float:
+        """Milliseconds of CPU that the handler's process has taken so far, all threads."""
+        tasks = Path(f"/proc/{self._handler}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
+
+    @property
+    def peak_memory(self) -> float:
+        """The most memory that the handler's process has held, in MB."""
+        status = Path(f"/proc/{self._handler}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024 / 1e6
+
+    @property
+    def _handler(self) -> int:
+        """The process id of the handler: the emulator's child."""
+        for folder in Path("/proc").iterdir():
+            with contextlib.suppress(OSError, ValueError):
+                stat = (folder / "stat").read_text().rpartition(")")[2].split()
+                if int(stat[1]) == self._process.pid:
+                    return int(folder.name)
+        raise RuntimeError("The handler's process is gone")
+
+
+def _runtime_folder() -> Path:
+    """Return a folder with the runtime interface client and what it needs, and nothing else."""
+    _RUNTIME.mkdir(parents=True, exist_ok=True)
+    for pattern in _PARTS_OF_THE_RUNTIME:
+        for part in _INSTALLED.glob(pattern):
+            link = _RUNTIME / part.name
+            if not part.name.endswith(".dist-info") and not link.exists():
+                link.symlink_to(part)
+    return _RUNTIME
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,184 @@
+"""How many calls a request costs: to AWS, to ServiceNow, and TLS handshakes. Exact, never timed.
+
+The stated minimum. Cold, a function that calls ServiceNow reads the connection and its secret, and
+a write also the end of the user's audit trail. Warm, a read of ServiceNow costs no call to AWS at
+all, and a write two puts of the audit trail: what is about to happen, and what became of it. With
+an Idempotency-Key the claim stands in for the first of them.
+"""
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+
+from local.servicenow import seed, server
+from tests.conftest import LambdaContext, _forget, call
+from tests.integration.conftest import connect
+from tests.integration.events import USER, Queues, error
+from tests.integration.test_events import VALID, put_example_tickets, put_example_webhook
+
+if TYPE_CHECKING:
+    from asyncio import BaseTransport
+
+    from local.servicenow import Simulator
+    from tests.conftest import Aws
+
+Calls = dict[str, int]
+
+CONNECT: Calls = {"GetItem": 1, "GetSecretValue": 1}
+RECORD: Calls = {"PutItem": 2}
+END: Calls = {"Query": 1}
+WRITE = {**CONNECT, **RECORD, **END}
+NONE: Calls = {}
+
+# What each function calls in AWS, cold and warm, and how often it calls ServiceNow when warm.
+MINIMUM: dict[str, tuple[Calls, Calls, int]] = {
+    "get_config": ({"GetItem": 1}, {"GetItem": 1}, 0),
+    "create_config": ({"UpdateItem": 3, "CreateSecret": 1, **RECORD, **END},
+                      {"UpdateItem": 3, "CreateSecret": 1, **RECORD}, 0),
+    "update_config": ({"GetItem": 1, "UpdateItem": 2, "PutSecretValue": 1, **RECORD, **END},
+                      {"GetItem": 1, "UpdateItem": 2, "PutSecretValue": 1, **RECORD}, 0),
+    "delete_config": ({"UpdateItem": 1, "DeleteItem": 1, "DeleteSecret": 1, **RECORD, **END},
+                      {"UpdateItem": 1, "DeleteItem": 1, "DeleteSecret": 1, **RECORD}, 0),
+    "test_connection": (CONNECT, NONE, 3),
+    "create_incident": (WRITE, RECORD, 1),
+    "search_incidents": (CONNECT, NONE, 1),
+    "get_incident": (CONNECT, NONE, 1),
+    "update_incident": (WRITE, RECORD, 2),
+    "close_incident": (WRITE, RECORD, 2),
+    "create_change_request": (WRITE, RECORD, 1),
+    "get_change_request": (CONNECT, NONE, 1),
+    "update_change_request": (WRITE, RECORD, 2),
+    "close_change_request": (WRITE, RECORD, 4),
+    "add_work_note": (WRITE, RECORD, 2),
+    "get_choices": (CONNECT, NONE, 0),
+    "show_settings": (NONE, NONE, 0),
+    "show_docs": (NONE, NONE, 0),
+    "show_asset": (NONE, NONE, 0),
+    "show_openapi": (NONE, NONE, 0),
+    "get_rules": ({"GetItem": 1}, {"GetItem": 1}, 0),
+    "update_rules": ({"UpdateItem": 1, **RECORD, **END}, {"UpdateItem": 1, **RECORD}, 0),
+    "preview_rules": ({"GetItem": 2, "GetSecretValue": 1}, {"GetItem": 1}, 1),
+    "get_activity": ({"Query": 1}, {"Query": 1}, 0),
+    "get_health": ({"GetItem": 3, "Query": 1}, {"GetItem": 1, "Query": 1}, 0),
+    "list_github_webhooks": ({"Query": 1}, {"Query": 1}, 0),
+    "delete_github_webhook": (
+        {"GetItem": 1, "DeleteItem": 2, "DeleteSecret": 1, **RECORD, **END},
+        {"GetItem": 1, "DeleteItem": 2, "DeleteSecret": 1, **RECORD}, 0),
+    "create_github_webhook": ({"CreateSecret": 1, "PutItem": 4, **END},
+                              {"CreateSecret": 1, "PutItem": 4}, 0),
+    # The rules are read each time: a branch that a user takes out must count at once.
+    "receive_github_webhook": (
+        {"GetItem": 2, "GetSecretValue": 1, "PutItem": 1, "PutEvents": 1, "UpdateItem": 1},
+        {"GetItem": 1, "PutItem": 1, "PutEvents": 1, "UpdateItem": 1}, 0),
+}  # fmt: skip
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Counts the calls to AWS by their names, from now on."""
+    counted: Counter[str] = Counter()
+    original = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def count(self: BaseClient, name: str, arguments: dict[str, Any]) -> Any:
+        counted[name] += 1
+        return original(self, name, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", count)
+    return counted
+
+
+def test_every_function_is_counted() -> None:
+    """Those of HTTP stand in the table; the ones of events follow below."""
+    assert set(MINIMUM) == set(VALID)
+
+
+@pytest.mark.parametrize("function", MINIMUM)
+def test_a_request_makes_the_fewest_calls(
+    aws: "Aws", connected: "Simulator", calls: Counter[str], function: str
+) -> None:
+    """Cold and warm, no call is made to AWS, or to ServiceNow, beyond what is stated."""
+    cold, warm, servicenow = MINIMUM[function]
+    headers = {"x-github-delivery": "another"} if function == "receive_github_webhook" else None
+    for expected, is_first in ((cold, True), (warm, False)):
+        _prepare(aws, connected, function, is_first=is_first)
+        if is_first:
+            _forget()  # what making the connection has warmed
+        calls.clear()
+        before = len(connected.requests)
+        assert call(function, headers=None if is_first else headers).status < 300
+        assert dict(calls) == expected
+    assert len(connected.requests) - before == servicenow
+
+
+def _prepare(aws: "Aws", simulator: "Simulator", function: str, *, is_first: bool) -> None:
+    """Put what the function's event names in its place, by other functions than this one."""
+    simulator.reset()
+    put_example_tickets(simulator)
+    if "webhook" in function and is_first:
+        put_example_webhook(aws)
+        boto3.client("events").create_event_bus(Name="events")
+    if function == "create_config":
+        call("delete_config")
+    if function == "delete_config" and not is_first:
+        connect(simulator, seed.INTEGRATION_USER)
+    if function == "delete_github_webhook" and not is_first:
+        put_example_webhook(aws)
+
+
+def test_a_key_costs_one_call_more(connected: "Simulator", calls: Counter[str]) -> None:
+    """The claim takes the place of the announcement, and keeps the answer."""
+    new = {"short_description": "Checkout answers 500"}
+    for number in range(2):
+        calls.clear()
+        answer = call("create_incident", new, headers={"idempotency-key": f"cause {number}"})
+        assert answer.status == 201
+    assert calls == {"PutItem": 2, "UpdateItem": 1}
+    calls.clear()
+    assert call("create_incident", new, headers={"idempotency-key": "cause 1"}).status == 201
+    assert calls == {"PutItem": 1}
+
+
+def test_an_event_makes_the_fewest_calls(
+    aws: "Aws", connected: "Simulator", calls: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recurrence is folded by two writes; a new cause costs one create and five writes."""
+    from functions.on_error.app import lambda_handler  # noqa: PLC0415 - reads the environment
+
+    connect(connected, seed.INTEGRATION_USER, user_id=USER)
+    Queues(monkeypatch)
+    counted = []
+    for service in ("checkout", "checkout", "search"):
+        calls.clear()
+        before = len(connected.requests)
+        answer = lambda_handler(
+            {"Records": [error(service=service)]},
+            LambdaContext(),  # type: ignore[arg-type] # what it reads of it
+        )
+        assert answer == {"batchItemFailures": []}
+        counted.append((dict(calls), len(connected.requests) - before))
+    _, folded, new = counted
+    assert folded == ({"PutItem": 1, "UpdateItem": 1}, 0)
+    assert new == ({"PutItem": 2, "UpdateItem": 3}, 1)
+
+
+def test_a_hundred_calls_shake_hands_once(
+    connected: "Simulator", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An environment opens one TLS connection to an instance, and keeps it."""
+    shaken = 0
+    original = server._Protocol.connection_made
+
+    def connection_made(self: server._Protocol, transport: "BaseTransport") -> None:
+        nonlocal shaken
+        shaken += 1  # asyncio tells the protocol once the handshake is done
+        original(self, transport)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(server._Protocol, "connection_made", connection_made)
+    put_example_tickets(connected)
+    for number in range(50):
+        assert call("create_incident", {"short_description": f"{number}"}).status == 201
+        assert call("get_incident").status == 200
+    assert shaken == 1
