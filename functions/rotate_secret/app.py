@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
+from actionsync import collector
 from actionsync.connections.rotation import Rotation
 from actionsync.connections.sessions import Sessions
 from actionsync.http.activity import activity_store
@@ -30,3 +31,4 @@ def lambda_handler(event: dict[str, Any], _: "LambdaContext") -> None:
     """Carry out the step that Secrets Manager asks for; it repeats what fails."""
     run(rotation().run(event["Step"], event["SecretId"], event["ClientRequestToken"]))
     logger.info("step done", step=event["Step"], secret=event["SecretId"])
+    collector.settle()
