@@ -40,8 +40,8 @@ INTRODUCTION = """\
 
 Each function in Lambda's own runtime interface (`aws-lambda-rie` with `awslambdaric`, and an
 interpreter without further packages) on the artefacts of `make build`. AWS is a stub and ServiceNow
-the simulator, on the same machine. Cold: the start of the process, its init and the first call. CPU:
-what the handler's process takes, which a busy machine does not change much; its ratios count.
+the simulator, on the same machine. Cold: the start of the process, its init and the first call.
+CPU: what the handler's process takes, which a busy machine does not change much; its ratios count.
 Absolute times belong to the machine.
 
 A floor is the least code that does the same with boto3 and httpx as pip installs them, bytecode
