@@ -149,7 +149,9 @@ def _application(
     if kind.lower() == "basic":
         client_id, secret = _pair(encoded)
     application = instance.access.applications.get(client_id)
-    return application if application and application.client_secret == secret else None
+    if application is None or not secret or application.client_secret != secret:
+        return None
+    return application
 
 
 def _no_token() -> "Response":

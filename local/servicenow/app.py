@@ -85,7 +85,7 @@ def fill_anew(instance: Instance) -> None:
     seed.fill(fresh)
     with instance.lock:
         instance.faults.clear()
-        instance.requests.clear()
+        instance.requests = []  # requests that are still under way belong to the old list
         instance.take_over(fresh)
 
 
@@ -101,6 +101,7 @@ class _Served:
         async def endpoint(request: Request) -> Response:
             method = request.headers.get("x-http-method-override", request.method).upper()
             request.scope["method"] = method
+            request.state.log = self._instance.requests
             fault = self._instance.faults.next(method, request.url.path)
             if fault is not None and not fault.after_commit:
                 await asyncio.sleep(fault.delay)
@@ -154,7 +155,7 @@ class _Served:
         return response
 
     def _log(self, request: Request, user: str, status: int) -> None:
-        self._instance.requests.append(
+        request.state.log.append(
             LoggedRequest(
                 request.method,
                 request.url.path,
@@ -291,6 +292,7 @@ class _Served:
 
     async def token(self, request: Request) -> Response:
         """POST gives an OAuth token; it passes the faults, but needs no sign-in."""
+        request.state.log = self._instance.requests
         fault = self._instance.faults.next(request.method, request.url.path)
         if fault is not None:
             await asyncio.sleep(fault.delay)

@@ -10,7 +10,7 @@ from typing import Any
 
 from local.servicenow import query as encoded
 from local.servicenow import rules
-from local.servicenow.access import Access
+from local.servicenow.access import Access, Application
 from local.servicenow.errors import ApiError
 from local.servicenow.faults import Faults
 from local.servicenow.schema import Column, Table, tables
@@ -225,10 +225,13 @@ class Instance:
             new = row | written
             moment = self.now()
             rules.before_update(definition, row, new, user, moment)
+            # Only a display value is hashed or encrypted; what is stored as it came fits nothing.
             if password := new.get("user_password"):
-                # Only a display value is hashed; what is stored as it came fits no password.
                 self.set_password(new["user_name"], password if display_input else "")
                 new["user_password"] = ""  # nobody reads it
+            if secret := new.get("client_secret"):
+                self.set_client_secret(new["client_id"], secret if display_input else "")
+                new["client_secret"] = ""
             if new != row or notes:
                 new["sys_mod_count"] = str(int(new["sys_mod_count"]) + 1)
                 old = dict(row)
@@ -302,6 +305,16 @@ class Instance:
     def set_password(self, user_name: str, password: str) -> None:
         """Give a user another password; an empty one is never right."""
         self.accounts[user_name] = replace(self.accounts[user_name], password=password)
+
+    def add_application(self, application: Application) -> Row:
+        """Register an OAuth application, and return its record."""
+        self.access.applications[application.client_id] = application
+        return self.put("oauth_entity", name=application.client_id, client_id=application.client_id)
+
+    def set_client_secret(self, client_id: str, client_secret: str) -> None:
+        """Give an OAuth application another secret; an empty one is never right."""
+        applications = self.access.applications
+        applications[client_id] = replace(applications[client_id], client_secret=client_secret)
 
     def take_over(self, other: "Instance") -> None:
         """Become another instance's state, and keep the address, faults and log."""

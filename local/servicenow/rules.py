@@ -29,6 +29,7 @@ WRITERS = {
     "problem": ("itil", "problem_admin"),
     "sysapproval_approver": ("itil", "approver_user", "change_manager"),
     "sys_user": ("user_admin",),
+    "oauth_entity": ("oauth_admin",),
 }
 READERS = {
     "incident": ("itil", "sn_incident_read", "sn_incident_write"),
@@ -40,6 +41,7 @@ READERS = {
     "sys_data_policy2": ("personalize_dictionary",),
     "sys_data_policy_rule": ("personalize_dictionary",),
     "sys_properties": ("admin",),
+    "oauth_entity": ("oauth_admin",),
     "sys_journal_field": ("itil",),
     "sysapproval_approver": ("itil", "approver_user"),
 }

@@ -235,6 +235,11 @@ def tables() -> dict[str, Table]:
             _ref("user", "User", "sys_user"), _ref("group", "Group", "sys_user_group"),
             display="user",
         ),
+        _named(
+            "oauth_entity", "Application Registry",
+            Column("client_id", "Client ID"), _text("client_secret", "Client Secret", 255),
+            _flag("active", "Active", "true"),
+        ),
         _named("sys_user_role", "Role", _text("description", "Description", 1000)),
         _table(
             "sys_user_has_role", "User Role",

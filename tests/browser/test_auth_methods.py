@@ -27,10 +27,10 @@ SECRETS = {"password", "client_secret", "refresh_token", "api_key"}
 @pytest.fixture
 def somebody(person: "Person") -> "Person":
     """A person whose instance takes every way to sign in."""
-    access = person.cloud.simulator.instance.access
-    access.applications["page"] = Application("page", "a-page-secret", USER)
-    access.refresh_tokens["a-page-token"] = USER
-    access.api_keys["a-page-key"] = USER
+    instance = person.cloud.simulator.instance
+    instance.add_application(Application("page", "a-page-secret", USER))
+    instance.access.refresh_tokens["a-page-token"] = USER
+    instance.access.api_keys["a-page-key"] = USER
     return person
 
 

@@ -222,8 +222,9 @@ def _encoded(document: dict[str, Any]) -> str:
 
 def test_oauth_end_to_end(cloud: "LocalCloud", new_user: "Callable[[], User]") -> None:
     """Tested, stored, used for a ticket, changed to a password and back, by real functions."""
-    access = cloud.simulator.instance.access
-    access.applications["e2e"] = Application("e2e", "an-e2e-secret", seed.INTEGRATION_USER)
+    cloud.simulator.instance.add_application(
+        Application("e2e", "an-e2e-secret", seed.INTEGRATION_USER)
+    )
     user = new_user()
     body = {
         "instance_url": cloud.simulator.url,

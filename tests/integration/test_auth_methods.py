@@ -39,7 +39,7 @@ EVERY = pytest.mark.parametrize("method", FIELDS)
 def instance(aws: "Aws", simulator: "Simulator") -> "Simulator":
     """The simulator, which takes every way to sign in."""
     access = simulator.instance.access
-    access.applications["an-id"] = Application("an-id", "a-client-secret", USER)
+    simulator.instance.add_application(Application("an-id", "a-client-secret", USER))
     access.refresh_tokens["a-refresh-token"] = USER
     access.api_keys["the-api-key"] = USER
     return simulator

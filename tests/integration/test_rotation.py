@@ -1,9 +1,10 @@
-"""Rotating a user's password: each step, again and again, and dead at any call."""
+"""Rotating what a user signs in with: each step, again and again, and dead at any call."""
 
 import importlib
 import itertools
 import json
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,11 @@ from actionsync.connections.rotation import RotationError
 from actionsync.http import tickets
 from actionsync.runtime import run
 from local.servicenow import faults, seed
-from servicenow_tools.errors import PermissionDeniedError, UnavailableError
+from servicenow_tools.errors import (
+    InvalidRequestError,
+    PermissionDeniedError,
+    UnavailableError,
+)
 from tests.conftest import LambdaContext, call, event
 from tests.integration.test_auth_methods import FIELDS, config, instance  # noqa: F401
 
@@ -174,7 +179,7 @@ def test_a_user_who_may_not_keeps_its_password(
         faults.Fault(method="PATCH", path="*/sys_user/*", status=200, body={"result": {}})
     )
     step("setSecret", name, token)
-    with pytest.raises(RotationError, match="may not change its own"):
+    with pytest.raises(RotationError, match=r"sys_user\.user_password"):
         step("testSecret", name, token)
     assert password(instance, seed.INTEGRATION_USER) == kept(aws) == before
     assert call("create_incident", NEW).status == 201
@@ -196,14 +201,58 @@ def test_a_connection_saved_meanwhile_stays(
     assert password(instance) == "first-password"
 
 
-@pytest.mark.parametrize("method", ["oauth_client_credentials", "oauth_refresh_token", "api_key"])
-def test_what_servicenow_cannot_renew_is_told(
+@pytest.mark.parametrize("method", ["oauth_client_credentials", "oauth_refresh_token"])
+def test_a_client_secret_is_rotated(
     aws: "Aws",
     instance: "Simulator",  # noqa: F811
     method: str,
 ) -> None:
-    """And nothing is changed."""
+    """By a user who may; dead after ServiceNow took it, the step's repeat goes on."""
+    registry = instance.instance.access
+    instance.instance.add_user(USER, "unused", "itil", "oauth_admin")
+    registry.applications["an-id"] = replace(registry.applications["an-id"], user_name=USER)
+    registry.refresh_tokens["a-refresh-token"] = USER
     call("create_config", config(instance, method))
+    assert call("create_incident", NEW).status == 201
+    (name,) = aws.secrets()
+    instance.faults.add(faults.unavailable(504, path="*/oauth_entity/*", after_commit=True))
+    token = str(uuid.uuid4())
+    step("createSecret", name, token)
+    with pytest.raises(UnavailableError):
+        step("setSecret", name, token)
+    for each in STEPS[1:]:
+        step(each, name, token)
+    (text,) = aws.secrets().values()
+    new = json.loads(text)["client_secret"]
+    assert registry.applications["an-id"].client_secret == new
+    assert new != FIELDS[method]["client_secret"]
+    registry.tokens.clear()
+    assert call("create_incident", NEW).status == 201
+    trail = call("get_activity").json["items"]
+    assert "client_secret_rotated" in [item["action"] for item in trail]
+    assert new not in json.dumps(aws.items("AuditTable"))
+
+
+def test_a_client_secret_that_may_not_be_set_stays(
+    aws: "Aws",
+    instance: "Simulator",  # noqa: F811
+) -> None:
+    """Without the role the application's record cannot even be seen."""
+    call("create_config", config(instance, "oauth_client_credentials"))
+    (name,) = aws.secrets()
+    before = aws.secrets()
+    with pytest.raises(InvalidRequestError, match="oauth_entity"):
+        rotate(name)
+    assert aws.secrets() == before
+    assert call("create_incident", NEW).status == 201
+
+
+def test_what_servicenow_cannot_renew_is_told(
+    aws: "Aws",
+    instance: "Simulator",  # noqa: F811
+) -> None:
+    """And nothing is changed."""
+    call("create_config", config(instance, "api_key"))
     before = aws.secrets()
     (name,) = before
     with pytest.raises(RotationError, match="save it with PUT"):

@@ -685,22 +685,41 @@ class ServiceNowClient:
         """
         if self.username is None:
             raise InvalidRequestError("is needed to change its password", "username")
-        query = field("user_name").eq(self.username).encode()
+        await self._set_secret("sys_user", "user_name", self.username, "user_password", password)
+
+    async def set_client_secret(self, client_id: str, client_secret: str) -> None:
+        """Give an OAuth application another secret; the tokens it has given stay good.
+
+        Like a password, it is encrypted only if it comes as a display value, and dropped without a
+        word where the column may not be written: ask for a token with the new one to be sure.
+
+        Raises:
+            InvalidRequestError: there is no such application, or the user may not see it.
+            PermissionDeniedError: the user may not write oauth_entity, as the role oauth_admin may
+                (documentation: Add the OAuth Application User).
+        """
+        await self._set_secret(
+            "oauth_entity", "client_id", client_id, "client_secret", client_secret
+        )
+
+    # ---- inside
+
+    async def _set_secret(self, table: str, key: str, value: str, column: str, secret: str) -> None:
+        """Write a secret column of the one record that has this key."""
         with self._http.budget():
-            rows = await self._http.find("sys_user", query, limit=1, fields=["sys_id", "user_name"])
-            # A query that ServiceNow ignores would find somebody else.
-            if not rows or str(rows[0].get("user_name")).lower() != self.username.lower():
-                raise InvalidRequestError("is no user that can be seen", "username")
+            query = field(key).eq(value).encode()
+            rows = await self._http.find(table, query, limit=1, fields=["sys_id", key])
+            # A query that ServiceNow ignores would find another record.
+            if not rows or str(rows[0].get(key)).lower() != value.lower():
+                raise InvalidRequestError(f"is in no record of {table} that can be seen", key)
             await self._http.send(
                 Request(
                     "PATCH",
-                    f"/api/now/table/sys_user/{rows[0].get('sys_id')}",
+                    f"/api/now/table/{table}/{rows[0].get('sys_id')}",
                     {"sysparm_input_display_value": "true", "sysparm_fields": "sys_id"},
-                    body={"user_password": password},
+                    body={column: secret},
                 )
             )
-
-    # ---- inside
 
     async def _close_code(self, given: str | None) -> str:
         """Return the close code to send, which the instance has.

@@ -52,7 +52,7 @@ TOKEN = "/oauth_token.do"
 def application(simulator: Simulator) -> Application:
     """An OAuth application of the instance, whose own user is the integration user."""
     made = Application("an-id", SECRET, USER, public_key=PUBLIC_KEY)
-    simulator.instance.access.applications["an-id"] = made
+    simulator.instance.add_application(made)
     return made
 
 

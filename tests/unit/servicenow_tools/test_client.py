@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from local.servicenow import Fault, Simulator, faults, seed
+from local.servicenow.access import Application
 from servicenow_tools import Choice, ConnectionPool, ServiceNowClient, field, tls_context
-from servicenow_tools.auth import ApiKey
+from servicenow_tools.auth import ApiKey, BasicAuth, ClientCredentials
 from servicenow_tools.errors import (
     AmbiguousReferenceError,
     AuthenticationError,
@@ -713,6 +714,24 @@ def test_a_user_changes_its_password(simulator: Simulator, connect: "Connect") -
         async with connect() as client:
             with pytest.raises(PermissionDeniedError):
                 await client.set_password("newer")
+
+    asyncio.run(change())
+
+
+def test_an_application_gets_another_secret(simulator: Simulator, connect: "Connect") -> None:
+    """It is asked for from then on, and nobody reads it; who may not see it is told."""
+    simulator.instance.add_application(Application("an-id", "older", seed.INTEGRATION_USER))
+    simulator.instance.add_user("registrar", "secret", "oauth_admin")
+
+    async def change() -> None:
+        async with connect(auth=BasicAuth("registrar", "secret")) as client:
+            await client.set_client_secret("an-id", "newer")
+            (row,) = [row async for row in client.iterate("oauth_entity")]
+            assert row["client_secret"] == ""
+        async with connect(auth=ClientCredentials("an-id", "newer")) as client:
+            assert (await client.test_connection()).checks[1].status == "passed"
+            with pytest.raises(InvalidRequestError, match="oauth_entity"):
+                await client.set_client_secret("an-id", "newest")
 
     asyncio.run(change())
 

@@ -25,7 +25,7 @@ def test_the_guide(
     monkeypatch.setenv("SSL_CERT_FILE", simulator.ca_file)
     tls_context.cache_clear()
     user = seed.INTEGRATION_USER
-    simulator.instance.access.applications["client id"] = Application("client id", "secret", user)
+    simulator.instance.add_application(Application("client id", "secret", user))
     namespace: dict[str, Any] = {
         "url": simulator.url,
         "username": user,

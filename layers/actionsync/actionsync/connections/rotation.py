@@ -1,13 +1,13 @@
-"""Rotating a user's ServiceNow password, in the four steps of Secrets Manager.
+"""Rotating what a user signs in to ServiceNow with, in the four steps of Secrets Manager.
 
 Each step may be called again, after a success too, and may die at any point (AWS Secrets Manager
-user guide: Rotation by Lambda function). Until `finishSecret` the old password is the one in force
+user guide: Rotation by Lambda function). Until `finishSecret` the old secret is the one in force
 in AWS. Between `setSecret` and `finishSecret` ServiceNow takes only the new one, which nothing
 knows of yet: Secrets Manager goes on at once, and again after a failure.
 
-Only passwords are rotated: ServiceNow has no API by which an OAuth client or an API key could
-change its own secret. A new one is saved with `PUT /api/servicenow/config`, and is picked up
-without a failed call.
+A user's password is rotated, or an OAuth application's client secret where the method has no
+password. An API key is not: ServiceNow makes it, and shows it to nobody but a person. A new one is
+saved with `PUT /api/servicenow/config`, and is picked up without a failed call.
 """
 
 import secrets as randomness
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from actionsync.stores.connections import ConnectionStore
     from actionsync.stores.secrets import Secret, SecretStore
     from servicenow_tools import ServiceNowClient
+
+
+# The secrets that can be set in ServiceNow, the first of a method's own, and where.
+_WRITTEN = {
+    "password": ("sys_user", "user_password"),
+    "client_secret": ("oauth_entity", "client_secret"),
+}
 
 
 class RotationError(Exception):
@@ -71,13 +78,14 @@ class Rotation:
             raise RotationError(f"{step} came before createSecret.")
         replaced, secret = pending
         if step == "setSecret":
-            change = {"action": "password_set", "table": "sys_user", "fields": ["user_password"]}
+            table, column = _WRITTEN[_renewed(secret)]
+            change = {"action": f"{_renewed(secret)}_set", "table": table, "fields": [column]}
             with self._activity.around(secret.user_id, {"kind": "settings", **change}):
                 await self._set(secret_id, replaced, secret)
         elif step == "testSecret":
             await self._test(secret)
         elif step == "finishSecret":
-            change = {"action": "password_rotated", "fields": ["password"]}
+            change = {"action": f"{_renewed(secret)}_rotated", "fields": [_renewed(secret)]}
             with self._activity.around(secret.user_id, {"kind": "settings", **change}):
                 self._finish(secret_id, token, replaced, secret)
         else:
@@ -87,15 +95,9 @@ class Rotation:
         version, secret = self._secrets.current(secret_id)
         if version == token or self._secrets.pending(secret_id, token) is not None:
             return
-        if "password" not in secret.values:
-            method = secret.identity.auth_method
-            raise RotationError(
-                f"ServiceNow has no API to renew what {method} signs in with. Make a new one in "
-                "ServiceNow and save it with PUT /api/servicenow/config."
-            )
         # One of each kind of character that password policies ask for, and 192 random bits.
-        password = f"Aa1!{randomness.token_urlsafe(24)}"
-        new = replace(secret, values={**secret.values, "password": password})
+        value = f"Aa1!{randomness.token_urlsafe(24)}"
+        new = replace(secret, values={**secret.values, _renewed(secret): value})
         self._secrets.put_pending(secret_id, token, version, new)
 
     async def _set(self, secret_id: str, replaced: str, new: "Secret") -> None:
@@ -104,7 +106,12 @@ class Rotation:
             raise RotationError("The connection was saved again meanwhile; its secret stays.")
         async with self._client(old) as client:
             try:
-                await client.set_password(new.values["password"])
+                if _renewed(new) == "password":
+                    await client.set_password(new.values["password"])
+                else:
+                    await client.set_client_secret(
+                        new.identity.client_id, new.values["client_secret"]
+                    )
             except AuthenticationError:
                 # A step that died may have set it.
                 async with self._client(new) as renewed:
@@ -114,9 +121,10 @@ class Rotation:
     async def _test(self, secret: "Secret") -> None:
         async with self._client(secret) as client:
             if not await _signs_in(client):
+                table, column = _WRITTEN[_renewed(secret)]
                 raise RotationError(
-                    "ServiceNow does not take the new password: the user may not change its own. "
-                    "It needs the right to write sys_user.user_password of its own record."
+                    f"ServiceNow does not take the new one: it needs the right to write "
+                    f"{table}.{column} of its own record."
                 )
 
     def _finish(self, secret_id: str, token: str, replaced: str, secret: "Secret") -> None:
@@ -126,6 +134,21 @@ class Rotation:
 
     def _client(self, secret: "Secret") -> "ServiceNowClient":
         return self._sessions.open(secret.identity, auth_of(secret))
+
+
+def _renewed(secret: "Secret") -> str:
+    """Return the name of the secret that is rotated.
+
+    Raises:
+        RotationError: ServiceNow lets nothing of it be set.
+    """
+    for name in _WRITTEN:
+        if name in secret.values:
+            return name
+    raise RotationError(
+        f"ServiceNow has no API to set what {secret.identity.auth_method} signs in with. Make a "
+        "new one in ServiceNow and save it with PUT /api/servicenow/config."
+    )
 
 
 async def _signs_in(client: "ServiceNowClient") -> bool:
