@@ -54,10 +54,12 @@ _TEXTS = {
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not sent as application/json.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "A field is wrong, or ServiceNow refused it.",
     HTTPStatus.FAILED_DEPENDENCY: "ServiceNow refused the credentials, or a role is missing.",
-    HTTPStatus.TOO_MANY_REQUESTS: "ServiceNow's rate limit is reached; Retry-After tells when.",
+    HTTPStatus.TOO_MANY_REQUESTS: "ServiceNow's rate limit is reached, or the user's own; "
+    "Retry-After tells when.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong in the function.",
     HTTPStatus.BAD_GATEWAY: "ServiceNow failed or answered what is no answer.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "The instance cannot be reached, or hibernates.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The instance cannot be reached, hibernates, or is left alone "
+    "for a while.",
     HTTPStatus.GATEWAY_TIMEOUT: "The instance did not answer in time.",
 }
 _BODY = {400, 413, 415, 422}
@@ -328,6 +330,8 @@ def _failures(op: Operation) -> set[int]:
     if op.query is not None or op.headers or "{" in op.path:
         codes.add(422)
     codes |= {problems.STATUSES[kind].value for kind in _REFUSALS.get(op.folder, ())}
+    if op.method.upper() != "GET":
+        codes.add(429)
     if op.calls_servicenow:
         codes |= {status.value for status in servicenow.STATUSES.values()}
     elif "If-Match" in op.headers:
@@ -366,7 +370,7 @@ def _failure(status: HTTPStatus) -> dict[str, Any]:
             }
         },
     }
-    if status is HTTPStatus.TOO_MANY_REQUESTS:
+    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
     return answer
 

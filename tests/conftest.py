@@ -30,6 +30,7 @@ ENVIRONMENT = {
     "EVENTS_TABLE": "EventsTable",
     "AUDIT_TABLE": "AuditTable",
     "AUDIT_DAYS": "365",
+    "WRITES_PER_MINUTE": "300",
     "EVENT_BUS": "events",
     "AUTOMATION_USER_ID": "automation",
     "QUEUE_URL": "",

@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from actionsync.http.api import IdempotencyKey, created, entrypoint, json_body
 from actionsync.http.servicenow import api
-from actionsync.http.tickets import CallersTickets
+from actionsync.http.tickets import WritersTickets
 from actionsync.runtime import run
 from actionsync.tickets.models import NewWorkNote
 
@@ -19,7 +19,7 @@ def add_work_note(
     record_id: str,
     note: Annotated[NewWorkNote, json_body(NewWorkNote)],
     idempotency_key: IdempotencyKey,
-    tickets: CallersTickets,
+    tickets: WritersTickets,
 ) -> Response[str]:
     """Answer 201 with the ticket that carries the note."""
     return created(run(tickets.add_work_note(table, record_id, note, idempotency_key)))

@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from actionsync.http.api import IdempotencyKey, entrypoint, json_body, ok
 from actionsync.http.servicenow import api
-from actionsync.http.tickets import CallersTickets
+from actionsync.http.tickets import WritersTickets
 from actionsync.runtime import run
 from actionsync.tickets.models import ChangeRequestClosing
 
@@ -18,7 +18,7 @@ def close_change_request(
     record_id: str,
     closing: Annotated[ChangeRequestClosing, json_body(ChangeRequestClosing)],
     idempotency_key: IdempotencyKey,
-    tickets: CallersTickets,
+    tickets: WritersTickets,
 ) -> Response[str]:
     """Answer 200 with the change request as it is then."""
     return ok(run(tickets.close_change_request(record_id, closing, idempotency_key)))

@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from actionsync.http.api import IdempotencyKey, created, entrypoint, json_body
 from actionsync.http.servicenow import api
-from actionsync.http.tickets import CallersTickets
+from actionsync.http.tickets import WritersTickets
 from actionsync.runtime import run
 from actionsync.tickets.models import NewChangeRequest
 
@@ -17,7 +17,7 @@ app = api()
 def create_change_request(
     new: Annotated[NewChangeRequest, json_body(NewChangeRequest)],
     idempotency_key: IdempotencyKey,
-    tickets: CallersTickets,
+    tickets: WritersTickets,
 ) -> Response[str]:
     """Answer 201 with the change request."""
     return created(run(tickets.create("change_request", new, idempotency_key)))

@@ -7,15 +7,16 @@ from aws_lambda_powertools.event_handler import Response
 from actionsync.connections.models import NewConnection
 from actionsync.connections.service import create_connection
 from actionsync.http.activity import Activity, after, change
-from actionsync.http.api import UserId, api, created, entrypoint, json_body
+from actionsync.http.api import api, created, entrypoint, json_body
 from actionsync.http.config import Connections, Secrets, view
+from actionsync.http.writers import WriterId
 
 app = api()
 
 
 @app.post("/api/servicenow/config")
 def create_config(
-    user_id: UserId,
+    user_id: WriterId,
     new: Annotated[NewConnection, json_body(NewConnection)],
     connections: Connections,
     secrets: Secrets,

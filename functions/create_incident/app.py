@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from actionsync.http.api import IdempotencyKey, created, entrypoint, json_body
 from actionsync.http.servicenow import api
-from actionsync.http.tickets import CallersTickets
+from actionsync.http.tickets import WritersTickets
 from actionsync.runtime import run
 from actionsync.tickets.models import NewIncident
 
@@ -17,7 +17,7 @@ app = api()
 def create_incident(
     new: Annotated[NewIncident, json_body(NewIncident)],
     idempotency_key: IdempotencyKey,
-    tickets: CallersTickets,
+    tickets: WritersTickets,
 ) -> Response[str]:
     """Answer 201 with the incident."""
     return created(run(tickets.create("incident", new, idempotency_key)))

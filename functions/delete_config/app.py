@@ -4,15 +4,16 @@ from aws_lambda_powertools.event_handler import Response
 
 from actionsync.connections.service import delete_connection
 from actionsync.http.activity import Activity, change
-from actionsync.http.api import UserId, api, entrypoint, no_content
+from actionsync.http.api import api, entrypoint, no_content
 from actionsync.http.config import Connections, Secrets
+from actionsync.http.writers import WriterId
 
 app = api()
 
 
 @app.delete("/api/servicenow/config")
 def delete_config(
-    user_id: UserId, connections: Connections, secrets: Secrets, activity: Activity
+    user_id: WriterId, connections: Connections, secrets: Secrets, activity: Activity
 ) -> Response[str]:
     """Answer 204, or 404 where there is none."""
     with activity.around(user_id, change("connection_deleted")):

@@ -6,7 +6,7 @@ from actionsync.events.health import health
 from actionsync.http.activity import Activity
 from actionsync.http.api import UserId, api, entrypoint, ok
 from actionsync.http.config import Connections
-from actionsync.http.health import Cooldowns
+from actionsync.http.cooldowns import Cooldowns
 
 app = api()
 

@@ -7,9 +7,10 @@ from aws_lambda_powertools.event_handler import Response
 
 from actionsync.connections.check import check_stored_connection, check_typed_connection
 from actionsync.connections.models import ConnectionToTest
-from actionsync.http.api import UserId, entrypoint, ok, optional_json_body
+from actionsync.http.api import entrypoint, ok, optional_json_body
 from actionsync.http.servicenow import api
 from actionsync.http.tickets import CallersSessions
+from actionsync.http.writers import WriterId
 from actionsync.runtime import run
 
 app = api()
@@ -17,7 +18,7 @@ app = api()
 
 @app.post("/api/servicenow/test")
 def test_connection(
-    user_id: UserId,
+    user_id: WriterId,
     typed: Annotated[ConnectionToTest | None, optional_json_body(ConnectionToTest)],
     sessions: CallersSessions,
 ) -> Response[str]:

@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from actionsync.http.api import IdempotencyKey, entrypoint, json_body, ok
 from actionsync.http.servicenow import api
-from actionsync.http.tickets import CallersTickets
+from actionsync.http.tickets import WritersTickets
 from actionsync.runtime import run
 from actionsync.tickets.models import ChangeRequestChange
 
@@ -18,7 +18,7 @@ def update_change_request(
     record_id: str,
     change: Annotated[ChangeRequestChange, json_body(ChangeRequestChange)],
     idempotency_key: IdempotencyKey,
-    tickets: CallersTickets,
+    tickets: WritersTickets,
 ) -> Response[str]:
     """Answer 200 with the change request as it is then."""
     return ok(run(tickets.update("change_request", record_id, change, idempotency_key)))

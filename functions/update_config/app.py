@@ -7,15 +7,16 @@ from aws_lambda_powertools.event_handler import Response
 from actionsync.connections.models import ConnectionChange
 from actionsync.connections.service import change_connection
 from actionsync.http.activity import Activity, after, change
-from actionsync.http.api import ExpectedVersion, UserId, api, entrypoint, json_body, ok
+from actionsync.http.api import ExpectedVersion, api, entrypoint, json_body, ok
 from actionsync.http.config import Connections, Secrets, view
+from actionsync.http.writers import WriterId
 
 app = api()
 
 
 @app.put("/api/servicenow/config")
 def update_config(  # noqa: PLR0917 - each is a part of the request
-    user_id: UserId,
+    user_id: WriterId,
     wanted: Annotated[ConnectionChange, json_body(ConnectionChange)],
     expected_version: ExpectedVersion,
     connections: Connections,

@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from actionsync.http.api import IdempotencyKey, entrypoint, json_body, ok
 from actionsync.http.servicenow import api
-from actionsync.http.tickets import CallersTickets
+from actionsync.http.tickets import WritersTickets
 from actionsync.runtime import run
 from actionsync.tickets.models import IncidentChange
 
@@ -18,7 +18,7 @@ def update_incident(
     record_id: str,
     change: Annotated[IncidentChange, json_body(IncidentChange)],
     idempotency_key: IdempotencyKey,
-    tickets: CallersTickets,
+    tickets: WritersTickets,
 ) -> Response[str]:
     """Answer 200 with the incident as it is then."""
     return ok(run(tickets.update("incident", record_id, change, idempotency_key)))

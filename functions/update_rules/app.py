@@ -5,8 +5,9 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.http.activity import Activity, change
-from actionsync.http.api import ExpectedVersion, UserId, api, entrypoint, json_body, ok
+from actionsync.http.api import ExpectedVersion, api, entrypoint, json_body, ok
 from actionsync.http.events import StoredRulesOfUsers, view
+from actionsync.http.writers import WriterId
 from actionsync.rules.models import Rules
 
 app = api()
@@ -14,7 +15,7 @@ app = api()
 
 @app.put("/api/servicenow/rules")
 def update_rules(
-    user_id: UserId,
+    user_id: WriterId,
     new: Annotated[Rules, json_body(Rules)],
     expected_version: ExpectedVersion,
     rules: StoredRulesOfUsers,

@@ -6,11 +6,16 @@ from typing import Any
 
 import pytest
 
+from actionsync.connections.sessions import DEADLINE_SECONDS
 from actionsync.stores.causes import LEASE_SECONDS
+from actionsync.stores.claims import LEASE_SECONDS as CLAIM_SECONDS
+from actionsync.stores.cooldowns import PROBE_SECONDS
 from tests.template import ROOT, functions, public, template
 
 FOLDERS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
 PAGES = {"show_settings", "show_docs", "show_asset", "show_openapi"}
+# API Gateway quotas: HTTP API, maximum integration timeout.
+API_GATEWAY_SECONDS = 30
 OF_QUEUES = [folder for folder in FOLDERS if folder.startswith("on_")]
 RESOURCES = {
     f"{name}.Arn"
@@ -41,6 +46,24 @@ def test_a_function_has_one_name(folder: str) -> None:
     assert (module.__doc__ or "").startswith(f"{route.method} {http['Properties']['Path']}: ")
 
 
+def test_timeouts_nest() -> None:
+    """Whoever waits waits longer than what it waits for, with room for what comes besides."""
+    globals_ = template()["Globals"]["Function"]
+    assert DEADLINE_SECONDS + 5 <= globals_["Timeout"] < API_GATEWAY_SECONDS
+    assert DEADLINE_SECONDS < PROBE_SECONDS
+    assert globals_["Timeout"] < CLAIM_SECONDS
+    resources = template()["Resources"]
+    for folder in OF_QUEUES:
+        kind = folder.removeprefix("on_").capitalize()
+        function = resources[f"On{kind}Function"]["Properties"]
+        # A change is opened, moved and noted one after the other.
+        assert function["Timeout"] > 2 * DEADLINE_SECONDS
+        # Lambda developer guide: Creating and configuring an Amazon SQS event source mapping.
+        assert resources[f"{kind}Queue"]["Properties"]["VisibilityTimeout"] >= (
+            6 * function["Timeout"]
+        )
+
+
 @pytest.mark.parametrize("folder", OF_QUEUES)
 def test_a_queue_is_whole(folder: str) -> None:
     """Each kind of event has its queue, dead-letter queue and source, joined as they must be."""
@@ -59,7 +82,6 @@ def test_a_queue_is_whole(folder: str) -> None:
     assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaxConcurrency"}}
     queue = resources[f"{kind}Queue"]["Properties"]
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": f"{kind}DeadLetters.Arn"}
-    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
     assert function["Timeout"] < LEASE_SECONDS
     assert queue["VisibilityTimeout"] > LEASE_SECONDS
     module = importlib.import_module(f"functions.{folder}.app")

@@ -3,6 +3,7 @@
 import base64
 import json
 import uuid
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -176,9 +177,9 @@ def test_a_changes_life(cloud: "LocalCloud", new_user: "Callable[[], User]") -> 
     ("fault", "status"),
     [
         (faults.hibernating(times=None), 503),
-        (faults.rate_limited(30, times=None), 429),
         (faults.server_error(times=None), 502),
         (faults.error(401, "User Not Authenticated", "Required", times=None), 424),
+        (faults.rate_limited(30, times=None), 429),
     ],
 )
 def test_a_failing_instance_is_told_as_such(
@@ -192,6 +193,13 @@ def test_a_failing_instance_is_told_as_such(
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["servicenow"]["message"]
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        # It is left alone until a test shows that it answers again.
+        cloud.simulator.faults.clear()
+        again = user.call("GET", f"incidents/{seed.sys_id('incident 1')}")
+        assert "left alone" in again.json()["detail"]
+        assert user.call("POST", "test").json()["success"]
+        assert user.call("POST", "change-requests", {"short_description": "x"}).status_code == 201
 
 
 def test_a_failure_after_the_commit_makes_one_incident(

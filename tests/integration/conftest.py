@@ -1,9 +1,12 @@
 """A ServiceNow instance for the handlers, and a user who has stored a connection to it."""
 
+import sys
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from actionsync import clock
 from local.servicenow import Simulator, seed
 from tests.conftest import call
 
@@ -11,6 +14,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.conftest import Aws
+
+
+class Clock:
+    """Time that a test moves."""
+
+    def __init__(self) -> None:
+        self.moment = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        """Return the present moment."""
+        return self.moment
+
+    def advance(self, **span: float) -> None:
+        """Let time pass, also for what processes keep."""
+        self.moment += timedelta(**span)
+        for name in ("events.worker.cooldowns", "http.cooldowns.cooldown_store"):
+            module, _, kept = name.rpartition(".")
+            if (loaded := sys.modules.get(f"actionsync.{module}")) is not None:
+                getattr(loaded, kept)()._known.clear()
+
+
+@pytest.fixture
+def time(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Time that the test moves, here and in ServiceNow."""
+    moved = Clock()
+    monkeypatch.setattr(clock, "now", moved)
+    monkeypatch.setattr(simulator.instance, "now", lambda: moved().strftime("%Y-%m-%d %H:%M:%S"))
+    return moved
 
 
 @pytest.fixture

@@ -10,14 +10,12 @@ from actionsync.events import worker
 from actionsync.runtime import run
 from tests.integration.events import Queues, alarm, deployment, error, send
 from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
-    Clock,
     instance,
     made,
     meeting,
     notes,
     queues,
     save_rules,
-    time,
 )
 
 if TYPE_CHECKING:
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
 
     from local.servicenow import Simulator
     from tests.conftest import Aws
+    from tests.integration.conftest import Clock
 
 
 class KilledError(BaseException):
@@ -120,7 +119,7 @@ def test_a_death_at_any_call_is_mended(  # noqa: C901, PLR0917 - a play in acts
     aws: "Aws",
     instance: "Simulator",  # noqa: F811 - a fixture
     queues: Queues,  # noqa: F811
-    time: Clock,  # noqa: F811
+    time: "Clock",
     monkeypatch: pytest.MonkeyPatch,
     story: str,
 ) -> None:

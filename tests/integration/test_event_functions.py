@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from actionsync.runtime import run
 from actionsync.settings import settings
 from actionsync.stores.rules import RuleStore
 from local.servicenow import Simulator, faults, seed
-from tests.integration.conftest import connect
+from tests.integration.conftest import Clock, connect
 from tests.integration.events import (
     NOW,
     USER,
@@ -34,31 +34,6 @@ from tests.integration.events import (
 if TYPE_CHECKING:
     from actionsync.events.models import Kind
     from tests.conftest import Aws
-
-
-class Clock:
-    """Time that a test moves."""
-
-    def __init__(self) -> None:
-        self.moment = datetime.now(UTC)
-
-    def __call__(self) -> datetime:
-        """Return the present moment."""
-        return self.moment
-
-    def advance(self, **span: float) -> None:
-        """Let time pass, also for what processes keep."""
-        self.moment += timedelta(**span)
-        worker.engine()._cooldowns._known.clear()
-
-
-@pytest.fixture
-def time(simulator: "Simulator", monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Time that the test moves, here and in ServiceNow."""
-    moved = Clock()
-    monkeypatch.setattr(clock, "now", moved)
-    monkeypatch.setattr(simulator.instance, "now", lambda: moved().strftime("%Y-%m-%d %H:%M:%S"))
-    return moved
 
 
 @pytest.fixture
@@ -465,6 +440,9 @@ def test_an_outage_loses_nothing(instance: "Simulator", queues: Queues, time: Cl
     instance.faults.clear()
     time.advance(minutes=20)
     send("error", *records)
+    assert len(made(instance)) == 1  # one finds out that it is back
+    time.advance(seconds=10)
+    send("error", *queues.waiting())
     assert len(made(instance)) == 5
     assert queues.waiting() == []
     assert seen <= 12 * 5 * 3
@@ -482,6 +460,9 @@ def test_a_rate_limit_is_shared(instance: "Simulator", queues: Queues, time: Clo
     records += queues.waiting()
     time.advance(seconds=121)
     send("error", *records)
+    assert len(made(instance)) == 1
+    time.advance(seconds=10)
+    send("error", *queues.waiting())
     assert len(made(instance)) == 2
     assert queues.dead() == []
 

@@ -9,11 +9,9 @@ import pytest
 from actionsync import aws as clients
 from tests.integration.events import Queues, error, send
 from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
-    Clock,
     instance,
     made,
     queues,
-    time,
     writes,
 )
 

@@ -10,7 +10,7 @@ import pytest
 
 from actionsync import clock
 from actionsync.events import health
-from actionsync.http.health import cooldown_store
+from actionsync.http.cooldowns import cooldown_store
 from actionsync.rules.models import Rules
 from actionsync.stores import activity
 from actionsync.stores.activity import ActivityStore

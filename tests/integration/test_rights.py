@@ -14,12 +14,14 @@ import json
 import os
 import uuid
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
+from actionsync.stores.cooldowns import CooldownStore
 from local.servicenow import faults, seed
 from tests import conftest
 from tests.conftest import ENVIRONMENT, _forget
@@ -160,16 +162,42 @@ def reads(folder: str, **options: Any) -> "Callable[[World], None]":
     return scenario
 
 
-def writes(folder: str, body: dict[str, Any], table: str) -> "Callable[[World], None]":
-    """Return the scenario of a function that writes to ServiceNow: once well, once refused."""
+def calls(folder: str, **options: Any) -> "Callable[[World], None]":
+    """Return the scenario of a function that reads from ServiceNow: it fails, then it answers."""
 
     def scenario(world: World) -> None:
         world.connect()
-        for key, limit in (("1", False), ("2", True)):
+        world.simulator.faults.add(faults.hibernating())
+        for _ in range(2):
+            world.call(folder, **options)
+        world.left("EventsTable")
+
+    return scenario
+
+
+def works_again(world: World) -> None:
+    """An instance that is left alone is tested, and works."""
+    world.connect()
+    with world.iam.off():
+        store = CooldownStore(world.aws.dynamodb, "EventsTable")
+        store.start(urlsplit(world.simulator.url).netloc, "Unavailable")
+    world.call("test_connection")
+    world.left("EventsTable")
+
+
+def writes(folder: str, body: dict[str, Any], table: str) -> "Callable[[World], None]":
+    """Return the scenario of a function that writes to ServiceNow: away, well, and refused."""
+
+    def scenario(world: World) -> None:
+        world.connect()
+        troubles = (faults.hibernating(times=None), None, faults.rate_limited(100, times=None))
+        for number, trouble in enumerate(troubles):
             where = {} if "create" in folder else {"id": world.record(table)}
-            if limit:
-                world.simulator.faults.add(faults.rate_limited(100, times=None))
-            world.call(folder, body, headers={"idempotency-key": key}, path=where)
+            world.simulator.faults.clear()
+            if trouble is not None:
+                world.simulator.faults.add(trouble)
+            world.call(folder, body, headers={"idempotency-key": f"{number}"}, path=where)
+            world.left("EventsTable")
         world.simulator.faults.clear()
         world.left("ClaimsTable")
 
@@ -308,11 +336,14 @@ _NEW = {"short_description": "Checkout answers 500"}
 _NOTES = {"close_notes": "Done"}
 SCENARIOS: "dict[str, Callable[[World], None]]" = {
     **{folder: reads(folder) for folder in (
-        "get_config", "test_connection", "search_incidents", "get_choices", "get_rules",
-        "get_activity", "get_health", "list_github_webhooks", "show_settings", "show_docs",
-        "show_asset", "show_openapi", "get_incident", "get_change_request",
+        "get_config", "get_rules", "get_activity", "get_health", "list_github_webhooks",
+        "show_settings", "show_docs", "show_asset", "show_openapi",
     )},
-    "preview_rules": reads(
+    **{folder: calls(folder) for folder in (
+        "search_incidents", "get_choices", "get_incident", "get_change_request",
+    )},
+    "test_connection": works_again,
+    "preview_rules": calls(
         "preview_rules",
         body={"kind": "error", "event": json.loads(events.error()["body"])},
     ),

@@ -385,7 +385,7 @@ def test_a_rotated_password_costs_no_failed_call(aws: "Aws", connected: "Simulat
 def test_a_warm_call_asks_aws_nothing(
     connected: "Simulator", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Connection and secret are read once; then there are a claim, one POST and a record of it."""
+    """What is known once is known; then there are a claim, one POST and a record of it."""
     calls: list[str] = []
     make = BaseClient._make_api_call  # type: ignore[attr-defined] # botocore's own
 
@@ -394,9 +394,14 @@ def test_a_warm_call_asks_aws_nothing(
         return make(self, operation, arguments)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", count)
+    # A minute that does not end in the test, and of which nothing is taken yet.
+    monkeypatch.setattr("actionsync.stores.rates._MINUTE", 10**10)
     connected.requests.clear()
     assert call("create_incident", NEW, headers={"idempotency-key": "1"}).status == 201
-    assert calls == ["GetItem", "GetSecretValue", "PutItem", "PutItem", "UpdateItem"]
+    share, connection, cooldown = "UpdateItem", "GetItem", "GetItem"
+    assert calls == [
+        share, connection, "GetSecretValue", "PutItem", cooldown, "PutItem", "UpdateItem"
+    ]  # fmt: skip
     calls.clear()
     connected.requests.clear()
     assert call("create_incident", NEW, headers={"idempotency-key": "2"}).status == 201

@@ -10,6 +10,7 @@ ActionSyncError
  ├── ConnectionIncompleteError    its secret is missing or belongs to another host or user
  ├── IdempotencyKeyReusedError    the key came with another request before
  ├── WriteInProgressError         the same key's first request has not ended
+ ├── TooManyWritesError           the user asks for more writes than a minute allows
  ├── RulesChangedError            the rules are not at the version the caller knew
  ├── WebhookNotFoundError         the user has no such webhook
  └── WebhookRefusedError          no such webhook, or a wrong signature
@@ -114,6 +115,17 @@ class WriteInProgressError(ActionSyncError):
         super().__init__(
             "The first request with this Idempotency-Key has not ended. "
             f"Try again in {retry_after} seconds."
+        )
+        self.retry_after = retry_after
+
+
+class TooManyWritesError(ActionSyncError):
+    """The user asks for more writes than a minute allows."""
+
+    def __init__(self, limit: int, retry_after: int) -> None:
+        """Take how many a minute allows, and the seconds until the next one."""
+        super().__init__(
+            f"You may ask for {limit} writes a minute. Try again in {retry_after} seconds."
         )
         self.retry_after = retry_after
 

@@ -23,6 +23,7 @@ class Settings:
         events_table: DynamoDB table of causes, rules, cooldowns and webhooks.
         audit_table: DynamoDB table of the audit trail.
         audit_days: for how long a record of it is kept.
+        writes_per_minute: how many writes a user may ask for in a minute.
         secret_prefix: start of every secret's name, ending in a slash.
         kms_key: ARN of the key that encrypts the secrets, or empty for AWS's own.
         allowed_instance_hosts: hosts a connection may name, `*.` standing for any subdomain.
@@ -35,6 +36,7 @@ class Settings:
     events_table: str
     audit_table: str
     audit_days: int
+    writes_per_minute: int
     secret_prefix: str
     kms_key: str
     allowed_instance_hosts: tuple[str, ...]
@@ -62,6 +64,7 @@ def settings() -> Settings:
         events_table=_variable("EVENTS_TABLE"),
         audit_table=_variable("AUDIT_TABLE"),
         audit_days=int(_variable("AUDIT_DAYS")),
+        writes_per_minute=int(_variable("WRITES_PER_MINUTE")),
         secret_prefix=_variable("SECRET_PREFIX"),
         kms_key=_variable("KMS_KEY_ARN"),
         allowed_instance_hosts=tuple(host.strip().lower() for host in hosts if host.strip()),

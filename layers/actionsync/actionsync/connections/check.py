@@ -1,6 +1,7 @@
 """Testing a connection: the stored one, or one that is still being typed."""
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from actionsync.connections.sessions import auth_of
 from actionsync.errors import FieldError, InvalidInputError
@@ -14,14 +15,17 @@ if TYPE_CHECKING:
 
 
 async def check_stored_connection(sessions: "Sessions", user_id: str) -> "ConnectionReport":
-    """Test the user's stored connection, stage by stage.
+    """Test the user's stored connection, stage by stage, also while its instance is left alone.
 
     Raises:
         ConnectionNotFoundError: the user has none.
         ConnectionIncompleteError: its secret is missing.
     """
     client = await sessions.client(user_id)
-    return await client.test_connection()
+    report = await client.test_connection()
+    if report.success:
+        sessions.breaker.back(urlsplit(client.instance_url).netloc)
+    return report
 
 
 async def check_typed_connection(

@@ -2,8 +2,10 @@
 
 import time
 from collections import OrderedDict
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -14,6 +16,9 @@ from servicenow_tools import ServiceNowClient, auth, tls_context
 from servicenow_tools.auth import Renewable
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from actionsync.connections.breaker import Breaker
     from actionsync.settings import Settings
     from actionsync.stores.connections import Connection, ConnectionStore
     from actionsync.stores.credentials import Identity
@@ -107,9 +112,14 @@ class Sessions:
     """One client for each user of this process, the least recently used dropped first."""
 
     def __init__(
-        self, connections: "ConnectionStore", secrets: "SecretStore", settings: "Settings"
+        self,
+        connections: "ConnectionStore",
+        secrets: "SecretStore",
+        breaker: "Breaker",
+        settings: "Settings",
     ) -> None:
-        """Take where connections and secrets are kept, and the function's settings."""
+        """Take where connections and secrets are kept, the breaker, the function's settings."""
+        self.breaker = breaker
         self._connections = connections
         self._secrets = secrets
         self._settings = settings
@@ -136,6 +146,19 @@ class Sessions:
             _, oldest = self._kept.popitem(last=False)
             await oldest.client.aclose()
         return session.client
+
+    @asynccontextmanager
+    async def calling(self, user_id: str) -> "AsyncIterator[ServiceNowClient]":
+        """Lend a client for the user's stored connection to a block that calls ServiceNow.
+
+        Raises:
+            ConnectionNotFoundError: the user has none.
+            ConnectionIncompleteError: its secret is missing.
+            PausedError: the instance is left alone for a while.
+        """
+        client = await self.client(user_id)
+        with self.breaker.around(urlsplit(client.instance_url).netloc):
+            yield client
 
     def is_stored(self, user_id: str, identity: "Identity") -> bool:
         """Tell whether this is who calls where in the user's stored connection."""

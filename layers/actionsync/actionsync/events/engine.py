@@ -233,8 +233,8 @@ class Engine:
         return cause, result
 
     def _wait_for(self, scope: Scope, cause_id: str) -> None:
-        for what, is_patient in ((scope.instance, True), (scope.user, False)):
-            if seconds := self._cooldowns.seconds_left(what):
+        for what, is_patient in ((scope.user, False), (scope.instance, True)):
+            if seconds := self._cooldowns.admit(what):
                 self._wait(cause_id, seconds)
                 reason = self._cooldowns.get(what).reason
                 raise WaitError(seconds, reason, is_patient=is_patient)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from actionsync.connections.breaker import AWAY
 from servicenow_tools import errors
 
 if TYPE_CHECKING:
@@ -45,15 +46,6 @@ class Scope:
     user: str
 
 
-# The instance as a whole is away: nobody of the stack calls it until the pause is over.
-_AWAY = (
-    errors.UnavailableError,
-    errors.HibernatingError,
-    errors.ConnectionFailedError,
-    errors.RequestTimeoutError,
-    errors.ConnectionLostError,
-    errors.UnexpectedContentError,
-)
 _RETRIED_SECONDS = 60
 
 
@@ -64,7 +56,7 @@ def meaning(
     reason = type(error).__name__.removesuffix("Error")
     if isinstance(error, errors.RateLimitedError):
         return WaitError(cooldowns.start(scope.instance, reason, error.retry_after), reason)
-    if isinstance(error, _AWAY):
+    if isinstance(error, AWAY):
         return WaitError(cooldowns.start(scope.instance, reason), reason)
     if isinstance(error, errors.AuthenticationError):
         # Wrong passwords, sent again and again, lock an account.

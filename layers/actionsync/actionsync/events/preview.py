@@ -53,14 +53,14 @@ async def preview(
         )
     checked = False
     try:
-        client = await sessions.client(user_id)
-        for item in tickets:
-            if item["wanted"]:
-                found = await client.preview_record(item["table"], item["columns"])
-                item["problems"] = [
-                    {"field": problem.field, "message": problem.message}
-                    for problem in found.problems
-                ]
+        async with sessions.calling(user_id) as client:
+            for item in tickets:
+                if item["wanted"]:
+                    found = await client.preview_record(item["table"], item["columns"])
+                    item["problems"] = [
+                        {"field": problem.field, "message": problem.message}
+                        for problem in found.problems
+                    ]
         checked = True
     except (ActionSyncError, ServiceNowError):
         pass  # without a connection, or while it is away, the texts can still be looked at

@@ -20,6 +20,7 @@ from aws_lambda_powertools.utilities.batch import (
 )
 
 from actionsync import aws, clock, collector
+from actionsync.connections.breaker import Breaker
 from actionsync.connections.sessions import Sessions
 from actionsync.errors import ActionSyncError
 from actionsync.events import messages
@@ -68,8 +69,15 @@ def sessions() -> Sessions:
     return Sessions(
         ConnectionStore(aws.dynamodb(), settings().connections_table),
         SecretStore(aws.secrets_manager(), settings().secret_prefix),
+        Breaker(cooldowns()),
         settings(),
     )
+
+
+@cache
+def cooldowns() -> CooldownStore:
+    """Return this process's way to the cooldowns."""
+    return CooldownStore(aws.dynamodb(), settings().events_table)
 
 
 @cache
@@ -85,7 +93,7 @@ def engine() -> Engine:
     return Engine(
         sessions(),
         CauseStore(aws.dynamodb(), table, settings().claims_table),
-        CooldownStore(aws.dynamodb(), table),
+        cooldowns(),
         activity(),
         rules_of,
     )

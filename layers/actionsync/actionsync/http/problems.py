@@ -24,6 +24,7 @@ STATUSES: dict[type[errors.ActionSyncError], HTTPStatus] = {
     errors.ConnectionIncompleteError: HTTPStatus.CONFLICT,
     errors.IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.WriteInProgressError: HTTPStatus.CONFLICT,
+    errors.TooManyWritesError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.RulesChangedError: HTTPStatus.PRECONDITION_FAILED,
     errors.WebhookNotFoundError: HTTPStatus.NOT_FOUND,
     errors.WebhookRefusedError: HTTPStatus.UNAUTHORIZED,

@@ -6,10 +6,13 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.depends import Depends
 
 from actionsync import aws
+from actionsync.connections.breaker import Breaker
 from actionsync.connections.sessions import Sessions
 from actionsync.http.activity import activity_store
 from actionsync.http.api import UserId
 from actionsync.http.config import connection_store, secret_store
+from actionsync.http.cooldowns import cooldown_store
+from actionsync.http.writers import WriterId
 from actionsync.settings import settings
 from actionsync.stores.claims import ClaimStore
 from actionsync.tickets.service import Tickets
@@ -18,7 +21,7 @@ from actionsync.tickets.service import Tickets
 @cache
 def sessions() -> Sessions:
     """Return this process's ServiceNow clients."""
-    return Sessions(connection_store(), secret_store(), settings())
+    return Sessions(connection_store(), secret_store(), Breaker(cooldown_store()), settings())
 
 
 @cache
@@ -34,4 +37,9 @@ def _tickets(user_id: UserId) -> Tickets:
     return Tickets(user_id, sessions(), claim_store(), activity_store())
 
 
+def _tickets_to_write(user_id: WriterId) -> Tickets:
+    return _tickets(user_id)
+
+
 CallersTickets = Annotated[Tickets, Depends(_tickets)]
+WritersTickets = Annotated[Tickets, Depends(_tickets_to_write)]

@@ -27,6 +27,6 @@ async def choices(sessions: "Sessions", user_id: str, table: str, field: str) ->
         raise InvalidInputError(
             FieldError("field", "must name a column: lower-case letters, digits and underscores")
         )
-    client = await sessions.client(user_id)
-    found = await client.choices(table, field)
+    async with sessions.calling(user_id) as client:
+        found = await client.choices(table, field)
     return {"table": table, "field": field, "choices": [asdict(choice) for choice in found]}

@@ -77,16 +77,17 @@ class Tickets:
 
     async def get(self, table: str, record_id: str) -> "Ticket":
         """Read a ticket by sys_id or number."""
-        client = await self._sessions.client(self._user_id)
-        return _ticket(await client.get_record(table, _checked(record_id)))
+        record_id = _checked(record_id)
+        async with self._sessions.calling(self._user_id) as client:
+            return _ticket(await client.get_record(table, record_id))
 
     async def search_incidents(self, search: "IncidentSearch") -> "dict[str, Any]":
         """Return a page of incidents: `{incidents, total, next_cursor}`, newest first."""
-        client = await self._sessions.client(self._user_id)
         filters = search.model_dump(exclude={"limit", "cursor"}, exclude_none=True)
-        page = await client.page(
-            "incident", incident_query(**filters), limit=search.limit, cursor=search.cursor
-        )
+        async with self._sessions.calling(self._user_id) as client:
+            page = await client.page(
+                "incident", incident_query(**filters), limit=search.limit, cursor=search.cursor
+            )
         return {
             "incidents": [_ticket(record) for record in page.records],
             "total": page.total,
@@ -175,21 +176,24 @@ class Tickets:
         action: tuple[str, str],
     ) -> "Ticket":
         """Do a write once, and record it: what was done, on which table."""
-        client = await self._sessions.client(self._user_id)
+        # Nothing is claimed for a user without a connection.
+        await self._sessions.client(self._user_id)
 
         async def answer(claim: "Claim | None") -> "Ticket":
-            # A claim tells the next attempt of this one; without a key nobody would know.
-            with self._activity.around(
-                self._user_id, self._facts(write, claim, action), is_announced=claim is not None
-            ) as facts:
-                record = await do(client, claim)
-                facts |= {
-                    "number": record.number,
-                    "sys_id": record.sys_id,
-                    "url": record.url,
-                    "correlation_id": str(record.get("correlation_id") or ""),
-                    "after": {"state": str(record.get("state") or "")},
-                }
+            planned = self._facts(write, claim, action)
+            async with self._sessions.calling(self._user_id) as client:
+                # A claim tells the next attempt of this one; without a key nobody would know.
+                with self._activity.around(
+                    self._user_id, planned, is_announced=claim is not None
+                ) as facts:
+                    record = await do(client, claim)
+                    facts |= {
+                        "number": record.number,
+                        "sys_id": record.sys_id,
+                        "url": record.url,
+                        "correlation_id": str(record.get("correlation_id") or ""),
+                        "after": {"state": str(record.get("state") or "")},
+                    }
             return _ticket(record) | {
                 "ignored_fields": [asdict(ignored) for ignored in record.ignored_fields]
             }

@@ -1,4 +1,4 @@
-"""What the health function is made of."""
+"""What the functions share that look after the instances' cooldowns."""
 
 from functools import cache
 from typing import Annotated
