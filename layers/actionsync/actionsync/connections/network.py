@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+# Where IPv6 carries an IPv4 address that a gateway of the network goes on to (RFC 6052).
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# All that is routed in the internet (IANA: Internet Protocol Version 6 Address Space).
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+
+
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Opens TCP connections to public addresses, and to any address of the hosts named exactly."""
 
@@ -67,10 +73,22 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
         if host in self._trusted_hosts:
             return addresses
-        public = [address for address in addresses if ipaddress.ip_address(address).is_global]
+        public = [text for text in addresses if _is_public(ipaddress.ip_address(text))]
         if addresses and not public:
             raise httpcore.ConnectError(f"{host} resolves to an address that is not public")
         return public
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Tell whether an address lies in the public internet, and so does one that it carries."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address.is_global and not address.is_multicast
+    carried = address.ipv4_mapped or address.sixtofour
+    if address in _NAT64:
+        carried = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if carried is not None:
+        return _is_public(carried)
+    return address in _UNICAST and address.is_global
 
 
 def guarded_pool(tls: ssl.SSLContext, allowed_hosts: tuple[str, ...]) -> ConnectionPool:
