@@ -104,13 +104,16 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> "Iterator[None]":
     """Give each test a function's environment and a process that has kept nothing."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    _forget()
+    _forget(clients=True)
     yield
-    _forget()
+    _forget(clients=True)
 
 
-def _forget() -> None:
-    """Empty what a warm process keeps from one invocation to the next."""
+def _forget(*, clients: bool = False) -> None:
+    """Empty what a warm process keeps from one invocation to the next.
+
+    AWS's clients stay unless told otherwise: they know of nothing, and are slow to make.
+    """
     runtime = sys.modules.get("actionsync.runtime")
     if runtime is not None and runtime._runner.cache_info().currsize:
         for name in ("http.tickets", "events.worker"):
@@ -120,7 +123,7 @@ def _forget() -> None:
                     runtime.run(session.client.aclose())
         runtime._runner().close()
     for name, module in sys.modules.items():
-        if name.startswith("actionsync."):
+        if name.startswith("actionsync.") and (clients or name != "actionsync.aws"):
             for kept in vars(module).values():
                 if hasattr(kept, "cache_clear"):
                     kept.cache_clear()

@@ -42,6 +42,7 @@ Right = tuple[str, str]
 OF_LAMBDA = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 KEY = {"idempotency-key": "once"}
 SECRETS = "secrets"
+FIRST = "first-password"
 
 
 class Iam:
@@ -209,7 +210,7 @@ def create_config(world: World) -> None:
     with world.iam.off():
         name = ENVIRONMENT["SECRET_PREFIX"] + world.user
         world.aws.secrets_manager.create_secret(Name=name, SecretString="{}")
-    body = {"instance_url": world.simulator.url, "username": "u", "password": "p"}
+    body = {"instance_url": world.simulator.url, "username": "u", "password": "a-first-password"}
     world.call("create_config", body)
 
 
@@ -272,8 +273,8 @@ def rotate_secret(world: World) -> None:
     """All four steps, for a user who may change its own password."""
     name = f"user-{world.user}"
     with world.iam.off():
-        world.simulator.instance.add_user(name, "first-password", "itil", "user_admin")
-        body = {"instance_url": world.simulator.url, "username": name, "password": "first-password"}
+        world.simulator.instance.add_user(name, FIRST, "itil", "user_admin")
+        body = {"instance_url": world.simulator.url, "username": name, "password": FIRST}
         assert conftest.call("create_config", body, user_id=world.user).status == 201
         _forget()
     handler = importlib.import_module("functions.rotate_secret.app").lambda_handler
@@ -349,7 +350,7 @@ SCENARIOS: "dict[str, Callable[[World], None]]" = {
     ),
     "create_config": create_config,
     "rotate_secret": rotate_secret,
-    "update_config": settings_of("update_config", {"password": "new"}),
+    "update_config": settings_of("update_config", {"password": "another-password"}),
     "delete_config": delete_config,
     "update_rules": settings_of("update_rules", {}),
     "create_github_webhook": settings_of("create_github_webhook", None),

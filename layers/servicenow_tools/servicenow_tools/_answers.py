@@ -1,11 +1,14 @@
 """What came back: an answer's result, or what its failure means."""
 
+import base64
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 
@@ -28,6 +31,10 @@ from servicenow_tools.errors import (
 )
 from servicenow_tools.retries import Outcome
 
+# What of a request for a token is secret (RFC 6749, RFC 7523).
+_SECRET = ("password", "client_secret", "refresh_token", "assertion")
+# A shorter secret is a part of too many words.
+_SHORTEST_MASKED = 4
 _CANCELLED = "Transaction cancelled"
 
 
@@ -153,6 +160,7 @@ def _failure(response: httpx.Response, said: Any, *, is_write: bool) -> AttemptE
         message = f"The answer is {_described(response)}, not the API's JSON."
     elif kind is None:
         kind = ServerError if status >= httpx.codes.INTERNAL_SERVER_ERROR else ValidationError
+    message, detail = (masked(text, response) for text in (message, detail))
     outcome = Outcome.FAILED
     if kind is RateLimitedError:
         outcome = Outcome.REFUSED
@@ -174,6 +182,28 @@ def _failure(response: httpx.Response, said: Any, *, is_write: bool) -> AttemptE
         retry_after=retry_after(response),
     )
     return AttemptError(error, outcome)
+
+
+def masked(text: str | None, response: httpx.Response) -> str | None:
+    """Return text without what signed the request, should the answer repeat it."""
+    for secret in _secrets(response) if text else ():
+        text = text.replace(secret, "***") if text else text
+    return text
+
+
+def _secrets(response: httpx.Response) -> list[str]:
+    try:
+        request = response.request
+    except RuntimeError:  # a part of a batch: nothing signed it
+        return []
+    kind, _, credentials = request.headers.get("authorization", "").partition(" ")
+    found = [credentials, request.headers.get("x-sn-apikey", "")]
+    if kind == "Basic":
+        with suppress(ValueError):
+            found.append(base64.b64decode(credentials).decode().partition(":")[2])
+    if request.url.path == "/oauth_token.do":
+        found += [value for name, value in parse_qsl(request.content.decode()) if name in _SECRET]
+    return [secret for secret in found if len(secret) >= _SHORTEST_MASKED]
 
 
 def _hibernates(response: httpx.Response) -> bool:

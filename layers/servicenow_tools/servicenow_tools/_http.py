@@ -409,4 +409,5 @@ async def _read_whole(response: httpx.Response) -> httpx.Response:
             if name not in {"content-encoding", "content-length", "transfer-encoding"}
         },
         content=bytes(content),
+        request=response.request,
     )

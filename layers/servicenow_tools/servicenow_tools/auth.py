@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
-from servicenow_tools._answers import AttemptError, retry_after
+from servicenow_tools._answers import AttemptError, masked, retry_after
 from servicenow_tools._http import tls_context
 from servicenow_tools.errors import (
     InvalidRequestError,
@@ -359,12 +359,13 @@ def _refused(answer: httpx.Response, document: dict[str, Any]) -> AttemptError:
         return AttemptError(RateLimitedError(status, retry_after=wait), Outcome.REFUSED)
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return AttemptError(UnavailableError(status, retry_after=wait), Outcome.NOT_SENT)
-    said = [document.get(name) for name in ("error", "error_description")]
-    if answer.is_success or not any(said):
+    values = [document.get(name) for name in ("error", "error_description")]
+    said = [value for value in values if value and isinstance(value, str)]
+    if answer.is_success or not said:
         text = "The answer to the token request holds no token."
         return AttemptError(UnexpectedContentError(status, text), Outcome.FAILED)
-    message = "OAuth: " + ", ".join(str(text) for text in said if text)
-    return AttemptError(TokenRefusedError(status, message), Outcome.FAILED)
+    message = "OAuth: " + ", ".join(said)
+    return AttemptError(TokenRefusedError(status, masked(message, answer)), Outcome.FAILED)
 
 
 def _check_text(**values: str) -> None:

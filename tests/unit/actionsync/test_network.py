@@ -189,9 +189,10 @@ ODD = st.sampled_from(
         "169.254.169.254", "localhost", "x.service-now.com.evil.com", "evil.com#.service-now.com",
         "evil.com?.service-now.com", "evil.com\\.service-now.com", "u:p@evil.com",
         "service-now.com", "evilservice-now.com", "x.service-now.com:8443", "itsm.example.com",
-        "x.service-now.com.", "x\u3002service-now.com", "x.service-now.com@evil.com", "evil.com%00.service-now.com",
-        "x.SERVICE-NOW.com", "x.\u017fervice-now.com", "x.service-now.com:443",
-        "x.service-now.com:0443", "-x.service-now.com", "x..service-now.com", "x_y.service-now.com", "itsm.example.com:8443",
+        "x.service-now.com.", "x\u3002service-now.com", "x.service-now.com@evil.com",
+        "evil.com%00.service-now.com", "x.SERVICE-NOW.com", "x.\u017fervice-now.com",
+        "x.service-now.com:443", "x.service-now.com:0443", "-x.service-now.com",
+        "x..service-now.com", "x_y.service-now.com", "itsm.example.com:8443",
     ]
 )  # fmt: skip
 HOSTS = ODD | st.text(max_size=40) | st.builds("{}.service-now.com".format, st.text(max_size=20))

@@ -1,6 +1,7 @@
 """Ways to sign in: each works, none leaks, and tokens are asked for once."""
 
 import asyncio
+import base64
 import pickle
 import time
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ from servicenow_tools.errors import (
     InvalidRequestError,
     RateLimitedError,
     RequestTimeoutError,
+    ResponseError,
     ServiceNowError,
     TokenRefusedError,
     UnavailableError,
@@ -37,7 +39,7 @@ from servicenow_tools.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
     Connect = Callable[..., ServiceNowClient]
@@ -337,6 +339,52 @@ def test_no_secret_is_in_a_repr() -> None:
     ):
         assert "s3cret" not in repr(auth)
         assert type(auth).__name__ in repr(auth)
+
+
+class Odd(httpx.Auth):
+    """Signs with what is no basic authentication."""
+
+    def auth_flow(self, request: httpx.Request) -> "Generator[httpx.Request, httpx.Response, None]":
+        """Sign the request."""
+        request.headers["authorization"] = "Basic s3cret"
+        yield request
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        BasicAuth("ada", "s3cret"),
+        ApiKey("s3cret"),
+        BearerToken("s3cret"),
+        Odd(),
+        ClientCredentials("id", "s3cret"),
+        PasswordGrant("id", "public", "ada", "s3cret"),
+        RefreshToken("id", "public", "s3cret"),
+        JwtBearer("id", "public", lambda: "s3cret"),
+    ],
+)
+@pytest.mark.parametrize("status", [401, 403, 500])
+def test_a_repeated_secret_is_masked(connect: "Connect", auth: httpx.Auth, status: int) -> None:
+    """An instance, or a proxy that shows what it got, makes no error hold a secret."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        said = f"no: s3cret, {request.headers.get('authorization')}, pin"
+        if request.url.path == "/oauth_token.do":
+            return httpx.Response(401, json={"error": "x", "error_description": said})
+        return httpx.Response(status, json={"error": {"message": said, "detail": said}})
+
+    async def read() -> None:
+        async with connect(auth=auth, transport=httpx.MockTransport(answer)) as client:
+            with pytest.raises(ResponseError) as failed:
+                await client.get_incident("INC0000001")
+        error = failed.value
+        for text in (str(error), repr(error), str(error.message), str(error.detail)):
+            assert "s3cret" not in text
+            assert base64.b64encode(b"ada:s3cret").decode() not in text
+        assert "no: ***" in str(error)
+        assert "pin" in str(error)
+
+    asyncio.run(read())
 
 
 @pytest.mark.usefixtures("application")
