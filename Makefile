@@ -44,6 +44,7 @@ install: .venv/.installed .tools/sam/.installed .tools/ministack/.installed ## M
 
 .PHONY: build
 build: .tools/sam/.installed ## Build functions and layers, trimmed and with bytecode (RUNTIME=python3.12)
+	@rm -f .aws-sam/built-from
 	$(SAM) build $(if $(RUNTIME),--parameter-overrides Runtime=$(RUNTIME))
 	$(BIN)/python -m local.trim .aws-sam/build/DependenciesLayer/python
 	$(or $(RUNTIME),$(BIN)/python) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/build

@@ -103,7 +103,7 @@ class AwsStub:
             case "Query" | "Scan":
                 return {"Items": [], "Count": 0}
             case "GetSecretValue":
-                if request.get("VersionStage") == "AWSPENDING":
+                if request.get("VersionId", _VERSION) != _VERSION:
                     return {"__type": "ResourceNotFoundException"}  # no rotation is under way
                 name = request["SecretId"]
                 text = next(value for end, value in self._secrets.items() if end in name)

@@ -11,14 +11,16 @@ import os
 import platform
 import statistics
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from actionsync.stores.connections import Connection
+from actionsync.stores.secrets import Secret, text_of
 from local.cloud import ROOT, build
 from local.servicenow import Simulator, seed
-from tests.benchmarks import charts
+from tests.benchmarks import charts, memory
 from tests.benchmarks.aws_stub import AwsStub
-from tests.benchmarks.runtime import Runtime, Subject
+from tests.benchmarks.runtime import Runtime, Subject, loading
 from tests.conftest import ENVIRONMENT
 from tests.template import functions
 
@@ -115,8 +117,9 @@ def report(samples: int, warm_calls: int) -> str:
         for _ in range(samples):
             for subject in measured:
                 _measure(subject, world, environment, warm_calls)
-    _draw(measured)
-    return _table(measured, samples, warm_calls)
+    by_name = {subject.name: subject for subject in measured}
+    _draw(by_name)
+    return f"{_table(by_name, samples, warm_calls)}\n{memory.table(by_name)}"
 
 
 def _measure(subject: Subject, world: World, environment: dict[str, str], warm_calls: int) -> None:
@@ -136,6 +139,8 @@ def _measure(subject: Subject, world: World, environment: dict[str, str], warm_c
         subject.warm.append(statistics.median(warm))
         subject.warm_cpu.append((runtime.cpu - subject.cold_cpu[-1]) / warm_calls)
         subject.memory.append(runtime.peak_memory)
+    if subject.name in memory.WAITS:
+        subject.loading.append(loading(subject, environment))
 
 
 def _event(subject: Subject) -> dict[str, Any]:
@@ -163,20 +168,26 @@ def _is_good(answer: Any) -> bool:
 
 def _kept(simulator: Simulator) -> tuple[dict[str, list[dict[str, Any]]], dict[str, str]]:
     """Return what DynamoDB and Secrets Manager hold before each call."""
-    username = seed.INTEGRATION_USER
     webhook = "0123456789abcdef" * 2
-    connection = {
+    connection = Connection(
+        id=1,
+        instance_url=simulator.url,
+        auth_method="basic",
+        username=seed.INTEGRATION_USER,
+        client_id="",
+        secret_version="0" * 32,
+        created_at="2024-01-10T10:00:00Z",
+        updated_at="2024-01-10T10:00:00Z",
+        version=1,
+    )
+    stored = {
         "pk": {"S": f"USER#{USER}"},
         "sk": {"S": "CONNECTION"},
         "status": {"S": "active"},
-        "id": {"N": "1"},
-        "instance_url": {"S": simulator.url},
-        "username": {"S": username},
-        "auth_method": {"S": "basic"},
-        "secret_version": {"S": "0" * 32},
-        "created_at": {"S": "2024-01-10T10:00:00Z"},
-        "updated_at": {"S": "2024-01-10T10:00:00Z"},
-        "version": {"N": "1"},
+        **{
+            name: {"N" if isinstance(value, int) else "S": str(value)}
+            for name, value in asdict(connection).items()
+        },
     }
     listed = {
         "pk": {"S": f"WEBHOOKS#{USER}"},
@@ -184,14 +195,9 @@ def _kept(simulator: Simulator) -> tuple[dict[str, list[dict[str, Any]]], dict[s
         "created_at": {"S": "2024-01-10T10:00:00Z"},
     }
     owner = {"pk": {"S": f"WEBHOOK#{webhook}"}, "sk": {"S": "WEBHOOK"}, "user_id": {"S": USER}}
-    secret = {
-        "auth_method": "basic",
-        "instance_url": simulator.url,
-        "username": username,
-        "password": seed.USERS[username][0],
-    }
-    secrets = {"webhook-": "made-up-webhook-secret", "": json.dumps(secret)}
-    return {"connections": [connection], "events": [listed, owner]}, secrets
+    secret = Secret(USER, connection.identity, {"password": seed.USERS[connection.username][0]})
+    secrets = {"webhook-": "made-up-webhook-secret", "": text_of(secret)}
+    return {"connections": [stored], "events": [listed, owner]}, secrets
 
 
 def _environment(aws: AwsStub, simulator: Simulator) -> dict[str, str]:
@@ -217,8 +223,7 @@ def _environment(aws: AwsStub, simulator: Simulator) -> dict[str, str]:
     }
 
 
-def _table(measured: list[Subject], samples: int, warm_calls: int) -> str:
-    floors = {subject.name: subject for subject in measured}
+def _table(measured: dict[str, Subject], samples: int, warm_calls: int) -> str:
     lines = [
         *INTRODUCTION.splitlines(),
         "",
@@ -235,11 +240,11 @@ def _table(measured: list[Subject], samples: int, warm_calls: int) -> str:
         ),
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    for subject in measured:
+    for subject in measured.values():
         cold, warm = statistics.median(subject.cold_cpu), statistics.median(subject.warm_cpu)
         ratios = ["", ""]
         if subject.floor is not None:
-            floor = floors[subject.floor]
+            floor = measured[subject.floor]
             ratios = [f"{cold / statistics.median(floor.cold_cpu):.2f}",
                       f"{warm / statistics.median(floor.warm_cpu):.2f}"]  # fmt: skip
         lines.append(
@@ -253,12 +258,11 @@ def _table(measured: list[Subject], samples: int, warm_calls: int) -> str:
     return "\n".join(lines)
 
 
-def _draw(measured: list[Subject]) -> None:
+def _draw(measured: dict[str, Subject]) -> None:
     shown = {"bare": 2, "floor: AWS": 2, "get_config": 0, "naive get_config": 1,
              "floor: ServiceNow": 2, "create_incident": 0, "naive create_incident": 1,
              "floor: event": 2, "on_error": 0}  # fmt: skip
-    by_name = {subject.name: subject for subject in measured}
     rows = [
-        (name, statistics.median(by_name[name].cold_cpu), colour) for name, colour in shown.items()
+        (name, statistics.median(measured[name].cold_cpu), colour) for name, colour in shown.items()
     ]
     charts.bars(CHART, "CPU of a cold start and its first call", rows, "ms")

@@ -40,6 +40,7 @@ class Subject:
     warm: list[float] = field(default_factory=list)
     warm_cpu: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
+    loading: list[float] = field(default_factory=list)
 
 
 class Runtime:
@@ -120,6 +121,25 @@ class Runtime:
                 if int(stat[1]) == self._process.pid:
                     return int(folder.name)
         raise RuntimeError("The handler's process is gone")
+
+
+def loading(subject: Subject, environment: dict[str, str]) -> float:
+    """Return the milliseconds of CPU until the runtime and a handler's modules are loaded."""
+    module = subject.handler.partition(".")[0]
+    path = [*subject.path, _runtime_folder()]
+    program = (
+        f"import time, awslambdaric.bootstrap, {module}; print('\\n', time.process_time() * 1000)"
+    )
+    done = subprocess.run(  # noqa: S603 - our own program
+        [Path(sys.base_prefix) / "bin/python3.11", "-S", "-c", program],
+        cwd=subject.path[0],
+        env=environment | {"PYTHONPATH": os.pathsep.join(map(str, path))},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return float(done.stdout.splitlines()[-1])
 
 
 def _runtime_folder() -> Path:
