@@ -22,6 +22,7 @@ from tests.benchmarks import charts, memory
 from tests.benchmarks.aws_stub import AwsStub
 from tests.benchmarks.runtime import Runtime, Subject, loading
 from tests.conftest import ENVIRONMENT
+from tests.contract.test_imports import PAGES, WITHOUT_SERVICENOW
 from tests.template import functions
 
 BUILT = ROOT / ".aws-sam/build"
@@ -33,9 +34,6 @@ HANDLERS = ROOT / "tests/benchmarks/handlers"
 LIBRARIES = ROOT / ".tools/bench/lib/python3.11/site-packages"
 CHART = ROOT / "docs/images/cold-starts.svg"
 USER = "00000000-0000-4000-8000-000000000001"
-_OF_AWS = ("get_", "create_config", "update_config", "delete_", "list_", "update_rules",
-           "create_github", "receive_")  # fmt: skip
-_OF_SERVICENOW = {"get_incident", "get_change_request", "get_choices"}
 
 INTRODUCTION = """\
 ## Functions
@@ -98,13 +96,11 @@ def subjects() -> list[Subject]:
 
 
 def _floor(folder: str) -> str:
-    if folder.startswith("show_"):
+    if folder in PAGES:
         return "bare"
     if folder.startswith("on_"):
         return "floor: event"
-    if folder.startswith(_OF_AWS) and folder not in _OF_SERVICENOW:
-        return "floor: AWS"
-    return "floor: ServiceNow"
+    return "floor: AWS" if folder in WITHOUT_SERVICENOW else "floor: ServiceNow"
 
 
 def report(samples: int, warm_calls: int) -> str:

@@ -14,11 +14,15 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 
+from actionsync.stores import cooldowns
 from local.servicenow import seed, server
-from tests.conftest import LambdaContext, _forget, call
+from tests.conftest import _forget, call
 from tests.integration.conftest import connect
-from tests.integration.events import USER, Queues, error
-from tests.integration.test_events import VALID, put_example_tickets, put_example_webhook
+from tests.integration.events import USER, Queues, alarm, deployment, error, on_bus, send
+from tests.integration.test_auth_methods import instance  # noqa: F401 - a fixture
+from tests.integration.test_events import put_example_tickets, put_example_webhook
+from tests.integration.test_rotation import secret, step  # noqa: F401 - a fixture
+from tests.template import functions
 
 if TYPE_CHECKING:
     from asyncio import BaseTransport
@@ -77,6 +81,55 @@ MINIMUM: dict[str, tuple[Calls, Calls, int]] = {
         {"GetItem": 1, "PutItem": 1, "PutEvents": 1, "UpdateItem": 1}, 0),
 }  # fmt: skip
 
+FOLDED: Calls = {"PutItem": 1, "UpdateItem": 1}  # the delivery is marked, the cause counted
+TOLD: Calls = {"PutItem": 2, "UpdateItem": 3}  # and leased, written to ServiceNow, recorded, ended
+# The user's rules, the connection, and whether its instance or user has to be left alone.
+FIRST: Calls = {"GetItem": 4, "GetSecretValue": 1, **END}
+
+
+def _meeting(meeting_id: str) -> dict[str, Any]:
+    items = [
+        {"summary": summary, "details": "", "priority": "high", "impact": "high",
+         "requires_incident": True, "assignee": None}
+        for summary in ("Renew the certificate", "Add a second payment provider")
+    ]  # fmt: skip
+    detail = {"user_id": USER, "meeting_id": meeting_id, "title": "Weekly", "action_items": items}
+    return on_bus("Meeting Processed", detail)
+
+
+# The events of each kind in their order, with the calls to AWS and to ServiceNow. Two items of a
+# meeting are two causes, and a note that links their tickets.
+HAPPENINGS: dict[str, list[tuple[dict[str, Any], Calls, int]]] = {
+    "error": [
+        (error(), {**FIRST, **TOLD}, 1),
+        (error(), FOLDED, 0),
+        (error(service="search"), TOLD, 1),
+    ],
+    "alarm": [
+        (alarm("ALARM"), {**FIRST, "GetItem": 3, **TOLD}, 1),
+        (alarm("ALARM", 1), FOLDED, 0),
+        (alarm("INSUFFICIENT_DATA", 2), TOLD, 2),
+        (alarm("OK", 3), TOLD, 3),
+    ],
+    "deployment": [
+        (deployment("started"), TOLD, 5),
+        (deployment("succeeded", 5), TOLD, 6),
+    ],
+    "meeting": [
+        (_meeting("m-1"), {"PutItem": 6, "UpdateItem": 7}, 3),
+        (_meeting("m-2"), {"PutItem": 6, "UpdateItem": 7}, 3),
+    ],
+}
+
+# The steps of a rotation.
+ROTATION: dict[str, tuple[Calls, int]] = {
+    "createSecret": ({"GetSecretValue": 2, "PutSecretValue": 1}, 0),
+    "setSecret": ({"GetSecretValue": 2, **RECORD, **END}, 2),
+    "testSecret": ({"GetSecretValue": 1}, 3),
+    "finishSecret": (
+        {"GetSecretValue": 2, "UpdateSecretVersionStage": 1, "UpdateItem": 1, **RECORD}, 0),
+}  # fmt: skip
+
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
@@ -94,8 +147,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def test_every_function_is_counted() -> None:
-    """Those of HTTP stand in the table; the ones of events follow below."""
-    assert set(MINIMUM) == set(VALID)
+    """Those of HTTP, of events, and the rotation."""
+    others = {f"on_{kind}" for kind in HAPPENINGS} | {"rotate_secret"}
+    assert set(MINIMUM) | others == set(functions())
 
 
 @pytest.mark.parametrize("function", MINIMUM)
@@ -147,24 +201,35 @@ def test_a_key_costs_one_call_more(connected: "Simulator", calls: Counter[str]) 
 def test_an_event_makes_the_fewest_calls(
     aws: "Aws", connected: "Simulator", calls: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A recurrence is folded by two writes; a new cause costs one create and five writes."""
-    from functions.on_error.app import lambda_handler  # noqa: PLC0415 - reads the environment
-
-    connect(connected, seed.INTEGRATION_USER, user_id=USER)
+    """A recurrence is folded by two writes; what changes a ticket costs five."""
+    monkeypatch.setattr(cooldowns, "_KNOWN_SECONDS", 60.0)  # on a slow machine too
+    for user_id in (USER, "automation"):
+        connect(connected, seed.INTEGRATION_USER, user_id=user_id)
     Queues(monkeypatch)
-    counted = []
-    for service in ("checkout", "checkout", "search"):
+    _forget()
+    for kind, happenings in HAPPENINGS.items():
+        for number, (happening, expected, servicenow) in enumerate(happenings):
+            calls.clear()
+            before = len(connected.requests)
+            assert send(kind, happening) == []
+            assert dict(calls) == expected, (kind, number)
+            assert len(connected.requests) - before == servicenow, (kind, number)
+
+
+def test_a_rotation_makes_the_fewest_calls(
+    instance: "Simulator",  # noqa: F811 - a fixture
+    secret: str,  # noqa: F811 - a fixture
+    calls: Counter[str],
+) -> None:
+    """Each step looks how far the rotation has come; the two that change something record it."""
+    token = "0" * 32
+    _forget()
+    for name, (expected, servicenow) in ROTATION.items():
         calls.clear()
-        before = len(connected.requests)
-        answer = lambda_handler(
-            {"Records": [error(service=service)]},
-            LambdaContext(),  # type: ignore[arg-type] # what it reads of it
-        )
-        assert answer == {"batchItemFailures": []}
-        counted.append((dict(calls), len(connected.requests) - before))
-    _, folded, new = counted
-    assert folded == ({"PutItem": 1, "UpdateItem": 1}, 0)
-    assert new == ({"PutItem": 2, "UpdateItem": 3}, 1)
+        before = len(instance.requests)
+        step(name, secret, token)
+        assert dict(calls) == expected, name
+        assert len(instance.requests) - before == servicenow, name
 
 
 def test_a_hundred_calls_shake_hands_once(
