@@ -22,8 +22,8 @@ CHART = ROOT / "docs/images/storm.svg"
 # CPU of the events part of docs/performance.md, at the share that a function's memory buys: so much
 # is a whole core (Lambda developer guide: Configure Lambda function memory).
 WHOLE_CORE, MEMORY = 1769, 512
-CPU_OF_EVENT = 0.003 * WHOLE_CORE / MEMORY
-CPU_OF_TICKET = 0.004 * WHOLE_CORE / MEMORY
+CPU_OF_EVENT = 0.0025 * WHOLE_CORE / MEMORY
+CPU_OF_TICKET = 0.0055 * WHOLE_CORE / MEMORY
 # Single-digit milliseconds, says DynamoDB's guide; ServiceNow's answer is our assumption.
 DYNAMODB = 0.005
 SERVICENOW = 0.4
@@ -112,6 +112,8 @@ class Simulation:
         while self.outcome.handled < total:
             self._env.run(until=self._env.now + 1)
         self.outcome.drained = self._env.now - self.storm.seconds
+        self.outcome.waiting.append((self._env.now, 0))
+        self.outcome.age.append((self._env.now, 0))
         return self.outcome
 
     def _arrive(self) -> Generator[Any, Any, None]:
