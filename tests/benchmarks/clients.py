@@ -68,8 +68,8 @@ def report() -> str:
         "## The client and its peers",
         "",
         (
-            "One record read over TLS from a server that answers at once. CPU: calls one after the "
-            f"other, {ALONE} a round; calls a second: {TOGETHER} a round, {AT_ONCE} at a time. "
+            "One record read over TLS from a server that answers at once. CPU: calls one after the\n"
+            f"other, {ALONE} a round; calls a second: {TOGETHER} a round, {AT_ONCE} at a time.\n"
             f"Medians of {ROUNDS} rounds in which all take turns."
         ),
         "",
