@@ -68,9 +68,9 @@ def report() -> str:
         "## The client and its peers",
         "",
         (
-            "One record read over TLS from a server that answers at once. CPU: calls one after the\n"
-            f"other, {ALONE} a round; calls a second: {TOGETHER} a round, {AT_ONCE} at a time.\n"
-            f"Medians of {ROUNDS} rounds in which all take turns."
+            "One record read over TLS from a server that answers at once.\n"
+            f"CPU: calls one after the other, {ALONE} a round; calls a second: {TOGETHER} a\n"
+            f"round, {AT_ONCE} at a time. Medians of {ROUNDS} rounds in which all take turns."
         ),
         "",
         "| client | CPU a call, ms | ratio to httpx | calls a second | ratio to httpx |",
