@@ -62,6 +62,8 @@ _TEXTS = {
     "for a while.",
     HTTPStatus.GATEWAY_TIMEOUT: "The instance did not answer in time.",
 }
+# What a signature of the body stands for, in the place of a token.
+_SIGNED = {"receive_github_webhook"}
 _BODY = {400, 413, 415, 422}
 # What a function answers when it succeeds; a ticket where it is not named.
 _ANSWERS = {
@@ -239,7 +241,7 @@ def _described(op: Operation) -> dict[str, Any]:
             "content": {"application/json": media},
         }
     described["responses"] = _responses(op)
-    if op.public:
+    if op.public or op.folder in _SIGNED:
         described["security"] = []
     return described
 
@@ -329,6 +331,8 @@ def _failures(op: Operation) -> set[int]:
         codes |= _BODY
     if op.query is not None or op.headers or "{" in op.path:
         codes.add(422)
+    if "{" in op.path:
+        codes.add(404)
     codes |= {problems.STATUSES[kind].value for kind in _REFUSALS.get(op.folder, ())}
     if op.method.upper() != "GET":
         codes.add(429)
@@ -341,14 +345,6 @@ def _failures(op: Operation) -> set[int]:
 
 def _failure(status: HTTPStatus) -> dict[str, Any]:
     text = _TEXTS[status]
-    if status is HTTPStatus.UNAUTHORIZED:
-        content = {
-            "application/json": {
-                "schema": {"$ref": f"{REF}Message"},
-                "example": {"message": "Unauthorized"},
-            }
-        }
-        return {"description": text, "content": content}
     example: dict[str, Any] = {
         "type": "about:blank",
         "title": status.phrase,
@@ -370,6 +366,12 @@ def _failure(status: HTTPStatus) -> dict[str, Any]:
             }
         },
     }
+    if status is HTTPStatus.UNAUTHORIZED:
+        # API Gateway's own words, before a function is asked.
+        answer["content"]["application/json"] = {
+            "schema": {"$ref": f"{REF}Message"},
+            "example": {"message": "Unauthorized"},
+        }
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
     return answer

@@ -35,7 +35,7 @@ def is_signed(body: bytes, signature: str, secret: str) -> bool:
     GitHub documentation: Validating webhook deliveries.
     """
     expected = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(expected.encode(), signature.encode())
+    return hmac.compare_digest(expected.encode(), signature.encode(errors="replace"))
 
 
 def translate(event: str, payload: dict[str, Any], rule: "GithubRule") -> Translation | None:

@@ -87,9 +87,9 @@ def moment(value: object, field: str) -> datetime:
     """
     try:
         parsed = datetime.fromisoformat(str(value))
-    except ValueError:
+        return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):  # the year 0 or 10000 in UTC
         raise PoisonError(f"{field}: must be a moment as 2024-01-10T10:00:00Z") from None
-    return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
 
 
 def _object(text: str, field: str) -> dict[str, Any]:
@@ -99,6 +99,11 @@ def _object(text: str, field: str) -> dict[str, Any]:
         raise PoisonError(f"{field}: must be JSON") from None
     if not isinstance(document, dict):
         raise PoisonError(f"{field}: must be an object")
+    if "\\ud" in text.lower():
+        try:
+            json.dumps(document, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise PoisonError(f"{field}: must not hold half a character") from None
     return document
 
 

@@ -98,7 +98,7 @@ Risk = Annotated[
 State = Annotated[Name, BeforeValidator(_as_text)]
 Moment = Annotated[
     AwareDatetime,
-    Field(description="With an offset from UTC, as 2024-01-10T10:00:00Z.", strict=False),
+    Field(description="With an offset from UTC, as 2024-01-10T10:00:00Z."),
 ]
 Fields = Annotated[
     dict[Annotated[str, AfterValidator(_column)], Annotated[Any, AfterValidator(_column_value)]],
