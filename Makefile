@@ -116,6 +116,11 @@ test: install ## Every test: unit, handlers, template, and end to end on the loc
 rights: .venv/.installed ## Take each right of each function away in turn, and see it fail (some minutes)
 	RIGHTS=1 $(BIN)/pytest tests/integration/test_rights.py -n auto
 
+.PHONY: fuzz
+fuzz: .venv/.installed ## Fuzz every parser with atheris, 100,000 inputs each (INPUTS=n; some minutes)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/fuzz.txt
+	$(BIN)/python -m tests.fuzz $(INPUTS)
+
 .PHONY: unit
 unit: .venv/.installed ## The tests that need no local cloud
 	$(BIN)/pytest tests/unit tests/integration
@@ -138,7 +143,7 @@ bench: install .tools/bench/.installed ## Measure speed beside floors and peers,
 
 .PHONY: lock
 lock: .venv/.installed ## Pin every dependency again, with hashes (UPGRADE=1 takes newer versions)
-	for lock in layers/dependencies/requirements requirements/uv requirements/dev requirements/sam requirements/ministack requirements/audit requirements/bench; do \
+	for lock in layers/dependencies/requirements requirements/uv requirements/dev requirements/sam requirements/ministack requirements/audit requirements/bench requirements/fuzz; do \
 	  constraint=(); [[ $$lock == requirements/dev || $$lock == requirements/bench ]] && constraint=(--constraint layers/dependencies/requirements.txt); \
 	  $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    $(if $(UPGRADE),--upgrade) $${constraint[@]} $$lock.in -o $$lock.txt; \

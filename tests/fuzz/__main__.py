@@ -4,11 +4,14 @@ The first inputs are the bodies of all example events; from there libFuzzer foll
 that new inputs reach. It prints how many inputs each target took, and fails where one broke.
 """
 
+import os
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from tests.conftest import ENVIRONMENT
 
 INPUTS = 100_000
 _LONGEST = 4096
@@ -20,9 +23,10 @@ def fuzz(name: str, inputs: int, corpus: str) -> None:
 
     with atheris.instrument_imports(include=["actionsync", "servicenow_tools"]):
         from tests.fuzz.targets import TARGETS  # noqa: PLC0415
+    os.environ |= ENVIRONMENT
     atheris.Setup(
         [sys.argv[0], f"-runs={inputs}", f"-max_len={_LONGEST}", "-verbosity=0",
-         "-print_final_stats=1", "-timeout=20", corpus],
+         "-print_final_stats=1", "-timeout=20", f"-artifact_prefix={corpus}/", corpus],
         TARGETS[name],
     )  # fmt: skip
     atheris.Fuzz()
@@ -53,7 +57,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:  # noqa: PLR2004 - inputs, target and corpus
+    if len(sys.argv) > 2:
         fuzz(sys.argv[2], int(sys.argv[1]), sys.argv[3])
     else:
         main()

@@ -49,7 +49,10 @@ _BODIES: tuple[type[BaseModel], ...] = (
     RulesPreview,
 )  # fmt: skip
 _QUERIES: tuple[type[BaseModel], ...] = (IncidentSearch, ActivityQuery)
-_OPERATORS = {"eq": "=", "ne": "!=", "lt": "<", "contains": "LIKE", "starts_with": "STARTSWITH"}
+_OPERATORS = {
+    "eq": "=", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
+    "contains": "LIKE", "starts_with": "STARTSWITH", "ends_with": "ENDSWITH",
+}  # fmt: skip
 _GITHUB = (
     "workflow_run", "check_run", "issues", "dependabot_alert", "code_scanning_alert",
     "secret_scanning_alert", "deployment", "deployment_status", "release", "push", "ping",

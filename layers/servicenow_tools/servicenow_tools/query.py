@@ -92,7 +92,12 @@ class Field:
         return Query((((f"{self.name}ISNOTEMPTY",),),))
 
     def _condition(self, operator: str, value: Value) -> "Query":
-        return Query((((f"{self.name}{operator}{encode_value(value, self.name)}",),),))
+        text = encode_value(value, self.name)
+        if operator in {"<", ">"} and text.startswith("="):
+            raise InvalidRequestError(
+                "must not begin with =, which would change the operator", self.name
+            )
+        return Query((((f"{self.name}{operator}{text}",),),))
 
     def _list(self, operator: str, values: Iterable[Value]) -> "Query":
         encoded = [encode_value(value, self.name) for value in values]

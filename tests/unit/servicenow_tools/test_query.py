@@ -74,6 +74,8 @@ def test_a_query_has_its_text(query: Query, text: str) -> None:
         lambda: field("Priority"),
         lambda: field("a..b"),
         lambda: field("a.b.").eq(1),
+        lambda: field("a").lt("=1"),
+        lambda: field("a").gt("=1"),
         lambda: field("a").eq("1^ORactive=true"),
         lambda: field("a").eq("x\ny"),
         lambda: field("a").eq("\x7f"),

@@ -99,7 +99,7 @@ def _object(text: str, field: str) -> dict[str, Any]:
         raise PoisonError(f"{field}: must be JSON") from None
     if not isinstance(document, dict):
         raise PoisonError(f"{field}: must be an object")
-    if "\\ud" in text.lower():
+    if not text.isascii() or "\\ud" in text.lower():
         try:
             json.dumps(document, ensure_ascii=False).encode()
         except UnicodeEncodeError:
