@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -243,7 +244,7 @@ def read_alarm(
                 "service": name,
                 "severity": severity,
                 "details": description,
-                "link": _console(arn, "cloudwatch/home?region={region}#alarmsV2:alarm/" + name),
+                "link": _console(arn, "cloudwatch", f"alarmsV2:alarm/{quote(name)}"),
                 "occurred_at": clock.iso(at),
                 "status": value,
                 "source": "CloudWatch",
@@ -386,12 +387,12 @@ def _alarm_arn(notification: _AlarmNotification, message: Message) -> str:
     return f"arn:{partition}:cloudwatch:{region}:{account}:alarm:{notification.alarm_name}"
 
 
-def _console(arn: str, page: str) -> str:
+def _console(arn: str, service: str, place: str) -> str:
     parts = arn.split(":")
     if len(parts) < 6:  # noqa: PLR2004 - an ARN has six parts
         return ""
     region = parts[3]
-    return f"https://{region}.console.aws.amazon.com/{page.format(region=region)}"
+    return f"https://{region}.console.aws.amazon.com/{service}/home?region={region}#{place}"
 
 
 def _code_deploy(message: Message, user_id: str) -> DeploymentDetail | None:

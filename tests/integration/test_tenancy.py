@@ -1,0 +1,256 @@
+"""Many users in one warm process: whatever they do, in whatever order, they do not meet.
+
+Each user has a ServiceNow instance of their own and a mark in all that is theirs. The scripts use
+the same idempotency keys, the same texts, and each other's ids, numbers and cursors. After each
+call, every request that any instance has got carries the caller's own account, and goes to the
+caller's own instance; and the answer holds nobody else's mark.
+"""
+
+import importlib
+import os
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from local.servicenow import Simulator
+from tests.conftest import Answer, LambdaContext, _forget, call
+from tests.integration.events import Queues, error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.conftest import Aws
+
+EXAMPLES = int(os.environ.get("EXAMPLES", "15"))
+USERS = 3
+
+
+@dataclass
+class Tenant:
+    """A user with an instance of their own.
+
+    Attributes:
+        instance: the ServiceNow instance.
+        id: the user's id.
+        mark: stands in all that is the user's.
+        numbers, webhooks, cursors: what the user has been given.
+    """
+
+    instance: Simulator
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    mark: str = field(default_factory=lambda: f"mark{uuid.uuid4().hex[:12]}")
+    numbers: list[str] = field(default_factory=list)
+    webhooks: list[str] = field(default_factory=list)
+    cursors: list[str] = field(default_factory=list)
+
+    def call(self, function: str, body: Any = ..., **options: Any) -> Answer:
+        """Call a function as this user."""
+        return call(function, body, user_id=self.id, **options)
+
+    def connect(self) -> None:
+        """Store the connection."""
+        body = {
+            "instance_url": self.instance.url,
+            "username": self.mark,
+            "password": f"{self.mark}-password",
+        }
+        assert self.call("create_config", body).status in {201, 409}
+
+
+def _any(of: list[str], otherwise: str) -> str:
+    return of[-1] if of else otherwise
+
+
+def create(me: Tenant, _: Tenant) -> None:
+    """The same key and the same content as the others': each has a ticket of their own."""
+    new = {"short_description": "Checkout answers 500", "description": me.mark}
+    answer = me.call("create_incident", new, headers={"idempotency-key": f"{len(me.numbers) % 2}"})
+    assert answer.status in {201, 404}  # 404: the connection is deleted
+    if answer.status == 201:
+        assert answer.json["description"] == me.mark
+        me.numbers.append(answer.json["number"])
+
+
+def read(me: Tenant, other: Tenant) -> None:
+    """By a number that another was given."""
+    number = _any(other.numbers, "INC0000001")
+    answer = me.call("get_incident", path={"id": number})
+    if answer.status == 200 and number in me.numbers:
+        assert answer.json["description"] == me.mark
+
+
+def search(me: Tenant, other: Tenant) -> None:
+    """Where another's search goes on."""
+    query = {"limit": "1"} | ({"cursor": other.cursors[-1]} if other.cursors else {})
+    me.call("search_incidents", query=query)
+    mine = me.call("search_incidents", query={"limit": "1"})
+    if mine.status == 200 and mine.json["next_cursor"]:
+        me.cursors.append(mine.json["next_cursor"])
+
+
+def note(me: Tenant, other: Tenant) -> None:
+    """On a ticket with a number that another was given."""
+    number = _any(other.numbers, "INC0000001")
+    me.call("add_work_note", {"work_note": me.mark}, path={"table": "incidents", "id": number})
+
+
+def see_config(me: Tenant, _: Tenant) -> None:
+    """The user's own, or none."""
+    answer = me.call("get_config")
+    assert answer.status in {200, 404}
+    if answer.status == 200:
+        assert answer.json["username"] == me.mark
+
+
+def forget_config(me: Tenant, _: Tenant) -> None:
+    """Nobody else's connection goes with it."""
+    me.call("delete_config")
+
+
+def connect(me: Tenant, _: Tenant) -> None:
+    """Again, if there is none."""
+    me.connect()
+
+
+def try_stored(me: Tenant, _: Tenant) -> None:
+    """Signed in as the user's own account."""
+    answer = me.call("test_connection", None)
+    if answer.status == 200 and answer.json["success"]:
+        assert me.mark in answer.text
+
+
+def try_typed(me: Tenant, other: Tenant) -> None:
+    """Without a password, another's connection is not tested with another's."""
+    body = {"instance_url": other.instance.url, "username": other.mark}
+    if me is not other:
+        assert me.call("test_connection", body).status == 422
+
+
+def rules(me: Tenant, _: Tenant) -> None:
+    """Each their own."""
+    changed = {"errors": {"short_description": f"{me.mark} {{{{service}}}}"}}
+    assert me.call("update_rules", changed, headers={}).status == 200
+    assert me.mark in me.call("get_rules").text
+
+
+def event(me: Tenant, _: Tenant) -> None:
+    """The same error in everybody's software."""
+    handler = importlib.import_module("functions.on_error.app").lambda_handler
+    handler({"Records": [error(user_id=me.id, environment=me.mark)]}, LambdaContext())
+
+
+def hook(me: Tenant, other: Tenant) -> None:
+    """Another's webhook is not there, and stays."""
+    me.webhooks.append(me.call("create_github_webhook", None).json["id"])
+    if me is not other and other.webhooks:
+        assert me.call("delete_github_webhook", path={"id": other.webhooks[-1]}).status == 404
+        listed = [item["id"] for item in other.call("list_github_webhooks").json["webhooks"]]
+        assert other.webhooks[-1] in listed
+    listed = [item["id"] for item in me.call("list_github_webhooks").json["webhooks"]]
+    assert set(listed) == set(me.webhooks)
+
+
+def trail(me: Tenant, other: Tenant) -> None:
+    """And another's place in it."""
+    page = me.call("get_activity", query={"limit": "1"}).json
+    theirs = other.call("get_activity", query={"limit": "1"}).json["next"]
+    if me is not other and theirs is not None:
+        assert me.call("get_activity", query={"limit": "1", "cursor": theirs}).status == 422
+    assert len(page["items"]) <= 1
+
+
+def health(me: Tenant, _: Tenant) -> None:
+    """How the user's own events fare."""
+    assert me.call("get_health").status == 200
+
+
+def cold(_: Tenant, __: Tenant) -> None:
+    """A new process begins."""
+    _forget()
+
+
+STEPS: "list[Callable[[Tenant, Tenant], None]]" = [
+    create, read, search, note, see_config, forget_config, connect, try_stored, try_typed, rules,
+    event, hook, trail, health, cold,
+]  # fmt: skip
+SCRIPTS = st.lists(
+    st.tuples(st.sampled_from(STEPS), st.integers(0, USERS - 1), st.integers(0, USERS - 1)),
+    min_size=10,
+    max_size=40,
+)
+
+
+@pytest.fixture(scope="module")
+def instances() -> "Iterator[list[Simulator]]":
+    """An instance for each user."""
+    running = [Simulator() for _ in range(USERS)]
+    for simulator in running:
+        simulator.__enter__()
+    yield running
+    for simulator in running:
+        simulator.__exit__(None, None, None)
+
+
+@pytest.fixture
+def allowed(
+    aws: "Aws", instances: list[Simulator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All instances, allowed and trusted by the functions."""
+    authorities = tmp_path / "authorities.pem"
+    authorities.write_text("".join(Path(each.ca_file).read_text() for each in instances))
+    hosts = ",".join(f"localhost:{each.port}" for each in instances)
+    monkeypatch.setenv("ALLOWED_INSTANCE_HOSTS", hosts)
+    monkeypatch.setenv("INSTANCE_CA_FILE", str(authorities))
+    monkeypatch.setenv("WRITES_PER_MINUTE", "100000")
+    Queues(monkeypatch)
+
+
+@pytest.mark.usefixtures("allowed")
+def test_users_do_not_meet(instances: list[Simulator]) -> None:
+    """Not in a script of any steps."""
+
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(script=SCRIPTS)
+    def check(script: list[tuple[Any, int, int]]) -> None:
+        _forget()
+        tenants = [Tenant(instance) for instance in instances]
+        for tenant in tenants:
+            tenant.instance.reset()
+            tenant.instance.instance.add_user(tenant.mark, f"{tenant.mark}-password", "itil")
+            tenant.connect()
+        for step, one, another in script:
+            me, other = tenants[one], tenants[another]
+            with pytest.MonkeyPatch.context() as patch:
+                answers = _watched(patch)
+                for tenant in tenants:
+                    tenant.instance.requests.clear()
+                step(me, other)
+            for user_id, text in answers:
+                marks = {tenant.mark for tenant in tenants if tenant.id != user_id}
+                assert not any(mark in text for mark in marks), (step.__name__, text)
+            callers = {user_id for user_id, _ in answers} | {me.id}
+            for tenant in tenants:
+                users = {request.user for request in tenant.instance.requests}
+                assert users <= ({tenant.mark} if tenant.id in callers else set()), step.__name__
+
+    check()
+
+
+def _watched(patch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Return a list that fills with who called, and what was answered."""
+    answers: list[tuple[str, str]] = []
+    invoke = importlib.import_module("tests.conftest").invoke
+
+    def watched(function: str, payload: dict[str, Any]) -> Answer:
+        answer: Answer = invoke(function, payload)
+        user_id = payload["requestContext"]["authorizer"]["jwt"]["claims"]["sub"]
+        answers.append((user_id, answer.text + repr(answer.headers)))
+        return answer
+
+    patch.setattr("tests.conftest.invoke", watched)
+    return answers
