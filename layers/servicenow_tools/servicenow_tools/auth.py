@@ -301,8 +301,8 @@ class Renewable(httpx.Auth):
         self, request: httpx.Request
     ) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Sign the request, and after a refusal once more with newer credentials."""
-        auth, refusal = self._auth, None
-        for is_last in (False, True):
+        auth, refusal, is_last = self._auth, None, False
+        while True:
             flow = auth.async_auth_flow(request)
             try:
                 response = yield await anext(flow)
@@ -321,7 +321,7 @@ class Renewable(httpx.Auth):
             newer = None if is_last else self._newer_than(auth)
             if newer is None:
                 break
-            auth = newer
+            auth, is_last = newer, True
         if refusal is not None:
             raise refusal
 
