@@ -208,10 +208,10 @@ def test_a_client_secret_is_rotated(
     method: str,
 ) -> None:
     """By a user who may; dead after ServiceNow took it, the step's repeat goes on."""
-    registry = instance.instance.access
+    access = instance.instance.access
     instance.instance.add_user(USER, "unused", "itil", "oauth_admin")
-    registry.applications["an-id"] = replace(registry.applications["an-id"], user_name=USER)
-    registry.refresh_tokens["a-refresh-token"] = USER
+    access.applications["an-id"] = replace(access.applications["an-id"], user_name=USER)
+    access.refresh_tokens["a-refresh-token"] = USER
     call("create_config", config(instance, method))
     assert call("create_incident", NEW).status == 201
     (name,) = aws.secrets()
@@ -224,9 +224,9 @@ def test_a_client_secret_is_rotated(
         step(each, name, token)
     (text,) = aws.secrets().values()
     new = json.loads(text)["client_secret"]
-    assert registry.applications["an-id"].client_secret == new
+    assert access.applications["an-id"].client_secret == new
     assert new != FIELDS[method]["client_secret"]
-    registry.tokens.clear()
+    access.tokens.clear()
     assert call("create_incident", NEW).status == 201
     trail = call("get_activity").json["items"]
     assert "client_secret_rotated" in [item["action"] for item in trail]
