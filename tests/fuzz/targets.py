@@ -193,9 +193,9 @@ def read_answer(data: bytes) -> None:
         (b"retry-after", head[2:]),
     ]
     request = httpx.Request("GET", "https://x.service-now.com")
-    response = httpx.Response(status, headers=headers, content=content, request=request)
+    response = httpx.Response(status, headers=headers, request=request)
     try:
-        answer = read(response, is_write=bool(head))
+        answer = read(response, content, is_write=bool(head))
     except AttemptError as attempt:
         wait = getattr(attempt.error, "retry_after", None)
         assert wait is None or (wait >= 0 and math.isfinite(wait))

@@ -35,6 +35,7 @@ from servicenow_tools.retries import Outcome
 _SECRET = ("password", "client_secret", "refresh_token", "assertion")
 # A shorter secret is a part of too many words.
 _SHORTEST_MASKED = 4
+_MIB = 1024 * 1024
 _CANCELLED = "Transaction cancelled"
 
 
@@ -105,23 +106,41 @@ class AttemptError(Exception):
         self.outcome = outcome
 
 
-def read(response: httpx.Response, *, is_write: bool, key: str = "result") -> Answer:
+async def content_of(response: httpx.Response, max_bytes: int = 64 * _MIB) -> bytes:
+    """Return an answer's decoded body.
+
+    Raises:
+        AttemptError: it is larger.
+    """
+    pieces, size = [], 0
+    async for piece in response.aiter_bytes():
+        pieces.append(piece)
+        size += len(piece)
+        if size > max_bytes:
+            text = f"The answer is larger than {max_bytes // _MIB} MiB."
+            raise AttemptError(UnexpectedContentError(response.status_code, text), Outcome.FAILED)
+    return b"".join(pieces)
+
+
+def read(
+    response: httpx.Response, content: bytes, *, is_write: bool, key: str = "result"
+) -> Answer:
     """Return what a successful answer has below a key, or raise what is wrong with it."""
     status = response.status_code
     if status == httpx.codes.NO_CONTENT:
         return Answer(status, response.headers, None, is_write)
-    document = _json(response)
+    document = _json(response, content)
     said = document.get("error") if isinstance(document, dict) else None
     if response.is_success and said is None and isinstance(document, dict) and key in document:
         return Answer(status, response.headers, document[key], is_write)
-    raise _failure(response, said, is_write=is_write)
+    raise _failure(response, content, said, is_write=is_write)
 
 
-def _json(response: httpx.Response) -> Any:
+def _json(response: httpx.Response, content: bytes) -> Any:
     if "json" not in response.headers.get("content-type", ""):
         return None
     try:
-        return json.loads(response.content)
+        return json.loads(content)
     except (ValueError, RecursionError):
         return None
 
@@ -139,16 +158,18 @@ _BY_STATUS: dict[int, type[ResponseError]] = {
 }
 
 
-def _failure(response: httpx.Response, said: Any, *, is_write: bool) -> AttemptError:
+def _failure(
+    response: httpx.Response, content: bytes, said: Any, *, is_write: bool
+) -> AttemptError:
     """Say what a failed answer means, and what may follow it."""
     status = response.status_code
     message, detail = _words(said)
-    text = response.text
+    text = content.decode(response.encoding or "utf-8", "replace")
     kind = _BY_STATUS.get(status)
     if _CANCELLED in (message or "") or _CANCELLED in text[-4000:]:
         kind = TransactionCancelledError
         message = message or f"{_CANCELLED}: maximum execution time exceeded"
-    elif _hibernates(response):
+    elif _hibernates(response, text):
         kind = HibernatingError
         message = "The instance is hibernating."
     elif status == httpx.codes.FORBIDDEN and "Data Policy Exception" in (detail or ""):
@@ -157,10 +178,10 @@ def _failure(response: httpx.Response, said: Any, *, is_write: bool) -> AttemptE
         kind = BusinessRuleError
     elif kind is None and said is None and status < httpx.codes.INTERNAL_SERVER_ERROR:
         kind = UnexpectedContentError
-        message = f"The answer is {_described(response)}, not the API's JSON."
+        message = f"The answer is {_described(response, text)}, not the API's JSON."
     elif kind is None:
         kind = ServerError if status >= httpx.codes.INTERNAL_SERVER_ERROR else ValidationError
-    message, detail = (masked(text, response) for text in (message, detail))
+    message, detail = (masked(words, response) for words in (message, detail))
     outcome = Outcome.FAILED
     if kind is RateLimitedError:
         outcome = Outcome.REFUSED
@@ -206,12 +227,12 @@ def _secrets(response: httpx.Response) -> list[str]:
     return [secret for secret in found if len(secret) >= _SHORTEST_MASKED]
 
 
-def _hibernates(response: httpx.Response) -> bool:
+def _hibernates(response: httpx.Response, text: str) -> bool:
     """Tell a sleeping developer instance: its own page, or the way to the developer site."""
     if response.is_redirect:
         return "//developer.servicenow.com" in response.headers.get("location", "")
     is_page = "html" in response.headers.get("content-type", "")
-    return is_page and "hibernat" in response.text[:4000].lower()
+    return is_page and "hibernat" in text[:4000].lower()
 
 
 def _words(said: Any) -> tuple[str | None, str | None]:
@@ -222,8 +243,8 @@ def _words(said: Any) -> tuple[str | None, str | None]:
     return (str(said) if said else None, None)
 
 
-def _described(response: httpx.Response) -> str:
-    title = re.search(r"<title>\s*([^<]{1,100})", response.text[:4000], re.IGNORECASE)
+def _described(response: httpx.Response, text: str) -> str:
+    title = re.search(r"<title>\s*([^<]{1,100})", text[:4000], re.IGNORECASE)
     if title is not None:
         return f"a page, “{title[1].strip()}”"
     if response.is_redirect:

@@ -8,35 +8,40 @@ import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote, urlencode
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from servicenow_tools._answers import Answer, AttemptError, read
+from servicenow_tools._answers import Answer, AttemptError, content_of, read
 from servicenow_tools.errors import (
     ConnectionFailedError,
     ConnectionLostError,
     InvalidRequestError,
     RequestTimeoutError,
     ServiceNowError,
-    UnexpectedContentError,
 )
 from servicenow_tools.retries import Outcome, next_step
 
 _log = logging.getLogger("servicenow_tools")
 
-_MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _HOST = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9])?|[0-9a-f:]+", re.IGNORECASE)
 _LARGEST_PORT = 65535
 _IS_SENT = "servicenow_tools.is_sent"
+# No cookies: one would put all requests into one session, which runs them one by one and drops
+# some with 202.
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "Content-Type": "application/json",
+    "User-Agent": "servicenow_tools",
+}
 
 # When the whole call that is under way has to be over, on time.monotonic()'s clock.
 _ends_at: ContextVar[float | None] = ContextVar("servicenow_tools_ends_at", default=None)
@@ -127,6 +132,7 @@ def tls_context(
         InvalidRequestError: a file cannot be read, or does not hold what it should.
     """
     context = _trusting(ca_file)
+    context.set_alpn_protocols(["http/1.1"])
     if cert_file is not None:
         try:
             # Without a password OpenSSL would ask the terminal for one.
@@ -207,7 +213,7 @@ class Http:
         self._on_exchange = on_exchange
         self._timeout = timeout
         self._open_transport = open_transport
-        self._clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
+        self._transports: dict[asyncio.AbstractEventLoop, httpx.AsyncBaseTransport] = {}
 
     @contextmanager
     def budget(self) -> Iterator[None]:
@@ -282,9 +288,9 @@ class Http:
 
     async def aclose(self) -> None:
         """Close the running event loop's connections; a later request opens new ones."""
-        client = self._clients.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.aclose()
+        transport = self._transports.pop(asyncio.get_running_loop(), None)
+        if transport is not None:
+            await transport.aclose()
 
     async def _attempt(self, request: Request) -> Answer:
         if self._seconds_left() <= 0:
@@ -311,9 +317,8 @@ class Http:
         raise AttemptError(failure(text, maybe_applied=maybe_applied), outcome) from cause
 
     def _built(self, request: Request) -> httpx.Request:
-        # httpx's build_request would read the URL twice and merge what is known to be alike.
         query = f"?{urlencode(request.params, quote_via=quote)}" if request.params else ""
-        headers = self._open().headers.copy()
+        headers = _HEADERS.copy()
         if request.upload is not None:
             headers["Content-Type"] = request.upload.content_type
             headers["Content-Length"] = str(request.upload.size)
@@ -330,16 +335,39 @@ class Http:
 
     async def _exchange(self, request: Request, sent: httpx.Request) -> Answer:
         """Send one request and read its answer, up to a size."""
-        response = await self._open().send(sent, auth=self._auth, stream=True)
+        response = await self._signed_and_sent(sent)
         try:
             if request.receive is not None and response.status_code == httpx.codes.OK:
                 result = await request.receive(response)
                 if result is not None:
                     return Answer(response.status_code, response.headers, result)
-            whole = await _read_whole(response)
+            content = await content_of(response)
         finally:
             await response.aclose()
-        return read(whole, is_write=request.is_write, key=request.key)
+        return read(response, content, is_write=request.is_write, key=request.key)
+
+    async def _signed_and_sent(self, sent: httpx.Request) -> httpx.Response:
+        """Send what the auth object makes of a request; return the last answer, unread.
+
+        This is httpx.AsyncClient's part: with its redirects, cookies and hooks, none of which
+        are wanted here, a call takes half as long again.
+        """
+        transport = self._open()
+        async with aclosing(self._auth.async_auth_flow(sent)) as flow:
+            request = await anext(flow)
+            while True:
+                request.extensions[_IS_SENT] = True
+                response = await transport.handle_async_request(request)
+                response.request = request
+                try:
+                    request = await flow.asend(response)
+                    if not response.is_closed:
+                        await content_of(response)
+                except StopAsyncIteration:
+                    return response
+                except BaseException:
+                    await response.aclose()
+                    raise
 
     def _tell(
         self,
@@ -360,54 +388,15 @@ class Http:
             told = Exchange(request.method, request.path, attempt, seconds, status, kind)
             self._on_exchange(told)
 
-    def _open(self) -> httpx.AsyncClient:
-        """Return the client of the running event loop: connections can't change loops."""
+    def _open(self) -> httpx.AsyncBaseTransport:
+        """Return the transport of the running event loop: connections can't change loops."""
         loop = asyncio.get_running_loop()
-        if loop not in self._clients:
-            for old in [old for old in self._clients if old.is_closed()]:
-                del self._clients[old]
-            self._clients[loop] = httpx.AsyncClient(
-                # A cookie would put all requests into one session, which runs them one by one
-                # and drops some with 202.
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-                headers={"Accept": "application/json", "Content-Type": "application/json"},
-                follow_redirects=False,
-                event_hooks={"request": [_mark_as_sent]},
-                timeout=self._timeout,
-                transport=self._open_transport(),
-            )
-        return self._clients[loop]
+        if loop not in self._transports:
+            for old in [old for old in self._transports if old.is_closed()]:
+                del self._transports[old]
+            self._transports[loop] = self._open_transport()
+        return self._transports[loop]
 
     def _seconds_left(self) -> float:
         ends_at = _ends_at.get()
         return self._deadline if ends_at is None else ends_at - time.monotonic()
-
-
-async def _mark_as_sent(request: httpx.Request) -> None:
-    request.extensions[_IS_SENT] = True
-
-
-async def _read_whole(response: httpx.Response) -> httpx.Response:
-    """Return a response with its body, up to a size.
-
-    Raises:
-        AttemptError: it is larger.
-    """
-    content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > _MAX_ANSWER_BYTES:
-            raise AttemptError(
-                UnexpectedContentError(response.status_code, "The answer is larger than 64 MiB."),
-                Outcome.FAILED,
-            )
-    return httpx.Response(
-        response.status_code,
-        headers={
-            name: value
-            for name, value in response.headers.items()
-            if name not in {"content-encoding", "content-length", "transfer-encoding"}
-        },
-        content=bytes(content),
-        request=response.request,
-    )

@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
-from servicenow_tools._answers import AttemptError, masked, retry_after
+from servicenow_tools._answers import AttemptError, content_of, masked, retry_after
 from servicenow_tools._http import tls_context
 from servicenow_tools.errors import (
     InvalidRequestError,
@@ -43,6 +43,7 @@ __all__ = [
 ]
 
 _TOKEN_PATH = "/oauth_token.do"  # noqa: S105 - a path
+_MAX_TOKEN_BYTES = 1024 * 1024
 _SPARE_SECONDS = 60.0
 _SHORTEST_SECONDS = 1.0
 
@@ -167,10 +168,10 @@ class _OAuth(httpx.Auth, ABC):
                 if self._token == token or self._good_until <= time.monotonic():
                     for parameters in self._ways():
                         answer = yield self._asking(request, parameters)
-                        await answer.aread()
+                        document = _document(await content_of(answer, _MAX_TOKEN_BYTES))
                         if answer.is_success:
                             break
-                    self._keep(answer)
+                    self._keep(answer, document)
                 token = self._token
             response = yield _bearing(request, token)
             if response.status_code != httpx.codes.UNAUTHORIZED:
@@ -202,9 +203,8 @@ class _OAuth(httpx.Auth, ABC):
             extensions={"timeout": signed.extensions["timeout"]},
         )
 
-    def _keep(self, answer: httpx.Response) -> None:
+    def _keep(self, answer: httpx.Response, document: dict[str, Any]) -> None:
         """Take the token out of an answer, or raise what the answer means."""
-        document = _document(answer)
         token = document.get("access_token")
         if not answer.is_success or not isinstance(token, str) or not token:
             raise _refused(answer, document)
@@ -343,9 +343,9 @@ def _bearing(request: httpx.Request, token: str) -> httpx.Request:
     return request
 
 
-def _document(answer: httpx.Response) -> dict[str, Any]:
+def _document(content: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(answer.content)
+        document = json.loads(content)
     except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}

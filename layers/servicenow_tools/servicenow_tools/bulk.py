@@ -292,13 +292,10 @@ def _answer(item: dict[str, Any]) -> Answer:
     status = item.get("status_code")
     response = httpx.Response(
         status if isinstance(status, int) else 500,
-        headers=[
-            (name, value)
-            for name, value in headers
-            if name.lower() not in {"content-length", "content-encoding", "content-type"}
-        ]
         # A batch may leave the headers out; the parts asked for JSON.
-        + [("content-type", dict(headers).get("Content-Type", "application/json"))],
-        content=content,
+        headers=[
+            *(header for header in headers if header[0].lower() != "content-type"),
+            ("content-type", dict(headers).get("Content-Type", "application/json")),
+        ],
     )
-    return read(response, is_write=True)
+    return read(response, content, is_write=True)

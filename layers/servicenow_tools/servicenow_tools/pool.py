@@ -1,8 +1,7 @@
 """Connections to an instance, kept and used again.
 
-The connections are httpcore's. Its own pool looks at all of them several times a request, which
-costs more than the request itself when fifty are open; this one takes the connection that was used
-last, and costs the same however many there are (docs/performance.md measures it).
+The one that was used last is taken first, and that costs the same however many there are
+(docs/performance.md measures it).
 """
 
 import asyncio
@@ -10,15 +9,15 @@ import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterator
 
-import anyio
-import httpcore
 import httpx
 
-_Idle = list[httpcore.AsyncHTTPConnection]
+from servicenow_tools._connection import Connection, Resolver
+
+_Origin = tuple[bytes, int | None]
 
 
 class ConnectionPool(httpx.AsyncBaseTransport):
-    """A transport that keeps its connections.
+    """A transport that keeps its connections; it speaks HTTP/1.1 over TLS.
 
     Args:
         tls: the TLS context.
@@ -26,7 +25,8 @@ class ConnectionPool(httpx.AsyncBaseTransport):
             timeout, in the order of coming.
         keepalive_seconds: for how long an unused one is kept. ServiceNow's front ends drop them
             after about a minute.
-        network: how to reach a host, or None for httpcore's own way.
+        resolve: takes a host and a port, and returns the addresses that may be connected to in
+            the order to try them, or raises an `httpx.ConnectError`; None for the system's own.
     """
 
     def __init__(
@@ -35,13 +35,13 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         *,
         max_connections: int = 20,
         keepalive_seconds: float = 30.0,
-        network: httpcore.AsyncNetworkBackend | None = None,
+        resolve: Resolver | None = None,
     ) -> None:
         self._tls = tls
         self._keepalive_seconds = keepalive_seconds
-        self._network = network
+        self._resolve = resolve
         self._free = asyncio.Semaphore(max_connections)
-        self._idle: dict[str, _Idle] = defaultdict(list)
+        self._idle: dict[_Origin, list[Connection]] = defaultdict(list)
 
     @property
     def idle_connections(self) -> int:
@@ -50,46 +50,35 @@ class ConnectionPool(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request on a kept connection, or a new one."""
-        url = request.url
-        core = httpcore.Request(
-            method=request.method,
-            url=httpcore.URL(
-                scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-            ),
-            headers=request.headers.raw,
-            content=request.stream,
-            extensions=request.extensions,
-        )
         await self._wait(request)
+        connection = None
         try:
-            connection = await self._connection(core.url.origin)
-            try:
-                answer = await connection.handle_async_request(core)
-            except BaseException:
-                with anyio.CancelScope(shield=True):
-                    await connection.aclose()
-                raise
-        except BaseException as error:  # noqa: BLE001 - also a cancelled one gives its place back
+            connection = self._kept(_origin(request)) or await Connection.open(
+                request, self._tls, self._resolve, self._keepalive_seconds
+            )
+            answer = await connection.send(request)
+        except BaseException:
+            if connection is not None:
+                connection.close()
             self._free.release()
-            raise _as_httpx(error, request) from None
-        return httpx.Response(
-            answer.status,
-            headers=answer.headers,
-            stream=_Body(self, connection, core.url.origin, answer, request),
-            extensions=answer.extensions,
-        )
+            raise
+        body = _Body(self, connection, request)
+        return httpx.Response(answer.status, headers=answer.headers, stream=body)
 
     async def aclose(self) -> None:
         """Close the connections that nobody uses; the others close when they are given back."""
         for idle in self._idle.values():
             while idle:
-                await idle.pop().aclose()
+                idle.pop().close()
+        await asyncio.sleep(0)  # the event loop's round in which it closes them
 
-    def give_back(self, connection: httpcore.AsyncHTTPConnection, origin: httpcore.Origin) -> None:
-        """Keep a connection whose answer has been read, or forget one that is closed."""
+    def give_back(self, connection: Connection, request: httpx.Request) -> None:
+        """Keep a connection whose answer has been read, and close any other."""
         self._free.release()
-        if connection.is_idle():
-            self._idle[str(origin)].append(connection)
+        if connection.stays():
+            self._idle[_origin(request)].append(connection)
+        else:
+            connection.close()
 
     async def _wait(self, request: httpx.Request) -> None:
         seconds = request.extensions.get("timeout", {}).get("pool")
@@ -97,60 +86,38 @@ class ConnectionPool(httpx.AsyncBaseTransport):
             async with asyncio.timeout(seconds):
                 await self._free.acquire()
         except TimeoutError:
-            raise httpx.PoolTimeout("all connections are taken", request=request) from None
+            raise httpx.PoolTimeout("all connections are taken") from None
 
-    async def _connection(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
-        idle = self._idle[str(origin)]
+    def _kept(self, origin: _Origin) -> Connection | None:
+        idle = self._idle[origin]
         while idle:
             connection = idle.pop()
-            if not connection.has_expired():
+            if connection.can_be_used():
                 return connection
-            await connection.aclose()
-        return httpcore.AsyncHTTPConnection(
-            origin=origin,
-            ssl_context=self._tls,
-            keepalive_expiry=self._keepalive_seconds,
-            network_backend=self._network,
-        )
+            connection.close()
+        return None
 
 
 class _Body(httpx.AsyncByteStream):
     """An answer's body, which gives its connection back when it is closed."""
 
     def __init__(
-        self,
-        pool: ConnectionPool,
-        connection: httpcore.AsyncHTTPConnection,
-        origin: httpcore.Origin,
-        answer: httpcore.Response,
-        request: httpx.Request,
+        self, pool: ConnectionPool, connection: Connection, request: httpx.Request
     ) -> None:
         self._pool = pool
         self._connection = connection
-        self._origin = origin
-        self._answer = answer
         self._request = request
         self._is_open = True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for part in self._answer.aiter_stream():
-                yield part
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
-            raise _as_httpx(error, self._request) from None
+        async for piece in self._connection.body(self._request):
+            yield piece
 
     async def aclose(self) -> None:
         if self._is_open:
             self._is_open = False
-            with anyio.CancelScope(shield=True):
-                await self._answer.aclose()
-                self._pool.give_back(self._connection, self._origin)
+            self._pool.give_back(self._connection, self._request)
 
 
-def _as_httpx(error: BaseException, request: httpx.Request) -> BaseException:
-    """Return httpcore's exception as httpx's of the same name, and any other as it is."""
-    kind = getattr(httpx, type(error).__name__, None)
-    if type(error).__module__.startswith("httpcore") and kind is not None:
-        wrapped: BaseException = kind(str(error), request=request)
-        return wrapped
-    return error
+def _origin(request: httpx.Request) -> _Origin:
+    return request.url.raw_host, request.url.port

@@ -7,37 +7,54 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpcore
 import httpx
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from actionsync.connections.hosts import instance_url
-from actionsync.connections.network import GuardedBackend, guarded_pool
+from actionsync.connections.network import guarded_pool
 from actionsync.settings import MissingSettingError, settings
-from servicenow_tools import ServiceNowClient
+from servicenow_tools import ConnectionPool, ServiceNowClient
 from servicenow_tools.errors import UnexpectedContentError
 
+TLS = ssl.create_default_context()
+ANY_HOST = ("*.service-now.com",)
 
-def connect(
-    monkeypatch: pytest.MonkeyPatch, addresses: list[str], trusted: frozenset[str] = frozenset()
-) -> list[str]:
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop whose name server answers as told, and whose connections are all refused."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        super().__init__()
+        self.answers = iter(answers)
+        self.tried: list[str] = []
+
+    async def getaddrinfo(self, *_: Any, **__: Any) -> Any:
+        """Answer with the next addresses."""
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (text, 443)) for text in next(self.answers)
+        ]
+
+    async def sock_connect(self, _: socket.socket, address: Any) -> None:
+        """Note where to, and refuse."""
+        self.tried.append(address[0])
+        raise ConnectionRefusedError("refused")
+
+
+def connect(addresses: list[str], allowed: tuple[str, ...] = ANY_HOST) -> list[str]:
     """Connect to a name that resolves to these addresses; return those that were tried."""
-    tried: list[str] = []
+    with asyncio.Runner(loop_factory=lambda: Loop(addresses)) as runner:
+        with pytest.raises(httpx.ConnectError):
+            runner.run(ask(guarded_pool(TLS, allowed)))
+        loop = runner.get_loop()
+        assert isinstance(loop, Loop)
+        return loop.tried
 
-    class Loop(asyncio.SelectorEventLoop):
-        async def getaddrinfo(self, *_: Any, **__: Any) -> Any:
-            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (text, 443)) for text in addresses]
 
-    async def refuse(_: object, host: str, *__: Any) -> httpcore.AsyncNetworkStream:
-        tried.append(host)
-        raise httpcore.ConnectError("refused")
-
-    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", refuse)
-    with asyncio.Runner(loop_factory=Loop) as runner, pytest.raises(httpcore.ConnectError):
-        runner.run(GuardedBackend(trusted).connect_tcp("x.service-now.com", 443))
-    return tried
+async def ask(pool: ConnectionPool, host: str = "x.service-now.com") -> None:
+    """Ask a host for something."""
+    await pool.handle_async_request(httpx.Request("GET", f"https://{host}/"))
 
 
 @pytest.mark.parametrize(
@@ -63,11 +80,9 @@ def connect(
         "fe80::1%2",
     ],
 )
-def test_private_addresses_are_not_connected_to(
-    monkeypatch: pytest.MonkeyPatch, address: str
-) -> None:
+def test_private_addresses_are_not_connected_to(address: str) -> None:
     """An allowed name that resolves into a private network reaches nothing."""
-    assert connect(monkeypatch, [address]) == []
+    assert connect([address]) == []
 
 
 # IANA's registries of special-purpose addresses: what is not globally reachable, and multicast.
@@ -104,8 +119,7 @@ def not_public(draw: st.DrawFn) -> str:
 @given(addresses=st.lists(not_public(), min_size=1, max_size=4))
 def test_no_form_of_a_private_address_is_connected_to(addresses: list[str]) -> None:
     """Whatever a name resolves to, and in whatever clothes."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        assert connect(monkeypatch, addresses) == []
+    assert connect(addresses) == []
 
 
 @given(public=st.ip_addresses(v=4), private=not_public())
@@ -113,64 +127,42 @@ def test_a_public_address_is(public: IPv4Address, private: str) -> None:
     """And it alone, beside private ones; also where the network translates for IPv6."""
     assume(not any(public in network for network in [*NOT_PUBLIC, IPv4Network("192.0.0.0/24")]))
     translated = str(IPv6Address((0x64FF9B << 96) | int(public)))
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        found = connect(monkeypatch, [private, str(public), translated])
+    found = connect([private, str(public), translated])
     assert found == [str(public), translated]
 
 
-def test_a_name_is_resolved_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_is_resolved_once() -> None:
     """A name that leads elsewhere when it is asked again is not asked again."""
-    answers = iter([["149.96.6.117"], ["169.254.169.254"]])
-    tried: list[str] = []
-
-    class Loop(asyncio.SelectorEventLoop):
-        async def getaddrinfo(self, *_: Any, **__: Any) -> Any:
-            return [
-                (socket.AF_INET, socket.SOCK_STREAM, 6, "", (text, 443)) for text in next(answers)
-            ]
-
-    async def refuse(_: object, host: str, *__: Any) -> httpcore.AsyncNetworkStream:
-        tried.append(host)
-        raise httpcore.ConnectError("refused")
-
-    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", refuse)
-    pool = guarded_pool(ssl.create_default_context(), ("*.service-now.com",))
-
-    async def call() -> None:
-        async with httpx.AsyncClient(transport=pool) as client:
-            for expected in ("refused", "not public"):
-                with pytest.raises(httpx.ConnectError, match=expected):
-                    await client.get("https://x.service-now.com/")
-
-    with asyncio.Runner(loop_factory=Loop) as runner:
-        runner.run(call())
-    assert tried == ["149.96.6.117"]
+    loop = Loop(["149.96.6.117"], ["169.254.169.254"])
+    pool = guarded_pool(TLS, ANY_HOST)
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        for expected in ("refused", "not public"):
+            with pytest.raises(httpx.ConnectError, match=expected):
+                runner.run(ask(pool))
+    assert loop.tried == ["149.96.6.117"]
 
 
-def test_the_checked_address_is_the_one_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_checked_address_is_the_one_connected_to() -> None:
     """Of several addresses the public ones are tried, as addresses, so that nobody asks again."""
     found = ["10.0.0.1", "149.96.6.117", "149.96.6.118", "149.96.6.117"]
-    assert connect(monkeypatch, found) == ["149.96.6.117", "149.96.6.118"]
+    assert connect(found) == ["149.96.6.117", "149.96.6.118"]
 
 
-def test_a_host_named_exactly_may_be_private(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_named_exactly_may_be_private() -> None:
     """Whoever names a host in the stack's list means that host."""
-    trusted = frozenset({"x.service-now.com"})
-    assert connect(monkeypatch, ["10.0.0.1"], trusted) == ["10.0.0.1"]
+    assert connect(["10.0.0.1"], ("x.service-now.com",)) == ["10.0.0.1"]
 
 
-def test_a_name_without_addresses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_without_addresses_is_told() -> None:
     """There is nothing to try, and no endless wait."""
-    assert connect(monkeypatch, []) == []
+    assert connect([]) == []
 
 
-def test_a_name_that_does_not_resolve() -> None:
-    """The resolver's error is the connection's."""
-    with (
-        asyncio.Runner() as runner,
-        pytest.raises(httpcore.ConnectError, match="does not resolve"),
-    ):
-        runner.run(GuardedBackend(frozenset()).connect_tcp("no-such-host.invalid", 443))
+@pytest.mark.parametrize("host", ["no-such-host.invalid", f"{'x' * 64}.service-now.com"])
+def test_a_name_that_does_not_resolve(host: str) -> None:
+    """The resolver's error is the connection's; also for what can be no name."""
+    with pytest.raises(httpx.ConnectError, match="does not resolve"):
+        asyncio.run(ask(guarded_pool(TLS, ANY_HOST), host))
 
 
 def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,21 +107,6 @@ def test_a_cancelled_request_gives_its_place_back(simulator: Simulator, moment: 
     asyncio.run(read())
 
 
-def test_a_stream_that_is_not_read_to_its_end(simulator: Simulator) -> None:
-    """Closes its connection, once."""
-
-    async def read() -> None:
-        pool = ConnectionPool(tls_context(simulator.ca_file), max_connections=1)
-        async with client(simulator, pool) as http:
-            async with http.stream("GET", "/api/now/table/sys_choice") as answer:
-                await answer.aclose()
-                await answer.stream.aclose()  # type: ignore[union-attr]
-            assert pool.idle_connections == 0
-            assert (await http.get(PATH)).status_code == 200
-
-    asyncio.run(read())
-
-
 def test_nobody_there() -> None:
     """Is httpx's own error, too."""
 

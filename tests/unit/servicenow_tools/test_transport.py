@@ -10,6 +10,7 @@ import pytest
 
 from local.servicenow import Fault, Simulator, faults
 from servicenow_tools import ServiceNowClient, tls_context
+from servicenow_tools.auth import BasicAuth, ClientCredentials
 from servicenow_tools.errors import (
     ConnectionFailedError,
     ConnectionLostError,
@@ -23,7 +24,7 @@ from servicenow_tools.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from servicenow_tools import Exchange
@@ -96,7 +97,7 @@ def test_a_client_outlives_its_event_loops(connect: "Connect") -> None:
         loop = asyncio.new_event_loop()
         assert loop.run_until_complete(read()) == "INC0000001"
         loop.close()
-    assert len(client._http._clients) == 1
+    assert len(client._http._transports) == 1
 
 
 def test_a_proxy_is_used(simulator: Simulator, connect: "Connect") -> None:
@@ -129,19 +130,33 @@ def test_certificates_that_cannot_be_read(tmp_path: "Path") -> None:
     assert tls_context() is tls_context()
 
 
-def test_an_answer_is_not_read_without_end(
-    connect: "Connect", monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Larger ones than any instance sends are given up."""
-    monkeypatch.setattr("servicenow_tools._http._MAX_ANSWER_BYTES", 100)
-    answer = httpx.Response(200, json={"result": {"description": "x" * 200}})
+class Endless(httpx.AsyncByteStream):
+    """A body that does not end; it counts the MiB that were read of it."""
+
+    read = 0
+
+    async def __aiter__(self) -> "AsyncIterator[bytes]":
+        while True:
+            self.read += 1
+            yield bytes(1024 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("auth", "most"),
+    [(BasicAuth("user", "password"), 64), (ClientCredentials("id", "secret"), 1)],
+)
+def test_an_answer_is_not_read_without_end(auth: httpx.Auth, most: int) -> None:
+    """Larger ones than any instance sends are given up, a token's sooner than a record's."""
+    body = Endless()
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=body))
 
     async def read() -> None:
-        async with connect(transport=httpx.MockTransport(lambda _: answer)) as client:
-            with pytest.raises(UnexpectedContentError, match="larger than 64 MiB"):
+        async with ServiceNowClient("https://x.y", auth=auth, transport=transport) as client:
+            with pytest.raises(UnexpectedContentError, match=f"larger than {most} MiB"):
                 await client.get_incident("a" * 32)
 
     asyncio.run(read())
+    assert body.read == most + 1
 
 
 @pytest.mark.parametrize(

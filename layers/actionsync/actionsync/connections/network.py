@@ -10,15 +10,10 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from typing import TYPE_CHECKING
 
-import httpcore
+import httpx
 
 from servicenow_tools import ConnectionPool
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 
 # Where IPv6 carries an IPv4 address that a gateway of the network goes on to (RFC 6052).
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -26,56 +21,32 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
-class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Opens TCP connections to public addresses, and to any address of the hosts named exactly."""
+class Guard:
+    """Resolves names to public addresses, and the hosts named exactly to any."""
 
     def __init__(self, trusted_hosts: frozenset[str]) -> None:
         """Take the hosts, without port, that may have private addresses."""
         self._trusted_hosts = trusted_hosts
-        self._backend = httpcore.AnyIOBackend()
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
-        local_address: str | None = None,
-        socket_options: "Iterable[httpcore.SOCKET_OPTION] | None" = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Connect to the host's first checked address that answers.
+    async def resolve(self, host: str, port: int) -> list[str]:
+        """Return the addresses of a host that may be connected to.
 
         Raises:
-            httpcore.ConnectError: the name does not resolve, or only to addresses that are not
-                public, or no address answers.
-            httpcore.ConnectTimeout: there was no answer in time.
+            httpx.ConnectError: the name does not resolve, or only to addresses that are not
+                public.
         """
-        failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in await self._addresses(host, port):
-            try:
-                return await self._backend.connect_tcp(
-                    address, port, timeout, local_address, socket_options
-                )
-            except httpcore.ConnectError as error:
-                failure = error
-        raise failure
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait; httpcore's pool asks for it between tries."""
-        await self._backend.sleep(seconds)
-
-    async def _addresses(self, host: str, port: int) -> list[str]:
         try:
             found = await asyncio.get_running_loop().getaddrinfo(
                 host, port, type=socket.SOCK_STREAM
             )
-        except OSError as error:
-            raise httpcore.ConnectError(f"{host} does not resolve: {error}") from error
+        except (OSError, UnicodeError) as error:
+            raise httpx.ConnectError(f"{host} does not resolve: {error}") from error
         addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
         if host in self._trusted_hosts:
             return addresses
         public = [text for text in addresses if _is_public(ipaddress.ip_address(text))]
         if addresses and not public:
-            raise httpcore.ConnectError(f"{host} resolves to an address that is not public")
+            raise httpx.ConnectError(f"{host} resolves to an address that is not public")
         return public
 
 
@@ -92,8 +63,8 @@ def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 
 def guarded_pool(tls: ssl.SSLContext, allowed_hosts: tuple[str, ...]) -> ConnectionPool:
-    """Return connections over a GuardedBackend, for the stack's list of allowed hosts."""
+    """Return connections behind a Guard, for the stack's list of allowed hosts."""
     trusted = frozenset(
         host.partition(":")[0] for host in allowed_hosts if not host.startswith("*.")
     )
-    return ConnectionPool(tls, keepalive_seconds=50.0, network=GuardedBackend(trusted))
+    return ConnectionPool(tls, keepalive_seconds=50.0, resolve=Guard(trusted).resolve)
