@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
@@ -203,6 +204,8 @@ class LocalCloud:
             "S3_DATA_DIR": str(STATE / "ministack" / "s3"),
         }
         environment.pop("PYTHONPATH", None)
+        # MiniStack unpacks each function anew and leaves that behind.
+        environment["TMPDIR"] = self._cleanup.enter_context(TemporaryDirectory())
         process = subprocess.Popen(  # noqa: S603 - our own tool
             [ROOT / ".tools/ministack/bin/ministack"],
             env=environment,
