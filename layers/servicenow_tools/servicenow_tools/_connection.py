@@ -232,7 +232,8 @@ class Connection(asyncio.Protocol):
             self._answer.feed(data)
         except httpx.RemoteProtocolError as error:
             self._fail(error)
-        if self._answer.waiting_bytes > _LARGEST_WAITING_BYTES:
+        # After a whole answer nobody would ask for more.
+        if self._answer.waiting_bytes > _LARGEST_WAITING_BYTES and not self._answer.is_whole:
             self._transport.pause_reading()
         self._news.set()
 

@@ -258,6 +258,28 @@ def test_a_large_answer_waits_for_its_reader(certificates: Path) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("is_read", [True, False])
+@pytest.mark.parametrize("size", [260_000, 300_000, 350_000])
+def test_an_answer_that_arrived_before_its_reader(
+    certificates: Path, size: int, *, is_read: bool
+) -> None:
+    """Leaves a connection on which the next answer is read."""
+
+    async def run() -> None:
+        reply = OK + b"Content-Length: %d\r\n\r\n" % size + bytes(size)
+        server = Server(replies(reply, reply))
+        async with server.running(certificates) as pool:
+            response = await pool.handle_async_request(httpx.Request("GET", server.url))
+            await asyncio.sleep(0.1)
+            if is_read:
+                assert len(await response.aread()) == size
+            await response.aclose()
+            assert await ask(pool, server.url) == (200, bytes(size))
+            assert server.connections == 1
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(("size", "idle"), [(2, 1), (LARGE, 0)])
 def test_an_answer_that_nobody_reads(certificates: Path, size: int, idle: int) -> None:
     """Leaves the connection if all of it is there, and ends it otherwise, once."""
