@@ -18,6 +18,8 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 
 _LARGEST_HEAD_BYTES = 100 * 1024
 _LARGEST_WAITING_BYTES = 256 * 1024
+# A piece may unpack to a thousand times its size before anybody can look at that.
+_LARGEST_PIECE_BYTES = 16 * 1024
 _FIRST_FINAL_STATUS = 200
 _HTTPS_PORT = 443
 
@@ -214,7 +216,8 @@ class Connection(asyncio.Protocol):
         answer = self._answer
         while True:
             for piece in answer.take():
-                yield piece
+                for at in range(0, len(piece), _LARGEST_PIECE_BYTES):
+                    yield piece[at : at + _LARGEST_PIECE_BYTES]
             if answer.is_whole:
                 return
             self._transport.resume_reading()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import itertools
 import socket
 import ssl
@@ -254,6 +255,24 @@ def test_a_large_answer_waits_for_its_reader(certificates: Path) -> None:
             assert sent < 5 * LARGE  # the kernel's buffers
             assert len(await response.aread()) == 10 * LARGE
             assert pool.idle_connections == 1
+
+    asyncio.run(run())
+
+
+def test_a_small_answer_that_unpacks_to_a_large_one(certificates: Path) -> None:
+    """Is handed on bit by bit: who reads it can stop in time."""
+    packed = gzip.compress(bytes(100 * LARGE), 9)
+    head = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+
+    async def run() -> None:
+        server = Server(replies(head + packed))
+        async with server.running(certificates) as pool:
+            response = await pool.handle_async_request(httpx.Request("GET", server.url))
+            await asyncio.sleep(0.1)
+            async with contextlib.aclosing(response.aiter_bytes()) as pieces:
+                first = await anext(pieces)
+                assert 0 < len(first) < 5 * LARGE
+            await response.aclose()
 
     asyncio.run(run())
 
