@@ -134,6 +134,14 @@ def test_servicenow_fails(
         time.advance(minutes=20)
 
 
+def test_a_huge_answer_is_given_up(connected: "Simulator") -> None:
+    """Before it fills the function's memory."""
+    rows = [{"sys_id": "x" * 9 * 1024 * 1024}]
+    connected.faults.add(Fault(status=200, body={"result": rows}))
+    answer = call("search_incidents")
+    assert (answer.status, "larger than 8 MiB" in answer.json["detail"]) == (502, True)
+
+
 class KilledError(BaseException):
     """The process is gone."""
 

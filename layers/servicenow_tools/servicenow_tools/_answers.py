@@ -106,8 +106,8 @@ class AttemptError(Exception):
         self.outcome = outcome
 
 
-async def content_of(response: httpx.Response, max_bytes: int = 64 * _MIB) -> bytes:
-    """Return an answer's decoded body.
+async def content_of(response: httpx.Response, max_mib: int) -> bytes:
+    """Return an answer's decoded body, of so many MiB at most.
 
     Raises:
         AttemptError: it is larger.
@@ -116,8 +116,8 @@ async def content_of(response: httpx.Response, max_bytes: int = 64 * _MIB) -> by
     async for piece in response.aiter_bytes():
         pieces.append(piece)
         size += len(piece)
-        if size > max_bytes:
-            text = f"The answer is larger than {max_bytes // _MIB} MiB."
+        if size > max_mib * _MIB:
+            text = f"The answer is larger than {max_mib} MiB."
             raise AttemptError(UnexpectedContentError(response.status_code, text), Outcome.FAILED)
     return b"".join(pieces)
 

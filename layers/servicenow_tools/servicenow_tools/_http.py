@@ -194,6 +194,7 @@ class Http:
         auth: httpx.Auth,
         timeout: httpx.Timeout,
         deadline: float | None,
+        max_response_mib: int,
         on_exchange: Callable[[Exchange], None] | None,
         open_transport: Callable[[], httpx.AsyncBaseTransport],
     ) -> None:
@@ -204,12 +205,14 @@ class Http:
             auth: how requests are signed.
             timeout: for each of a request's steps.
             deadline: seconds for a whole call, None for no end.
+            max_response_mib: how many MiB an answer may have.
             on_exchange: is told of every exchange.
             open_transport: opens the way to the network, once for each event loop.
         """
         self.instance_url = checked_url(instance_url)
         self._auth = auth
         self._deadline = math.inf if deadline is None else deadline
+        self._max_response_mib = max_response_mib
         self._on_exchange = on_exchange
         self._timeout = timeout
         self._open_transport = open_transport
@@ -341,7 +344,7 @@ class Http:
                 result = await request.receive(response)
                 if result is not None:
                     return Answer(response.status_code, response.headers, result)
-            content = await content_of(response)
+            content = await content_of(response, self._max_response_mib)
         finally:
             await response.aclose()
         return read(response, content, is_write=request.is_write, key=request.key)
@@ -362,7 +365,7 @@ class Http:
                 try:
                     request = await flow.asend(response)
                     if not response.is_closed:
-                        await content_of(response)
+                        await content_of(response, self._max_response_mib)
                 except StopAsyncIteration:
                     return response
                 except BaseException:

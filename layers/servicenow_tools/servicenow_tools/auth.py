@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 _TOKEN_PATH = "/oauth_token.do"  # noqa: S105 - a path
-_MAX_TOKEN_BYTES = 1024 * 1024
+_MAX_TOKEN_MIB = 1
 _SPARE_SECONDS = 60.0
 _SHORTEST_SECONDS = 1.0
 
@@ -168,7 +168,7 @@ class _OAuth(httpx.Auth, ABC):
                 if self._token == token or self._good_until <= time.monotonic():
                     for parameters in self._ways():
                         answer = yield self._asking(request, parameters)
-                        document = _document(await content_of(answer, _MAX_TOKEN_BYTES))
+                        document = _document(await content_of(answer, _MAX_TOKEN_MIB))
                         if answer.is_success:
                             break
                     self._keep(answer, document)

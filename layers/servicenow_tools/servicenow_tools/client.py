@@ -62,6 +62,8 @@ class ServiceNowClient:
         deadline: seconds for a whole call, retries and look-ups among them; None for no end.
         max_connections: how many connections it may hold.
         keepalive_seconds: for how long it keeps a connection that nobody uses.
+        max_response_mib: how many MiB an answer may have, unpacked; a longer one is given up.
+            Attachments have a limit of their own.
         on_exchange: is called after every HTTP exchange, for metrics; it must not raise.
 
     Raises:
@@ -83,6 +85,7 @@ class ServiceNowClient:
         deadline: float | None = 60.0,
         max_connections: int = 20,
         keepalive_seconds: float = 30.0,
+        max_response_mib: int = 64,
         on_exchange: "Callable[[Exchange], None] | None" = None,
     ) -> None:
         if auth is None:
@@ -120,6 +123,7 @@ class ServiceNowClient:
             auth=auth,
             timeout=httpx.Timeout(timeout),
             deadline=deadline,
+            max_response_mib=max_response_mib,
             on_exchange=on_exchange,
             open_transport=open_transport,
         )

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -142,16 +142,20 @@ class Endless(httpx.AsyncByteStream):
 
 
 @pytest.mark.parametrize(
-    ("auth", "most"),
-    [(BasicAuth("user", "password"), 64), (ClientCredentials("id", "secret"), 1)],
+    ("options", "most"),
+    [
+        ({"auth": BasicAuth("user", "password")}, 64),
+        ({"auth": BasicAuth("user", "password"), "max_response_mib": 2}, 2),
+        ({"auth": ClientCredentials("id", "secret")}, 1),
+    ],
 )
-def test_an_answer_is_not_read_without_end(auth: httpx.Auth, most: int) -> None:
+def test_an_answer_is_not_read_without_end(options: dict[str, Any], most: int) -> None:
     """Larger ones than any instance sends are given up, a token's sooner than a record's."""
     body = Endless()
     transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=body))
 
     async def read() -> None:
-        async with ServiceNowClient("https://x.y", auth=auth, transport=transport) as client:
+        async with ServiceNowClient("https://x.y", transport=transport, **options) as client:
             with pytest.raises(UnexpectedContentError, match=f"larger than {most} MiB"):
                 await client.get_incident("a" * 32)
 

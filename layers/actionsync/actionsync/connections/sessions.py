@@ -31,6 +31,9 @@ KEPT_SESSIONS = 64
 # Below API Gateway's 30 s and the functions' 29 s, with room for the calls to AWS.
 DEADLINE_SECONDS = 22.0
 
+# Parsed, that takes 212 MB at worst, of a function's 512: empty objects alone.
+MAX_RESPONSE_MIB = 8
+
 
 class StoredCredentials:
     """A user's stored secret, which may be rotated at any moment.
@@ -175,6 +178,7 @@ class Sessions:
                 tls_context(self._settings.instance_ca_file), self._settings.allowed_instance_hosts
             ),
             deadline=DEADLINE_SECONDS,
+            max_response_mib=MAX_RESPONSE_MIB,
         )
 
     def _stored(self, user_id: str) -> _Session:
