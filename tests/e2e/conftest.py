@@ -1,6 +1,8 @@
 """Users of the deployed product."""
 
 import contextlib
+import json
+import time
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -43,6 +45,31 @@ class User:
         }
         answer = self.call("POST", "config", body)
         assert answer.status_code == 201, answer.text
+
+
+def wait_for(what: str, found: "Callable[[], Any]", seconds: float = 60) -> Any:
+    """Return what is found, as soon as it is there."""
+    ends_at = time.monotonic() + seconds
+    while time.monotonic() < ends_at:
+        if result := found():
+            return result
+        time.sleep(0.2)
+    raise AssertionError(f"In {seconds} s there was no {what}")
+
+
+def put(cloud: "LocalCloud", detail_type: str, detail: dict[str, Any]) -> None:
+    """Put an event on the stack's bus."""
+    answer = cloud.client("events").put_events(
+        Entries=[
+            {
+                "EventBusName": cloud.outputs["EventBusName"],
+                "Source": "my.application",
+                "DetailType": detail_type,
+                "Detail": json.dumps(detail),
+            }
+        ]
+    )
+    assert answer["FailedEntryCount"] == 0
 
 
 @pytest.fixture

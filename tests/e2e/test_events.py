@@ -12,6 +12,7 @@ import pytest
 from local.cloud import STACK
 from local.redrive import redrive
 from local.servicenow import faults
+from tests.e2e.conftest import put, wait_for
 from tests.template import ROOT
 
 if TYPE_CHECKING:
@@ -30,35 +31,10 @@ def user(cloud: "LocalCloud", new_user: "Callable[[], User]") -> "User":
     return user
 
 
-def wait_for(what: str, found: "Callable[[], Any]", seconds: float = 60) -> Any:
-    """Return what is found, as soon as it is there."""
-    ends_at = time.monotonic() + seconds
-    while time.monotonic() < ends_at:
-        if result := found():
-            return result
-        time.sleep(0.2)
-    raise AssertionError(f"In {seconds} s there was no {what}")
-
-
 def incidents(cloud: "LocalCloud", text: str) -> list[dict[str, str]]:
     """Return the incidents with this text in their title."""
     rows = cloud.simulator.records("incident")
     return [row for row in rows if text in row["short_description"]]
-
-
-def put(cloud: "LocalCloud", detail_type: str, detail: dict[str, Any]) -> None:
-    """Put an event on the stack's bus."""
-    answer = cloud.client("events").put_events(
-        Entries=[
-            {
-                "EventBusName": cloud.outputs["EventBusName"],
-                "Source": "my.application",
-                "DetailType": detail_type,
-                "Detail": json.dumps(detail),
-            }
-        ]
-    )
-    assert answer["FailedEntryCount"] == 0
 
 
 def _error(user: "User", service: str, **values: Any) -> dict[str, Any]:
