@@ -189,7 +189,7 @@ def read_answer(data: bytes) -> None:
     head, _, content = data.partition(b"\n")
     status = 100 + int.from_bytes(head[:2], "big") % 500
     headers = [
-        (b"content-type", (b"application/json", b"text/html")[len(head) % 2]),
+        (b"content-type", (b"application/json", b"text/html; charset=" + head[2:])[len(head) % 2]),
         (b"retry-after", head[2:]),
     ]
     request = httpx.Request("GET", "https://x.service-now.com")

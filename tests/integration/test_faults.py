@@ -52,6 +52,7 @@ TROUBLES = {
     "no json": Fault(status=201, body='{"result": {"sys_id": '),
     "another shape": Fault(status=201, body={"result": ["x"]}),
     "empty": Fault(status=201, body=""),
+    "huge": Fault(status=201, body={"result": {"sys_id": "x" * 9 * 1024 * 1024}}),
     "reset": Fault(reset=True),
     "half": Fault(half=True),
     "slow": Fault(delay=2, reset=True),

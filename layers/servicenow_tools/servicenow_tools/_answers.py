@@ -56,7 +56,15 @@ class Answer:
     is_write: bool = False
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the records of a list.
+        """Return the records of a list: columns are text, or objects of texts.
+
+        Raises:
+            UnexpectedContentError: it is something else.
+        """
+        return [{name: _column(value) for name, value in row.items()} for row in self.documents()]
+
+    def documents(self) -> list[dict[str, Any]]:
+        """Return the objects of a list.
 
         Raises:
             UnexpectedContentError: it is something else.
@@ -74,15 +82,25 @@ class Answer:
         Raises:
             UnexpectedContentError: it is something else.
         """
+        return {
+            name: stored(value["value"])
+            if isinstance(value, dict) and "value" in value
+            else _column(value)
+            for name, value in self.document().items()
+            if name != "__meta"
+        }
+
+    def document(self) -> dict[str, Any]:
+        """Return an object.
+
+        Raises:
+            UnexpectedContentError: it is something else.
+        """
         if not isinstance(self.result, dict):
             raise UnexpectedContentError(
                 self.status, "The answer is not a record.", maybe_applied=self.is_write
             )
-        return {
-            name: stored(value["value"]) if isinstance(value, dict) and "value" in value else value
-            for name, value in self.result.items()
-            if name != "__meta"
-        }
+        return self.result
 
 
 def stored(value: Any) -> Any:
@@ -94,7 +112,21 @@ def stored(value: Any) -> Any:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
+    if isinstance(value, list | dict):
+        return json.dumps(value)
     return str(value) if isinstance(value, int | float) else value
+
+
+def _column(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: stored(part) for name, part in value.items()}
+    return value if isinstance(value, str) else stored(value)
+
+
+def whole_number(text: object) -> int | None:
+    """Return the number that a text writes in digits, or None."""
+    is_number = isinstance(text, str) and re.fullmatch("[0-9]{1,18}", text)
+    return int(str(text)) if is_number else None
 
 
 class AttemptError(Exception):
@@ -106,19 +138,23 @@ class AttemptError(Exception):
         self.outcome = outcome
 
 
-async def content_of(response: httpx.Response, max_mib: int) -> bytes:
+async def content_of(response: httpx.Response, max_mib: int, *, is_write: bool = False) -> bytes:
     """Return an answer's decoded body, of so many MiB at most.
 
     Raises:
-        AttemptError: it is larger.
+        AttemptError: it is larger; what was asked for may have been done.
     """
     pieces, size = [], 0
     async for piece in response.aiter_bytes():
         pieces.append(piece)
         size += len(piece)
         if size > max_mib * _MIB:
-            text = f"The answer is larger than {max_mib} MiB."
-            raise AttemptError(UnexpectedContentError(response.status_code, text), Outcome.FAILED)
+            error = UnexpectedContentError(
+                response.status_code,
+                f"The answer is larger than {max_mib} MiB.",
+                maybe_applied=is_write,
+            )
+            raise AttemptError(error, Outcome.FAILED)
     return b"".join(pieces)
 
 
@@ -140,9 +176,14 @@ def _json(response: httpx.Response, content: bytes) -> Any:
     if "json" not in response.headers.get("content-type", ""):
         return None
     try:
-        return json.loads(content)
+        document = json.loads(content)
+        # Half a character that JSON can write, and nothing else can.
+        if re.search(rb"\\u[dD][89a-fA-F]", content):
+            whole = json.dumps(document, ensure_ascii=False).encode(errors="replace")
+            document = json.loads(whole)
     except (ValueError, RecursionError):
         return None
+    return document
 
 
 _BY_STATUS: dict[int, type[ResponseError]] = {
@@ -164,7 +205,8 @@ def _failure(
     """Say what a failed answer means, and what may follow it."""
     status = response.status_code
     message, detail = _words(said)
-    text = content.decode(response.encoding or "utf-8", "replace")
+    # Whatever charset it names: there are some that are none, and what is looked for is ASCII.
+    text = content.decode(errors="replace")
     kind = _BY_STATUS.get(status)
     if _CANCELLED in (message or "") or _CANCELLED in text[-4000:]:
         kind = TransactionCancelledError
@@ -259,7 +301,7 @@ def retry_after(response: httpx.Response) -> float | None:
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

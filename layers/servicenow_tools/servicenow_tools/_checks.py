@@ -88,10 +88,9 @@ async def _signed_in_as(http: "Http", username: str | None) -> str | None:
     if username is not None:
         query = field("user_name").eq(username).encode()
     rows = await http.find("sys_user", query, limit=1, fields=["user_name"])
-    found = rows[0].get("user_name") if len(rows) == 1 else None
-    if username is not None and (found or "").lower() != username.lower():
-        return None
-    return found
+    found = str(rows[0].get("user_name") or "") if len(rows) == 1 else ""
+    is_other = username is not None and found.lower() != username.lower()
+    return None if is_other else found or None
 
 
 async def _may_read(http: "Http") -> Check:
@@ -115,9 +114,9 @@ async def _may_write(http: "Http", me: str) -> list[Check]:
     except ServiceNowError:
         rows = []
     roles = {
-        row["role.name"]
+        str(row.get("role.name"))
         for row in rows
-        if row.get("role.name") and str(row.get("user.user_name")).lower() == me.lower()
+        if str(row.get("user.user_name")).lower() == me.lower()
     }
     checks = []
     for name, enough in _WRITERS.items():

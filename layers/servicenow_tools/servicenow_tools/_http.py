@@ -327,9 +327,13 @@ class Http:
             headers["Content-Length"] = str(request.upload.size)
         if request.receive is not None:
             headers["Accept"] = "*/*"
+        try:
+            url = httpx.URL(f"{self.instance_url}{request.path}{query}")
+        except httpx.InvalidURL:
+            raise InvalidRequestError("holds what no URL may hold", "path") from None
         return httpx.Request(
             request.method,
-            f"{self.instance_url}{request.path}{query}",
+            url,
             headers=headers,
             json=request.body,
             content=request.upload,
@@ -344,7 +348,7 @@ class Http:
                 result = await request.receive(response)
                 if result is not None:
                     return Answer(response.status_code, response.headers, result)
-            content = await content_of(response, self._max_response_mib)
+            content = await content_of(response, self._max_response_mib, is_write=request.is_write)
         finally:
             await response.aclose()
         return read(response, content, is_write=request.is_write, key=request.key)

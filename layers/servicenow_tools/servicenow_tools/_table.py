@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from servicenow_tools import _cursor, words
-from servicenow_tools._answers import Answer
+from servicenow_tools._answers import Answer, whole_number
 from servicenow_tools._http import Http, Request
 from servicenow_tools._kept import Kept
 from servicenow_tools.errors import (
@@ -250,9 +250,8 @@ class Tables:
                 sysparm_count="true",
                 sysparm_query=(query or Query()).encode(),
             )
-        stats = answer.record().get("stats")
-        count = stats.get("count") if isinstance(stats, dict) else None
-        return int(count) if isinstance(count, str) and count.isdigit() else 0
+        stats = answer.document().get("stats")
+        return whole_number(stats.get("count") if isinstance(stats, dict) else None) or 0
 
     async def preview(self, table: str, fields: Mapping[str, Any], *, is_new: bool) -> Preview:
         """Return what a write would send and what is known to be wrong with it."""
@@ -443,5 +442,4 @@ def _seen(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _count(answer: Answer) -> int | None:
-    text = answer.headers.get("x-total-count", "")
-    return int(text) if text.isdigit() else None
+    return whole_number(answer.headers.get("x-total-count"))

@@ -207,7 +207,7 @@ def _promised_size(response: httpx.Response) -> int | None:
         return None
     try:
         return int(json.loads(text)["size_bytes"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return -1
 
 

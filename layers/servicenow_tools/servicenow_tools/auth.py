@@ -10,6 +10,7 @@ Anything that is an `httpx.Auth` serves as well. No secret is in a repr, a log l
 
 import asyncio
 import json
+import re
 import ssl
 import time
 from abc import ABC, abstractmethod
@@ -46,6 +47,8 @@ _TOKEN_PATH = "/oauth_token.do"  # noqa: S105 - a path
 _MAX_TOKEN_MIB = 1
 _SPARE_SECONDS = 60.0
 _SHORTEST_SECONDS = 1.0
+_LONGEST_SECONDS = 100 * 365 * 86400
+_TOKEN = re.compile(r"[!-~]+")
 
 
 class BasicAuth(httpx.Auth):
@@ -206,10 +209,10 @@ class _OAuth(httpx.Auth, ABC):
     def _keep(self, answer: httpx.Response, document: dict[str, Any]) -> None:
         """Take the token out of an answer, or raise what the answer means."""
         token = document.get("access_token")
-        if not answer.is_success or not isinstance(token, str) or not token:
+        if not answer.is_success or not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise _refused(answer, document)
         seconds = document.get("expires_in")
-        if not isinstance(seconds, int | float):
+        if not isinstance(seconds, int | float) or not 0 <= seconds <= _LONGEST_SECONDS:
             seconds = 0.0
         # A token that lives for less than two minutes is used for half of its life.
         seconds = max(_SHORTEST_SECONDS, seconds - min(_SPARE_SECONDS, seconds / 2))

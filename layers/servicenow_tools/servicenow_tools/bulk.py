@@ -30,6 +30,7 @@ _CHUNK_BYTES = 6 * 1024 * 1024
 _AT_ONCE = 8
 _ROUNDS = 3
 _LOOKED_UP_AT_ONCE = 50
+_STATUSES = range(200, 600)
 
 Outcome = Record | ServiceNowError
 
@@ -179,7 +180,7 @@ class Bulk:
             key="serviced_requests",
         )
         try:
-            served = (await self._http.send(request)).records()
+            served = (await self._http.send(request)).documents()
         except ValidationError as error:
             if _says_missing(error):
                 self._is_missing = True
@@ -280,9 +281,10 @@ def _fail(parts: Iterable[_Part], error: ServiceNowError) -> None:
 
 def _answer(item: dict[str, Any]) -> Answer:
     """Return the answer to a part, or raise what is wrong with it, as if it had come alone."""
+    told = item.get("headers")
     headers = [
-        (str(header.get("name")), str(header.get("value")))
-        for header in item.get("headers") or []
+        (str(header.get("name")).encode(), str(header.get("value")).encode())
+        for header in (told if isinstance(told, list) else [])
         if isinstance(header, dict)
     ]
     try:
@@ -291,11 +293,11 @@ def _answer(item: dict[str, Any]) -> Answer:
         content = b""
     status = item.get("status_code")
     response = httpx.Response(
-        status if isinstance(status, int) else 500,
+        status if isinstance(status, int) and status in _STATUSES else 500,
         # A batch may leave the headers out; the parts asked for JSON.
         headers=[
-            *(header for header in headers if header[0].lower() != "content-type"),
-            ("content-type", dict(headers).get("Content-Type", "application/json")),
+            *(header for header in headers if header[0].lower() != b"content-type"),
+            (b"content-type", dict(headers).get(b"Content-Type", b"application/json")),
         ],
     )
     return read(response, content, is_write=True)

@@ -5,8 +5,10 @@ time slots. Where an instance has no such API, the Table API does what it can.
 """
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import httpx
 
 from servicenow_tools import words
 from servicenow_tools._answers import Answer, stored
@@ -17,12 +19,15 @@ from servicenow_tools.errors import (
     ServerError,
     ServiceNowError,
     StateError,
+    UnexpectedContentError,
     ValidationError,
 )
 from servicenow_tools.knowledge import Knowledge
 from servicenow_tools.query import field
 from servicenow_tools.records import Conflicts, NextState, Record, Slot
 from servicenow_tools.references import TEMPLATE
+
+_Read = TypeVar("_Read")
 
 _TABLE = "change_request"
 _TASK = "change_task"
@@ -223,13 +228,10 @@ class ChangeRequests:
             # Checking twice finds what checking once finds.
             started = await self._http.send(Request("POST", path), repeatable=True)
             await self._worker(started.result)
-            found = (await self._http.get(path)).record()
+            answer = await self._http.get(path)
         # The status is Conflict even where there is none: the list tells.
-        rows = [row for row in found.get("conflicts") or [] if isinstance(row, dict)]
-        conflicts = [Answer(200, started.headers, row).record() for row in rows]
-        return Conflicts(
-            self._tables.records("conflict", conflicts), str(found.get("last_run") or "")
-        )
+        conflicts = self._tables.records("conflict", _read(answer, _conflicts))
+        return Conflicts(conflicts, answer.record().get("last_run") or "")
 
     async def free_slots(self, id: str) -> list[Slot]:  # noqa: A002 - the API's own name
         """Return when a change could be done: free time slots of its configuration item.
@@ -243,11 +245,10 @@ class ChangeRequests:
         """
         with self._http.budget():
             sys_id = await self._tables.found(_TABLE, id)
-            started = (await self._http.get(f"{_API}/{sys_id}/schedule")).record()
-            worker = await self._worker((started.get("worker") or {}).get("sysId"))
-        payload = worker.get("payload")
-        spans = payload.get("spans", []) if isinstance(payload, dict) else []
-        return [Slot.of(span) for span in spans]
+            started = await self._http.get(f"{_API}/{sys_id}/schedule")
+            worker = _read(started, lambda document: document["worker"]["sysId"])
+            ended = await self._worker(worker)
+        return _read(ended, _slots)
 
     async def templates(self) -> list[Record]:
         """Return the templates of standard changes: records of std_change_record_producer."""
@@ -282,7 +283,8 @@ class ChangeRequests:
         if not self._is_missing:
             try:
                 path = f"{_API}/{record.sys_id}/nextstates"
-                return _next_states((await self._http.get(path)).record(), now)
+                answer = await self._http.get(path)
+                return _read(answer, lambda document: _next_states(document, now))
             except ValidationError as error:
                 self._note(error)
         ways = _OUT_OF_THE_BOX.get(str(record.get("type")), {})
@@ -294,18 +296,15 @@ class ChangeRequests:
             for state in ahead
         ]
 
-    async def _worker(self, sys_id: object) -> dict[str, Any]:
+    async def _worker(self, sys_id: object) -> Answer:
         """Wait for one of the instance's workers, and return what it answers at its end."""
-        path = f"{_API}/worker/{sys_id}"
         while True:
-            answer = await self._http.get(path)
-            document = answer.record()
-            state = str(document.get("state"))
+            answer = await self._http.get(f"{_API}/worker/{sys_id}")
+            state = answer.record().get("state")
             if state == _FAILED:
-                said = (document.get("messages") or {}).get("errorMessages") or []
-                raise ServerError(answer.status, "; ".join(map(str, said)) or None)
+                raise ServerError(answer.status, _read(answer, _said))
             if state == _COMPLETE:
-                return document
+                return answer
             await asyncio.sleep(_POLL_SECONDS)
 
     def _note(self, error: ValidationError) -> None:
@@ -313,6 +312,33 @@ class ChangeRequests:
         if "does not represent any resource" not in (error.message or ""):
             raise error
         self._is_missing = True
+
+
+def _read(answer: Answer, read: Callable[[dict[str, Any]], _Read]) -> _Read:
+    """Return what a function reads from an answer.
+
+    Raises:
+        UnexpectedContentError: it found something else than this API answers.
+    """
+    document = answer.document()
+    try:
+        return read(document)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        text = "The answer is not what the Change Management API answers."
+        raise UnexpectedContentError(answer.status, text) from error
+
+
+def _conflicts(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [Answer(200, httpx.Headers(), row).record() for row in document.get("conflicts") or []]
+
+
+def _said(document: dict[str, Any]) -> str | None:
+    said = (document.get("messages") or {}).get("errorMessages") or []
+    return "; ".join(map(str, said)) or None
+
+
+def _slots(document: dict[str, Any]) -> list[Slot]:
+    return [Slot.of(span) for span in (document.get("payload") or {}).get("spans") or []]
 
 
 def _next_states(document: dict[str, Any], now: str) -> list[NextState]:

@@ -7,6 +7,7 @@ ten minutes.
 import re
 from typing import TYPE_CHECKING
 
+from servicenow_tools._answers import whole_number
 from servicenow_tools._kept import Kept
 from servicenow_tools.errors import (
     AmbiguousReferenceError,
@@ -101,7 +102,8 @@ class Knowledge:
             )  # fmt: skip
             # A table's own definition comes before its ancestors'.
             rows.sort(key=lambda row: -_place(lineage, row.get("name")))
-            found = {row["element"]: _column(row) for row in rows if row.get("name") in lineage}
+            columns = [_column(row) for row in rows if row.get("name") in lineage]
+            found = {column.name: column for column in columns}
             kept = self._columns.put(table, found)
         return dict(kept)
 
@@ -177,13 +179,17 @@ class Knowledge:
             except InvalidRequestError as error:
                 raise InvalidRequestError(str(error), name) from None
             rows = await self._http.find(target.table, query, limit=10, fields=["sys_id", column])
-            found = [row["sys_id"] for row in rows if same(row.get(column), given)]
+            found = [
+                row["sys_id"]
+                for row in rows
+                if same(row.get(column), given) and is_sys_id(str(row.get("sys_id")))
+            ]
             if len(found) > 1:
                 raise AmbiguousReferenceError(
                     f"several records of {target.table} have this {column}; give the sys_id", name
                 )
             if found:
-                return self._sys_ids.put((target.table, given), str(found[0]))
+                return self._sys_ids.put((target.table, given), found[0])
         raise ReferenceNotFoundError(
             f"no record of {target.table} has this {' or '.join(target.columns)}", name
         )
@@ -237,7 +243,7 @@ class Knowledge:
             query = field("name").eq(checked_table(table)).encode()
             rows = await self._visible("sys_db_object", query, *paths)
             found = [row for row in rows if row.get("name") == table]
-            names = [found[0].get(path) for path in paths] if found else [table]
+            names = [_text(found[0], path) for path in paths] if found else [table]
             kept = self._lineages.put(table, tuple(name for name in names if name))
         return kept
 
@@ -266,9 +272,9 @@ def _choices(table: str, rows: "list[dict[str, Any]]") -> tuple[Choice, ...]:
     own = [row for row in rows if row.get("name") == table] or rows
     labels: dict[str, str] = {}
     for row in own:
-        value, label = row.get("value"), row.get("label") or row.get("value")
+        value = _text(row, "value")
         if value and (value not in labels or row.get("language") == "en"):
-            labels[value] = str(label)
+            labels[value] = _text(row, "label") or value
     return tuple(Choice(value, label) for value, label in labels.items())
 
 
@@ -277,14 +283,19 @@ def _place(lineage: tuple[str, ...], table: object) -> int:
 
 
 def _column(row: "dict[str, Any]") -> Column:
-    length = row.get("max_length", "")
+    name = _text(row, "element")
     return Column(
-        name=row["element"],
-        label=row.get("column_label") or row["element"],
-        type=row.get("internal_type") or "",
-        reference=row.get("reference") or "",
-        max_length=int(length) if length.isdigit() else None,
+        name=name,
+        label=_text(row, "column_label") or name,
+        type=_text(row, "internal_type"),
+        reference=_text(row, "reference"),
+        max_length=whole_number(row.get("max_length")),
         mandatory=row.get("mandatory") == "true",
         read_only=row.get("read_only") == "true",
         has_choices=row.get("choice") in {"1", "3"},
     )
+
+
+def _text(row: "dict[str, Any]", name: str) -> str:
+    value = row.get(name)
+    return value if isinstance(value, str) else ""

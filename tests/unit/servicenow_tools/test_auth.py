@@ -256,6 +256,13 @@ def test_a_refused_token_says_what_to_do(connect: "Connect", auth: httpx.Auth) -
         (faults.hibernating(path=TOKEN, times=None), UnexpectedContentError),
         (Fault(status=200, body={}, path=TOKEN, times=None), UnexpectedContentError),
         (Fault(status=200, body=[1], path=TOKEN, times=None), UnexpectedContentError),
+        *(
+            (
+                Fault(status=200, body={"access_token": token}, path=TOKEN, times=None),
+                UnexpectedContentError,
+            )
+            for token in ("", "\u00e9", "a\r\nb", 1)
+        ),
         (Fault(delay=2, path=TOKEN, times=None), RequestTimeoutError),
         (Fault(reset=True, path=TOKEN, times=None), ServiceNowError),
     ],
@@ -275,6 +282,21 @@ def test_a_write_without_a_token_was_not_sent(
 
     asyncio.run(write())
     assert {request.path for request in simulator.requests} <= {TOKEN}
+
+
+@pytest.mark.parametrize("lifetime", ["9" * 400, "-1", '"soon"', "NaN", "Infinity", "null"])
+def test_a_token_without_a_lifetime_is_used_all_the_same(connect: "Connect", lifetime: str) -> None:
+    """For a second."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == TOKEN:
+            text = f'{{"access_token": "x", "expires_in": {lifetime}}}'
+            return httpx.Response(200, text=text)
+        assert request.headers["authorization"] == "Bearer x"
+        return httpx.Response(200, json={"result": [{"number": "INC0000001"}]})
+
+    auth = ClientCredentials("an-id", SECRET)
+    assert read(connect(auth=auth, transport=httpx.MockTransport(answer))) == ["INC0000001"]
 
 
 @pytest.mark.usefixtures("application")

@@ -168,6 +168,8 @@ def test_an_answer_is_not_read_without_end(options: dict[str, Any], most: int) -
     [
         (httpx.Response(200, text="<title> Sign in </title>"), UnexpectedContentError, "Sign in"),
         (httpx.Response(200, content=b""), UnexpectedContentError, "empty"),
+        *((httpx.Response(500, content=b"\xff", headers={"content-type": f"x/y; charset={name}"}),
+           ServerError, "HTTP status 500") for name in ("hex", "idna", "punycode", "undefined")),
         (httpx.Response(200, json={"result": "x"}), UnexpectedContentError, "not a record"),
         (httpx.Response(200, json=[1]), UnexpectedContentError, "application/json"),
         (httpx.Response(200, json={"result": {}, "error": "odd"}), ServiceNowError, "odd"),
