@@ -61,7 +61,12 @@ class Answer:
         Raises:
             UnexpectedContentError: it is something else.
         """
-        return [{name: _column(value) for name, value in row.items()} for row in self.documents()]
+        return [
+            row
+            if set(map(type, row.values())) <= {str}  # nearly always
+            else {name: _column(value) for name, value in row.items()}
+            for row in self.documents()
+        ]
 
     def documents(self) -> list[dict[str, Any]]:
         """Return the objects of a list.
@@ -106,21 +111,22 @@ class Answer:
 def stored(value: Any) -> Any:
     """Return a value as the Table API has it: the Change Management API's are typed.
 
-    The same number comes as -5 from some releases and as -5.0 from others.
+    The same number comes as -5 from some releases and as -5.0 from others. A list or an object is
+    no value.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, list | dict):
-        return json.dumps(value)
+        return ""
     return str(value) if isinstance(value, int | float) else value
 
 
 def _column(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: stored(part) for name, part in value.items()}
-    return value if isinstance(value, str) else stored(value)
+    return stored(value)
 
 
 def whole_number(text: object) -> int | None:

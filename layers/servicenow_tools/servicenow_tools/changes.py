@@ -231,7 +231,7 @@ class ChangeRequests:
             answer = await self._http.get(path)
         # The status is Conflict even where there is none: the list tells.
         conflicts = self._tables.records("conflict", _read(answer, _conflicts))
-        return Conflicts(conflicts, answer.record().get("last_run") or "")
+        return Conflicts(conflicts, str(answer.record().get("last_run") or ""))
 
     async def free_slots(self, id: str) -> list[Slot]:  # noqa: A002 - the API's own name
         """Return when a change could be done: free time slots of its configuration item.
