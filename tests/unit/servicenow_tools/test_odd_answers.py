@@ -5,11 +5,9 @@ something that no instance should send.
 """
 
 import asyncio
-import copy
-import json
 import os
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -18,24 +16,9 @@ import pytest
 from local.servicenow import Simulator, seed
 from servicenow_tools import ConnectionPool, ServiceNowClient, tls_context
 from servicenow_tools.errors import InvalidRequestError, ServiceNowError
+from tests.meddler import Meddler
 
 ROUNDS = int(os.environ.get("ROUNDS", "20"))
-ODD: tuple[Any, ...] = (
-    None, True, 0, -1, 1.5, float("inf"), 10**400, "", "²", "9" * 5000, "a" * 32, "\ud800", "é ü",
-    "a\nb", "\0", [], {}, [[]], [None], [{}], {"value": []}, {"value": {}}, {"display_value": []},
-    {"x": 1}, "99999-13-45 99:99:99",
-)  # fmt: skip
-HEADERS = {
-    b"x-total-count": (b"9" * 5000, "²".encode(), b"-1"),
-    b"x-attachment-metadata": (b"[" * 3000, b'{"size_bytes": Infinity}', b"\xff"),
-    b"x-transaction-id": (b"\xff",),
-    b"link": (b"", b"\xff"),
-    b"retry-after": (b"Wed, 21 Oct 99999999999999999999 07:28:00 GMT", b"\xff", b"9" * 5000),
-    b"content-type": (b"application/json; charset=hex", b"text/html; charset=idna", b"\xff"),
-}
-STATUSES = (200, 302, 400, 429, 500, 503)
-
-Path = tuple[str | int, ...]
 
 
 async def every_row(client: ServiceNowClient) -> None:
@@ -77,68 +60,6 @@ OPERATIONS: dict[str, Callable[[ServiceNowClient], Awaitable[Any]]] = {
 }
 
 
-class Meddler(httpx.AsyncBaseTransport):
-    """Exchanges a part of the answer with a number.
-
-    Attributes:
-        changed: what it has done.
-    """
-
-    def __init__(self, pool: ConnectionPool, chance: random.Random) -> None:
-        self._pool = pool
-        self._chance = chance
-        self._requests_until = chance.randint(1, 5)
-        self.changed = "nothing"
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request, and give its answer back."""
-        response = await self._pool.handle_async_request(request)
-        content = await response.aread()
-        status, headers = response.status_code, dict(response.headers.raw)
-        for name in (b"content-length", b"content-encoding", b"transfer-encoding"):
-            headers.pop(name, None)
-        self._requests_until -= 1
-        if self._requests_until == 0:
-            if self._chance.random() < 0.2:
-                name = self._chance.choice(list(HEADERS))
-                headers[name] = self._chance.choice(HEADERS[name])
-                status = self._chance.choice((status, *STATUSES))
-                self.changed = f"{request.url.path}: {status} {name!r} {headers[name][:40]!r}"
-            else:
-                content = self._exchanged(content, request.url.path)
-        return httpx.Response(status, headers=list(headers.items()), content=content)
-
-    def _exchanged(self, content: bytes, where: str) -> bytes:
-        try:
-            document = json.loads(content)
-        except ValueError:
-            return content
-        path = self._chance.choice(list(_paths({"": document})))
-        odd = copy.copy(self._chance.choice(ODD))
-        self.changed = f"{where} {path}: {odd!r:.40}"
-        document = {"": document}
-        parent: Any = document
-        for step in path[:-1]:
-            parent = parent[step]
-        if isinstance(parent, dict) and len(path) > 1 and self._chance.random() < 0.2:
-            del parent[path[-1]]
-        else:
-            parent[path[-1]] = odd
-        return json.dumps(document[""]).encode()
-
-
-def _paths(value: Any, path: Path = ()) -> Iterator[Path]:
-    """Yield the way to each part of a document, of lists to the first three."""
-    if path:
-        yield path
-    if isinstance(value, dict):
-        for name, part in value.items():
-            yield from _paths(part, (*path, name))
-    elif isinstance(value, list):
-        for number, part in enumerate(value[:3]):
-            yield from _paths(part, (*path, number))
-
-
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_odd_answer_breaks_nothing(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch, name: str
@@ -150,8 +71,7 @@ def test_an_odd_answer_breaks_nothing(
     password = seed.USERS["closer"][0]
 
     async def operate() -> Meddler:
-        pool = ConnectionPool(tls_context(simulator.ca_file))
-        meddler = Meddler(pool, chance)
+        meddler = Meddler(ConnectionPool(tls_context(simulator.ca_file)), chance)
         try:
             async with ServiceNowClient(
                 simulator.url, "closer", password, transport=meddler, deadline=1.0
@@ -161,8 +81,6 @@ def test_an_odd_answer_breaks_nothing(
             str(error).encode()
         except Exception as error:
             raise AssertionError(f"after {meddler.changed}") from error
-        finally:
-            await pool.aclose()
         return meddler
 
     done = 0

@@ -1,0 +1,57 @@
+"""Whatever an instance answers, every function that asks it says something clear."""
+
+import os
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from servicenow_tools import ConnectionPool, tls_context
+from tests.conftest import _forget, call
+from tests.integration.conftest import connect
+from tests.integration.test_events import put_example_tickets
+from tests.meddler import Meddler
+
+if TYPE_CHECKING:
+    from local.servicenow import Simulator
+    from tests.conftest import Aws
+    from tests.integration.conftest import Clock
+
+ROUNDS = int(os.environ.get("ROUNDS", "10"))
+FUNCTIONS = (
+    "test_connection", "create_incident", "search_incidents", "get_incident", "update_incident",
+    "close_incident", "create_change_request", "get_change_request", "update_change_request",
+    "close_change_request", "add_work_note", "get_choices", "preview_rules",
+)  # fmt: skip
+
+
+@pytest.fixture
+def meddlers(aws: "Aws", simulator: "Simulator", monkeypatch: pytest.MonkeyPatch) -> list[Meddler]:
+    """The ways on which functions reach the connected user's instance."""
+    made: list[Meddler] = []
+    chance = random.Random(4711)  # noqa: S311 - no secret
+
+    def open_way(*_: object) -> Meddler:
+        made.append(Meddler(ConnectionPool(tls_context(simulator.ca_file)), chance))
+        return made[-1]
+
+    monkeypatch.setattr("actionsync.connections.sessions.guarded_pool", open_way)
+    monkeypatch.setattr("actionsync.connections.sessions.DEADLINE_SECONDS", 1.0)
+    monkeypatch.setattr("servicenow_tools.retries._FIRST_PAUSE", 0.0)
+    connect(simulator, "closer")
+    put_example_tickets(simulator)
+    return made
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_an_odd_answer_is_told(meddlers: list[Meddler], time: "Clock", function: str) -> None:
+    """As a success or in words, never as a failure of ours."""
+    changed = []
+    for _ in range(ROUNDS):
+        time.advance(hours=1)
+        meddlers.clear()
+        _forget()
+        answer = call(function)
+        assert answer.status != 500, (meddlers[0].changed, answer.text)
+        changed.append(meddlers[0].changed)
+    assert set(changed) != {"nothing"}
