@@ -1,6 +1,5 @@
 """A way to ServiceNow on which an answer may turn into something that no instance should send."""
 
-import copy
 import json
 import random
 from collections.abc import Iterator
@@ -65,21 +64,20 @@ class Meddler(httpx.AsyncBaseTransport):
 
     def _exchanged(self, content: bytes, where: str) -> bytes:
         try:
-            document = json.loads(content)
+            whole = {"": json.loads(content)}
         except ValueError:
             return content
-        path = self._chance.choice(list(_paths({"": document})))
-        odd = copy.copy(self._chance.choice(ODD))
+        path = self._chance.choice(list(_paths(whole)))
+        odd = self._chance.choice(ODD)
         self.changed = f"{where} {path}: {odd!r:.40}"
-        document = {"": document}
-        parent: Any = document
+        parent: Any = whole
         for step in path[:-1]:
             parent = parent[step]
         if isinstance(parent, dict) and len(path) > 1 and self._chance.random() < 0.2:
             del parent[path[-1]]
         else:
             parent[path[-1]] = odd
-        return json.dumps(document[""]).encode()
+        return json.dumps(whole[""]).encode()
 
 
 def _paths(value: Any, path: Path = ()) -> Iterator[Path]:

@@ -36,12 +36,17 @@ class User:
         """Call the API below /api/servicenow/."""
         return self.http.request(method, f"/api/servicenow/{path}", json=body, **options)
 
-    def connect(self, cloud: "LocalCloud", username: str = seed.INTEGRATION_USER) -> None:
-        """Store a connection to the simulator."""
+    def connect(
+        self,
+        cloud: "LocalCloud",
+        username: str = seed.INTEGRATION_USER,
+        password: str | None = None,
+    ) -> None:
+        """Store a connection to the simulator, with the demo data's password unless told one."""
         body = {
             "instance_url": cloud.simulator.url,
             "username": username,
-            "password": seed.USERS[username][0],
+            "password": password or seed.USERS[username][0],
         }
         answer = self.call("POST", "config", body)
         assert answer.status_code == 201, answer.text

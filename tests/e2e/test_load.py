@@ -145,11 +145,8 @@ class Tenant:
         missing += [partial(self.note, key) for key, is_done in self.notes.items() if not is_done]
         return all(repeat() for repeat in missing)
 
-    def counted(self, cloud: "LocalCloud") -> Counter[str]:
+    def counted(self, cloud: "LocalCloud", causes: CauseStore) -> Counter[str]:
         """Return how many events each of the user's causes has counted."""
-        causes = CauseStore(
-            cloud.client("dynamodb"), cloud.resource("EventsTable"), cloud.resource("ClaimsTable")
-        )
         return Counter(
             {
                 row["short_description"].partition(":")[0]: causes.get(
@@ -160,11 +157,11 @@ class Tenant:
             }
         )
 
-    def is_counted(self, cloud: "LocalCloud") -> bool:
+    def is_counted(self, cloud: "LocalCloud", causes: CauseStore) -> bool:
         """Tell whether every event of the user's has been worked off."""
-        return self.counted(cloud) >= Counter(self.told)
+        return self.counted(cloud, causes) >= Counter(self.told)
 
-    def check(self, cloud: "LocalCloud") -> None:
+    def check(self, cloud: "LocalCloud", causes: CauseStore) -> None:
         """See in ServiceNow that all is there once, made by the user's own account."""
         incidents = cloud.simulator.records("incident")
         ours = [row for row in incidents if self.mark in row["description"]]
@@ -177,7 +174,7 @@ class Tenant:
             f"{self.mark} {key}": numbers for key, numbers in self.tickets.items()
         }
         assert len(of_events) == len(set(self.told))
-        assert self.counted(cloud) == Counter(self.told)
+        assert self.counted(cloud, causes) == Counter(self.told)
         journal = cloud.simulator.records("sys_journal_field")
         noted = [row for row in journal if row["value"].startswith(f"{self.mark} key")]
         assert {row["sys_created_by"] for row in noted} <= {self.mark}
@@ -196,12 +193,7 @@ def tenants(cloud: "LocalCloud", new_user: "Callable[[], User]") -> list[Tenant]
     for tenant in tenants:
         password = uuid.uuid4().hex
         cloud.simulator.instance.add_user(tenant.mark, password, "itil")
-        body = {
-            "instance_url": cloud.simulator.url,
-            "username": tenant.mark,
-            "password": password,
-        }
-        assert tenant.call("POST", "config", body).status_code == 201
+        tenant.user.connect(cloud, tenant.mark, password)
     return tenants
 
 
@@ -210,10 +202,13 @@ def settle(cloud: "LocalCloud", tenants: list[Tenant]) -> None:
     cloud.simulator.faults.clear()
     # An instance that is seen to work is left alone no longer.
     wait_for("connection", lambda: tenants[0].call("POST", "test").is_success)
+    causes = CauseStore(
+        cloud.client("dynamodb"), cloud.resource("EventsTable"), cloud.resource("ClaimsTable")
+    )
     for tenant in tenants:
         wait_for("answers", tenant.finish, 120)
-        wait_for("counted events", partial(tenant.is_counted, cloud), 180)
-        tenant.check(cloud)
+        wait_for("counted events", partial(tenant.is_counted, cloud, causes), 180)
+        tenant.check(cloud, causes)
     answers = [answer for tenant in tenants for answer in tenant.answers]
     logger.info(
         "%s calls, answered %s after %.1f s at most: %s incidents, %s notes, %s events",

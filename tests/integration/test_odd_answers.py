@@ -46,12 +46,12 @@ def meddlers(aws: "Aws", simulator: "Simulator", monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_an_odd_answer_is_told(meddlers: list[Meddler], time: "Clock", function: str) -> None:
     """As a success or in words, never as a failure of ours."""
-    changed = []
+    changed = set()
     for _ in range(ROUNDS):
         time.advance(hours=1)
         meddlers.clear()
         _forget()
         answer = call(function)
         assert answer.status != 500, (meddlers[0].changed, answer.text)
-        changed.append(meddlers[0].changed)
-    assert set(changed) != {"nothing"}
+        changed.add(meddlers[0].changed)
+    assert changed != {"nothing"}

@@ -87,13 +87,7 @@ class Answer:
         Raises:
             UnexpectedContentError: it is something else.
         """
-        return {
-            name: stored(value["value"])
-            if isinstance(value, dict) and "value" in value
-            else _column(value)
-            for name, value in self.document().items()
-            if name != "__meta"
-        }
+        return columns(self.document())
 
     def document(self) -> dict[str, Any]:
         """Return an object.
@@ -123,6 +117,24 @@ def stored(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
+def columns(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a record's columns as the Table API has them, from a document of either API."""
+    return {
+        name: stored(value["value"])
+        if isinstance(value, dict) and "value" in value
+        else _column(value)
+        for name, value in document.items()
+        if name != "__meta"
+    }
+
+
+def stored_text(value: Any) -> str:
+    """Return a column's value as stored, also from a record with display values."""
+    if isinstance(value, dict):
+        value = value.get("value")
+    return value if isinstance(value, str) else ""
+
+
 def _column(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: stored(part) for name, part in value.items()}
@@ -131,8 +143,9 @@ def _column(value: Any) -> Any:
 
 def whole_number(text: object) -> int | None:
     """Return the number that a text writes in digits, or None."""
-    is_number = isinstance(text, str) and re.fullmatch("[0-9]{1,18}", text)
-    return int(str(text)) if is_number else None
+    if isinstance(text, str) and re.fullmatch("[0-9]{1,18}", text):
+        return int(text)
+    return None
 
 
 class AttemptError(Exception):
@@ -171,16 +184,16 @@ def read(
     status = response.status_code
     if status == httpx.codes.NO_CONTENT:
         return Answer(status, response.headers, None, is_write)
-    document = _json(response, content)
+    is_json = "json" in response.headers.get("content-type", "")
+    document = parsed(content) if is_json else None
     said = document.get("error") if isinstance(document, dict) else None
     if response.is_success and said is None and isinstance(document, dict) and key in document:
         return Answer(status, response.headers, document[key], is_write)
     raise _failure(response, content, said, is_write=is_write)
 
 
-def _json(response: httpx.Response, content: bytes) -> Any:
-    if "json" not in response.headers.get("content-type", ""):
-        return None
+def parsed(content: bytes) -> Any:
+    """Return the JSON document that a body is, or None."""
     try:
         document = json.loads(content)
         # Half a character that JSON can write, and nothing else can.

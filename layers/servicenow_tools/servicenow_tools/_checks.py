@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from servicenow_tools._answers import stored_text
 from servicenow_tools.errors import (
     ConnectionFailedError,
     ConnectionLostError,
@@ -88,9 +89,10 @@ async def _signed_in_as(http: "Http", username: str | None) -> str | None:
     if username is not None:
         query = field("user_name").eq(username).encode()
     rows = await http.find("sys_user", query, limit=1, fields=["user_name"])
-    found = str(rows[0].get("user_name") or "") if len(rows) == 1 else ""
-    is_other = username is not None and found.lower() != username.lower()
-    return None if is_other else found or None
+    found = stored_text(rows[0].get("user_name")) if len(rows) == 1 else ""
+    if username is not None and found.lower() != username.lower():
+        return None
+    return found or None
 
 
 async def _may_read(http: "Http") -> Check:
@@ -114,7 +116,7 @@ async def _may_write(http: "Http", me: str) -> list[Check]:
     except ServiceNowError:
         rows = []
     roles = {
-        str(row.get("role.name"))
+        stored_text(row.get("role.name"))
         for row in rows
         if str(row.get("user.user_name")).lower() == me.lower()
     }

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import json
 import mimetypes
 import os
 from collections.abc import AsyncIterator, Callable
@@ -12,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from servicenow_tools._answers import AttemptError
+from servicenow_tools._answers import AttemptError, parsed
 from servicenow_tools._http import Http, Request, Upload
 from servicenow_tools._table import Tables
 from servicenow_tools.errors import (
@@ -206,8 +205,8 @@ def _promised_size(response: httpx.Response) -> int | None:
     if text is None:
         return None
     try:
-        return int(json.loads(text)["size_bytes"])
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return int(parsed(text.encode())["size_bytes"])
+    except (ValueError, TypeError, KeyError, OverflowError):
         return -1
 
 

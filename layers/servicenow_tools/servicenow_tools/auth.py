@@ -9,7 +9,6 @@ Anything that is an `httpx.Auth` serves as well. No secret is in a repr, a log l
 """
 
 import asyncio
-import json
 import re
 import ssl
 import time
@@ -20,7 +19,7 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
-from servicenow_tools._answers import AttemptError, content_of, masked, retry_after
+from servicenow_tools._answers import AttemptError, content_of, masked, parsed, retry_after
 from servicenow_tools._http import tls_context
 from servicenow_tools.errors import (
     InvalidRequestError,
@@ -347,10 +346,7 @@ def _bearing(request: httpx.Request, token: str) -> httpx.Request:
 
 
 def _document(content: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        return {}
+    document = parsed(content)
     return document if isinstance(document, dict) else {}
 
 

@@ -8,10 +8,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import httpx
-
 from servicenow_tools import words
-from servicenow_tools._answers import Answer, stored
+from servicenow_tools._answers import Answer, columns, stored
 from servicenow_tools._http import Http, Request
 from servicenow_tools._table import Tables
 from servicenow_tools.errors import (
@@ -298,8 +296,9 @@ class ChangeRequests:
 
     async def _worker(self, sys_id: object) -> Answer:
         """Wait for one of the instance's workers, and return what it answers at its end."""
+        path = f"{_API}/worker/{sys_id}"
         while True:
-            answer = await self._http.get(f"{_API}/worker/{sys_id}")
+            answer = await self._http.get(path)
             state = answer.record().get("state")
             if state == _FAILED:
                 raise ServerError(answer.status, _read(answer, _said))
@@ -329,7 +328,7 @@ def _read(answer: Answer, read: Callable[[dict[str, Any]], _Read]) -> _Read:
 
 
 def _conflicts(document: dict[str, Any]) -> list[dict[str, Any]]:
-    return [Answer(200, httpx.Headers(), row).record() for row in document.get("conflicts") or []]
+    return [columns(row) for row in document.get("conflicts") or []]
 
 
 def _said(document: dict[str, Any]) -> str | None:

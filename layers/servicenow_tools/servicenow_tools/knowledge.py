@@ -7,7 +7,7 @@ ten minutes.
 import re
 from typing import TYPE_CHECKING
 
-from servicenow_tools._answers import whole_number
+from servicenow_tools._answers import stored_text, whole_number
 from servicenow_tools._kept import Kept
 from servicenow_tools.errors import (
     AmbiguousReferenceError,
@@ -243,7 +243,7 @@ class Knowledge:
             query = field("name").eq(checked_table(table)).encode()
             rows = await self._visible("sys_db_object", query, *paths)
             found = [row for row in rows if row.get("name") == table]
-            names = [_text(found[0], path) for path in paths] if found else [table]
+            names = [stored_text(found[0].get(path)) for path in paths] if found else [table]
             kept = self._lineages.put(table, tuple(name for name in names if name))
         return kept
 
@@ -272,9 +272,9 @@ def _choices(table: str, rows: "list[dict[str, Any]]") -> tuple[Choice, ...]:
     own = [row for row in rows if row.get("name") == table] or rows
     labels: dict[str, str] = {}
     for row in own:
-        value = _text(row, "value")
+        value = stored_text(row.get("value"))
         if value and (value not in labels or row.get("language") == "en"):
-            labels[value] = _text(row, "label") or value
+            labels[value] = stored_text(row.get("label")) or value
     return tuple(Choice(value, label) for value, label in labels.items())
 
 
@@ -283,19 +283,14 @@ def _place(lineage: tuple[str, ...], table: object) -> int:
 
 
 def _column(row: "dict[str, Any]") -> Column:
-    name = _text(row, "element")
+    name = stored_text(row.get("element"))
     return Column(
         name=name,
-        label=_text(row, "column_label") or name,
-        type=_text(row, "internal_type"),
-        reference=_text(row, "reference"),
+        label=stored_text(row.get("column_label")) or name,
+        type=stored_text(row.get("internal_type")),
+        reference=stored_text(row.get("reference")),
         max_length=whole_number(row.get("max_length")),
         mandatory=row.get("mandatory") == "true",
         read_only=row.get("read_only") == "true",
         has_choices=row.get("choice") in {"1", "3"},
     )
-
-
-def _text(row: "dict[str, Any]", name: str) -> str:
-    value = row.get(name)
-    return value if isinstance(value, str) else ""

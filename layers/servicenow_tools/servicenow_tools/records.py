@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from servicenow_tools._answers import stored_text
+
 
 @dataclass(frozen=True, slots=True)
 class IgnoredField:
@@ -45,12 +47,12 @@ class Record(dict[str, Any]):
     @property
     def sys_id(self) -> str:
         """Its key, 32 hexadecimal digits; empty where it was not asked for."""
-        return _stored(self.get("sys_id"))
+        return stored_text(self.get("sys_id"))
 
     @property
     def number(self) -> str:
         """Its number, as INC0010001; empty where the table has none."""
-        return _stored(self.get("number"))
+        return stored_text(self.get("number"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +225,5 @@ class ConnectionReport:
     checks: list[Check] = field(default_factory=list)
 
 
-def _stored(value: Any) -> str:
-    """Return a value as stored, also from a record with display values."""
-    if isinstance(value, dict):
-        value = value.get("value")
-    return value if isinstance(value, str) else ""
-
-
 def _moment(value: Any) -> datetime:
-    return datetime.strptime(_stored(value), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    return datetime.strptime(stored_text(value), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
