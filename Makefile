@@ -9,7 +9,7 @@ BIN := .venv/bin
 SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam
 # Importing the functions needs what the template gives them, and calls nothing.
 OPENAPI := AWS_DEFAULT_REGION=us-east-1 POWERTOOLS_SERVICE_NAME=actionsync $(BIN)/python -m local.openapi
-SOURCES := functions layers local tests
+SOURCES := functions layers local operate tests
 
 # The public modules of the client, in the order of the reference.
 CLIENT_MODULES := client changes attachments bulk auth query searches records errors
@@ -59,19 +59,19 @@ demo: install ## Watch the whole product work, from sign-in to closed ticket (ab
 
 .PHONY: gradual
 gradual: build ## Write a template whose code comes into use little by little (STEPS=Linear10PercentEvery1Minute)
-	$(BIN)/python -m local.gradual $(if $(STEPS),--steps $(STEPS))
+	$(BIN)/python -m operate.gradual $(if $(STEPS),--steps $(STEPS))
 
 .PHONY: redrive
 redrive: .venv/.installed ## Put a stack's dead letters back into their queues (STACK=actionsync)
-	$(BIN)/python -m local.redrive $(or $(STACK),actionsync)
+	$(BIN)/python -m operate.redrive $(or $(STACK),actionsync)
 
 .PHONY: forget-user
 forget-user: .venv/.installed ## Delete all that a stack keeps of a user (STACK=actionsync USER_ID=)
-	$(BIN)/python -m local.forget_user $(or $(STACK),actionsync) $(USER_ID)
+	$(BIN)/python -m operate.forget_user $(or $(STACK),actionsync) $(USER_ID)
 
 .PHONY: verify-audit
 verify-audit: .venv/.installed ## Check that nobody changed the audit trail (STACK=actionsync USER_ID= ANCHOR=seq:hash)
-	$(BIN)/python -m local.verify_audit $(or $(STACK),actionsync) \
+	$(BIN)/python -m operate.verify_audit $(or $(STACK),actionsync) \
 	  $(if $(USER_ID),--user $(USER_ID)) $(if $(ANCHOR),--anchor $(ANCHOR))
 
 # ---- proof

@@ -116,7 +116,7 @@ def _forget(*, clients: bool = False) -> None:
     """
     runtime = sys.modules.get("actionsync.runtime")
     if runtime is not None and runtime._runner.cache_info().currsize:
-        for name in ("http.tickets", "events.worker"):
+        for name in ("http.tickets", "queues.worker"):
             module = sys.modules.get(f"actionsync.{name}")
             if module is not None and module.sessions.cache_info().currsize:
                 for session in module.sessions()._kept.values():

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 
+from actionsync.audit.query import ActivityQuery
 from actionsync.http.activity import Activity, page
 from actionsync.http.api import UserId, api, entrypoint, ok, query
-from actionsync.rules.queries import ActivityQuery
 
 app = api()
 

@@ -2,7 +2,7 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from actionsync.events.health import health
+from actionsync.audit.health import health
 from actionsync.http.activity import Activity
 from actionsync.http.api import UserId, api, entrypoint, ok
 from actionsync.http.config import Connections

@@ -1,5 +1,5 @@
 """The queue of alarms: a CloudWatch alarm opens an incident, and its end resolves it."""
 
-from actionsync.events.worker import entrypoint
+from actionsync.queues.worker import entrypoint
 
 lambda_handler = entrypoint("alarm")

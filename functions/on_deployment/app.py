@@ -1,5 +1,5 @@
 """The queue of deployments: one opens a change request, and its outcome closes it."""
 
-from actionsync.events.worker import entrypoint
+from actionsync.queues.worker import entrypoint
 
 lambda_handler = entrypoint("deployment")

@@ -1,5 +1,5 @@
 """The queue of errors: an application error becomes an incident, or is told to its incident."""
 
-from actionsync.events.worker import entrypoint
+from actionsync.queues.worker import entrypoint
 
 lambda_handler = entrypoint("error")

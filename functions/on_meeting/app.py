@@ -1,5 +1,5 @@
 """The queue of meetings: an action item becomes an incident."""
 
-from actionsync.events.worker import entrypoint
+from actionsync.queues.worker import entrypoint
 
 lambda_handler = entrypoint("meeting")

@@ -8,7 +8,7 @@ from actionsync.events.preview import preview
 from actionsync.http.api import UserId, entrypoint, json_body, ok
 from actionsync.http.events import rules_of
 from actionsync.http.servicenow import api
-from actionsync.http.tickets import CallersSessions
+from actionsync.http.tickets import CallersClients
 from actionsync.rules.models import RulesPreview
 from actionsync.runtime import run
 
@@ -19,7 +19,7 @@ app = api()
 def preview_rules(
     user_id: UserId,
     asked: Annotated[RulesPreview, json_body(RulesPreview)],
-    sessions: CallersSessions,
+    sessions: CallersClients,
 ) -> Response[str]:
     """Answer 200 with the tickets and the instance's objections; nothing is written."""
     rules = asked.rules or rules_of(user_id)

@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from actionsync import collector
 from actionsync.connections.breaker import Breaker
 from actionsync.connections.rotation import Rotation
-from actionsync.connections.sessions import Sessions
+from actionsync.connections.sessions import ClientCache
 from actionsync.http.activity import activity_store
 from actionsync.http.config import connection_store, secret_store
 from actionsync.http.cooldowns import cooldown_store
@@ -24,7 +24,9 @@ logger = Logger()
 @cache
 def rotation() -> Rotation:
     """Return this process's rotation."""
-    sessions = Sessions(connection_store(), secret_store(), Breaker(cooldown_store()), settings())
+    sessions = ClientCache(
+        connection_store(), secret_store(), Breaker(cooldown_store()), settings()
+    )
     return Rotation(connection_store(), secret_store(), sessions, activity_store())
 
 

@@ -9,7 +9,7 @@ from actionsync.connections.check import check_stored_connection, check_typed_co
 from actionsync.connections.models import ConnectionToTest
 from actionsync.http.api import entrypoint, ok, optional_json_body
 from actionsync.http.servicenow import api
-from actionsync.http.tickets import CallersSessions
+from actionsync.http.tickets import CallersClients
 from actionsync.http.writers import WriterId
 from actionsync.runtime import run
 
@@ -20,7 +20,7 @@ app = api()
 def test_connection(
     user_id: WriterId,
     typed: Annotated[ConnectionToTest | None, optional_json_body(ConnectionToTest)],
-    sessions: CallersSessions,
+    sessions: CallersClients,
 ) -> Response[str]:
     """Answer 200 with what works and what does not, stage by stage."""
     if typed is None:

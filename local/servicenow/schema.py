@@ -159,7 +159,7 @@ CHANGE_TASK = (
     _choice("close_code", "Close code"),
 )
 
-PROBLEM = (_choice("state", "State", "101"), _text("cause_notes", "Cause notes"))
+PROBLEM = (_choice("state", "State", "101"), _text("cause_notes", "Correlation notes"))
 
 USER = (
     Column("user_name", "User ID"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from local.gradual import ALIAS, gradual
+from operate.gradual import ALIAS, gradual
 from tests.template import ROOT, functions
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from actionsync.connections.sessions import DEADLINE_SECONDS
-from actionsync.stores.causes import LEASE_SECONDS
-from actionsync.stores.claims import LEASE_SECONDS as CLAIM_SECONDS
 from actionsync.stores.cooldowns import PROBE_SECONDS
+from actionsync.stores.correlations import LEASE_SECONDS
+from actionsync.stores.idempotency import LEASE_SECONDS as CLAIM_SECONDS
 from tests.template import ROOT, functions, public, template
 
 FOLDERS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))

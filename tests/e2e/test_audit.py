@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def _verify(cloud: "LocalCloud", user_id: str) -> tuple[int, str]:
     """Run the command as an operator does."""
     done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "local.verify_audit", STACK, "--user", user_id],
+        [sys.executable, "-m", "operate.verify_audit", STACK, "--user", user_id],
         cwd=ROOT,
         env={
             "PATH": os.environ["PATH"],

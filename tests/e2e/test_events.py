@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.cloud import STACK
-from local.redrive import redrive
 from local.servicenow import faults
+from operate.redrive import redrive
 from tests.e2e.conftest import put, wait_for
 from tests.template import ROOT
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actionsync.stores.causes import CauseStore
+from actionsync.stores.correlations import CorrelationStore
 from local.servicenow import faults
 from local.servicenow.faults import Fault
 from tests.e2e.conftest import put, wait_for
@@ -145,7 +145,7 @@ class Tenant:
         missing += [partial(self.note, key) for key, is_done in self.notes.items() if not is_done]
         return all(repeat() for repeat in missing)
 
-    def counted(self, cloud: "LocalCloud", causes: CauseStore) -> Counter[str]:
+    def counted(self, cloud: "LocalCloud", causes: CorrelationStore) -> Counter[str]:
         """Return how many events each of the user's causes has counted."""
         return Counter(
             {
@@ -157,11 +157,11 @@ class Tenant:
             }
         )
 
-    def is_counted(self, cloud: "LocalCloud", causes: CauseStore) -> bool:
+    def is_counted(self, cloud: "LocalCloud", causes: CorrelationStore) -> bool:
         """Tell whether every event of the user's has been worked off."""
         return self.counted(cloud, causes) >= Counter(self.told)
 
-    def check(self, cloud: "LocalCloud", causes: CauseStore) -> None:
+    def check(self, cloud: "LocalCloud", causes: CorrelationStore) -> None:
         """See in ServiceNow that all is there once, made by the user's own account."""
         incidents = cloud.simulator.records("incident")
         ours = [row for row in incidents if self.mark in row["description"]]
@@ -202,7 +202,7 @@ def settle(cloud: "LocalCloud", tenants: list[Tenant]) -> None:
     cloud.simulator.faults.clear()
     # An instance that is seen to work is left alone no longer.
     wait_for("connection", lambda: tenants[0].call("POST", "test").is_success)
-    causes = CauseStore(
+    causes = CorrelationStore(
         cloud.client("dynamodb"), cloud.resource("EventsTable"), cloud.resource("ClaimsTable")
     )
     for tenant in tenants:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from local import cloud as local_cloud
-from local.gradual import BUILT, gradual
+from operate.gradual import BUILT, gradual
 from tests.conftest import event
 from tests.template import template
 

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from actionsync.audit.query import ActivityQuery
 from actionsync.connections.hosts import instance_url
 from actionsync.connections.models import ConnectionChange, ConnectionToTest, NewConnection
-from actionsync.events import drafts, messages
-from actionsync.events.github import is_signed, translate
-from actionsync.events.models import PoisonError
+from actionsync.events import drafts
+from actionsync.events.models import UnreadableEventError
 from actionsync.events.readers import READERS
+from actionsync.events.sources import envelopes
+from actionsync.events.sources.github import is_signed, translate
 from actionsync.rules import texts
 from actionsync.rules.models import GithubRule, Rules, RulesPreview
-from actionsync.rules.queries import ActivityQuery
 from actionsync.tickets.models import (
     ChangeRequestChange,
     ChangeRequestClosing,
@@ -90,9 +91,9 @@ def build_query(data: bytes) -> None:
 def _read_events(kind: "Kind") -> "Callable[[bytes], None]":
     def target(data: bytes) -> None:
         try:
-            message = messages.read(_text(data))
+            message = envelopes.read(_text(data))
             happenings = READERS[kind](message, "automation", Rules())
-        except PoisonError as error:
+        except UnreadableEventError as error:
             str(error).encode()
             return
         for happening in happenings:

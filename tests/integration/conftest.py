@@ -29,7 +29,7 @@ class Clock:
     def advance(self, **span: float) -> None:
         """Let time pass, also for what processes keep."""
         self.moment += timedelta(**span)
-        for name in ("events.worker.cooldowns", "http.cooldowns.cooldown_store"):
+        for name in ("queues.worker.cooldowns", "http.cooldowns.cooldown_store"):
             module, _, kept = name.rpartition(".")
             if (loaded := sys.modules.get(f"actionsync.{module}")) is not None:
                 getattr(loaded, kept)()._known.clear()

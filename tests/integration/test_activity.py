@@ -9,11 +9,11 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 
-from actionsync.stores.activity import ActivityStore
-from local import verify_audit
-from local.forget_user import Stack
+from actionsync.audit.trail import ActivityStore
 from local.servicenow import faults
-from local.verify_audit import verify, verify_all
+from operate import verify_audit
+from operate.forget_user import Stack
+from operate.verify_audit import verify, verify_all
 from tests.conftest import call
 from tests.integration.events import USER, Queues, error, send
 
@@ -297,10 +297,10 @@ def test_a_chain_that_outruns_a_writer_is_no_success(
     aws: "Aws", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After its last try the writer says that it could not record."""
-    from actionsync.stores import activity  # noqa: PLC0415 - patched where it is looked up
+    from actionsync.audit import trail  # noqa: PLC0415 - patched where it is looked up
 
-    monkeypatch.setattr(activity, "_TRIES", 3)
-    monkeypatch.setattr(activity, "_LONGEST_PAUSE", 0)
+    monkeypatch.setattr(trail, "_TRIES", 3)
+    monkeypatch.setattr(trail, "_LONGEST_PAUSE", 0)
     slow, fast = _stores(2)
     end = slow._end
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from actionsync.events import worker
+from actionsync.queues import worker
 from actionsync.runtime import run
 from servicenow_tools import ConnectionPool
 from tests.integration.events import Queues, alarm, deployment, error, send

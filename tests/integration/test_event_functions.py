@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actionsync import clock
-from actionsync.events import worker
-from actionsync.events.failures import WaitError
+from actionsync.events.failures import RetryLaterError
+from actionsync.queues import worker
 from actionsync.rules.models import Rules
 from actionsync.runtime import run
 from actionsync.settings import settings
@@ -511,7 +511,7 @@ def test_a_hanging_instance_holds_up_nobody_else(
         def tickets() -> int:
             return sum(len(made(instance)) for instance in instances.values())
 
-        def watched(record: dict[str, Any], kind: "Kind", wait: WaitError) -> None:
+        def watched(record: dict[str, Any], kind: "Kind", wait: RetryLaterError) -> None:
             done_before.append(tickets())
             put_back(record, kind, wait)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from actionsync.events import messages
 from actionsync.events.readers import read_deployment, read_error
+from actionsync.events.sources import envelopes
 from actionsync.stores.webhooks import WebhookStore
 from tests.conftest import LambdaContext, call, event, invoke
 from tests.integration.events import Queues
@@ -210,7 +210,7 @@ def test_a_webhooks_event_is_put_on_the_bus_or_ignored(
     assert sent["detail"]["user_id"] == "00000000-0000-4000-8000-000000000001"
     assert sent["source"] == "actionsync.github"
     reader = read_error if expected[0] == "Application Error" else read_deployment
-    assert reader(messages.from_event(sent), "", None)
+    assert reader(envelopes.from_event(sent), "", None)
 
 
 @pytest.mark.parametrize("function", VALID)

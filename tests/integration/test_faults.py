@@ -16,7 +16,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from actionsync import aws as aws_clients
-from actionsync.stores.causes import CauseStore
+from actionsync.stores.correlations import CorrelationStore
 from local.servicenow import Fault, faults, seed
 from tests.conftest import _forget, call
 from tests.integration.conftest import connect
@@ -298,6 +298,6 @@ def test_a_long_run_of_everything(
     assert sorted(row["description"] for row in rows if row["description"] in keys) == sorted(keys)
     ours = [row for row in rows if row["correlation_display"] == "ActionSync"]
     assert len(ours) == CAUSES
-    causes = CauseStore(aws_clients.dynamodb(), "EventsTable", "ClaimsTable")
+    causes = CorrelationStore(aws_clients.dynamodb(), "EventsTable", "ClaimsTable")
     counts = [causes.get(row["correlation_id"].removeprefix("actionsync-")).count for row in ours]
     assert sum(counts) == ROUNDS * 4

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from local.forget_user import Stack, forget
-from local.redrive import KINDS
 from local.servicenow import seed
+from operate.forget_user import Stack, forget
+from operate.redrive import KINDS
 from tests.conftest import call
 from tests.integration.conftest import connect
 from tests.integration.events import Queues, deployment, error, send

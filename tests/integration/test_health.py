@@ -9,14 +9,13 @@ import boto3
 import pytest
 
 from actionsync import clock
-from actionsync.events import health
+from actionsync.audit import health, trail
+from actionsync.audit.trail import ActivityStore
 from actionsync.http.cooldowns import cooldown_store
 from actionsync.rules.models import Rules
-from actionsync.stores import activity
-from actionsync.stores.activity import ActivityStore
 from actionsync.stores.rules import RuleStore
-from local.redrive import redrive
 from local.servicenow import Simulator, faults, seed
+from operate.redrive import redrive
 from tests.conftest import call
 from tests.integration.conftest import connect
 from tests.integration.events import USER, Queues, error, record, send
@@ -62,7 +61,7 @@ def state(user_id: str = USER) -> Any:
 
 def save_rules(aws: "Aws", **rules: Any) -> None:
     """Save rules for the user, known to the function at once."""
-    from actionsync.events import worker  # noqa: PLC0415 - loaded when it is used
+    from actionsync.queues import worker  # noqa: PLC0415 - loaded when it is used
 
     text = Rules.model_validate(rules).model_dump_json(exclude_unset=True)
     RuleStore(aws.dynamodb, "EventsTable").save(USER, text, None)
@@ -95,7 +94,7 @@ def test_filters_find_every_record_once(aws: "Aws") -> None:
 
 def test_a_rare_outcome_costs_a_bounded_read(aws: "Aws", monkeypatch: pytest.MonkeyPatch) -> None:
     """One call looks at so many records; a page without any of those wanted has a next one."""
-    monkeypatch.setattr(activity, "READ_AT_ONCE", 10)
+    monkeypatch.setattr(trail, "READ_AT_ONCE", 10)
     writer = store()
     writer.add(USER, {"action": "rare", "outcome": "unknown"})
     for _ in range(25):
@@ -243,7 +242,7 @@ def clock_moves_on() -> None:
             table.delete_item(
                 TableName="EventsTable", Key={name: item[name] for name in ("pk", "sk")}
             )
-    from actionsync.events import worker  # noqa: PLC0415 - loaded when it is used
+    from actionsync.queues import worker  # noqa: PLC0415 - loaded when it is used
 
     worker.engine()._cooldowns._known.clear()
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from actionsync.events import worker
+from actionsync.queues import worker
 from actionsync.stores.cooldowns import CooldownStore
 from local.servicenow import Fault, faults, seed
 from tests.conftest import _forget, call

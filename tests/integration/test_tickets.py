@@ -8,7 +8,7 @@ import pytest
 from botocore.client import BaseClient
 
 from actionsync import clock
-from actionsync.stores import claims
+from actionsync.stores import idempotency
 from local.servicenow import faults, seed
 from tests.conftest import Answer, call
 from tests.integration.conftest import connect
@@ -326,13 +326,13 @@ def test_a_dead_process_leaves_a_claim_that_is_taken_over(
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(claims.ClaimStore, "finish", die)
+        patch.setattr(idempotency.IdempotencyStore, "finish", die)
         with pytest.raises(SystemExit):
             call("create_incident", NEW, headers=KEY)
     early = call("create_incident", NEW, headers=KEY)
     assert (early.status, "retry-after" in early.headers) == (409, True)
     epoch = clock.epoch
-    monkeypatch.setattr(clock, "epoch", lambda moment: epoch(moment) + claims.LEASE_SECONDS)
+    monkeypatch.setattr(clock, "epoch", lambda moment: epoch(moment) + idempotency.LEASE_SECONDS)
     late = call("create_incident", NEW, headers=KEY)
     assert late.status == 201
     assert [late.json["sys_id"]] == [row["sys_id"] for row in _made(connected)]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionsync.stores.chain import Anchor, Link, first_break
+from actionsync.audit.chain import Anchor, Link, first_break
 
 NOW = 1_000_000
 Items = list[dict[str, Any]]

@@ -47,7 +47,7 @@ class PausedError(errors.ServiceNowError):
         self.retry_after = seconds
 
 
-class AwayError(PausedError):
+class CircuitOpenError(PausedError):
     """It is away."""
 
 
@@ -77,7 +77,7 @@ class Breaker:
 
         Raises:
             LimitedError: it is left alone because it limits requests.
-            AwayError: it is left alone because it is away.
+            CircuitOpenError: it is left alone because it is away.
         """
         if self._calm_until.get(instance, 0.0) < time.monotonic():
             self._check(instance)
@@ -110,5 +110,5 @@ class Breaker:
         if not seconds:
             return
         reason = self._cooldowns.get(instance).reason
-        kind = LimitedError if reason == "RateLimited" else AwayError
+        kind = LimitedError if reason == "RateLimited" else CircuitOpenError
         raise kind(instance, reason, seconds)

@@ -10,11 +10,11 @@ from actionsync.stores.secrets import Secret
 
 if TYPE_CHECKING:
     from actionsync.connections.models import ConnectionToTest
-    from actionsync.connections.sessions import Sessions
+    from actionsync.connections.sessions import ClientCache
     from servicenow_tools import ConnectionReport
 
 
-async def check_stored_connection(sessions: "Sessions", user_id: str) -> "ConnectionReport":
+async def check_stored_connection(sessions: "ClientCache", user_id: str) -> "ConnectionReport":
     """Test the user's stored connection, stage by stage, also while its instance is left alone.
 
     Raises:
@@ -29,7 +29,7 @@ async def check_stored_connection(sessions: "Sessions", user_id: str) -> "Connec
 
 
 async def check_typed_connection(
-    sessions: "Sessions", user_id: str, typed: "ConnectionToTest"
+    sessions: "ClientCache", user_id: str, typed: "ConnectionToTest"
 ) -> "ConnectionReport":
     """Test a connection before it is stored; nothing of it is kept.
 

@@ -18,8 +18,8 @@ from actionsync.connections.sessions import auth_of
 from servicenow_tools.errors import AuthenticationError
 
 if TYPE_CHECKING:
-    from actionsync.connections.sessions import Sessions
-    from actionsync.stores.activity import ActivityStore
+    from actionsync.audit.trail import ActivityStore
+    from actionsync.connections.sessions import ClientCache
     from actionsync.stores.connections import ConnectionStore
     from actionsync.stores.secrets import Secret, SecretStore
     from servicenow_tools import ServiceNowClient
@@ -50,7 +50,7 @@ class Rotation:
         self,
         connections: "ConnectionStore",
         secrets: "SecretStore",
-        sessions: "Sessions",
+        sessions: "ClientCache",
         activity: "ActivityStore",
     ) -> None:
         self._connections = connections

@@ -111,7 +111,7 @@ class _Session:
     fresh_until: float
 
 
-class Sessions:
+class ClientCache:
     """One client for each user of this process, the least recently used dropped first."""
 
     def __init__(

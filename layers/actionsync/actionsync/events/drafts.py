@@ -7,7 +7,7 @@ from actionsync.rules import texts
 from actionsync.rules.models import IncidentRule, MeetingRule
 
 if TYPE_CHECKING:
-    from actionsync.events.models import Happening
+    from actionsync.events.models import IncomingEvent
     from actionsync.rules.models import AlarmRule, DeploymentRule, Rules
 
     AnyRule = IncidentRule | AlarmRule | DeploymentRule | MeetingRule
@@ -31,7 +31,7 @@ class Draft:
     options: dict[str, Any]
 
 
-def rule_for(happening: "Happening", rules: "Rules") -> "AnyRule | None":
+def rule_for(happening: "IncomingEvent", rules: "Rules") -> "AnyRule | None":
     """Return the rule that a happening falls under, or None where it makes no ticket."""
     if happening.kind == "error":
         return rules.errors if rules.errors.wants(happening.name, happening.severity) else None
@@ -45,7 +45,7 @@ def rule_for(happening: "Happening", rules: "Rules") -> "AnyRule | None":
 
 
 def ticket(
-    happening: "Happening", rule: "AnyRule", event_texts: dict[str, str], correlation_id: str
+    happening: "IncomingEvent", rule: "AnyRule", event_texts: dict[str, str], correlation_id: str
 ) -> Draft:
     """Return the ticket that a cause gets."""
     columns: dict[str, Any] = {

@@ -15,15 +15,15 @@ from urllib.parse import urlsplit
 
 from actionsync import clock
 from actionsync.events import drafts
-from actionsync.events.failures import RefusedError, Scope, WaitError, meaning
-from actionsync.events.models import Happening, Kind, digest
+from actionsync.events.failures import PermanentError, RetryLaterError, Scope, meaning
+from actionsync.events.models import IncomingEvent, Kind, digest
 from actionsync.rules.models import (
     SEVERITIES,
     DeploymentRule,
     IncidentRule,
     Rules,
 )
-from actionsync.stores.causes import Cause
+from actionsync.stores.correlations import Correlation
 from servicenow_tools.errors import (
     BusinessRuleError,
     NotFoundError,
@@ -34,11 +34,11 @@ from servicenow_tools.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actionsync.connections.sessions import Sessions
+    from actionsync.audit.trail import ActivityStore
+    from actionsync.connections.sessions import ClientCache
     from actionsync.events.drafts import AnyRule
-    from actionsync.stores.activity import ActivityStore
-    from actionsync.stores.causes import CauseStore
     from actionsync.stores.cooldowns import CooldownStore
+    from actionsync.stores.correlations import CorrelationStore
     from servicenow_tools import Record, ServiceNowClient
 
 Step = Literal["open", "again", "over", "remark", "outcome"]
@@ -69,7 +69,7 @@ class Handled:
     ticket: Ticket | None = None
 
 
-def next_step(cause: Cause, kind: Kind, now: int) -> Step | None:  # noqa: PLR0911 - a table
+def next_step(cause: Correlation, kind: Kind, now: int) -> Step | None:  # noqa: PLR0911 - a table
     """Return what a cause's ticket has to be told now, or None where it says all."""
     if cause.doing is not None and cause.leased_until <= now:
         step: Step = cause.doing["step"]
@@ -109,8 +109,8 @@ class Engine:
 
     def __init__(
         self,
-        sessions: "Sessions",
-        causes: "CauseStore",
+        sessions: "ClientCache",
+        causes: "CorrelationStore",
         cooldowns: "CooldownStore",
         activity: "ActivityStore",
         rules_of: "Callable[[str], Rules]",
@@ -121,7 +121,7 @@ class Engine:
         self._activity = activity
         self._rules_of = rules_of
 
-    async def handle(self, happening: Happening, rule: "AnyRule | None" = None) -> Handled:
+    async def handle(self, happening: IncomingEvent, rule: "AnyRule | None" = None) -> Handled:
         """Record a happening and tell its ticket what it has to be told.
 
         Args:
@@ -129,8 +129,8 @@ class Engine:
             rule: the rule it falls under; by default the one in the user's rules.
 
         Raises:
-            WaitError: the event has to come back later.
-            RefusedError: it cannot become a ticket.
+            RetryLaterError: the event has to come back later.
+            PermanentError: it cannot become a ticket.
             ActionSyncError: the user has no connection to ServiceNow.
         """
         rule = rule or drafts.rule_for(happening, self._rules_of(happening.user_id))
@@ -155,7 +155,7 @@ class Engine:
             handled.ticket = Ticket(cause.number, cause.sys_id, cause.url)
         return handled
 
-    def _record(self, happening: Happening, *, is_first: bool) -> Cause:
+    def _record(self, happening: IncomingEvent, *, is_first: bool) -> Correlation:
         cause_id = happening.cause_id
         if happening.phase == "on":
             return self._causes.begin(
@@ -173,8 +173,8 @@ class Engine:
         )
 
     async def _tell(
-        self, happening: Happening, rule: "AnyRule", cause: Cause, step: Step
-    ) -> tuple[Cause, Result] | None:
+        self, happening: IncomingEvent, rule: "AnyRule", cause: Correlation, step: Step
+    ) -> tuple[Correlation, Result] | None:
         """Take the lease and do one step; return what is known then, or None without the lease."""
         client = await self._sessions.client(happening.user_id)
         scope = Scope(urlsplit(client.instance_url).netloc, f"USER#{happening.user_id}")
@@ -201,10 +201,10 @@ class Engine:
                 leased, maybe_written=error.maybe_applied or not is_ours or work.wrote
             )
             outcome = meaning(error, scope, self._cooldowns)
-            if isinstance(outcome, WaitError):
+            if isinstance(outcome, RetryLaterError):
                 self._wait(leased.id, outcome.seconds)
             raise outcome from error
-        except (WaitError, RefusedError):  # of a failed deployment's incident
+        except (RetryLaterError, PermanentError):  # of a failed deployment's incident
             self._causes.release(leased, maybe_written=True)
             raise
         if told is None:
@@ -237,12 +237,12 @@ class Engine:
             if seconds := self._cooldowns.admit(what):
                 self._wait(cause_id, seconds)
                 reason = self._cooldowns.get(what).reason
-                raise WaitError(seconds, reason, is_patient=is_patient)
+                raise RetryLaterError(seconds, reason, is_patient=is_patient)
 
     def _wait(self, cause_id: str, seconds: int) -> None:
         self._causes.wait(cause_id, clock.epoch(clock.now()) + seconds + _GRACE_SECONDS)
 
-    def _plan(self, rule: "AnyRule", cause: Cause, step: Step, owner: str) -> dict[str, Any]:
+    def _plan(self, rule: "AnyRule", cause: Correlation, step: Step, owner: str) -> dict[str, Any]:
         """Return what is to be written, so that whoever follows can look for it."""
         text = ""
         if isinstance(rule, IncidentRule):
@@ -277,14 +277,14 @@ class _Work:
     """
 
     client: "ServiceNowClient"
-    happening: Happening
+    happening: IncomingEvent
     rule: "AnyRule"
-    cause: Cause
+    cause: Correlation
     doing: dict[str, Any]
     may_be_done: bool
     wrote: bool = False
     state_before: str = ""
-    incident: "tuple[Happening, AnyRule] | None" = None
+    incident: "tuple[IncomingEvent, AnyRule] | None" = None
 
     def states(self, told: dict[str, Any]) -> dict[str, Any]:
         """Return the ticket's state before and after, where it was looked at."""
@@ -436,7 +436,7 @@ class _Work:
             return "noted", told, {"work_notes": text}
         return "closed", told, closing
 
-    def _incident_of_failure(self) -> "tuple[Happening, AnyRule] | None":
+    def _incident_of_failure(self) -> "tuple[IncomingEvent, AnyRule] | None":
         if not isinstance(self.rule, DeploymentRule) or not self.rule.incident_on_failure:
             return None
         texts = {**self.cause.texts, **self.cause.end_texts}

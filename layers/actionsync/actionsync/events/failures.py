@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 3600
 
 
-class WaitError(Exception):
+class RetryLaterError(Exception):
     """The event has to wait; it lies in the queue meanwhile.
 
     Attributes:
@@ -29,7 +29,7 @@ class WaitError(Exception):
         self.is_patient = is_patient
 
 
-class RefusedError(Exception):
+class PermanentError(Exception):
     """ServiceNow, or the user's own settings, will not have the event; waiting does not help."""
 
     def __init__(self, reason: str, text: str) -> None:
@@ -51,17 +51,17 @@ _RETRIED_SECONDS = 60
 
 def meaning(
     error: errors.ServiceNowError, scope: Scope, cooldowns: "CooldownStore"
-) -> WaitError | RefusedError:
+) -> RetryLaterError | PermanentError:
     """Return what follows from a failure, after starting the cooldown that it calls for."""
     reason = type(error).__name__.removesuffix("Error")
     if isinstance(error, errors.RateLimitedError):
-        return WaitError(cooldowns.start(scope.instance, reason, error.retry_after), reason)
+        return RetryLaterError(cooldowns.start(scope.instance, reason, error.retry_after), reason)
     if isinstance(error, AWAY):
-        return WaitError(cooldowns.start(scope.instance, reason), reason)
+        return RetryLaterError(cooldowns.start(scope.instance, reason), reason)
     if isinstance(error, errors.AuthenticationError):
         # Wrong passwords, sent again and again, lock an account.
-        return WaitError(cooldowns.start(scope.user, reason), reason, is_patient=False)
+        return RetryLaterError(cooldowns.start(scope.user, reason), reason, is_patient=False)
     if isinstance(error, errors.ServerError):
-        return WaitError(_RETRIED_SECONDS, reason, is_patient=False)
+        return RetryLaterError(_RETRIED_SECONDS, reason, is_patient=False)
     field = error.field if isinstance(error, errors.InvalidRequestError) else None
-    return RefusedError(reason, f"{field}: {error}" if field else str(error))
+    return PermanentError(reason, f"{field}: {error}" if field else str(error))

@@ -17,12 +17,12 @@ Kind = Literal["error", "alarm", "deployment", "meeting"]
 Phase = Literal["on", "off", "remark"]
 
 
-class PoisonError(Exception):
+class UnreadableEventError(Exception):
     """An event that cannot be understood; its text is the reason, without the event's content."""
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class IncomingEvent:
     """One event.
 
     Attributes:

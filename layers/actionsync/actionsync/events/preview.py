@@ -3,20 +3,21 @@
 from typing import TYPE_CHECKING, Any
 
 from actionsync.errors import ActionSyncError, FieldError, InvalidInputError
-from actionsync.events import drafts, messages
-from actionsync.events.models import Happening, PoisonError
+from actionsync.events import drafts
+from actionsync.events.models import IncomingEvent, UnreadableEventError
 from actionsync.events.readers import READERS
+from actionsync.events.sources import envelopes
 from servicenow_tools.errors import ServiceNowError
 
 if TYPE_CHECKING:
-    from actionsync.connections.sessions import Sessions
+    from actionsync.connections.sessions import ClientCache
     from actionsync.rules.models import Rules, RulesPreview
 
 _EXAMPLE_ID = {"id": "preview", "source": "preview", "time": "2024-01-10T10:00:00Z"}
 
 
 async def preview(
-    user_id: str, asked: "RulesPreview", rules: "Rules", sessions: "Sessions"
+    user_id: str, asked: "RulesPreview", rules: "Rules", sessions: "ClientCache"
 ) -> dict[str, Any]:
     """Return `{tickets: [...], checked}`; nothing is written.
 
@@ -28,7 +29,7 @@ async def preview(
     """
     try:
         happenings = _happenings(user_id, asked, rules)
-    except PoisonError as error:
+    except UnreadableEventError as error:
         field, _, text = str(error).partition(": ")
         raise InvalidInputError(
             FieldError(f"event.{field}" if text else "event", text or field)
@@ -67,21 +68,21 @@ async def preview(
     return {"tickets": tickets, "checked": checked}
 
 
-def _happenings(user_id: str, asked: "RulesPreview", rules: "Rules") -> list[Happening]:
+def _happenings(user_id: str, asked: "RulesPreview", rules: "Rules") -> list[IncomingEvent]:
     event = dict(asked.event)
     if "detail" in event:
         detail = event["detail"]
         is_aws = str(event.get("source", "")).startswith("aws.")
         if isinstance(detail, dict) and not is_aws:
             event["detail"] = {**detail, "user_id": user_id}
-        message = messages.from_event({**_EXAMPLE_ID, "detail-type": "Preview", **event})
+        message = envelopes.from_event({**_EXAMPLE_ID, "detail-type": "Preview", **event})
     else:
         # The message of an SNS notification.
-        message = messages.Message(
+        message = envelopes.Message(
             id="preview",
             type="",
             source="",
-            time=messages.moment(_EXAMPLE_ID["time"], "time"),
+            time=envelopes.moment(_EXAMPLE_ID["time"], "time"),
             resources=(),
             detail={**event, "user_id": user_id},
         )

@@ -15,8 +15,8 @@ from urllib.parse import quote
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from actionsync import clock
-from actionsync.events.messages import Message, moment
-from actionsync.events.models import Happening, Kind, PoisonError, digest
+from actionsync.events.models import IncomingEvent, Kind, UnreadableEventError, digest
+from actionsync.events.sources.envelopes import Message, moment
 from actionsync.rules.models import Severity
 
 if TYPE_CHECKING:
@@ -160,22 +160,22 @@ _CODE_PIPELINE_STATES = {
 class Meeting:
     """A meeting's happenings, one for each action item, and its own id."""
 
-    happenings: list[Happening]
+    happenings: list[IncomingEvent]
     user_id: str
     id: str
     title: str
 
 
-def read_error(message: Message, _: str, __: "Rules | None" = None) -> list[Happening]:
+def read_error(message: Message, _: str, __: "Rules | None" = None) -> list[IncomingEvent]:
     """Read an application error.
 
     Raises:
-        PoisonError: it is none.
+        UnreadableEventError: it is none.
     """
     detail = _parsed(ErrorDetail, message.detail)
     first_line = detail.message.strip().splitlines()[0] if detail.message.strip() else "Error"
     return [
-        Happening(
+        IncomingEvent(
             delivery=digest(detail.user_id, message.id),
             user_id=detail.user_id,
             kind="error",
@@ -202,18 +202,20 @@ def read_error(message: Message, _: str, __: "Rules | None" = None) -> list[Happ
 
 def read_alarm(
     message: Message, automation_user: str, rules: "Rules | None" = None
-) -> list[Happening]:
+) -> list[IncomingEvent]:
     """Read a change of an alarm's state, from EventBridge or from SNS.
 
     Both forms of one change are one delivery, so that a stack with both ways in counts it once.
 
     Raises:
-        PoisonError: it is none, or nobody is named to answer for AWS's own events.
+        UnreadableEventError: it is none, or nobody is named to answer for AWS's own events.
     """
     user_id = _automation(automation_user)
     if message.type:
         if message.type != "CloudWatch Alarm State Change" or not message.is_from_aws:
-            raise PoisonError("detail-type: must be CloudWatch Alarm State Change, from AWS")
+            raise UnreadableEventError(
+                "detail-type: must be CloudWatch Alarm State Change, from AWS"
+            )
         event = _parsed(_AlarmEvent, message.detail)
         name, state = event.alarm_name, event.state
         value, reason, changed_at = state.value, state.reason, state.timestamp
@@ -229,7 +231,7 @@ def read_alarm(
     at = moment(changed_at, "state.timestamp")
     severity: Severity = rules.alarms.severity_of(name) if rules is not None else "high"
     return [
-        Happening(
+        IncomingEvent(
             delivery=digest(user_id, arn, value, at.isoformat()),
             user_id=user_id,
             kind="alarm",
@@ -255,23 +257,23 @@ def read_alarm(
 
 def read_deployment(
     message: Message, automation_user: str, _: "Rules | None" = None
-) -> list[Happening]:
+) -> list[IncomingEvent]:
     """Read a step of a deployment; a step that says nothing about its course gives none.
 
     Raises:
-        PoisonError: it is none, or nobody is named to answer for AWS's own events.
+        UnreadableEventError: it is none, or nobody is named to answer for AWS's own events.
     """
     if message.is_from_aws:
         reader = _FROM_AWS.get(message.source)
         if reader is None:
-            raise PoisonError("source: must be aws.codedeploy or aws.codepipeline")
+            raise UnreadableEventError("source: must be aws.codedeploy or aws.codepipeline")
         detail = reader(message, _automation(automation_user))
         if detail is None:
             return []
     else:
         detail = _parsed(DeploymentDetail, message.detail)
     return [
-        Happening(
+        IncomingEvent(
             delivery=digest(detail.user_id, message.id),
             user_id=detail.user_id,
             kind="deployment",
@@ -298,11 +300,11 @@ def read_deployment(
     ]
 
 
-def read_meeting(message: Message, _: str, __: "Rules | None" = None) -> list[Happening]:
+def read_meeting(message: Message, _: str, __: "Rules | None" = None) -> list[IncomingEvent]:
     """Read a meeting's action items that want a ticket or may get one.
 
     Raises:
-        PoisonError: it is no meeting.
+        UnreadableEventError: it is no meeting.
     """
     return meeting_of(message).happenings
 
@@ -311,12 +313,12 @@ def meeting_of(message: Message) -> Meeting:
     """Read a meeting.
 
     Raises:
-        PoisonError: it is none.
+        UnreadableEventError: it is none.
     """
     detail = _parsed(MeetingDetail, message.detail)
     at = message.time if detail.held_at is None else moment(detail.held_at.isoformat(), "held_at")
     happenings = [
-        Happening(
+        IncomingEvent(
             delivery=digest(detail.user_id, message.id, str(position)),
             user_id=detail.user_id,
             kind="meeting",
@@ -344,7 +346,7 @@ def meeting_of(message: Message) -> Meeting:
 
 _IMPACTS = {"critical": "1", "high": "1", "medium": "2", "low": "3", "info": "3"}
 
-READERS: "dict[Kind, Callable[[Message, str, Rules | None], list[Happening]]]" = {
+READERS: "dict[Kind, Callable[[Message, str, Rules | None], list[IncomingEvent]]]" = {
     "error": read_error,
     "alarm": read_alarm,
     "deployment": read_deployment,
@@ -371,12 +373,14 @@ def _parsed(model: type[Model], detail: dict[str, Any]) -> Model:
             f"{'.'.join(str(part) for part in item['loc']) or 'detail'}: {item['msg']}"
             for item in wrong[:5]
         )
-        raise PoisonError("; ".join(reasons)) from None
+        raise UnreadableEventError("; ".join(reasons)) from None
 
 
 def _automation(user_id: str) -> str:
     if not user_id:
-        raise PoisonError("The stack's parameter AutomationUserId names nobody for AWS's events")
+        raise UnreadableEventError(
+            "The stack's parameter AutomationUserId names nobody for AWS's events"
+        )
     return user_id
 
 
@@ -434,7 +438,7 @@ def _code_pipeline(message: Message, user_id: str) -> DeploymentDetail | None:
 
 def _status(states: dict[str, str], state: str) -> str:
     if state not in states:
-        raise PoisonError(f"state: must be one of {', '.join(states)}")
+        raise UnreadableEventError(f"state: must be one of {', '.join(states)}")
     return states[state]
 
 

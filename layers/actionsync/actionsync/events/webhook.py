@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from actionsync.errors import FieldError, InvalidInputError, WebhookRefusedError
-from actionsync.events.github import is_signed, translate
-from actionsync.stores.claims import Done
+from actionsync.events.sources.github import is_signed, translate
+from actionsync.stores.idempotency import Done
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events.client import EventBridgeClient
 
     from actionsync.rules.models import Rules
-    from actionsync.stores.claims import ClaimStore
+    from actionsync.stores.idempotency import IdempotencyStore
     from actionsync.stores.webhooks import WebhookStore
 
 _ID_LENGTH = 32
@@ -52,7 +52,7 @@ class Webhooks:
     def __init__(
         self,
         webhooks: "WebhookStore",
-        claims: "ClaimStore",
+        claims: "IdempotencyStore",
         bus: "tuple[EventBridgeClient, str]",
         rules_of: "Callable[[str], Rules]",
     ) -> None:

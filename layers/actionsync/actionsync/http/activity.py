@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from aws_lambda_powertools.event_handler.depends import Depends
 
 from actionsync import aws
+from actionsync.audit.trail import ActivityStore
 from actionsync.errors import FieldError, InvalidInputError
 from actionsync.settings import settings
-from actionsync.stores.activity import ActivityStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from actionsync.rules.queries import ActivityQuery
+    from actionsync.audit.query import ActivityQuery
     from actionsync.stores.connections import Connection
 
 

@@ -6,7 +6,7 @@ Never 401: the caller is signed in here, it is ServiceNow that refused.
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from actionsync.connections.breaker import AwayError, LimitedError
+from actionsync.connections.breaker import CircuitOpenError, LimitedError
 from actionsync.errors import FieldError
 from actionsync.http import api as base
 from actionsync.http.log import logger
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # The first class that fits decides, so that a special case stands before its parent.
 STATUSES: dict[type[errors.ServiceNowError], HTTPStatus] = {
     LimitedError: HTTPStatus.TOO_MANY_REQUESTS,
-    AwayError: HTTPStatus.SERVICE_UNAVAILABLE,
+    CircuitOpenError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StateError: HTTPStatus.CONFLICT,
     errors.InvalidRequestError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.AuthenticationError: HTTPStatus.FAILED_DEPENDENCY,

@@ -7,30 +7,30 @@ from aws_lambda_powertools.event_handler.depends import Depends
 
 from actionsync import aws
 from actionsync.connections.breaker import Breaker
-from actionsync.connections.sessions import Sessions
+from actionsync.connections.sessions import ClientCache
 from actionsync.http.activity import activity_store
 from actionsync.http.api import UserId
 from actionsync.http.config import connection_store, secret_store
 from actionsync.http.cooldowns import cooldown_store
 from actionsync.http.writers import WriterId
 from actionsync.settings import settings
-from actionsync.stores.claims import ClaimStore
+from actionsync.stores.idempotency import IdempotencyStore
 from actionsync.tickets.service import Tickets
 
 
 @cache
-def sessions() -> Sessions:
+def sessions() -> ClientCache:
     """Return this process's ServiceNow clients."""
-    return Sessions(connection_store(), secret_store(), Breaker(cooldown_store()), settings())
+    return ClientCache(connection_store(), secret_store(), Breaker(cooldown_store()), settings())
 
 
 @cache
-def claim_store() -> ClaimStore:
+def claim_store() -> IdempotencyStore:
     """Return this process's way to the claims table."""
-    return ClaimStore(aws.dynamodb(), settings().claims_table)
+    return IdempotencyStore(aws.dynamodb(), settings().claims_table)
 
 
-CallersSessions = Annotated[Sessions, Depends(sessions)]
+CallersClients = Annotated[ClientCache, Depends(sessions)]
 
 
 def _tickets(user_id: UserId) -> Tickets:

@@ -10,7 +10,7 @@ from actionsync import aws
 from actionsync.events.webhook import Delivery, Webhooks
 from actionsync.http.events import RawBody, rules_of, webhook_store
 from actionsync.settings import bus_name, settings
-from actionsync.stores.claims import ClaimStore
+from actionsync.stores.idempotency import IdempotencyStore
 
 
 @cache
@@ -18,7 +18,7 @@ def webhooks() -> Webhooks:
     """Return this process's webhooks."""
     return Webhooks(
         webhook_store(),
-        ClaimStore(aws.dynamodb(), settings().claims_table),
+        IdempotencyStore(aws.dynamodb(), settings().claims_table),
         (aws.event_bridge(), bus_name()),
         rules_of,
     )

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from actionsync.errors import FieldError, InvalidInputError
 
 if TYPE_CHECKING:
-    from actionsync.connections.sessions import Sessions
+    from actionsync.connections.sessions import ClientCache
 
 CHOICE_TABLES = ("incident", "change_request", "change_task", "problem")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,79}")
 
 
-async def choices(sessions: "Sessions", user_id: str, table: str, field: str) -> dict[str, Any]:
+async def choices(sessions: "ClientCache", user_id: str, table: str, field: str) -> dict[str, Any]:
     """Return `{table, field, choices: [{value, label}]}` of the user's instance.
 
     Raises:

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from actionsync.stores.claims import Claim, ClaimStore, Done
+from actionsync.stores.idempotency import Done, IdempotencyRecord, IdempotencyStore
 from servicenow_tools.errors import ServiceNowError
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ class Write:
 
 
 async def once(
-    claims: ClaimStore,
+    claims: IdempotencyStore,
     write: Write,
-    do: "Callable[[Claim | None], Awaitable[dict[str, Any]]]",
+    do: "Callable[[IdempotencyRecord | None], Awaitable[dict[str, Any]]]",
 ) -> dict[str, Any]:
     """Do a write, or return what it answered when it was done before.
 

@@ -11,9 +11,9 @@ from servicenow_tools import incident_query
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from actionsync.connections.sessions import Sessions
-    from actionsync.stores.activity import ActivityStore
-    from actionsync.stores.claims import Claim, ClaimStore
+    from actionsync.audit.trail import ActivityStore
+    from actionsync.connections.sessions import ClientCache
+    from actionsync.stores.idempotency import IdempotencyRecord, IdempotencyStore
     from actionsync.tickets.models import (
         ChangeRequestChange,
         ChangeRequestClosing,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class Tickets:
     """What one user does with tickets.
 
-    Every method raises what `Sessions.client` raises, `servicenow_tools`' errors as they come,
+    Every method raises what `ClientCache.client` raises, `servicenow_tools`' errors as they come,
     and for writes with an idempotency key what `once` raises. A ticket is the record as
     ServiceNow gives it, with `url` and, after a write, `ignored_fields`: what ServiceNow dropped
     or changed, as `[{field, sent, kept}]`.
@@ -41,8 +41,8 @@ class Tickets:
     def __init__(
         self,
         user_id: str,
-        sessions: "Sessions",
-        claims: "ClaimStore",
+        sessions: "ClientCache",
+        claims: "IdempotencyStore",
         activity: "ActivityStore",
         kind: str = "api",
     ) -> None:
@@ -59,7 +59,7 @@ class Tickets:
         """Open a ticket."""
         values = new.columns()
 
-        async def create(client: "ServiceNowClient", claim: "Claim | None") -> "Record":
+        async def create(client: "ServiceNowClient", claim: "IdempotencyRecord | None") -> "Record":
             identity = {"correlation_id": write.correlation_id} if write.correlation_id else {}
             columns = {**identity, **values}
             if claim is not None and claim.taken_over:
@@ -105,7 +105,7 @@ class Tickets:
         record_id = _checked(record_id)
         columns = {name: "" if value is None else value for name, value in change.columns().items()}
 
-        async def update(client: "ServiceNowClient", claim: "Claim | None") -> "Record":
+        async def update(client: "ServiceNowClient", claim: "IdempotencyRecord | None") -> "Record":
             fields = dict(columns)
             for journal in ("work_notes", "comments"):
                 if journal in fields and await _is_noted(
@@ -125,7 +125,7 @@ class Tickets:
         """Resolve an incident, or close it."""
         record_id = _checked(record_id)
 
-        async def close(client: "ServiceNowClient", _: "Claim | None") -> "Record":
+        async def close(client: "ServiceNowClient", _: "IdempotencyRecord | None") -> "Record":
             return await client.close_incident(
                 record_id, closing.close_notes, closing.close_code, state=closing.state
             )
@@ -139,7 +139,7 @@ class Tickets:
         """Close a change request, through its review."""
         record_id = _checked(record_id)
 
-        async def close(client: "ServiceNowClient", _: "Claim | None") -> "Record":
+        async def close(client: "ServiceNowClient", _: "IdempotencyRecord | None") -> "Record":
             return await client.close_change_request(
                 record_id, close_code=closing.close_code, close_notes=closing.close_notes
             )
@@ -158,7 +158,7 @@ class Tickets:
                 FieldError("table", f"must be one of {', '.join(sorted(NOTE_TABLES))}")
             )
 
-        async def add(client: "ServiceNowClient", claim: "Claim | None") -> "Record":
+        async def add(client: "ServiceNowClient", claim: "IdempotencyRecord | None") -> "Record":
             if await _is_noted(client, name, record_id, note.work_note, claim):
                 return await client.get_record(name, record_id)
             return await client.add_work_note(name, record_id, note.work_note)
@@ -172,14 +172,14 @@ class Tickets:
     async def _once(
         self,
         write: Write,
-        do: "Callable[[ServiceNowClient, Claim | None], Awaitable[Record]]",
+        do: "Callable[[ServiceNowClient, IdempotencyRecord | None], Awaitable[Record]]",
         action: tuple[str, str],
     ) -> "Ticket":
         """Do a write once, and record it: what was done, on which table."""
         # Nothing is claimed for a user without a connection.
         await self._sessions.client(self._user_id)
 
-        async def answer(claim: "Claim | None") -> "Ticket":
+        async def answer(claim: "IdempotencyRecord | None") -> "Ticket":
             planned = self._facts(write, claim, action)
             async with self._sessions.calling(self._user_id) as client:
                 # A claim tells the next attempt of this one; without a key nobody would know.
@@ -201,7 +201,7 @@ class Tickets:
         return await once(self._claims, write, answer)
 
     def _facts(
-        self, write: Write, claim: "Claim | None", action: tuple[str, str]
+        self, write: Write, claim: "IdempotencyRecord | None", action: tuple[str, str]
     ) -> dict[str, Any]:
         """Return what the audit trail says of a write before it is made."""
         facts = {
@@ -219,7 +219,11 @@ class Tickets:
 
 
 async def _is_noted(
-    client: "ServiceNowClient", table: str, record_id: str, note: str, claim: "Claim | None"
+    client: "ServiceNowClient",
+    table: str,
+    record_id: str,
+    note: str,
+    claim: "IdempotencyRecord | None",
 ) -> bool:
     """Tell whether a dead attempt at this write has left the note already."""
     if claim is None or not claim.taken_over:

@@ -18,7 +18,7 @@ from actionsync.errors import ConnectionNotFoundError
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.secrets import SecretStore
 from actionsync.stores.webhooks import WebhookStore
-from local.redrive import KINDS
+from operate.redrive import KINDS
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp.client import CognitoIdentityProviderClient

@@ -15,7 +15,7 @@ from actionsync import clock
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from actionsync.stores.activity import ActivityStore
+    from actionsync.audit.trail import ActivityStore
     from actionsync.stores.connections import Connection
     from actionsync.stores.cooldowns import CooldownStore
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from actionsync.events.models import PoisonError
+from actionsync.events.models import UnreadableEventError
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def read(body: str) -> Message:
     """Return the message in the body of an SQS message.
 
     Raises:
-        PoisonError: it is neither an event nor a notification.
+        UnreadableEventError: it is neither an event nor a notification.
     """
     document = _object(body, "body")
     if document.get("Type") == "Notification":
@@ -63,11 +63,11 @@ def from_event(document: dict[str, Any]) -> Message:
     """Return the message that an EventBridge event is.
 
     Raises:
-        PoisonError: it is none.
+        UnreadableEventError: it is none.
     """
     detail = document.get("detail")
     if not isinstance(detail, dict):
-        raise PoisonError("detail: must be an object")
+        raise UnreadableEventError("detail: must be an object")
     resources = document.get("resources") or []
     return Message(
         id=_text(document, "id"),
@@ -83,32 +83,32 @@ def moment(value: object, field: str) -> datetime:
     """Read a moment in one of the forms that AWS uses: with Z, +00:00 or +0000.
 
     Raises:
-        PoisonError: it is none.
+        UnreadableEventError: it is none.
     """
     try:
         parsed = datetime.fromisoformat(str(value))
         return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):  # the year 0 or 10000 in UTC
-        raise PoisonError(f"{field}: must be a moment as 2024-01-10T10:00:00Z") from None
+        raise UnreadableEventError(f"{field}: must be a moment as 2024-01-10T10:00:00Z") from None
 
 
 def _object(text: str, field: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
-        raise PoisonError(f"{field}: must be JSON") from None
+        raise UnreadableEventError(f"{field}: must be JSON") from None
     if not isinstance(document, dict):
-        raise PoisonError(f"{field}: must be an object")
+        raise UnreadableEventError(f"{field}: must be an object")
     if not text.isascii() or "\\ud" in text.lower():
         try:
             json.dumps(document, ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            raise PoisonError(f"{field}: must not hold half a character") from None
+            raise UnreadableEventError(f"{field}: must not hold half a character") from None
     return document
 
 
 def _text(document: dict[str, Any], field: str) -> str:
     value = document.get(field)
     if not isinstance(value, str) or not value:
-        raise PoisonError(f"{field}: must be text")
+        raise UnreadableEventError(f"{field}: must be text")
     return value

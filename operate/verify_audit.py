@@ -16,8 +16,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from actionsync import clock
-from actionsync.stores.chain import Anchor, Break, first_break
-from local.forget_user import stack_of
+from actionsync.audit.chain import Anchor, Break, first_break
+from operate.forget_user import stack_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -33,7 +33,7 @@ _DAY = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class Correlation:
     """What is known of a cause.
 
     Attributes:
@@ -79,7 +79,7 @@ class Cause:
     waits_until: int = 0
 
 
-class CauseStore:
+class CorrelationStore:
     """The causes of all users; their ids hold the user."""
 
     def __init__(self, dynamodb: "DynamoDBClient", causes: str, claims: str) -> None:
@@ -101,16 +101,16 @@ class CauseStore:
             return False
         return True
 
-    def get(self, cause_id: str) -> Cause:
+    def get(self, cause_id: str) -> Correlation:
         """Return a cause; one that nothing is known of is empty."""
         item = self._dynamodb.get_item(
             TableName=self._causes, Key=_key(cause_id), ConsistentRead=True
         ).get("Item")
-        return Cause(cause_id) if item is None else _cause(cause_id, item)
+        return Correlation(cause_id) if item is None else _cause(cause_id, item)
 
     def begin(
         self, cause_id: str, user_id: str, at: datetime, texts: dict[str, str], *, counts: bool
-    ) -> Cause:
+    ) -> Correlation:
         """Record that a cause goes on.
 
         One that is not younger than the end that is known changes the count only: EventBridge's
@@ -147,7 +147,7 @@ class CauseStore:
 
     def end(
         self, cause_id: str, user_id: str, at: datetime, outcome: str, texts: dict[str, str]
-    ) -> Cause:
+    ) -> Correlation:
         """Record that a cause is over; one that is older than its beginning changes nothing."""
         try:
             return self._update(
@@ -165,9 +165,9 @@ class CauseStore:
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
             item = refusing_item(error)
-            return Cause(cause_id) if item is None else _cause(cause_id, item)
+            return Correlation(cause_id) if item is None else _cause(cause_id, item)
 
-    def remark(self, cause_id: str, text: str) -> Cause:
+    def remark(self, cause_id: str, text: str) -> Correlation:
         """Record a note to make on the ticket, if there is one."""
         try:
             return self._update(
@@ -177,9 +177,9 @@ class CauseStore:
                 {":remark": {"S": text}},
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return Cause(cause_id)
+            return Correlation(cause_id)
 
-    def lease(self, cause: Cause, doing: dict[str, Any]) -> Cause | None:
+    def lease(self, cause: Correlation, doing: dict[str, Any]) -> Correlation | None:
         """Take a cause's lease and say what is about to be written, or None if another holds it.
 
         What a dead holder was about to write stays, and is what the new one has to see to first.
@@ -200,7 +200,7 @@ class CauseStore:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return None
 
-    def finish(self, cause: Cause, told: dict[str, Any]) -> Cause:
+    def finish(self, cause: Correlation, told: dict[str, Any]) -> Correlation:
         """Record what the ticket was told, end the lease, and return what is known by now.
 
         Args:
@@ -217,7 +217,7 @@ class CauseStore:
             {f"#{name}": name for name in told},
         )
 
-    def renew(self, cause: Cause) -> Cause:
+    def renew(self, cause: Correlation) -> Correlation:
         """Give up the cause's ticket, under its lease: the next one is to be made."""
         return self._update(
             cause.id,
@@ -231,7 +231,7 @@ class CauseStore:
             },
         )
 
-    def release(self, cause: Cause, *, maybe_written: bool) -> None:
+    def release(self, cause: Correlation, *, maybe_written: bool) -> None:
         """Give the lease back without success.
 
         Args:
@@ -257,7 +257,7 @@ class CauseStore:
         condition: str | None,
         values: "Values",
         names: dict[str, str] | None = None,
-    ) -> Cause:
+    ) -> Correlation:
         now = clock.epoch(clock.now())
         options: dict[str, Any] = {}
         if condition is not None:
@@ -300,14 +300,14 @@ def _attribute(value: Any) -> "UniversalAttributeValueTypeDef":
     return {"S": value if isinstance(value, str) else json.dumps(value)}
 
 
-def _cause(cause_id: str, item: "dict[str, AttributeValueTypeDef]") -> Cause:
+def _cause(cause_id: str, item: "dict[str, AttributeValueTypeDef]") -> Correlation:
     def text(name: str) -> str:
         return item[name]["S"] if name in item else ""
 
     def number(name: str, default: int = 0) -> int:
         return int(item[name]["N"]) if name in item else default
 
-    return Cause(
+    return Correlation(
         id=cause_id,
         phase=text("phase"),
         count=number("event_count"),

@@ -20,22 +20,22 @@ from aws_lambda_powertools.utilities.batch import (
 )
 
 from actionsync import aws, clock, collector
+from actionsync.audit.trail import ActivityStore
 from actionsync.connections.breaker import Breaker
-from actionsync.connections.sessions import Sessions
+from actionsync.connections.sessions import ClientCache
 from actionsync.errors import ActionSyncError
-from actionsync.events import messages
 from actionsync.events.engine import Engine
-from actionsync.events.failures import PATIENCE_SECONDS, RefusedError, WaitError
-from actionsync.events.models import Happening, PoisonError, digest
+from actionsync.events.failures import PATIENCE_SECONDS, PermanentError, RetryLaterError
+from actionsync.events.models import IncomingEvent, UnreadableEventError, digest
 from actionsync.events.readers import READERS, meeting_of
+from actionsync.events.sources import envelopes
 from actionsync.rules.models import Rules
 from actionsync.runtime import run
 from actionsync.settings import event_settings, settings
-from actionsync.stores.activity import ActivityStore
-from actionsync.stores.causes import CauseStore
-from actionsync.stores.claims import ClaimStore
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.cooldowns import CooldownStore
+from actionsync.stores.correlations import CorrelationStore
+from actionsync.stores.idempotency import IdempotencyStore
 from actionsync.stores.rules import RuleStore
 from actionsync.stores.secrets import SecretStore
 from actionsync.tickets.models import NewWorkNote
@@ -64,9 +64,9 @@ _NAMES = ("service", "application", "alarmName", "AlarmName", "title")
 
 
 @cache
-def sessions() -> Sessions:
+def sessions() -> ClientCache:
     """Return this process's ServiceNow clients."""
-    return Sessions(
+    return ClientCache(
         ConnectionStore(aws.dynamodb(), settings().connections_table),
         SecretStore(aws.secrets_manager(), settings().secret_prefix),
         Breaker(cooldowns()),
@@ -92,7 +92,7 @@ def engine() -> Engine:
     table = settings().events_table
     return Engine(
         sessions(),
-        CauseStore(aws.dynamodb(), table, settings().claims_table),
+        CorrelationStore(aws.dynamodb(), table, settings().claims_table),
         cooldowns(),
         activity(),
         rules_of,
@@ -148,7 +148,7 @@ async def _work_off(records: list[dict[str, Any]], kind: "Kind") -> dict[str, Ba
 
 async def _one(record: dict[str, Any], kind: "Kind") -> None:
     try:
-        message = messages.read(record["body"])
+        message = envelopes.read(record["body"])
         automation_user = event_settings().automation_user_id
         rules = rules_of(automation_user) if kind == "alarm" and automation_user else None
         happenings = READERS[kind](message, automation_user, rules)
@@ -159,16 +159,16 @@ async def _one(record: dict[str, Any], kind: "Kind") -> None:
             await _link(message, [item for item in handled if item.ticket is not None])
         if _was_put_aside(record):
             _record_event(record, kind, {"action": "redriven"})
-    except PoisonError as error:
+    except UnreadableEventError as error:
         _put_aside(record, kind, "Poison", str(error))
-    except (RefusedError, ActionSyncError) as error:
+    except (PermanentError, ActionSyncError) as error:
         reason = getattr(error, "reason", type(error).__name__.removesuffix("Error"))
         _put_aside(record, kind, reason, str(error))
-    except WaitError as error:
+    except RetryLaterError as error:
         _put_back(record, kind, error)
 
 
-async def _handled(happening: Happening) -> "Handled":
+async def _handled(happening: IncomingEvent) -> "Handled":
     handled = await engine().handle(happening)
     for result in handled.results:
         metrics.add_metric(
@@ -187,7 +187,7 @@ async def _handled(happening: Happening) -> "Handled":
     return handled
 
 
-async def _link(message: messages.Message, handled: "list[Handled]") -> None:
+async def _link(message: envelopes.Message, handled: "list[Handled]") -> None:
     """Leave one note, on the first ticket, that names all the tickets of a meeting."""
     tickets = [item.ticket for item in handled if item.ticket is not None]
     if len(tickets) < 2:  # noqa: PLR2004 - one ticket has nothing to be linked to
@@ -198,7 +198,7 @@ async def _link(message: messages.Message, handled: "list[Handled]") -> None:
     service = Tickets(
         meeting.user_id,
         sessions(),
-        ClaimStore(aws.dynamodb(), settings().claims_table),
+        IdempotencyStore(aws.dynamodb(), settings().claims_table),
         activity(),
         "meeting",
     )
@@ -210,7 +210,7 @@ async def _link(message: messages.Message, handled: "list[Handled]") -> None:
     )
 
 
-def _put_back(record: dict[str, Any], kind: "Kind", wait: WaitError) -> None:
+def _put_back(record: dict[str, Any], kind: "Kind", wait: RetryLaterError) -> None:
     now = clock.epoch(clock.now())
     attributes = record.get("messageAttributes") or {}
     since = int(attributes.get("waits_since", {}).get("stringValue") or now)
@@ -265,8 +265,8 @@ def _record_event(record: dict[str, Any], kind: "Kind", facts: dict[str, Any]) -
     An event has one id there, so that its being put back takes the place of its being put aside.
     """
     try:
-        message = messages.read(record["body"])
-    except PoisonError:
+        message = envelopes.read(record["body"])
+    except UnreadableEventError:
         return
     user_id = message.detail.get("user_id") or event_settings().automation_user_id
     if not isinstance(user_id, str) or not 0 < len(user_id) <= _LONGEST_USER_ID:

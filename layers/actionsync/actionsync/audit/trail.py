@@ -1,6 +1,6 @@
 """The audit trail: what was done in a user's name, in a chain that shows any later change.
 
-`pk = <user id>`, `sk = <place in the user's chain>`; `actionsync.stores.chain` has the rest. The
+`pk = <user id>`, `sk = <place in the user's chain>`; `actionsync.audit.chain` has the rest. The
 functions may put and query items of this table and nothing else (template.yaml), and a put has
 the condition that its place is free.
 
@@ -23,7 +23,7 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from actionsync import clock
-from actionsync.stores.chain import Link, link_of
+from actionsync.audit.chain import Link, link_of
 from actionsync.stores.conditions import refusing_item
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ UNFINISHED_KEPT_SECONDS = 90 * KEPT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class IdempotencyRecord:
     """The right to make one write.
 
     Attributes:
@@ -50,7 +50,7 @@ class Done:
     answer: str
 
 
-class ClaimStore:
+class IdempotencyStore:
     """The claims table."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
@@ -60,8 +60,8 @@ class ClaimStore:
 
     def claim(
         self, key: str, fingerprint: str, owner: str, user_id: str = "", name: str = ""
-    ) -> Claim | Done:
-        """Claim a write, or return what it answered before.
+    ) -> IdempotencyRecord | Done:
+        """IdempotencyRecord a write, or return what it answered before.
 
         Args:
             key: names the write, and its user.
@@ -97,7 +97,7 @@ class ClaimStore:
         except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
             held = refusing_item(error)
         else:
-            return Claim(key, owner, now, taken_over=False)
+            return IdempotencyRecord(key, owner, now, taken_over=False)
         if held is None:
             raise WriteInProgressError(1)
         if held["fingerprint"]["S"] != fingerprint:
@@ -124,9 +124,9 @@ class ClaimStore:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             raise WriteInProgressError(LEASE_SECONDS) from None
         started_at = datetime.fromtimestamp(int(held["started_at"]["N"]), UTC)
-        return Claim(key, owner, started_at, taken_over=True)
+        return IdempotencyRecord(key, owner, started_at, taken_over=True)
 
-    def finish(self, claim: Claim, answer: str) -> None:
+    def finish(self, claim: IdempotencyRecord, answer: str) -> None:
         """Keep the answer of the write, for whoever asks with the same key again."""
         expires_at = clock.epoch(clock.now()) + KEPT_SECONDS
         self._update_own(
@@ -135,11 +135,11 @@ class ClaimStore:
             {":answer": {"S": answer}, ":expires": {"N": str(expires_at)}},
         )
 
-    def suspend(self, claim: Claim) -> None:
+    def suspend(self, claim: IdempotencyRecord) -> None:
         """Let the next attempt take over at once: this one may have written, or not."""
         self._update_own(claim, "SET leased_until = :zero", {":zero": {"N": "0"}})
 
-    def release(self, claim: Claim) -> None:
+    def release(self, claim: IdempotencyRecord) -> None:
         """Give the claim back: nothing was written, and the key is free again."""
         with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
             self._dynamodb.delete_item(
@@ -152,7 +152,7 @@ class ClaimStore:
 
     def _update_own(
         self,
-        claim: Claim,
+        claim: IdempotencyRecord,
         expression: str,
         values: "dict[str, UniversalAttributeValueTypeDef]",
     ) -> None:

@@ -1,0 +1,1 @@
+"""Event functions: batches from the queues, and what becomes of each event."""

@@ -1,0 +1,1 @@
+"""The composition root: which store and client a function gets."""
