@@ -3,10 +3,24 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 
-PYTHON ?= python3.11
-BIN := .venv/bin
-# SAM CLI looks for python3.11 and pip on PATH: its own environment has both.
-SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam
+# ---- which Python: that of .venv, else the newest that works (pyenv leaves names on PATH for versions that are not
+# chosen). Another one, as in `make test PYTHON=python3.12`, gets environments of its own beside .venv.
+
+PYTHONS := python3.13 python3.12 python3.11
+version = $(shell $(1) -c 'import sys; print("python%d.%d" % sys.version_info[:2])' 2>/dev/null)
+DEFAULT := $(call version,.venv/bin/python)
+ifndef PYTHON
+PYTHON := $(if $(DEFAULT),.venv/bin/python,$(shell for python in $(PYTHONS); do \
+  $$python -c '' 2>/dev/null && { echo $$python; break; }; done))
+endif
+# Its name, which is AWS Lambda's name of the runtime, too.
+RUNTIME := $(if $(PYTHON),$(call version,$(PYTHON)))
+TOOLS := .tools/$(RUNTIME)
+VENV := $(if $(filter $(or $(DEFAULT),$(RUNTIME)),$(RUNTIME)),.venv,$(TOOLS)/venv)
+BIN := $(VENV)/bin
+
+# SAM CLI looks for the functions' Python and for pip on PATH: its own environment has both.
+SAM := PATH="$(CURDIR)/$(TOOLS)/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(TOOLS)/sam/bin/sam
 # Importing the functions needs what the template gives them, and calls nothing.
 OPENAPI := AWS_DEFAULT_REGION=us-east-1 POWERTOOLS_SERVICE_NAME=actionsync $(BIN)/python -m local.openapi
 SOURCES := functions layers local operate tests
@@ -25,29 +39,32 @@ help: ## Show this list
 
 # ---- environments: one to develop in, and one each for two applications with pins of their own
 
-.venv/.installed: requirements/uv.txt requirements/dev.txt pyproject.toml
-	$(PYTHON) -m venv .venv
+$(VENV)/.installed: requirements/uv.txt requirements/dev.txt pyproject.toml
+	$(if $(filter $(PYTHONS),$(RUNTIME)),,$(error ActionSync needs Python 3.11, 3.12 or 3.13, and \
+	  $(if $(PYTHON),$(PYTHON) is none of them or does not run,none is on PATH). Name one: make PYTHON=/path/to/python3.13))
+	$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	touch $@
 
-.tools/%/.installed: requirements/%.txt .venv/.installed
-	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .tools/$*
-	$(BIN)/uv pip install --quiet --python .tools/$*/bin/python --require-hashes -r $<
+$(TOOLS)/%/.installed: requirements/%.txt | $(VENV)/.installed
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(TOOLS)/$*
+	$(BIN)/uv pip install --quiet --python $(TOOLS)/$*/bin/python --require-hashes -r $<
 	touch $@
 
 .PHONY: install
-install: .venv/.installed .tools/sam/.installed .tools/ministack/.installed ## Make the environments this repository needs
+install: $(VENV)/.installed $(TOOLS)/sam/.installed $(TOOLS)/ministack/.installed ## Make the environments this repository needs
 
 # ---- the product
 
 .PHONY: build
-build: .tools/sam/.installed ## Build functions and layers, trimmed and with bytecode (RUNTIME=python3.12)
+build: $(TOOLS)/sam/.installed ## Build functions and layers for this Python, trimmed and with bytecode (PYTHON=python3.12)
 	@rm -f .aws-sam/built-from
-	$(SAM) build $(if $(RUNTIME),--parameter-overrides Runtime=$(RUNTIME))
+	$(SAM) build --parameter-overrides Runtime=$(RUNTIME)
 	$(BIN)/python -m local.trim .aws-sam/build/DependenciesLayer/python
-	$(or $(RUNTIME),$(BIN)/python) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/build
+	$(BIN)/python -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/build
+	@$(BIN)/python -m local.pin_runtime $(RUNTIME)
 
 .PHONY: up
 up: install ## Run the whole product here until Ctrl-C (CONTAINERS=1 lets `sam local invoke` in)
@@ -62,27 +79,27 @@ gradual: build ## Write a template whose code comes into use little by little (S
 	$(BIN)/python -m operate.gradual $(if $(STEPS),--steps $(STEPS))
 
 .PHONY: redrive
-redrive: .venv/.installed ## Put a stack's dead letters back into their queues (STACK=actionsync)
+redrive: $(VENV)/.installed ## Put a stack's dead letters back into their queues (STACK=actionsync)
 	$(BIN)/python -m operate.redrive $(or $(STACK),actionsync)
 
 .PHONY: forget-user
-forget-user: .venv/.installed ## Delete all that a stack keeps of a user (STACK=actionsync USER_ID=)
+forget-user: $(VENV)/.installed ## Delete all that a stack keeps of a user (STACK=actionsync USER_ID=)
 	$(BIN)/python -m operate.forget_user $(or $(STACK),actionsync) $(USER_ID)
 
 .PHONY: verify-audit
-verify-audit: .venv/.installed ## Check that nobody changed the audit trail (STACK=actionsync USER_ID= ANCHOR=seq:hash)
+verify-audit: $(VENV)/.installed ## Check that nobody changed the audit trail (STACK=actionsync USER_ID= ANCHOR=seq:hash)
 	$(BIN)/python -m operate.verify_audit $(or $(STACK),actionsync) \
 	  $(if $(USER_ID),--user $(USER_ID)) $(if $(ANCHOR),--anchor $(ANCHOR))
 
 # ---- proof
 
 .PHONY: format
-format: .venv/.installed ## Format the code and mend what lint can mend
+format: $(VENV)/.installed ## Format the code and mend what lint can mend
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
 .PHONY: check
-check: .venv/.installed .tools/sam/.installed ## Lint, types, dependency direction, template: everything that runs no product code
+check: $(VENV)/.installed $(TOOLS)/sam/.installed ## Lint, types, dependency direction, template: everything that runs no product code
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
@@ -91,20 +108,20 @@ check: .venv/.installed .tools/sam/.installed ## Lint, types, dependency directi
 	$(call reference,.ruff_cache/client-reference.md)
 	diff --brief .ruff_cache/client-reference.md docs/client-reference.md || { echo "run: make reference"; exit 1; }
 	$(SAM) validate --lint
-	.tools/sam/bin/cfn-lint template.yaml
+	$(TOOLS)/sam/bin/cfn-lint template.yaml
 
 .PHONY: audit
-audit: .tools/audit/.installed ## Look for weak spots in the template (checkov; runs offline)
-	.tools/audit/bin/checkov --config-file .checkov.yaml
+audit: $(TOOLS)/audit/.installed ## Look for weak spots in the template (checkov; runs offline)
+	$(TOOLS)/audit/bin/checkov --config-file .checkov.yaml
 
 .PHONY: audit-locks
-audit-locks: .tools/audit/.installed ## Look for known weaknesses in what is locked (pip-audit; asks the network)
+audit-locks: $(TOOLS)/audit/.installed ## Look for known weaknesses in what is locked (pip-audit; asks the network)
 	for lock in layers/dependencies/requirements requirements/dev requirements/sam requirements/ministack; do \
-	  .tools/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement $$lock.txt; \
+	  $(TOOLS)/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement $$lock.txt; \
 	done
 
 .PHONY: openapi
-openapi: .venv/.installed ## Write docs/openapi.json from the functions; refuses what breaks callers
+openapi: $(VENV)/.installed ## Write docs/openapi.json from the functions; refuses what breaks callers
 	$(OPENAPI)
 
 .PHONY: test
@@ -113,24 +130,24 @@ test: install ## Every test: unit, handlers, template, and end to end on the loc
 	$(BIN)/coverage report --include='layers/servicenow_tools/*' --fail-under=100 --format=total
 
 .PHONY: rights
-rights: .venv/.installed ## Take each right of each function away in turn, and see it fail (some minutes)
+rights: $(VENV)/.installed ## Take each right of each function away in turn, and see it fail (some minutes)
 	RIGHTS=1 $(BIN)/pytest tests/integration/test_rights.py -n auto
 
 .PHONY: fuzz
-fuzz: .venv/.installed ## Fuzz every parser with atheris, 100,000 inputs each (INPUTS=n; some minutes)
+fuzz: $(VENV)/.installed ## Fuzz every parser with atheris, 100,000 inputs each (INPUTS=n; some minutes)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/fuzz.txt
 	$(BIN)/python -m tests.fuzz $(INPUTS)
 
 .PHONY: unit
-unit: .venv/.installed ## The tests that need no local cloud
+unit: $(VENV)/.installed ## The tests that need no local cloud
 	$(BIN)/pytest tests/unit tests/integration
 
 .PHONY: wheel
-wheel: .venv/.installed ## Build the client as a package of its own, into dist/
+wheel: $(VENV)/.installed ## Build the client as a package of its own, into dist/
 	cd packaging && ../$(BIN)/hatchling build --target wheel --directory ../dist
 
 .PHONY: reference
-reference: .venv/.installed ## Write the client's API reference from its docstrings
+reference: $(VENV)/.installed ## Write the client's API reference from its docstrings
 	$(call reference,docs/client-reference.md)
 
 .PHONY: images
@@ -138,14 +155,14 @@ images: install ## Photograph the pages for the guide, into docs/images
 	IMAGES=docs/images $(BIN)/pytest tests/browser
 
 .PHONY: bench
-bench: install .tools/bench/.installed ## Measure speed beside floors and peers, write docs/performance.md (PARTS="functions clients events storm")
+bench: install $(TOOLS)/bench/.installed ## Measure speed beside floors and peers, write docs/performance.md (PARTS="functions clients events storm")
 	$(BIN)/python -m tests.benchmarks $(PARTS)
 
 .PHONY: lock
-lock: .venv/.installed ## Pin every dependency again, with hashes (UPGRADE=1 takes newer versions)
+lock: $(VENV)/.installed ## Pin every dependency again, with hashes (UPGRADE=1 takes newer versions)
 	for lock in layers/dependencies/requirements requirements/uv requirements/dev requirements/sam requirements/ministack requirements/audit requirements/bench requirements/fuzz; do \
 	  constraint=(); [[ $$lock == requirements/dev || $$lock == requirements/bench ]] && constraint=(--constraint layers/dependencies/requirements.txt); \
-	  $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    $(if $(UPGRADE),--upgrade) $${constraint[@]} $$lock.in -o $$lock.txt; \
 	done
 

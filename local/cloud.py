@@ -33,10 +33,14 @@ ROOT = Path(__file__).parent.parent
 STATE = ROOT / ".local"
 STACK = "actionsync-local"
 REGION = "us-east-1"
+# The Python that this runs with is the one that functions are built for and run with.
+PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
+TOOLS = ROOT / ".tools" / PYTHON
 # The local AWS's root user; it exists nowhere else.
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 _BUILT_FROM = (
-    "template.yaml", "functions", "layers", "Makefile", "local/trim.py", "requirements/sam.txt",
+    "template.yaml", "functions", "layers", "Makefile", "local/trim.py", "local/pin_runtime.py",
+    "requirements/sam.txt",
 )  # fmt: skip
 
 
@@ -207,7 +211,7 @@ class LocalCloud:
         # MiniStack unpacks each function anew and leaves that behind.
         environment["TMPDIR"] = self._cleanup.enter_context(TemporaryDirectory())
         process = subprocess.Popen(  # noqa: S603 - our own tool
-            [ROOT / ".tools/ministack/bin/ministack"],
+            [TOOLS / "ministack/bin/ministack"],
             env=environment,
             cwd=STATE,
             stdout=self._cleanup.enter_context(log.open("wb")),
@@ -271,7 +275,7 @@ def token_claims(token: str) -> dict[str, Any]:
 
 def build() -> None:
     """Build functions and layers, unless nothing they are built from has changed."""
-    fingerprint = hashlib.sha256()
+    fingerprint = hashlib.sha256(PYTHON.encode())
     for name in _BUILT_FROM:
         path = ROOT / name
         files = [path] if path.is_file() else sorted(path.rglob("*"))
@@ -285,8 +289,8 @@ def build() -> None:
     log = STATE / "build.log"
     STATE.mkdir(exist_ok=True)
     with log.open("wb") as output:
-        done = subprocess.run(
-            ["make", "build"],  # noqa: S607
+        done = subprocess.run(  # noqa: S603 - our own Makefile
+            ["make", "build", f"PYTHON={sys.executable}"],  # noqa: S607
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -308,7 +312,7 @@ def stop_on_signals() -> None:
 
 def _sam(*arguments: str, environment: dict[str, str]) -> None:
     """Run SAM CLI; its own environment has the Python and pip that it looks for on PATH."""
-    tools = ROOT / ".tools/sam/bin"
+    tools = TOOLS / "sam/bin"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     log = STATE / "sam.log"
     with log.open("wb") as output:

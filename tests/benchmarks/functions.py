@@ -16,7 +16,7 @@ from typing import Any
 
 from actionsync.stores.connections import Connection
 from actionsync.stores.secrets import Secret, text_of
-from local.cloud import ROOT, build
+from local.cloud import PYTHON, ROOT, TOOLS, build
 from local.servicenow import Simulator, seed
 from tests.benchmarks import charts, memory
 from tests.benchmarks.aws_stub import AwsStub
@@ -31,7 +31,7 @@ LAYERS = [
     for name in ("DependenciesLayer", "ServiceNowToolsLayer", "ActionSyncLayer")
 ]
 HANDLERS = ROOT / "tests/benchmarks/handlers"
-LIBRARIES = ROOT / ".tools/bench/lib/python3.11/site-packages"
+LIBRARIES = TOOLS / "bench/lib" / PYTHON / "site-packages"
 CHART = ROOT / "docs/images/cold-starts.svg"
 USER = "00000000-0000-4000-8000-000000000001"
 

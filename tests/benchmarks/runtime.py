@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +19,13 @@ from typing import Any, Self
 
 import httpx
 
-from local.cloud import ROOT
+from local.cloud import PYTHON, ROOT, TOOLS
 
-_RIE = ROOT / ".tools/sam/lib/python3.11/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"
-_INSTALLED = ROOT / ".venv/lib/python3.11/site-packages"
+_SAM = TOOLS / "sam/lib" / PYTHON / "site-packages"
+_RIE = _SAM / "samcli/local/rapid/aws-lambda-rie-x86_64"
+_INSTALLED = Path(sysconfig.get_path("purelib"))
+# The interpreter without the packages of this environment.
+_PYTHON = Path(sys.base_prefix) / "bin" / PYTHON
 _RUNTIME = ROOT / ".local/runtime"
 _PARTS_OF_THE_RUNTIME = ("awslambdaric", "simplejson", "snapshot_restore_py*", "runtime_client*.so")
 
@@ -56,7 +60,7 @@ class Runtime:
                 f"127.0.0.1:{self._port}",
                 "--runtime-api-address",
                 f"127.0.0.1:{_free_port()}",
-                Path(sys.base_prefix) / "bin/python3.11",
+                _PYTHON,
                 "-S",
                 "-m",
                 "awslambdaric",
@@ -131,7 +135,7 @@ def loading(subject: Subject, environment: dict[str, str]) -> float:
         f"import time, awslambdaric.bootstrap, {module}; print('\\n', time.process_time() * 1000)"
     )
     done = subprocess.run(  # noqa: S603 - our own program
-        [Path(sys.base_prefix) / "bin/python3.11", "-S", "-c", program],
+        [_PYTHON, "-S", "-c", program],
         cwd=subject.path[0],
         env=environment | {"PYTHONPATH": os.pathsep.join(map(str, path))},
         capture_output=True,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from local.cloud import TOOLS
 from operate.gradual import ALIAS, gradual
 from tests.template import ROOT, functions
 
@@ -45,7 +46,7 @@ def test_every_function_moves_in_steps_and_back(tmp_path: Path) -> None:
     file = tmp_path / "gradual.yaml"
     file.write_text(yaml.dump(changed, Dumper=_Dumper, sort_keys=False))
     done = subprocess.run(  # noqa: S603 - our own tool
-        [ROOT / ".tools/sam/bin/cfn-lint", file],
+        [TOOLS / "sam/bin/cfn-lint", file],
         cwd=ROOT,
         capture_output=True,
         text=True,
