@@ -14,7 +14,8 @@ from tests.template import ROOT
 ONLY_CALLING_SERVICENOW = {"httpx", "httptools", "servicenow_tools"}
 ONLY_WITH_INPUT = {"pydantic", "pydantic_core"}
 NEVER = {
-    "aws_xray_sdk", "aws_lambda_powertools.event_handler.openapi.models", "httpcore", "h11", "anyio",
+    "aws_xray_sdk", "aws_lambda_powertools.event_handler.openapi.models",
+    "httpcore", "h11", "anyio",
 }  # fmt: skip
 PAGES = {"show_settings", "show_docs", "show_asset", "show_openapi"}
 WITHOUT_AWS = PAGES
