@@ -125,9 +125,13 @@ openapi: $(VENV)/.installed ## Write docs/openapi.json from the functions; refus
 	$(OPENAPI)
 
 .PHONY: test
-test: install ## Every test: unit, handlers, template, and end to end on the local cloud
+test: install tools ## Every test: unit, handlers, template, and end to end on the local cloud, also in a browser
 	$(BIN)/pytest --numprocesses auto --cov --cov-report=term
-	$(BIN)/coverage report --include='layers/servicenow_tools/*' --fail-under=100 --format=total
+	@report=$$($(BIN)/coverage report --include='layers/servicenow_tools/*' --fail-under=100) || { echo "$$report"; exit 1; }
+
+.PHONY: tools
+tools: $(VENV)/.installed ## Install what tests need beyond Python (Chromium), where this user may
+	@$(BIN)/python -m tests.needs
 
 .PHONY: rights
 rights: $(VENV)/.installed ## Take each right of each function away in turn, and see it fail (some minutes)
@@ -140,7 +144,7 @@ fuzz: $(VENV)/.installed ## Fuzz every parser with atheris, 100,000 inputs each 
 
 .PHONY: unit
 unit: $(VENV)/.installed ## The tests that need no local cloud
-	$(BIN)/pytest tests/unit tests/integration
+	$(BIN)/pytest --numprocesses auto tests/unit tests/integration
 
 .PHONY: wheel
 wheel: $(VENV)/.installed ## Build the client as a package of its own, into dist/
@@ -151,7 +155,7 @@ reference: $(VENV)/.installed ## Write the client's API reference from its docst
 	$(call reference,docs/client-reference.md)
 
 .PHONY: images
-images: install ## Photograph the pages for the guide, into docs/images
+images: install tools ## Photograph the pages for the guide, into docs/images
 	IMAGES=docs/images $(BIN)/pytest tests/browser
 
 .PHONY: bench

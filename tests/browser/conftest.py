@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from local.cloud import token_claims
 from local.servicenow import seed
+from tests.needs import chromium
 from tests.template import ROOT
 
 if TYPE_CHECKING:
@@ -232,13 +232,19 @@ def layout_shifts(person: "Person", page: str, selector: str) -> list[dict[str, 
     return [shift for shift in shifts if shift["value"]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses the browser."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "_chromium" in item.fixturenames:
+            item.add_marker(pytest.mark.needs("chromium"))
+
+
 @pytest.fixture(scope="session")
 def _chromium() -> "Iterator[Chrome]":
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    assert chromium, "apt-get install chromium"
-    assert driver, "apt-get install chromium-driver"
+    found = chromium()
+    assert found
     options = ChromeOptions()
-    options.binary_location = chromium
+    options.binary_location, driver = found
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--lang=en-GB"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
