@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from actionsync import clock
 from actionsync.audit.query import ActivityQuery
 from actionsync.connections.hosts import instance_url
 from actionsync.connections.models import ConnectionChange, ConnectionToTest, NewConnection
 from actionsync.events import drafts
 from actionsync.events.models import UnreadableEventError
-from actionsync.events.readers import READERS
+from actionsync.events.readers import READERS, Context
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.github import is_signed, translate
 from actionsync.rules import texts
@@ -41,7 +42,7 @@ from servicenow_tools.errors import InvalidRequestError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actionsync.events.models import Kind
+    from actionsync.events.readers import Feed
 
 _ALLOWED = ("*.service-now.com", "itsm.example.com:8443")
 _BODIES: tuple[type[BaseModel], ...] = (
@@ -88,22 +89,23 @@ def build_query(data: bytes) -> None:
         query.encode().encode()
 
 
-def _read_events(kind: "Kind") -> "Callable[[bytes], None]":
+def _read_events(kind: "Feed") -> "Callable[[bytes], None]":
     def target(data: bytes) -> None:
         try:
             message = envelopes.read(_text(data))
-            happenings = READERS[kind](message, "automation", Rules())
+            events = READERS[kind](message, Context(clock.now(), "automation", Rules()))
         except UnreadableEventError as error:
             str(error).encode()
             return
-        for happening in happenings:
-            assert happening.user_id
-            assert len(happening.cause_id) == len(happening.delivery) or happening.delivery
-            rule = drafts.rule_for(happening, Rules())
+        for event in events:
+            assert event.owner
+            assert event.id
+            assert event.moment <= event.received_at
+            rule = drafts.rule_for(event, Rules())
             if rule is None:
                 continue
-            draft = drafts.ticket(happening, rule, happening.texts, happening.cause_id)
-            _sent({**draft.columns, **draft.options, "texts": happening.texts})
+            draft = drafts.ticket(event, rule, event.texts, event.dedup_key)
+            _sent({**draft.columns, **draft.options, "texts": event.texts})
             assert len(draft.columns["short_description"]) <= _LONGEST_LINE
             assert len(draft.columns["description"]) <= _LONGEST_TEXT
 

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from moto.sqs.models import sqs_backends
 
+from actionsync import clock
 from tests.conftest import LambdaContext
 
 if TYPE_CHECKING:
@@ -74,14 +75,17 @@ class Queues:
         return records
 
 
-def record(body: str, attributes: dict[str, Any] | None = None) -> dict[str, Any]:
+def record(
+    body: str, attributes: dict[str, Any] | None = None, sent_at: datetime | None = None
+) -> dict[str, Any]:
     """Return an SQS record as Lambda gets it (Lambda developer guide: Using Lambda with SQS)."""
+    sent = str(int((sent_at or clock.now()).timestamp() * 1000))
     return {
         "messageId": str(uuid.uuid4()),
         "receiptHandle": "handle",
         "body": body,
-        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1704880800000",
-                       "SenderId": "sender", "ApproximateFirstReceiveTimestamp": "1704880800000"},
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": sent,
+                       "SenderId": "sender", "ApproximateFirstReceiveTimestamp": sent},
         "messageAttributes": attributes or {},
         "md5OfBody": "",
         "eventSource": "aws:sqs",
@@ -111,7 +115,7 @@ def on_bus(
         "resources": resources or [],
         "detail": detail,
     }
-    return record(json.dumps(event))
+    return record(json.dumps(event), sent_at=max(at, clock.now()))
 
 
 def error(seconds: int = 0, **values: Any) -> dict[str, Any]:
@@ -150,10 +154,11 @@ def alarm_notification(value: str, seconds: int = 0, arn: str = ALARM) -> dict[s
         "StateChangeTime": at, "Region": "US East (N. Virginia)", "AlarmArn": arn,
         "OldStateValue": "OK", "Trigger": {"MetricName": "5XX", "Namespace": "AWS/ApiGateway"},
     }  # fmt: skip
-    return notification({name: text for name, text in message.items() if text})
+    sent_at = NOW + timedelta(seconds=seconds)
+    return notification({name: text for name, text in message.items() if text}, sent_at)
 
 
-def notification(message: dict[str, Any]) -> dict[str, Any]:
+def notification(message: dict[str, Any], sent_at: datetime = NOW) -> dict[str, Any]:
     """Return a record with an SNS notification in it."""
     return record(
         json.dumps(
@@ -169,7 +174,8 @@ def notification(message: dict[str, Any]) -> dict[str, Any]:
                 "SigningCertURL": "https://sns.us-east-1.amazonaws.com/x.pem",
                 "UnsubscribeURL": "https://sns.us-east-1.amazonaws.com/",
             }
-        )
+        ),
+        sent_at=max(sent_at, clock.now()),
     )
 
 

@@ -120,7 +120,7 @@ def test_an_event_that_cannot_become_a_ticket_is_recorded(
     send("error", error(user_id="nobody"))
     send("error", error(user_id=USER, severity="shiny"))
     (lonely,) = trail("nobody")
-    assert (lonely["action"], lonely["kind"], lonely["cause"]) == ("failed", "error", "checkout")
+    assert (lonely["action"], lonely["kind"], lonely["cause"]) == ("failed", "incident", "checkout")
     assert lonely["reason_type"] == "ConnectionNotFound"
     (poison,) = trail(USER)
     assert poison["reason_type"] == "Poison"

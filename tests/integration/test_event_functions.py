@@ -32,7 +32,7 @@ from tests.integration.events import (
 )
 
 if TYPE_CHECKING:
-    from actionsync.events.models import Kind
+    from actionsync.events.readers import Feed
     from tests.conftest import Aws
 
 
@@ -511,7 +511,7 @@ def test_a_hanging_instance_holds_up_nobody_else(
         def tickets() -> int:
             return sum(len(made(instance)) for instance in instances.values())
 
-        def watched(record: dict[str, Any], kind: "Kind", wait: RetryLaterError) -> None:
+        def watched(record: dict[str, Any], kind: "Feed", wait: RetryLaterError) -> None:
             done_before.append(tickets())
             put_back(record, kind, wait)
 

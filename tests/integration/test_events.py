@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from actionsync.events.readers import read_deployment, read_error
+from actionsync import clock
+from actionsync.events.readers import Context, read_deployment, read_error
 from actionsync.events.sources import envelopes
 from actionsync.stores.webhooks import WebhookStore
 from tests.conftest import LambdaContext, call, event, invoke
@@ -210,7 +211,7 @@ def test_a_webhooks_event_is_put_on_the_bus_or_ignored(
     assert sent["detail"]["user_id"] == "00000000-0000-4000-8000-000000000001"
     assert sent["source"] == "actionsync.github"
     reader = read_error if expected[0] == "Application Error" else read_deployment
-    assert reader(envelopes.from_event(sent), "", None)
+    assert reader(envelopes.from_event(sent), Context(clock.now()))
 
 
 @pytest.mark.parametrize("function", VALID)

@@ -1,4 +1,4 @@
-"""The ticket that a happening makes under a user's rules, before anything is sent."""
+"""The ticket that an event makes under a user's rules, before anything is sent."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -31,21 +31,20 @@ class Draft:
     options: dict[str, Any]
 
 
-def rule_for(happening: "IncomingEvent", rules: "Rules") -> "AnyRule | None":
-    """Return the rule that a happening falls under, or None where it makes no ticket."""
-    if happening.kind == "error":
-        return rules.errors if rules.errors.wants(happening.name, happening.severity) else None
-    if happening.kind == "alarm":
-        return rules.alarms if rules.alarms.wants(happening.name, happening.severity) else None
-    if happening.kind == "deployment":
-        return rules.deployments if rules.deployments.wants(happening.name) else None
+def rule_for(event: "IncomingEvent", rules: "Rules") -> "AnyRule | None":
+    """Return the rule that an event falls under, or None where it makes no ticket."""
+    if event.kind == "incident":
+        rule = rules.alarms if event.source == "cloudwatch" else rules.errors
+        return rule if rule.wants(event.name, event.severity) else None
+    if event.kind == "change":
+        return rules.deployments if rules.deployments.wants(event.name) else None
     meetings = rules.meetings
-    is_wanted = meetings.enabled and (happening.name == "required" or not meetings.only_required)
+    is_wanted = meetings.enabled and (event.name == "required" or not meetings.only_required)
     return meetings if is_wanted else None
 
 
 def ticket(
-    happening: "IncomingEvent", rule: "AnyRule", event_texts: dict[str, str], correlation_id: str
+    event: "IncomingEvent", rule: "AnyRule", event_texts: dict[str, str], correlation_id: str
 ) -> Draft:
     """Return the ticket that a cause gets."""
     columns: dict[str, Any] = {
@@ -56,10 +55,10 @@ def ticket(
         "correlation_display": "ActionSync",
     }
     if isinstance(rule, IncidentRule | MeetingRule):
-        severity = happening.severity
+        severity = event.severity
         if level := rule.levels.get(severity):
             columns |= {"urgency": level.urgency, "impact": level.impact}
-        columns |= happening.columns
+        columns |= event.columns
         return Draft("incident", columns, {})
     columns |= {"risk": rule.risk, "impact": rule.impact}
     options: dict[str, Any] = {"type_": rule.change_type}

@@ -77,13 +77,13 @@ def next_step(cause: Correlation, kind: Kind, now: int) -> Step | None:  # noqa:
     is_over, was_over = cause.phase == "off", cause.told_phase == "off"
     if not cause.sys_id:
         # A deployment that only its end tells of was a change all the same.
-        is_change = kind == "deployment" and is_over
+        is_change = kind == "change" and is_over
         return (
             "open" if cause.phase == "on" or is_change or cause.count > cause.told_count else None
         )
-    if kind == "meeting":
+    if kind == "action_item":
         return None
-    if kind == "deployment":
+    if kind == "change":
         return "outcome" if is_over and not was_over else None
     if is_over and not was_over:
         return "over"
@@ -121,11 +121,11 @@ class Engine:
         self._activity = activity
         self._rules_of = rules_of
 
-    async def handle(self, happening: IncomingEvent, rule: "AnyRule | None" = None) -> Handled:
-        """Record a happening and tell its ticket what it has to be told.
+    async def handle(self, event: IncomingEvent, rule: "AnyRule | None" = None) -> Handled:
+        """Record an event and tell its ticket what it has to be told.
 
         Args:
-            happening: what happened.
+            event: what happened.
             rule: the rule it falls under; by default the one in the user's rules.
 
         Raises:
@@ -133,17 +133,17 @@ class Engine:
             PermanentError: it cannot become a ticket.
             ActionSyncError: the user has no connection to ServiceNow.
         """
-        rule = rule or drafts.rule_for(happening, self._rules_of(happening.user_id))
+        rule = rule or drafts.rule_for(event, self._rules_of(event.owner))
         if rule is None:
             return Handled(["ignored"])
-        is_first = self._causes.mark(happening.delivery)
-        cause = self._record(happening, is_first=is_first)
+        is_first = self._causes.mark(event.id)
+        cause = self._record(event, is_first=is_first)
         now = clock.epoch(clock.now())
         if is_first and cause.waits_until > now:
             return Handled(["folded"])  # the one that waits will tell all
         handled = Handled([])
-        while (step := next_step(cause, happening.kind, now)) is not None:
-            told = await self._tell(happening, rule, cause, step)
+        while (step := next_step(cause, event.kind, now)) is not None:
+            told = await self._tell(event, rule, cause, step)
             if told is None:
                 break  # another holds the lease, and looks again when it is done
             cause, result = told
@@ -155,29 +155,27 @@ class Engine:
             handled.ticket = Ticket(cause.number, cause.sys_id, cause.url)
         return handled
 
-    def _record(self, happening: IncomingEvent, *, is_first: bool) -> Correlation:
-        cause_id = happening.cause_id
-        if happening.phase == "on":
+    def _record(self, event: IncomingEvent, *, is_first: bool) -> Correlation:
+        cause_id = event.dedup_key
+        if event.action == "trigger":
             return self._causes.begin(
-                cause_id, happening.user_id, happening.at, happening.texts, counts=is_first
+                cause_id, event.owner, event.moment, event.texts, counts=is_first
             )
-        if happening.phase == "off":
-            return self._causes.end(
-                cause_id, happening.user_id, happening.at, happening.outcome, happening.texts
-            )
+        if event.action == "resolve":
+            return self._causes.end(cause_id, event.owner, event.moment, event.outcome, event.texts)
         if not is_first:
             return self._causes.get(cause_id)
-        texts = happening.texts
+        texts = event.texts
         return self._causes.remark(
             cause_id, f"{texts['status']} at {texts['occurred_at']}. {texts['message']}"
         )
 
     async def _tell(
-        self, happening: IncomingEvent, rule: "AnyRule", cause: Correlation, step: Step
+        self, event: IncomingEvent, rule: "AnyRule", cause: Correlation, step: Step
     ) -> tuple[Correlation, Result] | None:
         """Take the lease and do one step; return what is known then, or None without the lease."""
-        client = await self._sessions.client(happening.user_id)
-        scope = Scope(urlsplit(client.instance_url).netloc, f"USER#{happening.user_id}")
+        client = await self._sessions.client(event.owner)
+        scope = Scope(urlsplit(client.instance_url).netloc, f"USER#{event.owner}")
         self._wait_for(scope, cause.id)
         owner = uuid.uuid4().hex
         leased = self._causes.lease(cause, self._plan(rule, cause, step, owner))
@@ -187,11 +185,10 @@ class Engine:
         is_ours = doing["owner"] == owner
         if (
             is_ours
-            and next_step(replace(leased, doing=None), happening.kind, clock.epoch(clock.now()))
-            != step
+            and next_step(replace(leased, doing=None), event.kind, clock.epoch(clock.now())) != step
         ):
             return self._causes.finish(leased, {}), "folded"  # somebody was quicker
-        work = _Work(client, happening, rule, leased, doing, may_be_done=not is_ours)
+        work = _Work(client, event, rule, leased, doing, may_be_done=not is_ours)
         try:
             result, told, changes = await work.do()
             if work.incident is not None:
@@ -211,17 +208,17 @@ class Engine:
             return self._causes.renew(leased), result
         if result != "left_alone":
             self._activity.add(
-                happening.user_id,
+                event.owner,
                 {
                     "id": digest(leased.id, doing["owner"]),
                     "action": result,
-                    "kind": happening.kind,
+                    "kind": event.kind,
                     "table": work.table,
                     "number": told.get("number", leased.number),
                     "sys_id": told.get("sys_id", leased.sys_id),
                     "url": told.get("url", leased.url),
                     "correlation_id": work.correlation_id,
-                    "cause": happening.name,
+                    "cause": event.name,
                     "fields": sorted(changes),
                     **work.states(told),
                     **({} if is_ours else {"recovered": True}),
@@ -273,11 +270,11 @@ class _Work:
         may_be_done: whether a dead holder may have done it already.
         wrote: whether a part of it is written.
         state_before: the ticket's state before, where it was looked at.
-        incident: for a failed deployment, the happening and the rule of its incident.
+        incident: for a failed deployment, the event and the rule of its incident.
     """
 
     client: "ServiceNowClient"
-    happening: IncomingEvent
+    event: IncomingEvent
     rule: "AnyRule"
     cause: Correlation
     doing: dict[str, Any]
@@ -295,7 +292,7 @@ class _Work:
     @property
     def table(self) -> str:
         """The ticket's table."""
-        return "change_request" if self.happening.kind == "deployment" else "incident"
+        return "change_request" if self.event.kind == "change" else "incident"
 
     @property
     def correlation_id(self) -> str:
@@ -323,7 +320,7 @@ class _Work:
 
     async def _open(self) -> tuple[Result, dict[str, Any], dict[str, Any]]:
         texts = {**(self.cause.texts or self.cause.end_texts), "previous": self.cause.previous}
-        draft = drafts.ticket(self.happening, self.rule, texts, self.correlation_id)
+        draft = drafts.ticket(self.event, self.rule, texts, self.correlation_id)
         made = None
         if self.may_be_done:
             made = await self.client.find_by_correlation_id(draft.table, self.correlation_id)
@@ -445,22 +442,22 @@ class _Work:
             assignment_group=self.rule.assignment_group,
             levels={"high": self.rule.incident_levels},
         )
-        happening = replace(
-            self.happening,
-            delivery=digest(self.happening.delivery, "incident"),
-            kind="error",
-            cause=digest("deployment", self.happening.cause),
-            phase="on",
+        event = replace(
+            self.event,
+            id=digest(self.event.id, "incident"),
+            kind="incident",
+            key=digest("change", self.event.key),
+            action="trigger",
             severity="high",
             texts={
                 **texts,
-                "title": f"Deployment failed: {self.happening.name} {texts.get('version', '')}",
+                "title": f"Deployment failed: {self.event.name} {texts.get('version', '')}",
                 "message": f"{texts.get('message', '')}\n\nChange request: {self.cause.number}",
                 "severity": "high",
             },
             columns={"caused_by": self.cause.sys_id},
         )
-        return happening, rule
+        return event, rule
 
     async def _moved_to_implement(self, record: "Record") -> "Record":
         """Bring a change to Implement, or as far towards it as it may go without approval."""

@@ -1,8 +1,8 @@
 """What happened, in the one form that the engine knows.
 
-Many events have one cause: an alarm's ALARM and OK, the ten thousand times that a line of code
-fails, the start and the end of a deployment. The cause, not the delivery, decides the correlation
-id, and with it the ticket.
+Many events are about one thing: an alarm's ALARM and OK, the ten thousand times that a line of code
+fails, the start and the end of a deployment. The thing, not the delivery, decides the dedup key,
+and with it the ticket.
 """
 
 import hashlib
@@ -12,9 +12,10 @@ from typing import Literal
 
 from actionsync.rules.models import Severity
 
-Kind = Literal["error", "alarm", "deployment", "meeting"]
-# on: the trouble or the deployment begins, or goes on. off: it is over. remark: worth a note.
-Phase = Literal["on", "off", "remark"]
+# What an event becomes.
+Kind = Literal["incident", "change", "action_item"]
+# trigger: it begins, or goes on. resolve: it is over. annotate: worth a note.
+Action = Literal["trigger", "resolve", "annotate"]
 
 
 class UnreadableEventError(Exception):
@@ -26,35 +27,55 @@ class IncomingEvent:
     """One event.
 
     Attributes:
-        delivery: names this delivery; a repetition of it has the same name.
-        user_id: whose event it is.
-        kind: what it is.
-        cause: what identifies the cause among the user's causes of this kind.
-        name: what the rules' patterns look at: a service, an alarm, an application.
+        id: names this delivery of it; a repetition has the same.
+        owner: whose event it is.
+        source: who sent it: a file in `events/sources/`.
+        kind: what it becomes.
+        key: what identifies the thing among the owner's events of this source.
+        action: what it says about the thing.
+        moment: when it was so, by the event itself where it says; never later than `received_at`.
+        received_at: when the queue got it; a redelivery has the same.
         severity: how bad it is.
-        phase: what it says about the cause.
-        at: when it happened.
+        is_heartbeat: whether a repeat says only "still so": it is neither counted nor noted.
+        name: what the rules' patterns look at: a service, an alarm, an application.
+        service: the service, where the event names one.
+        environment: the environment, where the event names one.
+        account: the cloud account, where the event names one.
+        region: the region, where the event names one.
+        labels: the labels that the event carries.
         texts: what the templates may use.
-        outcome: how a deployment ended: succeeded, failed or stopped; else empty.
+        outcome: how a change ended: succeeded, failed or stopped; else empty.
         columns: further columns that the event itself decides.
+        assumptions: what was assumed, cut or left out, in sentences for people.
+        silenced_until: until when somebody silenced it: it is looked at again then.
     """
 
-    delivery: str
-    user_id: str
+    id: str
+    owner: str
+    source: str
     kind: Kind
-    cause: str
-    name: str
+    key: str
+    action: Action
+    moment: datetime
+    received_at: datetime
     severity: Severity
-    phase: Phase
-    at: datetime
+    is_heartbeat: bool = False
+    name: str = ""
+    service: str = ""
+    environment: str = ""
+    account: str = ""
+    region: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     outcome: str = ""
     columns: dict[str, str] = field(default_factory=dict)
+    assumptions: tuple[str, ...] = ()
+    silenced_until: datetime | None = None
 
     @property
-    def cause_id(self) -> str:
-        """The cause's own id: no other user and no other kind shares it."""
-        return digest(self.user_id, self.kind, self.cause)
+    def dedup_key(self) -> str:
+        """What all events of the thing share, and no other owner or source."""
+        return digest(self.owner, self.source, self.key)
 
 
 def digest(*parts: str) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from actionsync.errors import ActionSyncError, FieldError, InvalidInputError
 from actionsync.events import drafts
 from actionsync.events.models import IncomingEvent, UnreadableEventError
-from actionsync.events.readers import READERS
+from actionsync.events.readers import READERS, Context
 from actionsync.events.sources import envelopes
 from servicenow_tools.errors import ServiceNowError
 
@@ -28,19 +28,19 @@ async def preview(
         InvalidInputError: the example is no event of its kind.
     """
     try:
-        happenings = _happenings(user_id, asked, rules)
+        events = _events(user_id, asked, rules)
     except UnreadableEventError as error:
         field, _, text = str(error).partition(": ")
         raise InvalidInputError(
             FieldError(f"event.{field}" if text else "event", text or field)
         ) from None
     tickets: list[dict[str, Any]] = []
-    for happening in happenings:
-        rule = drafts.rule_for(happening, rules)
+    for event in events:
+        rule = drafts.rule_for(event, rules)
         if rule is None:
             tickets.append({"wanted": False, "table": None, "columns": {}, "problems": []})
             continue
-        draft = drafts.ticket(happening, rule, happening.texts, f"actionsync-{happening.cause_id}")
+        draft = drafts.ticket(event, rule, event.texts, f"actionsync-{event.dedup_key}")
         tickets.append(
             {
                 "wanted": True,
@@ -68,7 +68,7 @@ async def preview(
     return {"tickets": tickets, "checked": checked}
 
 
-def _happenings(user_id: str, asked: "RulesPreview", rules: "Rules") -> list[IncomingEvent]:
+def _events(user_id: str, asked: "RulesPreview", rules: "Rules") -> list[IncomingEvent]:
     event = dict(asked.event)
     if "detail" in event:
         detail = event["detail"]
@@ -86,4 +86,4 @@ def _happenings(user_id: str, asked: "RulesPreview", rules: "Rules") -> list[Inc
             resources=(),
             detail={**event, "user_id": user_id},
         )
-    return READERS[asked.kind](message, user_id, rules)
+    return READERS[asked.kind](message, Context(message.time, user_id, rules))

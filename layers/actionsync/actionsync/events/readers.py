@@ -1,4 +1,4 @@
-"""From messages to happenings: one reader for each kind, in the shapes that AWS documents.
+"""From messages to events: one reader for each queue, in the shapes that AWS documents.
 
 Alarms: CloudWatch user guide, "Alarm events and EventBridge", and the SNS form "AlarmName,
 NewStateValue, ..." of its notifications. Deployments: CodeDeploy user guide, "Monitoring
@@ -15,7 +15,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from actionsync import clock
-from actionsync.events.models import IncomingEvent, Kind, UnreadableEventError, digest
+from actionsync.events.models import Action, IncomingEvent, Kind, UnreadableEventError, digest
 from actionsync.events.sources.envelopes import Message, moment
 from actionsync.rules.models import Severity
 
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from actionsync.rules.models import Rules
 
 Model = TypeVar("Model", bound=BaseModel)
+# The queues, each with its function.
+Feed = Literal["error", "alarm", "deployment", "meeting"]
+KINDS: "dict[Feed, Kind]" = {
+    "error": "incident", "alarm": "incident", "deployment": "change", "meeting": "action_item",
+}  # fmt: skip
 
 # What loggers call their levels.
 _SEVERITIES = {
@@ -156,17 +161,37 @@ _CODE_PIPELINE_STATES = {
 }  # fmt: skip
 
 
+_ALARM_ACTIONS: dict[str, Action] = {
+    "ALARM": "trigger", "OK": "resolve", "INSUFFICIENT_DATA": "annotate",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a reader knows beside the message.
+
+    Attributes:
+        received_at: when the queue got it.
+        automation_user: the owner of AWS's own events, or empty.
+        rules: that owner's rules.
+    """
+
+    received_at: datetime
+    automation_user: str = ""
+    rules: "Rules | None" = None
+
+
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """A meeting's happenings, one for each action item, and its own id."""
+    """A meeting's events, one for each action item, and its own id."""
 
-    happenings: list[IncomingEvent]
-    user_id: str
+    events: list[IncomingEvent]
+    owner: str
     id: str
     title: str
 
 
-def read_error(message: Message, _: str, __: "Rules | None" = None) -> list[IncomingEvent]:
+def read_error(message: Message, context: Context) -> list[IncomingEvent]:
     """Read an application error.
 
     Raises:
@@ -176,14 +201,18 @@ def read_error(message: Message, _: str, __: "Rules | None" = None) -> list[Inco
     first_line = detail.message.strip().splitlines()[0] if detail.message.strip() else "Error"
     return [
         IncomingEvent(
-            delivery=digest(detail.user_id, message.id),
-            user_id=detail.user_id,
-            kind="error",
-            cause=digest(detail.service, detail.fingerprint or fingerprint(detail)),
-            name=detail.service,
+            id=digest(detail.user_id, message.id),
+            owner=detail.user_id,
+            source="application",
+            kind="incident",
+            key=digest(detail.service, detail.fingerprint or fingerprint(detail)),
+            action="trigger" if detail.status == "open" else "resolve",
+            moment=min(message.time, context.received_at),
+            received_at=context.received_at,
             severity=detail.severity,
-            phase="on" if detail.status == "open" else "off",
-            at=message.time,
+            name=detail.service,
+            service=detail.service,
+            environment=detail.environment,
             texts={
                 "title": f"{detail.service}: {first_line}",
                 "message": detail.message,
@@ -200,9 +229,7 @@ def read_error(message: Message, _: str, __: "Rules | None" = None) -> list[Inco
     ]
 
 
-def read_alarm(
-    message: Message, automation_user: str, rules: "Rules | None" = None
-) -> list[IncomingEvent]:
+def read_alarm(message: Message, context: Context) -> list[IncomingEvent]:
     """Read a change of an alarm's state, from EventBridge or from SNS.
 
     Both forms of one change are one delivery, so that a stack with both ways in counts it once.
@@ -210,7 +237,7 @@ def read_alarm(
     Raises:
         UnreadableEventError: it is none, or nobody is named to answer for AWS's own events.
     """
-    user_id = _automation(automation_user)
+    owner = _automation(context.automation_user)
     if message.type:
         if message.type != "CloudWatch Alarm State Change" or not message.is_from_aws:
             raise UnreadableEventError(
@@ -229,17 +256,20 @@ def read_alarm(
         changed_at = notification.changed_at or message.time.isoformat()
         description = notification.description or ""
     at = moment(changed_at, "state.timestamp")
-    severity: Severity = rules.alarms.severity_of(name) if rules is not None else "high"
+    severity: Severity = "high" if context.rules is None else context.rules.alarms.severity_of(name)
     return [
         IncomingEvent(
-            delivery=digest(user_id, arn, value, at.isoformat()),
-            user_id=user_id,
-            kind="alarm",
-            cause=arn,
-            name=name,
+            id=digest(owner, arn, value, at.isoformat()),
+            owner=owner,
+            source="cloudwatch",
+            kind="incident",
+            key=arn,
+            action=_ALARM_ACTIONS[value],
+            moment=min(at, context.received_at),
+            received_at=context.received_at,
             severity=severity,
-            phase={"ALARM": "on", "OK": "off", "INSUFFICIENT_DATA": "remark"}[value],  # type: ignore[arg-type]
-            at=at,
+            is_heartbeat=True,
+            name=name,
             texts={
                 "title": f"Alarm {name}",
                 "message": reason,
@@ -255,9 +285,7 @@ def read_alarm(
     ]
 
 
-def read_deployment(
-    message: Message, automation_user: str, _: "Rules | None" = None
-) -> list[IncomingEvent]:
+def read_deployment(message: Message, context: Context) -> list[IncomingEvent]:
     """Read a step of a deployment; a step that says nothing about its course gives none.
 
     Raises:
@@ -267,21 +295,25 @@ def read_deployment(
         reader = _FROM_AWS.get(message.source)
         if reader is None:
             raise UnreadableEventError("source: must be aws.codedeploy or aws.codepipeline")
-        detail = reader(message, _automation(automation_user))
+        detail = reader(message, _automation(context.automation_user))
         if detail is None:
             return []
     else:
         detail = _parsed(DeploymentDetail, message.detail)
     return [
         IncomingEvent(
-            delivery=digest(detail.user_id, message.id),
-            user_id=detail.user_id,
-            kind="deployment",
-            cause=digest(detail.application, detail.deployment_id),
-            name=detail.application,
+            id=digest(detail.user_id, message.id),
+            owner=detail.user_id,
+            source=message.source.removeprefix("aws.") if message.is_from_aws else "deployments",
+            kind="change",
+            key=digest(detail.application, detail.deployment_id),
+            action="trigger" if detail.status == "started" else "resolve",
+            moment=min(message.time, context.received_at),
+            received_at=context.received_at,
             severity="high",
-            phase="on" if detail.status == "started" else "off",
-            at=message.time,
+            name=detail.application,
+            service=detail.application,
+            environment=detail.environment,
             outcome="" if detail.status == "started" else detail.status,
             texts={
                 "title": f"Deploy {detail.application} {detail.version}".strip(),
@@ -300,16 +332,16 @@ def read_deployment(
     ]
 
 
-def read_meeting(message: Message, _: str, __: "Rules | None" = None) -> list[IncomingEvent]:
+def read_meeting(message: Message, context: Context) -> list[IncomingEvent]:
     """Read a meeting's action items that want a ticket or may get one.
 
     Raises:
         UnreadableEventError: it is no meeting.
     """
-    return meeting_of(message).happenings
+    return meeting_of(message, context).events
 
 
-def meeting_of(message: Message) -> Meeting:
+def meeting_of(message: Message, context: Context) -> Meeting:
     """Read a meeting.
 
     Raises:
@@ -317,17 +349,19 @@ def meeting_of(message: Message) -> Meeting:
     """
     detail = _parsed(MeetingDetail, message.detail)
     at = message.time if detail.held_at is None else moment(detail.held_at.isoformat(), "held_at")
-    happenings = [
+    events = [
         IncomingEvent(
-            delivery=digest(detail.user_id, message.id, str(position)),
-            user_id=detail.user_id,
-            kind="meeting",
-            # The item's words, not its place: a second run may list the items in another order.
-            cause=digest(detail.meeting_id, " ".join(item.summary.lower().split())),
-            name="required" if item.requires_incident else "optional",
+            id=digest(detail.user_id, message.id, str(position)),
+            owner=detail.user_id,
+            source="meetings",
+            kind="action_item",
+            # The item's text, not its place: a second run may list the items in another order.
+            key=digest(detail.meeting_id, " ".join(item.summary.lower().split())),
+            action="trigger",
+            moment=min(at, context.received_at),
+            received_at=context.received_at,
             severity=item.priority,
-            phase="on",
-            at=at,
+            name="required" if item.requires_incident else "optional",
             texts={
                 "title": item.summary,
                 "message": item.details or item.summary,
@@ -341,12 +375,12 @@ def meeting_of(message: Message) -> Meeting:
         )
         for position, item in enumerate(detail.action_items)
     ]
-    return Meeting(happenings, detail.user_id, detail.meeting_id, detail.title)
+    return Meeting(events, detail.user_id, detail.meeting_id, detail.title)
 
 
 _IMPACTS = {"critical": "1", "high": "1", "medium": "2", "low": "3", "info": "3"}
 
-READERS: "dict[Kind, Callable[[Message, str, Rules | None], list[IncomingEvent]]]" = {
+READERS: "dict[Feed, Callable[[Message, Context], list[IncomingEvent]]]" = {
     "error": read_error,
     "alarm": read_alarm,
     "deployment": read_deployment,
@@ -376,12 +410,12 @@ def _parsed(model: type[Model], detail: dict[str, Any]) -> Model:
         raise UnreadableEventError("; ".join(reasons)) from None
 
 
-def _automation(user_id: str) -> str:
-    if not user_id:
+def _automation(owner: str) -> str:
+    if not owner:
         raise UnreadableEventError(
             "The stack's parameter AutomationUserId names nobody for AWS's events"
         )
-    return user_id
+    return owner
 
 
 def _alarm_arn(notification: _AlarmNotification, message: Message) -> str:

@@ -9,7 +9,7 @@ const DONE = {
   webhook_created: "GitHub webhook made", webhook_deleted: "GitHub webhook removed",
 };
 const KINDS = {
-  error: "Error", alarm: "Alarm", deployment: "Deployment", meeting: "Meeting", api: "API call", settings: "Settings",
+  incident: "Incident", change: "Change", action_item: "Action item", api: "API call", settings: "Settings",
 };
 const MARKS = {
   done: ["✓", "done", "passed"], failed: ["!", "failed", "failed"], unknown: ["?", "may have been done", "unknown"],

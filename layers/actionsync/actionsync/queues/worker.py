@@ -7,6 +7,7 @@ queue. An event that cannot become a ticket goes there at once, with the reason 
 
 import asyncio
 import random
+from datetime import UTC, datetime
 from functools import cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ from actionsync.errors import ActionSyncError
 from actionsync.events.engine import Engine
 from actionsync.events.failures import PATIENCE_SECONDS, PermanentError, RetryLaterError
 from actionsync.events.models import IncomingEvent, UnreadableEventError, digest
-from actionsync.events.readers import READERS, meeting_of
+from actionsync.events.readers import KINDS, READERS, Context, meeting_of
 from actionsync.events.sources import envelopes
 from actionsync.rules.models import Rules
 from actionsync.runtime import run
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
     from actionsync.events.engine import Handled
-    from actionsync.events.models import Kind
+    from actionsync.events.readers import Feed, Meeting
 
 logger = Logger()
 metrics = Metrics(namespace="ActionSync")
@@ -117,7 +118,7 @@ def rules_of(user_id: str) -> Rules:
     return rules
 
 
-def entrypoint(kind: "Kind") -> "Callable[[dict[str, Any], LambdaContext], Any]":
+def entrypoint(kind: "Feed") -> "Callable[[dict[str, Any], LambdaContext], Any]":
     """Return the Lambda handler of the events of a kind."""
 
     @metrics.log_metrics
@@ -140,23 +141,24 @@ def entrypoint(kind: "Kind") -> "Callable[[dict[str, Any], LambdaContext], Any]"
     return lambda_handler
 
 
-async def _work_off(records: list[dict[str, Any]], kind: "Kind") -> dict[str, BaseException | None]:
+async def _work_off(records: list[dict[str, Any]], kind: "Feed") -> dict[str, BaseException | None]:
     """Work off all records at once, so that a slow instance holds up nobody else's."""
     done = await asyncio.gather(*(_one(record, kind) for record in records), return_exceptions=True)
     return {record["messageId"]: error for record, error in zip(records, done, strict=True)}
 
 
-async def _one(record: dict[str, Any], kind: "Kind") -> None:
+async def _one(record: dict[str, Any], kind: "Feed") -> None:
     try:
         message = envelopes.read(record["body"])
         automation_user = event_settings().automation_user_id
         rules = rules_of(automation_user) if kind == "alarm" and automation_user else None
-        happenings = READERS[kind](message, automation_user, rules)
-        handled = [await _handled(happening) for happening in happenings]
-        if not happenings:
+        context = Context(_received_at(record), automation_user, rules)
+        events = READERS[kind](message, context)
+        handled = [await _handled(event) for event in events]
+        if not events:
             metrics.add_metric(name="Ignored", unit=MetricUnit.Count, value=1)
         if kind == "meeting":
-            await _link(message, [item for item in handled if item.ticket is not None])
+            await _link(meeting_of(message, context), handled)
         if _was_put_aside(record):
             _record_event(record, kind, {"action": "redriven"})
     except UnreadableEventError as error:
@@ -168,35 +170,39 @@ async def _one(record: dict[str, Any], kind: "Kind") -> None:
         _put_back(record, kind, error)
 
 
-async def _handled(happening: IncomingEvent) -> "Handled":
-    handled = await engine().handle(happening)
+def _received_at(record: dict[str, Any]) -> datetime:
+    return datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC)
+
+
+async def _handled(event: IncomingEvent) -> "Handled":
+    handled = await engine().handle(event)
     for result in handled.results:
         metrics.add_metric(
             name=result.replace("_", " ").title().replace(" ", ""), unit=MetricUnit.Count, value=1
         )
     if set(handled.results) - {"ignored", "folded", "left_alone"}:
-        age = (clock.now() - happening.at).total_seconds()
+        age = (clock.now() - event.moment).total_seconds()
         metrics.add_metric(name="EventAge", unit=MetricUnit.Seconds, value=max(0.0, age))
     logger.info(
         "event handled",
-        kind=happening.kind,
+        source=event.source,
+        kind=event.kind,
         results=handled.results,
-        correlation_id=f"actionsync-{happening.cause_id}",
+        correlation_id=f"actionsync-{event.dedup_key}",
         number=handled.ticket.number if handled.ticket else None,
     )
     return handled
 
 
-async def _link(message: envelopes.Message, handled: "list[Handled]") -> None:
+async def _link(meeting: "Meeting", handled: "list[Handled]") -> None:
     """Leave one note, on the first ticket, that names all the tickets of a meeting."""
     tickets = [item.ticket for item in handled if item.ticket is not None]
     if len(tickets) < 2:  # noqa: PLR2004 - one ticket has nothing to be linked to
         return
-    meeting = meeting_of(message)
     lines = [f"Action items of the meeting {meeting.title}:"]
     lines += [f"{ticket.number} {ticket.url}" for ticket in tickets]
     service = Tickets(
-        meeting.user_id,
+        meeting.owner,
         sessions(),
         IdempotencyStore(aws.dynamodb(), settings().claims_table),
         activity(),
@@ -210,7 +216,7 @@ async def _link(message: envelopes.Message, handled: "list[Handled]") -> None:
     )
 
 
-def _put_back(record: dict[str, Any], kind: "Kind", wait: RetryLaterError) -> None:
+def _put_back(record: dict[str, Any], kind: "Feed", wait: RetryLaterError) -> None:
     now = clock.epoch(clock.now())
     attributes = record.get("messageAttributes") or {}
     since = int(attributes.get("waits_since", {}).get("stringValue") or now)
@@ -236,7 +242,7 @@ def _put_back(record: dict[str, Any], kind: "Kind", wait: RetryLaterError) -> No
     logger.info("event waits", reason=wait.reason, seconds=delay)
 
 
-def _put_aside(record: dict[str, Any], kind: "Kind", reason: str, text: str) -> None:
+def _put_aside(record: dict[str, Any], kind: "Feed", reason: str, text: str) -> None:
     """Put an event into the dead-letter queue, with the reason why it cannot become a ticket."""
     failure = {"outcome": "failed", "reason_type": reason, "reason": text[:_LONGEST_REASON]}
     _record_event(record, kind, {"action": "failed", **failure})
@@ -259,7 +265,7 @@ def _was_put_aside(record: dict[str, Any]) -> bool:
     return "reason_type" in (record.get("messageAttributes") or {})
 
 
-def _record_event(record: dict[str, Any], kind: "Kind", facts: dict[str, Any]) -> None:
+def _record_event(record: dict[str, Any], kind: "Feed", facts: dict[str, Any]) -> None:
     """Tell the event's user, in the audit trail; an event that names nobody has only the log.
 
     An event has one id there, so that its being put back takes the place of its being put aside.
@@ -273,7 +279,7 @@ def _record_event(record: dict[str, Any], kind: "Kind", facts: dict[str, Any]) -
         return
     named = [message.detail.get(name) for name in _NAMES]
     cause = next((name for name in named if name), message.type)
-    what = {"id": digest(message.id, kind), "kind": kind, "cause": str(cause)[:200]}
+    what = {"id": digest(message.id, kind), "kind": KINDS[kind], "cause": str(cause)[:200]}
     activity().add(user_id, {**what, **facts})
 
 
