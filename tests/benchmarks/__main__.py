@@ -1,11 +1,13 @@
 """`make bench`: measures the parts one after the other and writes them into docs/performance.md.
 
 `python -m tests.benchmarks [functions] [clients] [events] [storm]` measures only these; the rest of
-the page stays as it was.
+the page stays as it was. A part that fails does not keep the next one from being measured.
 """
 
 import argparse
 import re
+import sys
+import traceback
 from typing import TYPE_CHECKING
 
 from local.cloud import ROOT
@@ -30,11 +32,19 @@ def main() -> None:
         "events": events.report,
         "storm": storm.report,
     }
+    failed = []
     for name in arguments.parts or parts:
-        text = parts[name]()
+        try:
+            text = parts[name]()
+        except Exception:  # noqa: BLE001 - whatever it was, the next part is measured
+            traceback.print_exc()
+            failed.append(name)
+            continue
         print(text)
         page = storm.PAGE if name == "storm" else PAGE
         page.write_text(replaced(page.read_text(), name, text))
+    if failed:
+        sys.exit(f"Not measured: {', '.join(failed)}. `make bench PARTS=...` goes on with them.")
 
 
 def replaced(page: str, name: str, text: str) -> str:

@@ -6,21 +6,23 @@ strikes all of them alike. CPU is what the handler's process takes, whoever else
 """
 
 import compileall
+import contextlib
 import json
 import os
 import platform
 import statistics
 import uuid
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from actionsync.stores.connections import Connection
 from actionsync.stores.secrets import Secret, text_of
-from local.cloud import PYTHON, ROOT, TOOLS, build
+from local.cloud import PYTHON, ROOT, STATE, TOOLS, build
 from local.servicenow import Simulator, seed
 from tests.benchmarks import charts, memory
 from tests.benchmarks.aws_stub import AwsStub
-from tests.benchmarks.runtime import Runtime, Subject, loading
+from tests.benchmarks.runtime import Runtime, Sample, Subject, loading
 from tests.conftest import ENVIRONMENT
 from tests.contract.test_imports import PAGES, WITHOUT_SERVICENOW
 from tests.template import functions
@@ -104,22 +106,65 @@ def _floor(folder: str) -> str:
 
 
 def report(samples: int, warm_calls: int) -> str:
-    """Measure, and return the results as Markdown."""
+    """Measure, and return the results as Markdown.
+
+    Each sample is saved as soon as it is taken: a run that was cut short goes on where it ended.
+    """
     build()
     compileall.compile_dir(LIBRARIES, quiet=2)
     measured = subjects()
+    built_from = BUILT.with_name("built-from").read_text()
+    saved = Saved(STATE / "benchmarks/functions.json", f"{built_from} {warm_calls}")
+    saved.load(measured)
     with Simulator() as simulator, AwsStub(*_kept(simulator)) as aws:
         world, environment = World(aws, simulator), _environment(aws, simulator)
-        for _ in range(samples):
+        for number in range(samples):
             for subject in measured:
-                _measure(subject, world, environment, warm_calls)
+                if len(subject.samples) <= number:
+                    subject.samples.append(_measure(subject, world, environment, warm_calls))
+                    saved.save(measured)
     by_name = {subject.name: subject for subject in measured}
     _draw(by_name)
-    return f"{_table(by_name, samples, warm_calls)}\n{memory.table(by_name)}"
+    text = f"{_table(by_name, samples, warm_calls)}\n{memory.table(by_name)}"
+    saved.clear()
+    return text
 
 
-def _measure(subject: Subject, world: World, environment: dict[str, str], warm_calls: int) -> None:
-    """Add the samples of one process to a subject."""
+@dataclass
+class Saved:
+    """The samples of a run, in a file, until the run is whole.
+
+    Attributes:
+        file: where they are.
+        key: what they hold for: samples of another build or way to measure are dropped.
+    """
+
+    file: Path
+    key: str
+
+    def load(self, measured: list[Subject]) -> None:
+        """Give subjects the samples that a run before this one took of them."""
+        with contextlib.suppress(FileNotFoundError):
+            saved = json.loads(self.file.read_text())
+            if saved["key"] == self.key:
+                for subject in measured:
+                    subject.samples = [Sample(**each) for each in saved.get(subject.name, [])]
+
+    def save(self, measured: list[Subject]) -> None:
+        """Save the samples of all subjects."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        samples = {subject.name: [asdict(each) for each in subject.samples] for subject in measured}
+        self.file.write_text(json.dumps({"key": self.key, **samples}))
+
+    def clear(self) -> None:
+        """Forget them: the next run begins at nothing."""
+        self.file.unlink(missing_ok=True)
+
+
+def _measure(
+    subject: Subject, world: World, environment: dict[str, str], warm_calls: int
+) -> Sample:
+    """Return the sample of one process."""
     warm: list[float] = []
     with Runtime(subject, environment) as runtime:
         for call in range(1 + warm_calls):
@@ -130,13 +175,15 @@ def _measure(subject: Subject, world: World, environment: dict[str, str], warm_c
             if call:
                 warm.append(took)
                 continue
-            subject.cold.append(took)
-            subject.cold_cpu.append(runtime.cpu)
-        subject.warm.append(statistics.median(warm))
-        subject.warm_cpu.append((runtime.cpu - subject.cold_cpu[-1]) / warm_calls)
-        subject.memory.append(runtime.peak_memory)
-    if subject.name in memory.WAITS:
-        subject.loading.append(loading(subject, environment))
+            cold, cold_cpu = took, runtime.cpu
+        return Sample(
+            cold=cold,
+            cold_cpu=cold_cpu,
+            warm=statistics.median(warm),
+            warm_cpu=(runtime.cpu - cold_cpu) / warm_calls,
+            memory=runtime.peak_memory,
+            loading=loading(subject, environment) if subject.name in memory.WAITS else 0.0,
+        )
 
 
 def _event(subject: Subject) -> dict[str, Any]:
@@ -237,16 +284,16 @@ def _table(measured: dict[str, Subject], samples: int, warm_calls: int) -> str:
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for subject in measured.values():
-        cold, warm = statistics.median(subject.cold_cpu), statistics.median(subject.warm_cpu)
+        cold, warm = subject.median("cold_cpu"), subject.median("warm_cpu")
         ratios = ["", ""]
         if subject.floor is not None:
             floor = measured[subject.floor]
-            ratios = [f"{cold / statistics.median(floor.cold_cpu):.2f}",
-                      f"{warm / statistics.median(floor.warm_cpu):.2f}"]  # fmt: skip
+            ratios = [f"{cold / floor.median('cold_cpu'):.2f}",
+                      f"{warm / floor.median('warm_cpu'):.2f}"]  # fmt: skip
         lines.append(
-            f"| {subject.name} | {statistics.median(subject.cold):.0f} | {cold:.0f} | {ratios[0]} "
-            f"| {statistics.median(subject.warm):.1f} | {warm:.1f} | {ratios[1]} "
-            f"| {statistics.median(subject.memory):.0f} |"
+            f"| {subject.name} | {subject.median('cold'):.0f} | {cold:.0f} | {ratios[0]} "
+            f"| {subject.median('warm'):.1f} | {warm:.1f} | {ratios[1]} "
+            f"| {subject.median('memory'):.0f} |"
         )
     size = sum(file.stat().st_size for layer in LAYERS for file in layer.rglob("*")
                if file.is_file())  # fmt: skip
@@ -258,7 +305,5 @@ def _draw(measured: dict[str, Subject]) -> None:
     shown = {"bare": 2, "floor: AWS": 2, "get_config": 0, "naive get_config": 1,
              "floor: ServiceNow": 2, "create_incident": 0, "naive create_incident": 1,
              "floor: event": 2, "on_error": 0}  # fmt: skip
-    rows = [
-        (name, statistics.median(measured[name].cold_cpu), colour) for name, colour in shown.items()
-    ]
+    rows = [(name, measured[name].median("cold_cpu"), colour) for name, colour in shown.items()]
     charts.bars(CHART, "CPU of a cold start and its first call", rows, "ms")

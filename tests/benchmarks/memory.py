@@ -1,7 +1,5 @@
 """What a function's memory size buys: a share of a core; what a call takes then, and costs."""
 
-import statistics
-
 from tests.benchmarks.runtime import Subject
 from tests.benchmarks.storm import DYNAMODB, SERVICENOW, WHOLE_CORE
 
@@ -36,8 +34,8 @@ def table(measured: dict[str, Subject]) -> str:
     ]
     for name, waits in WAITS.items():
         subject = measured[name]
-        first = statistics.median(subject.cold_cpu) - statistics.median(subject.loading)
-        warm = statistics.median(subject.warm_cpu) / 1000
+        first = subject.median("cold_cpu") - subject.median("loading")
+        warm = subject.median("warm_cpu") / 1000
         shares = [size / WHOLE_CORE for size in SIZES]
         firsts = [first / share for share in shares]
         calls = [warm / share + waits for share in shares]

@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import sysconfig
@@ -27,32 +28,74 @@ _INSTALLED = Path(sysconfig.get_path("purelib"))
 # The interpreter without the packages of this environment.
 _PYTHON = Path(sys.base_prefix) / "bin" / PYTHON
 _RUNTIME = ROOT / ".local/runtime"
+# How often the emulator is started before a sample is given up, and how long each start may take.
+_STARTS, _START_SECONDS = 3, 20
 _PARTS_OF_THE_RUNTIME = ("awslambdaric", "simplejson", "snapshot_restore_py*", "runtime_client*.so")
 
 
 @dataclass
+class Sample:
+    """What one process of a handler took: milliseconds, and MB of memory.
+
+    Attributes:
+        cold: until its first answer.
+        cold_cpu: CPU until its first answer.
+        warm: a later answer, the median of all.
+        warm_cpu: CPU of a later answer, their mean.
+        memory: the most that it held.
+        loading: CPU until the modules are loaded, where that is asked for.
+    """
+
+    cold: float
+    cold_cpu: float
+    warm: float
+    warm_cpu: float
+    memory: float
+    loading: float
+
+
+@dataclass
 class Subject:
-    """A handler under measurement, with its samples; the milliseconds are lists, one a process."""
+    """A handler under measurement, with its samples, one a process."""
 
     name: str
     path: list[Path]
     handler: str
     event: str
     floor: str | None = None
-    cold: list[float] = field(default_factory=list)
-    cold_cpu: list[float] = field(default_factory=list)
-    warm: list[float] = field(default_factory=list)
-    warm_cpu: list[float] = field(default_factory=list)
-    memory: list[float] = field(default_factory=list)
-    loading: list[float] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+
+    def median(self, what: str) -> float:
+        """Return the median of an attribute of the samples."""
+        values: list[float] = [getattr(sample, what) for sample in self.samples]
+        return statistics.median(values)
 
 
 class Runtime:
     """One environment of a handler, as Lambda starts it, while the `with` block lasts."""
 
     def __init__(self, subject: Subject, environment: dict[str, str]) -> None:
-        self._port = _free_port()
+        self._subject = subject
         path = [*subject.path, _runtime_folder()]
+        self._environment = environment | {"PYTHONPATH": os.pathsep.join(map(str, path))}
+        self._http = httpx.Client(timeout=60, trust_env=False)
+
+    def __enter__(self) -> Self:
+        """Wait until it takes invocations: the handler starts with the first.
+
+        Raises:
+            RuntimeError: it did not start, however often it was tried.
+        """
+        for _ in range(_STARTS):
+            self._start()
+            if self._takes_invocations():
+                return self
+            self._end()
+        self._http.close()
+        raise RuntimeError(f"The emulator of {self._subject.name} did not start {_STARTS} times")
+
+    def _start(self) -> None:
+        self._port = _free_port()
         self._process = subprocess.Popen(  # noqa: S603 - our own tools
             [
                 _RIE,
@@ -64,25 +107,24 @@ class Runtime:
                 "-S",
                 "-m",
                 "awslambdaric",
-                subject.handler,
+                self._subject.handler,
             ],
-            cwd=subject.path[0],
-            env=environment | {"PYTHONPATH": os.pathsep.join(map(str, path))},
+            cwd=self._subject.path[0],
+            env=self._environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self._http = httpx.Client(timeout=60, trust_env=False)
 
-    def __enter__(self) -> Self:
-        """Wait until it takes invocations: the handler starts with the first."""
-        ends_at = time.monotonic() + 10
-        while time.monotonic() < ends_at:
+    def _takes_invocations(self) -> bool:
+        """Return whether it listens, as soon as it does or has ended."""
+        ends_at = time.monotonic() + _START_SECONDS
+        while time.monotonic() < ends_at and self._process.poll() is None:
             address = ("127.0.0.1", self._port)
             with contextlib.suppress(OSError), socket.create_connection(address, 0.2):
-                return self
+                return True
             time.sleep(0.01)
-        raise RuntimeError("The runtime interface emulator did not start")
+        return False
 
     def __exit__(
         self,
@@ -92,6 +134,9 @@ class Runtime:
     ) -> None:
         """End it and all that it started."""
         self._http.close()
+        self._end()
+
+    def _end(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
