@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from servicenow_tools import ConnectionPool
+from servicenow_tools import Transport
 
 ODD: tuple[Any, ...] = (
     None, True, 0, -1, 1.5, float("inf"), 10**400, "", "²", "9" * 5000, "a" * 32, "\ud800", "é ü",
@@ -34,7 +34,7 @@ class Meddler(httpx.AsyncBaseTransport):
         changed: what it has done.
     """
 
-    def __init__(self, pool: ConnectionPool, chance: random.Random) -> None:
+    def __init__(self, pool: Transport, chance: random.Random) -> None:
         self._pool = pool
         self._chance = chance
         self._requests_until = chance.randint(1, 4)

@@ -33,9 +33,9 @@ from servicenow_tools import ServiceNowClient, tls_context
 from tests.benchmarks.instance import ROWS
 
 PEERS_NOTE = """\
-servicenow_tools speaks HTTP/1.1 itself, on asyncio's TLS and with a parser in C
-([decision 6](decisions/0006-connections-of-our-own.md)). aiosnow stands on aiohttp, whose
-parser is C, too; the others stand on httpx and requests, which parse in Python."""
+servicenow_tools speaks HTTP through httpx's types and httpcore's connections
+([decision 6](decisions/0006-http-by-httpx.md)). aiosnow stands on aiohttp, whose parser is C;
+the others stand on httpx and requests, which parse in Python."""
 SYS_ID = "a" * 32
 ROUNDS = 9
 ALONE = 150

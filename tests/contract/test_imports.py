@@ -11,11 +11,10 @@ from tests.contract.test_template import FOLDERS
 from tests.template import ROOT
 
 # Third-party packages that cost a cold start, and the functions that may pay for them.
-ONLY_CALLING_SERVICENOW = {"httpx", "httptools", "servicenow_tools"}
+ONLY_CALLING_SERVICENOW = {"httpx", "httpcore", "h11", "anyio", "servicenow_tools"}
 ONLY_WITH_INPUT = {"pydantic", "pydantic_core"}
 NEVER = {
     "aws_xray_sdk", "aws_lambda_powertools.event_handler.openapi.models",
-    "httpcore", "h11", "anyio",
 }  # fmt: skip
 PAGES = {"show_settings", "show_docs", "show_asset", "show_openapi"}
 WITHOUT_AWS = PAGES

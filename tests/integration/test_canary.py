@@ -149,7 +149,7 @@ def test_no_secret_leaves(  # noqa: PLR0917 - fixtures and a parameter
             )
         with monkeypatch.context() as patch:
             if trouble == "unexpected":
-                patch.setattr("servicenow_tools.ConnectionPool.handle_async_request", _cannot)
+                patch.setattr("servicenow_tools.Transport.handle_async_request", _cannot)
             iam.is_off = False
             try:
                 SCENARIOS[folder](world)

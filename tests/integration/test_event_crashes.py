@@ -8,7 +8,7 @@ import pytest
 
 from actionsync.queues import worker
 from actionsync.runtime import run
-from servicenow_tools import ConnectionPool
+from servicenow_tools import Transport
 from tests.integration.events import Queues, alarm, deployment, error, send
 from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
     instance,
@@ -42,12 +42,12 @@ class Killer:
         from actionsync import aws  # noqa: PLC0415 - patched where it is looked up
 
         make = aws.dynamodb()._make_api_call  # type: ignore[attr-defined]
-        send_request = ConnectionPool.handle_async_request
+        send_request = Transport.handle_async_request
 
         def call(name: str, arguments: dict[str, Any]) -> Any:
             return self._around(lambda: make(name, arguments))
 
-        async def request(pool: ConnectionPool, sent: httpx.Request) -> httpx.Response:
+        async def request(pool: Transport, sent: httpx.Request) -> httpx.Response:
             self._before()
             answer = await send_request(pool, sent)
             try:
@@ -58,7 +58,7 @@ class Killer:
             return answer
 
         monkeypatch.setattr(aws.dynamodb(), "_make_api_call", call)
-        monkeypatch.setattr(ConnectionPool, "handle_async_request", request)
+        monkeypatch.setattr(Transport, "handle_async_request", request)
 
     def arm(self, at: int | None, *, is_after: bool = False) -> None:
         """Kill at this call; None for never."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servicenow_tools import ConnectionPool, tls_context
+from servicenow_tools import Transport, tls_context
 from tests.conftest import _forget, call
 from tests.integration.conftest import connect
 from tests.integration.test_events import put_example_tickets
@@ -32,10 +32,10 @@ def meddlers(aws: "Aws", simulator: "Simulator", monkeypatch: pytest.MonkeyPatch
     chance = random.Random(4711)  # noqa: S311 - no secret
 
     def open_way(*_: object) -> Meddler:
-        made.append(Meddler(ConnectionPool(tls_context(simulator.ca_file)), chance))
+        made.append(Meddler(Transport(tls_context(simulator.ca_file)), chance))
         return made[-1]
 
-    monkeypatch.setattr("actionsync.connections.sessions.guarded_pool", open_way)
+    monkeypatch.setattr("actionsync.connections.sessions.guarded_transport", open_way)
     monkeypatch.setattr("actionsync.connections.sessions.DEADLINE_SECONDS", 1.0)
     monkeypatch.setattr("servicenow_tools.retries._FIRST_PAUSE", 0.0)
     connect(simulator, "closer")

@@ -5,10 +5,10 @@ async with ServiceNowClient(url, username=..., password=...) as client:
     print(incident["number"])
 """
 
-from servicenow_tools._http import Exchange, tls_context
+from servicenow_tools._http import Exchange
+from servicenow_tools._transport import Transport, environment_proxy, tls_context
 from servicenow_tools.client import ServiceNowClient
 from servicenow_tools.errors import ServiceNowError
-from servicenow_tools.pool import ConnectionPool
 from servicenow_tools.query import Field, Query, field
 from servicenow_tools.records import (
     Check,
@@ -23,7 +23,6 @@ from servicenow_tools.searches import change_request_query, incident_query
 __all__ = [
     "Check",
     "Choice",
-    "ConnectionPool",
     "ConnectionReport",
     "Exchange",
     "Field",
@@ -33,7 +32,9 @@ __all__ = [
     "Record",
     "ServiceNowClient",
     "ServiceNowError",
+    "Transport",
     "change_request_query",
+    "environment_proxy",
     "field",
     "incident_query",
     "tls_context",

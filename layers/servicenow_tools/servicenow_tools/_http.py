@@ -5,24 +5,23 @@ import logging
 import math
 import random
 import re
-import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from urllib.parse import quote, urlencode
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from servicenow_tools._answers import Answer, AttemptError, content_of, read
+from servicenow_tools._transport import NotHttpError
 from servicenow_tools.errors import (
     ConnectionFailedError,
     ConnectionLostError,
     InvalidRequestError,
+    MalformedResponseError,
     RequestTimeoutError,
     ServiceNowError,
 )
@@ -115,44 +114,6 @@ class Request:
         return self.method != "GET"
 
 
-@cache
-def tls_context(
-    ca_file: str | None = None,
-    cert_file: str | None = None,
-    key_file: str | None = None,
-) -> ssl.SSLContext:
-    """Return a TLS context, made once: it takes 20 to 60 ms.
-
-    Args:
-        ca_file: PEM file of the server's authority, or None for the public ones that httpx trusts.
-        cert_file: PEM file of the client's own certificate, for mutual TLS.
-        key_file: PEM file of its key, unencrypted, if it is not in the same file.
-
-    Raises:
-        InvalidRequestError: a file cannot be read, or does not hold what it should.
-    """
-    context = _trusting(ca_file)
-    context.set_alpn_protocols(["http/1.1"])
-    if cert_file is not None:
-        try:
-            # Without a password OpenSSL would ask the terminal for one.
-            context.load_cert_chain(cert_file, key_file, password="")
-        except OSError:
-            raise InvalidRequestError(
-                "must be readable files of a certificate and its unencrypted key", "cert_file"
-            ) from None
-    return context
-
-
-def _trusting(ca_file: str | None) -> ssl.SSLContext:
-    if ca_file is None:
-        return httpx.create_ssl_context()
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError:
-        raise InvalidRequestError("must be a readable file of certificates", "ca_file") from None
-
-
 def checked_url(instance_url: str) -> str:
     """Return an instance's URL without a trailing slash.
 
@@ -175,13 +136,6 @@ def checked_url(instance_url: str) -> str:
             "instance_url",
         )
     return instance_url.rstrip("/")
-
-
-def proxy_of_environment(instance_url: str) -> str | None:
-    """Return the URL of the proxy that the environment names for an instance, if any."""
-    host = httpx.URL(instance_url).host
-    proxies = getproxies()
-    return None if proxy_bypass(host) else proxies.get("https") or proxies.get("all")
 
 
 class Http:
@@ -310,6 +264,10 @@ class Http:
             failure: type[RequestTimeoutError | ConnectionLostError] = RequestTimeoutError
             text = f"{self.instance_url} did not answer in time."
             cause: Exception = error
+        except (NotHttpError, httpx.DecodingError) as error:
+            failure = MalformedResponseError
+            text = f"The answer of {self.instance_url} is not valid HTTP: {error}."
+            cause = error
         except httpx.HTTPError as error:
             failure = ConnectionLostError
             text = f"The connection to {self.instance_url} broke before the answer was whole."
@@ -317,6 +275,8 @@ class Http:
         # What signs the request may have failed before the request itself was sent.
         maybe_applied = request.is_write and _IS_SENT in sent.extensions
         outcome = Outcome.UNANSWERED if _IS_SENT in sent.extensions else Outcome.NOT_SENT
+        if failure is MalformedResponseError:  # and would be again
+            outcome = Outcome.FAILED
         raise AttemptError(failure(text, maybe_applied=maybe_applied), outcome) from cause
 
     def _built(self, request: Request) -> httpx.Request:

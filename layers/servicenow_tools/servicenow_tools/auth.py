@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from servicenow_tools._answers import AttemptError, content_of, masked, parsed, retry_after
-from servicenow_tools._http import tls_context
+from servicenow_tools._transport import tls_context
 from servicenow_tools.errors import (
     InvalidRequestError,
     RateLimitedError,

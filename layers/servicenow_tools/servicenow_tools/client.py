@@ -8,12 +8,12 @@ import httpx
 
 from servicenow_tools import words
 from servicenow_tools._checks import check_connection
-from servicenow_tools._http import Http, Request, proxy_of_environment, tls_context
+from servicenow_tools._http import Http, Request
 from servicenow_tools._table import Tables
+from servicenow_tools._transport import Transport, environment_proxy, tls_context
 from servicenow_tools.auth import BasicAuth, ClientCertificate
 from servicenow_tools.errors import InvalidRequestError, PermissionDeniedError, StateError
 from servicenow_tools.knowledge import Knowledge
-from servicenow_tools.pool import ConnectionPool
 from servicenow_tools.query import Query, field
 from servicenow_tools.searches import change_request_query, incident_query
 
@@ -107,15 +107,12 @@ class ServiceNowClient:
                 if isinstance(auth, ClientCertificate)
                 else tls_context(ca_file)
             )
-            through = proxy or proxy_of_environment(self._http.instance_url)
-            if through is None:
-                return ConnectionPool(
-                    tls, max_connections=max_connections, keepalive_seconds=keepalive_seconds
-                )
-            limits = httpx.Limits(
-                max_connections=max_connections, keepalive_expiry=keepalive_seconds
+            return Transport(
+                tls,
+                proxy=proxy or environment_proxy(self._http.instance_url),
+                max_connections=max_connections,
+                keepalive_seconds=keepalive_seconds,
             )
-            return httpx.AsyncHTTPTransport(verify=tls, limits=limits, proxy=through)
 
         self.username = username
         self._http = Http(

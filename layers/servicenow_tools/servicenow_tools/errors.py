@@ -8,6 +8,7 @@ ServiceNowError
  ├── ConnectionFailedError          no connection: DNS, TCP, TLS or proxy
  ├── RequestTimeoutError            no answer in time
  ├── ConnectionLostError            the connection broke before the answer was whole
+ │    └── MalformedResponseError    the answer is not HTTP
  └── ResponseError                  ServiceNow answered, but not with what was asked for
       ├── AuthenticationError       401
       │    └── TokenRefusedError    the instance gives no OAuth token
@@ -81,6 +82,10 @@ class RequestTimeoutError(_LostError):
 
 class ConnectionLostError(_LostError):
     """The connection broke before the answer was whole."""
+
+
+class MalformedResponseError(ConnectionLostError):
+    """The answer is not HTTP: another service listens there, or a gateway is broken."""
 
 
 class ResponseError(ServiceNowError):

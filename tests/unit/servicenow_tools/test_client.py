@@ -11,7 +11,7 @@ import pytest
 
 from local.servicenow import Fault, Simulator, faults, seed
 from local.servicenow.access import Application
-from servicenow_tools import Choice, ConnectionPool, ServiceNowClient, field, tls_context
+from servicenow_tools import Choice, ServiceNowClient, Transport, field, tls_context
 from servicenow_tools.auth import ApiKey, BasicAuth, ClientCredentials
 from servicenow_tools.errors import (
     AmbiguousReferenceError,
@@ -101,17 +101,17 @@ def test_connections_are_kept_and_cookies_are_not(simulator: Simulator, connect:
     """Ten calls use one connection, and none sends the session back."""
     seen: list[httpx.Request] = []
 
-    class Spy(ConnectionPool):
+    class Spy(Transport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             seen.append(request)
             return await super().handle_async_request(request)
 
     async def read() -> int:
-        pool = Spy(tls_context(simulator.ca_file))
-        async with connect(transport=pool) as client:
+        transport = Spy(tls_context(simulator.ca_file))
+        async with connect(transport=transport) as client:
             for _ in range(10):
                 await client.get_incident("INC0000001")
-            return pool.idle_connections
+            return transport.idle_connections
 
     assert asyncio.run(read()) == 1
     assert len(seen) == 10

@@ -13,7 +13,6 @@ from sybil.parsers.markdown import CodeBlockParser
 
 from local.servicenow import Simulator, seed
 from local.servicenow.access import Application
-from servicenow_tools import tls_context
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -23,7 +22,6 @@ def test_the_guide(
 ) -> None:
     """Every block does what it says; it prints, and leaves what it made."""
     monkeypatch.setenv("SSL_CERT_FILE", simulator.ca_file)
-    tls_context.cache_clear()
     user = seed.INTEGRATION_USER
     simulator.instance.add_application(Application("client id", "secret", user))
     namespace: dict[str, Any] = {
@@ -47,7 +45,6 @@ def test_the_guide(
         examples = list(document.examples())
         for example in examples:
             example.evaluate()
-    tls_context.cache_clear()
     assert len(examples) >= 12
     printed = capsys.readouterr().out
     assert "200 made in four round trips" in printed

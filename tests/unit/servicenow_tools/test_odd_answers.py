@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from local.servicenow import Simulator, seed
-from servicenow_tools import ConnectionPool, ServiceNowClient, tls_context
+from servicenow_tools import ServiceNowClient, Transport, tls_context
 from servicenow_tools.errors import InvalidRequestError, ServiceNowError
 from tests.meddler import Meddler
 
@@ -71,7 +71,7 @@ def test_an_odd_answer_breaks_nothing(
     password = seed.USERS["closer"][0]
 
     async def operate() -> Meddler:
-        meddler = Meddler(ConnectionPool(tls_context(simulator.ca_file)), chance)
+        meddler = Meddler(Transport(tls_context(simulator.ca_file)), chance)
         try:
             async with ServiceNowClient(
                 simulator.url, "closer", password, transport=meddler, deadline=1.0

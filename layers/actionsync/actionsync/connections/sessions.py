@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from actionsync.connections.network import guarded_pool
+from actionsync.connections.network import guarded_transport
 from actionsync.connections.service import find_connection
 from actionsync.errors import ConnectionIncompleteError, ConnectionNotFoundError
 from servicenow_tools import ServiceNowClient, auth, tls_context
@@ -174,8 +174,10 @@ class ClientCache:
             identity.instance_url,
             username=identity.username or None,
             auth=signer,
-            transport=guarded_pool(
-                tls_context(self._settings.instance_ca_file), self._settings.allowed_instance_hosts
+            transport=guarded_transport(
+                tls_context(self._settings.instance_ca_file),
+                identity.instance_url,
+                self._settings.allowed_instance_hosts,
             ),
             deadline=DEADLINE_SECONDS,
             max_response_mib=MAX_RESPONSE_MIB,

@@ -1,4 +1,4 @@
-"""The pool: connections are used again, waited for, given back and forgotten."""
+"""The transport's connections: used again, waited for, given back and forgotten."""
 
 import asyncio
 import contextlib
@@ -7,29 +7,31 @@ import httpx
 import pytest
 
 from local.servicenow import Fault, Simulator, seed
-from servicenow_tools import ConnectionPool, tls_context
+from servicenow_tools import Transport, tls_context
 
 USER = (seed.INTEGRATION_USER, seed.USERS[seed.INTEGRATION_USER][0])
 PATH = "/api/now/table/incident?sysparm_limit=1"
 
 
-def client(simulator: Simulator, pool: ConnectionPool, timeout: float = 2.0) -> httpx.AsyncClient:
+def client(simulator: Simulator, transport: Transport, timeout: float = 2.0) -> httpx.AsyncClient:
     """Return a client over a pool."""
-    return httpx.AsyncClient(base_url=simulator.url, auth=USER, transport=pool, timeout=timeout)
+    return httpx.AsyncClient(
+        base_url=simulator.url, auth=USER, transport=transport, timeout=timeout
+    )
 
 
 def test_a_connection_is_used_again(simulator: Simulator) -> None:
     """The last one first; no more are opened than needed at once."""
 
     async def read() -> None:
-        pool = ConnectionPool(tls_context(simulator.ca_file), max_connections=3)
-        async with client(simulator, pool) as http:
+        transport = Transport(tls_context(simulator.ca_file), max_connections=3)
+        async with client(simulator, transport) as http:
             for _ in range(5):
                 assert (await http.get(PATH)).status_code == 200
-            assert pool.idle_connections == 1
+            assert transport.idle_connections == 1
             await asyncio.gather(*(http.get(PATH) for _ in range(12)))
-            assert pool.idle_connections == 3
-        assert pool.idle_connections == 0
+            assert transport.idle_connections == 3
+        assert transport.idle_connections == 0
 
     asyncio.run(read())
 
@@ -39,8 +41,8 @@ def test_who_waits_too_long_is_told(simulator: Simulator) -> None:
     simulator.faults.add(Fault(delay=0.6))
 
     async def read() -> None:
-        pool = ConnectionPool(tls_context(simulator.ca_file), max_connections=1)
-        async with client(simulator, pool) as http:
+        transport = Transport(tls_context(simulator.ca_file), max_connections=1)
+        async with client(simulator, transport) as http:
             slow = asyncio.create_task(http.get(PATH))
             await asyncio.sleep(0.1)
             with pytest.raises(httpx.PoolTimeout):
@@ -55,11 +57,29 @@ def test_an_expired_connection_is_replaced(simulator: Simulator) -> None:
     """One that was unused for too long is closed, and another opened."""
 
     async def read() -> None:
-        pool = ConnectionPool(tls_context(simulator.ca_file), keepalive_seconds=0.0)
-        async with client(simulator, pool) as http:
+        transport = Transport(tls_context(simulator.ca_file), keepalive_seconds=0.0)
+        async with client(simulator, transport) as http:
             for _ in range(2):
                 assert (await http.get(PATH)).status_code == 200
-            assert pool.idle_connections == 1
+
+    asyncio.run(read())
+
+
+def test_unused_connections_are_closed(simulator: Simulator) -> None:
+    """Also when no further request comes; those that are used stay."""
+
+    async def read() -> None:
+        transport = Transport(tls_context(simulator.ca_file), keepalive_seconds=0.3)
+        async with client(simulator, transport) as http:
+            await asyncio.gather(*(http.get(PATH) for _ in range(4)))
+            assert transport.idle_connections == 4
+            for _ in range(3):
+                await asyncio.sleep(0.15)
+                await http.get(PATH)
+            assert transport.idle_connections == 1
+            await asyncio.sleep(0.7)
+            assert transport.idle_connections == 0
+            assert (await http.get(PATH)).status_code == 200
 
     asyncio.run(read())
 
@@ -79,11 +99,11 @@ def test_a_broken_connection_is_forgotten(
     simulator.faults.add(Fault(**{n: getattr(fault, n) for n in fault.__dataclass_fields__}))
 
     async def read() -> None:
-        pool = ConnectionPool(tls_context(simulator.ca_file), max_connections=1)
-        async with client(simulator, pool, timeout=0.5) as http:
+        transport = Transport(tls_context(simulator.ca_file), max_connections=1)
+        async with client(simulator, transport, timeout=0.5) as http:
             with pytest.raises(error):
                 await http.get(PATH)
-            assert pool.idle_connections == 0
+            assert transport.idle_connections == 0
             assert (await http.get(PATH)).status_code == 200
 
     asyncio.run(read())
@@ -95,8 +115,8 @@ def test_a_cancelled_request_gives_its_place_back(simulator: Simulator, moment: 
     simulator.faults.add(Fault(delay=0.8))
 
     async def read() -> None:
-        pool = ConnectionPool(tls_context(simulator.ca_file), max_connections=1)
-        async with client(simulator, pool) as http:
+        transport = Transport(tls_context(simulator.ca_file), max_connections=1)
+        async with client(simulator, transport) as http:
             task = asyncio.create_task(http.get(PATH))
             await asyncio.sleep(moment)
             task.cancel()
@@ -111,7 +131,7 @@ def test_nobody_there() -> None:
     """Is httpx's own error, too."""
 
     async def read() -> None:
-        async with httpx.AsyncClient(transport=ConnectionPool(tls_context())) as http:
+        async with httpx.AsyncClient(transport=Transport(tls_context())) as http:
             with pytest.raises(httpx.ConnectError):
                 await http.get("https://localhost:1")
 

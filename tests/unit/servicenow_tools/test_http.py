@@ -1,0 +1,213 @@
+"""Connections, events and the end of a call."""
+
+import asyncio
+import contextlib
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from local.servicenow import Fault, Simulator, faults
+from servicenow_tools import ServiceNowClient, tls_context
+from servicenow_tools.auth import BasicAuth, ClientCredentials
+from servicenow_tools.errors import (
+    ConnectionFailedError,
+    ConnectionLostError,
+    InvalidRequestError,
+    NotFoundError,
+    RequestTimeoutError,
+    ServerError,
+    ServiceNowError,
+    UnavailableError,
+    UnexpectedContentError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from servicenow_tools import Exchange
+
+    Connect = Callable[..., ServiceNowClient]
+
+
+def test_each_exchange_is_told(simulator: Simulator, connect: "Connect") -> None:
+    """Method, path without values, attempt, time and outcome, for metrics."""
+    simulator.faults.add(faults.unavailable())
+    simulator.faults.add(Fault(reset=True))
+    told: list[Exchange] = []
+
+    async def read() -> None:
+        async with connect(on_exchange=told.append) as client:
+            await client.get_incident("INC0000001")
+            with pytest.raises(NotFoundError):
+                await client.get_incident("a" * 32)
+
+    asyncio.run(read())
+    path = "/api/now/table/incident"
+    assert [(e.method, e.path, e.attempt, e.status, e.error) for e in told] == [
+        ("GET", path, 1, 503, UnavailableError),
+        ("GET", path, 2, None, ConnectionLostError),
+        ("GET", path, 3, 200, None),
+        ("GET", f"{path}/{'a' * 32}", 1, 404, NotFoundError),
+    ]
+    assert all(exchange.seconds > 0 for exchange in told)
+
+
+def test_a_call_is_cancelled_cleanly(simulator: Simulator, connect: "Connect") -> None:
+    """Its connection is given back, and the client goes on."""
+    simulator.faults.add(Fault(delay=1.0, method="POST"))
+
+    async def cancel() -> str:
+        async with connect(max_connections=1) as client:
+            task = asyncio.create_task(client.create_incident("x"))
+            await asyncio.sleep(0.2)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            assert task.cancelled()
+            return (await client.get_incident("INC0000001")).number
+
+    assert asyncio.run(cancel()) == "INC0000001"
+
+
+def test_nothing_is_sent_when_time_is_up(simulator: Simulator, connect: "Connect") -> None:
+    """And the caller knows that nothing was."""
+
+    async def create() -> None:
+        async with connect(deadline=0.0) as client:
+            with pytest.raises(RequestTimeoutError, match="before POST could be sent") as late:
+                await client.create_incident("x")
+            assert not late.value.maybe_applied
+
+    asyncio.run(create())
+    assert simulator.requests == []
+
+
+def test_a_client_outlives_its_event_loops(connect: "Connect") -> None:
+    """Connections of closed loops are forgotten, also where nobody closed them."""
+    answer = httpx.Response(200, json={"result": {"number": "INC0000001"}})
+    client = connect(transport=httpx.MockTransport(lambda _: answer))
+
+    async def read() -> str:
+        return (await client.get_incident("a" * 32)).number
+
+    for _ in range(3):
+        loop = asyncio.new_event_loop()
+        assert loop.run_until_complete(read()) == "INC0000001"
+        loop.close()
+    assert len(client._http._transports) == 1
+
+
+def test_a_proxy_is_used(simulator: Simulator, connect: "Connect") -> None:
+    """Its refusal is no connection: nothing was sent."""
+
+    async def read() -> None:
+        async with connect(proxy="http://127.0.0.1:1") as client:
+            with pytest.raises(ConnectionFailedError):
+                await client.create_incident("x")
+
+    asyncio.run(read())
+    assert simulator.requests == []
+
+
+@pytest.mark.parametrize("option", [{"proxy": "http://p:1"}, {"ca_file": "ca.pem"}])
+def test_options_that_a_transport_takes_the_place_of(option: dict[str, str]) -> None:
+    """Would have no effect, so they are refused."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(200))
+    with pytest.raises(InvalidRequestError) as refused:
+        ServiceNowClient("https://x.y", "u", "p", transport=transport, **option)  # type: ignore[arg-type]
+    assert refused.value.field == "transport"
+
+
+def test_certificates_that_cannot_be_read(tmp_path: "Path") -> None:
+    """A wrong file is told by its argument."""
+    with pytest.raises(InvalidRequestError) as refused:
+        tls_context(str(tmp_path / "missing.pem"))
+    assert refused.value.field == "ca_file"
+    assert tls_context().verify_mode is ssl.CERT_REQUIRED
+    assert tls_context() is tls_context()
+
+
+class Endless(httpx.AsyncByteStream):
+    """A body that does not end; it counts the MiB that were read of it."""
+
+    read = 0
+
+    async def __aiter__(self) -> "AsyncIterator[bytes]":
+        while True:
+            self.read += 1
+            yield bytes(1024 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("options", "most"),
+    [
+        ({"auth": BasicAuth("user", "password")}, 64),
+        ({"auth": BasicAuth("user", "password"), "max_response_mib": 2}, 2),
+        ({"auth": ClientCredentials("id", "secret")}, 1),
+    ],
+)
+def test_an_answer_is_not_read_without_end(options: dict[str, Any], most: int) -> None:
+    """Larger ones than any instance sends are given up, a token's sooner than a record's."""
+    body = Endless()
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=body))
+
+    async def read() -> None:
+        async with ServiceNowClient("https://x.y", transport=transport, **options) as client:
+            with pytest.raises(UnexpectedContentError, match=f"larger than {most} MiB"):
+                await client.get_incident("a" * 32)
+
+    asyncio.run(read())
+    assert body.read == most + 1
+
+
+@pytest.mark.parametrize(
+    ("response", "error", "text"),
+    [
+        (httpx.Response(200, text="<title> Sign in </title>"), UnexpectedContentError, "Sign in"),
+        (httpx.Response(200, content=b""), UnexpectedContentError, "empty"),
+        *((httpx.Response(500, content=b"\xff", headers={"content-type": f"x/y; charset={name}"}),
+           ServerError, "HTTP status 500") for name in ("hex", "idna", "punycode", "undefined")),
+        (httpx.Response(200, json={"result": "x"}), UnexpectedContentError, "not a record"),
+        (httpx.Response(200, json=[1]), UnexpectedContentError, "application/json"),
+        (httpx.Response(200, json={"result": {}, "error": "odd"}), ServiceNowError, "odd"),
+        (httpx.Response(301, headers={"location": "https://x"}), UnexpectedContentError,
+         "a redirect"),
+        (httpx.Response(302, headers={"location": "https://developer.servicenow.com/dev.do"}),
+         UnexpectedContentError, "hibernating"),
+        (httpx.Response(500), ServerError, "HTTP status 500"),
+        (httpx.Response(418, json={"error": {"message": " ", "detail": "short and stout"}}),
+         ServiceNowError, "short and stout"),
+        (httpx.Response(500, json={"error": {"message": "Transaction cancelled: maximum"}}),
+         ServiceNowError, "Ask for less"),
+    ],
+)  # fmt: skip
+def test_an_odd_answer_says_what_it_is(
+    connect: "Connect", response: httpx.Response, error: type[ServiceNowError], text: str
+) -> None:
+    """In words for a person."""
+
+    async def read() -> None:
+        async with connect(transport=httpx.MockTransport(lambda _: response)) as client:
+            with pytest.raises(error, match=text):
+                await client.get_incident("a" * 32)
+
+    asyncio.run(read())
+
+
+def test_typed_values_become_text(connect: "Connect") -> None:
+    """The Change Management API's numbers and truth values, as the Table API has them."""
+    fields = {"state": -5.0, "active": True, "risk": 3, "x": 1.5, "y": "t", "z": None}
+    document = {name: {"value": value, "display_value": "?"} for name, value in fields.items()}
+    answer = httpx.Response(200, json={"result": document | {"__meta": {}, "plain": "p"}})
+
+    async def read() -> None:
+        async with connect(transport=httpx.MockTransport(lambda _: answer)) as client:
+            assert await client.get_change_request("a" * 32) == {
+                "state": "-5", "active": "true", "risk": "3", "x": "1.5", "y": "t", "z": None,
+                "plain": "p",
+            }  # fmt: skip
+
+    asyncio.run(read())
