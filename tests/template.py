@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parent.parent
+KEY_USE = {"Fn::If": ["OwnKey", {"Ref": "KeyUse"}, {"Ref": "AWS::NoValue"}]}
 
 
 class _Loader(yaml.SafeLoader):
@@ -45,6 +46,26 @@ def functions() -> dict[str, dict[str, Any]]:
         for resource in template()["Resources"].values()
         if resource["Type"] == "AWS::Serverless::Function"
     }
+
+
+def statements(folder: str) -> list[dict[str, Any]]:
+    """Return what a function may do: the statements of its own role, or of the one it shares."""
+    properties = functions()[folder]
+    if "Role" in properties:
+        role = template()["Resources"][properties["Role"]["Fn::GetAtt"].removesuffix(".Arn")]
+        documents = [policy["PolicyDocument"] for policy in role["Properties"].get("Policies", [])]
+    else:
+        documents = [policy for policy in properties["Policies"] if "Statement" in policy]
+    return [statement for document in documents for statement in document["Statement"]]
+
+
+def uses_own_key(folder: str) -> bool:
+    """Return whether a function may use the key that `KmsKeyArn` names."""
+    properties = functions()[folder]
+    if "Role" not in properties:
+        return KEY_USE in properties["Policies"]
+    role = template()["Resources"][properties["Role"]["Fn::GetAtt"].removesuffix(".Arn")]
+    return KEY_USE in role["Properties"]["ManagedPolicyArns"]
 
 
 def public() -> set[str]:

@@ -1,8 +1,8 @@
 """template.yaml, the folders and the events name the same functions, routes and rights."""
 
 import importlib
+import json
 import re
-from typing import Any
 
 import pytest
 
@@ -10,7 +10,7 @@ from actionsync.connections.sessions import DEADLINE_SECONDS
 from actionsync.stores.cooldowns import PROBE_SECONDS
 from actionsync.stores.correlations import LEASE_SECONDS
 from actionsync.stores.idempotency import LEASE_SECONDS as CLAIM_SECONDS
-from tests.template import ROOT, functions, public, template
+from tests.template import ROOT, functions, public, statements, template, uses_own_key
 
 FOLDERS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
 PAGES = {"show_settings", "show_docs", "show_asset", "show_openapi"}
@@ -112,13 +112,8 @@ def test_a_function_has_events(folder: str) -> None:
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_rights_are_exact(folder: str) -> None:
     """No right covers all actions, or a resource that is not the stack's own."""
-    statements: list[dict[str, Any]] = [
-        statement
-        for policy in functions()[folder].get("Policies", [])
-        for statement in policy["Statement"]
-    ]
-    assert bool(statements) == (folder not in PAGES)
-    for statement in statements:
+    assert bool(statements(folder)) == (folder not in PAGES)
+    for statement in statements(folder):
         assert statement["Effect"] == "Allow"
         assert all(re.fullmatch(r"[a-z]+:[A-Z]\w+", action) for action in statement["Action"])
         resource = statement["Resource"]
@@ -133,25 +128,27 @@ def test_only_pages_are_public() -> None:
     assert public() == {*PAGES, "receive_github_webhook"}
 
 
-def test_every_function_may_use_the_key() -> None:
-    """With a key of one's own no function is forgotten."""
-    roles = template()["Resources"]["KeyUse"]["Properties"]["Roles"]
-    functions_of = {
-        name
-        for name, resource in template()["Resources"].items()
-        if resource["Type"] == "AWS::Serverless::Function"
-    }
-    assert {role["Ref"] for role in roles} == {f"{name}Role" for name in functions_of}
-    assert len(roles) == len(functions_of)
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_function_may_use_the_key_for_what_it_encrypts(folder: str) -> None:
+    """With a key of one's own, all may use it but the pages, which read nothing."""
+    assert uses_own_key(folder) == (folder not in PAGES)
+
+
+def test_functions_of_equal_rights_share_a_role() -> None:
+    """No two roles say the same."""
+    rights: dict[str, str] = {}
+    for folder, properties in functions().items():
+        role = properties.get("Role", {"Fn::GetAtt": f"{folder}.Arn"})["Fn::GetAtt"]
+        said = json.dumps(statements(folder), sort_keys=True)
+        assert rights.setdefault(said, role) == role, folder
 
 
 def test_no_function_may_change_the_audit_trail() -> None:
     """They put and query: what is there stays, as far as IAM can say it."""
     found = {
         action
-        for properties in functions().values()
-        for policy in properties.get("Policies", [])
-        for statement in policy["Statement"]
+        for folder in FOLDERS
+        for statement in statements(folder)
         if statement["Resource"] == {"Fn::GetAtt": "AuditTable.Arn"}
         for action in statement["Action"]
     }

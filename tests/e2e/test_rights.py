@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.template import functions, public
+from tests.template import functions, public, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,13 +161,12 @@ def _granted(folder: str) -> set[str]:
     """Return the probes that a function's policy in the template allows."""
     tables = {f"{table.capitalize()}Table.Arn": table for table in _TABLES}
     granted = set()
-    for policy in functions()[folder].get("Policies", []):
-        for statement in policy["Statement"]:
-            name = statement["Resource"].get("Fn::GetAtt", "")
-            for action in statement["Action"]:
-                service, _, operation = action.partition(":")
-                owners = {"dynamodb": tables.get(name), "sqs": name.removesuffix(".Arn")}
-                granted.add(f"{owners.get(service, service)}:{operation}")
+    for statement in statements(folder):
+        name = statement["Resource"].get("Fn::GetAtt", "")
+        for action in statement["Action"]:
+            service, _, operation = action.partition(":")
+            owners = {"dynamodb": tables.get(name), "sqs": name.removesuffix(".Arn")}
+            granted.add(f"{owners.get(service, service)}:{operation}")
     # Lambda itself calls this one, with a receipt that no probe has.
     return {action for action in granted if not action.endswith(":DeleteMessage")}
 

@@ -29,7 +29,7 @@ from tests.contract.test_template import FOLDERS
 from tests.integration import events
 from tests.integration.conftest import connect
 from tests.integration.events import Queues
-from tests.template import functions, public
+from tests.template import public, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,8 +96,7 @@ def granted(folder: str) -> set[Right]:
     return {
         (action, statement["Resource"].get("Fn::GetAtt", f"{SECRETS}.Arn")
          .removesuffix(".Arn").removeprefix(kind))
-        for policy in functions()[folder].get("Policies", [])
-        for statement in policy["Statement"]
+        for statement in statements(folder)
         for action in statement["Action"]
     }  # fmt: skip
 
