@@ -4,10 +4,13 @@ import importlib
 import json
 import os
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 import pytest
+from botocore.loaders import create_loader
 from moto import mock_aws
 from xdist.scheduler import LoadScopeScheduling
 
@@ -99,20 +102,24 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return _OneCloud(config, log)
 
 
+# A session reads each service's model from a large file: all sessions of a process share them.
+botocore.session.create_loader = cache(create_loader)
+
+
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> "Iterator[None]":
     """Give each test a function's environment and a process that has kept nothing."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    _forget(clients=True)
+    _forget()
     yield
-    _forget(clients=True)
+    _forget()
 
 
-def _forget(*, clients: bool = False) -> None:
+def _forget() -> None:
     """Empty what a warm process keeps from one invocation to the next.
 
-    AWS's clients stay unless told otherwise: they know of nothing, and are slow to make.
+    AWS's clients stay: they hold nothing of what was sent through them, and are slow to make.
     """
     runtime = sys.modules.get("actionsync.runtime")
     if runtime is not None and runtime._runner.cache_info().currsize:
@@ -123,7 +130,7 @@ def _forget(*, clients: bool = False) -> None:
                     runtime.run(session.client.aclose())
         runtime._runner().close()
     for name, module in sys.modules.items():
-        if name.startswith("actionsync.") and (clients or name != "actionsync.aws"):
+        if name.startswith("actionsync.") and name != "actionsync.aws":
             for kept in vars(module).values():
                 if hasattr(kept, "cache_clear"):
                     kept.cache_clear()
@@ -132,7 +139,8 @@ def _forget(*, clients: bool = False) -> None:
 @pytest.fixture
 def aws() -> "Iterator[Aws]":
     """AWS in process."""
-    with mock_aws():
+    # boto3 keeps its session from test to test, as actionsync.aws keeps its clients.
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):
         yield Aws()
 
 
