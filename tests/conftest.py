@@ -59,13 +59,18 @@ class LambdaContext:
     aws_request_id = "00000000-0000-4000-8000-000000000000"
 
 
+@cache
+def _clients() -> "tuple[DynamoDBClient, SecretsManagerClient]":
+    """Return the clients that tests look through: made once, as those of actionsync.aws are."""
+    return boto3.client("dynamodb"), boto3.client("secretsmanager")
+
+
 class Aws:
     """AWS in process, with the template's own tables."""
 
     def __init__(self) -> None:
         """Make the tables that template.yaml defines, named by their logical ids."""
-        self.dynamodb: DynamoDBClient = boto3.client("dynamodb")
-        self.secrets_manager: SecretsManagerClient = boto3.client("secretsmanager")
+        self.dynamodb, self.secrets_manager = _clients()
         for name, resource in template()["Resources"].items():
             if resource["Type"] == "AWS::DynamoDB::Table":
                 properties = resource["Properties"]
