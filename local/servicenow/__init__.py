@@ -4,9 +4,10 @@
 which of ServiceNow's documentation pages, is said module by module.
 """
 
-from local.servicenow.app import create_app
-from local.servicenow.faults import Fault, Faults
-from local.servicenow.instance import Instance
-from local.servicenow.server import Simulator
+from .app import create_app
+from .faults import Fault, Faults
+from .instance import Instance
+from .profiles import Profile, load
+from .server import Simulator
 
-__all__ = ["Fault", "Faults", "Instance", "Simulator", "create_app"]
+__all__ = ["Fault", "Faults", "Instance", "Profile", "Simulator", "create_app", "load"]

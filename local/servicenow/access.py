@@ -7,20 +7,24 @@ authentication. Every refusal of a token looks the same: the cause is in the ins
 import base64
 import binascii
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import jwt
 from starlette.responses import JSONResponse
 
+from .accounts import Account, roles_of
+
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from local.servicenow.instance import Account, Instance
+    from .store import Row, Store
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+# Of people who signed in on the page; the APIs know nothing of it.
+SESSION_COOKIE = "glide_user_session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,61 +50,129 @@ class Application:
 
 @dataclass(slots=True)
 class Access:
-    """What lets one in, besides the users' passwords.
+    """What lets one in.
 
     Attributes:
+        passwords: passwords by user name.
+        without_basic_auth: names of users who are refused basic authentication.
         applications: OAuth applications by client id.
         api_keys: user names by key.
         certificates: user names by the common name of a client certificate.
         token_seconds: how long an access token lives.
         tokens: user name and end, in seconds of the instance's clock, by access token.
         refresh_tokens: user names by refresh token.
+        sessions: user names by the session cookie of people who signed in on the page.
     """
 
+    passwords: dict[str, str] = field(default_factory=dict)
+    without_basic_auth: set[str] = field(default_factory=set)
     applications: dict[str, Application] = field(default_factory=dict)
     api_keys: dict[str, str] = field(default_factory=dict)
     certificates: dict[str, str] = field(default_factory=dict)
     token_seconds: float = 1799
     tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
     refresh_tokens: dict[str, str] = field(default_factory=dict)
+    sessions: dict[str, str] = field(default_factory=dict)
+
+    def copy(self) -> "Access":
+        """Return a copy that shares nothing that changes."""
+        return replace(
+            self,
+            passwords=dict(self.passwords),
+            without_basic_auth=set(self.without_basic_auth),
+            applications=dict(self.applications),
+            api_keys=dict(self.api_keys),
+            certificates=dict(self.certificates),
+            tokens=dict(self.tokens),
+            refresh_tokens=dict(self.refresh_tokens),
+            sessions=dict(self.sessions),
+        )
 
 
-def account_of(instance: "Instance", request: "Request") -> "Account | None":
-    """Return who signed a request, or None."""
-    key = request.headers.get("x-sn-apikey")
+def account_named(store: "Store", access: Access, user_name: str) -> Account | None:
+    """Return a user's account, whether it may sign in or not, or None."""
+    row = store.first("sys_user", user_name=user_name)
+    return None if row is None else account_of_row(store, access, row)
+
+
+def account_of_row(store: "Store", access: Access, row: "Row") -> Account:
+    """Return the account of a row of sys_user."""
+    name = row["user_name"]
+    return Account(
+        row["sys_id"],
+        name,
+        access.passwords.get(name, ""),
+        roles_of(store, row["sys_id"]),
+        name not in access.without_basic_auth,
+    )
+
+
+def account_of(store: "Store", access: Access, request: "Request") -> Account | None:
+    """Return who signed a request, or None.
+
+    A client certificate wins over a header (documentation: Certificate-based authentication).
+    """
+    by_certificate = access.certificates.get(_common_name(request))
+    if by_certificate is not None:
+        return _active(store, access, by_certificate)
+    key = request.headers.get("x-sn-apikey") or request.query_params.get("x-sn-apikey")
     if key is not None:
-        return _active(instance, instance.access.api_keys.get(key, ""))
+        return _active(store, access, access.api_keys.get(key, ""))
     kind, _, credentials = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "basic":
-        return _by_password(instance, credentials)
+        return _by_basic_auth(store, access, credentials)
     if kind.lower() == "bearer":
-        user_name, end = instance.access.tokens.get(credentials, ("", 0.0))
-        return _active(instance, user_name) if end > instance.seconds() else None
-    return _active(instance, instance.access.certificates.get(_common_name(request), ""))
+        user_name, end = access.tokens.get(credentials, ("", 0.0))
+        return _active(store, access, user_name) if end > store.seconds() else None
+    return None
 
 
-async def give_token(instance: "Instance", request: "Request") -> "Response":
+def account_of_session(store: "Store", access: Access, request: "Request") -> Account | None:
+    """Return who signed in on the page, or None."""
+    cookie = request.cookies.get(SESSION_COOKIE, "")
+    return _active(store, access, access.sessions.get(cookie, ""))
+
+
+def asks_second_factor(store: "Store", request: "Request") -> bool:
+    """Return whether a refused request names a user who needs a second factor."""
+    kind, _, credentials = request.headers.get("authorization", "").partition(" ")
+    row = store.first("sys_user", user_name=_pair(credentials)[0])
+    return kind.lower() == "basic" and row is not None and _has_second_factor(row)
+
+
+def sign_in(store: "Store", access: Access, user_name: str, password: str) -> str:
+    """Return a new session's cookie for a user with this password, or an empty text."""
+    account = _by_password(store, access, user_name, password)
+    if account is None:
+        return ""
+    cookie = secrets.token_hex(16).upper()
+    access.sessions[cookie] = account.user_name
+    return cookie
+
+
+async def give_token(store: "Store", access: Access, request: "Request") -> "Response":
     """POST /oauth_token.do: a token for a grant, form-encoded only."""
     content_type = request.headers.get("content-type", "")
     if not content_type.startswith("application/x-www-form-urlencoded"):
         return _no_token()
     form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
-    application = _application(instance, request, form)
+    application = _application(access, request, form)
     grant = form.get("grant_type", "")
     if application is None or grant not in application.grants:
         return _no_token()
-    user_name = _granted(instance, application, grant, form)
-    account = _active(instance, user_name)
+    account = _active(store, access, _granted(store, access, application, form))
     if account is None:
         return _no_token()
-    access = instance.access
-    now = instance.seconds()
+    now = store.seconds()
     # Asked again within its lifetime, the instance gives the same token.
     token, end = next(
-        ((token, end) for token, (name, end) in access.tokens.items()
-         if name == account.user_name and end > now),
+        (
+            (token, end)
+            for token, (name, end) in access.tokens.items()
+            if name == account.user_name and end > now
+        ),
         (secrets.token_urlsafe(48), now + access.token_seconds),
-    )  # fmt: skip
+    )
     access.tokens[token] = (account.user_name, end)
     body: dict[str, Any] = {
         "access_token": token,
@@ -115,18 +187,17 @@ async def give_token(instance: "Instance", request: "Request") -> "Response":
     return JSONResponse(body)
 
 
-def _granted(
-    instance: "Instance", application: Application, grant: str, form: dict[str, str]
-) -> str:
+def _granted(store: "Store", access: Access, application: Application, form: dict[str, str]) -> str:
     """Return the user name that a grant stands for, empty where it is refused."""
+    grant = form["grant_type"]
     if grant == "client_credentials":
         return application.user_name
     if grant == "refresh_token":
-        return instance.access.refresh_tokens.get(form.get("refresh_token", ""), "")
+        return access.refresh_tokens.get(form.get("refresh_token", ""), "")
     if grant == "password":
-        account = instance.accounts.get(form.get("username", ""))
-        right = account is not None and account.password == form.get("password")
-        return form["username"] if right else ""
+        user_name, password = form.get("username", ""), form.get("password", "")
+        account = _by_password(store, access, user_name, password)
+        return "" if account is None else account.user_name
     try:
         claims = jwt.decode(
             form.get("assertion", ""),
@@ -141,14 +212,12 @@ def _granted(
     return str(claims["sub"])
 
 
-def _application(
-    instance: "Instance", request: "Request", form: dict[str, str]
-) -> Application | None:
+def _application(access: Access, request: "Request", form: dict[str, str]) -> Application | None:
     client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
     kind, _, encoded = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "basic":
         client_id, secret = _pair(encoded)
-    application = instance.access.applications.get(client_id)
+    application = access.applications.get(client_id)
     if application is None or not secret or application.client_secret != secret:
         return None
     return application
@@ -158,19 +227,30 @@ def _no_token() -> "Response":
     return JSONResponse({"error_description": "access_denied", "error": "server_error"}, 401)
 
 
-def _by_password(instance: "Instance", encoded: str) -> "Account | None":
-    user_name, password = _pair(encoded)
-    account = _active(instance, user_name)
-    if account is None or not account.password or account.password != password:
-        return None
+def _by_basic_auth(store: "Store", access: Access, encoded: str) -> Account | None:
+    account = _by_password(store, access, *_pair(encoded))
     # A new instance refuses basic authentication with the ordinary 401, password right or not.
-    return account if account.basic_auth else None
+    if account is None or not account.basic_auth:
+        return None
+    row = store.find("sys_user", account.sys_id)
+    return None if row is None or _has_second_factor(row) else account
 
 
-def _active(instance: "Instance", user_name: str) -> "Account | None":
-    account = instance.accounts.get(user_name)
-    row = instance.find("sys_user", account.sys_id) if account is not None else None
-    return account if row is not None and row["active"] == "true" else None
+def _by_password(store: "Store", access: Access, user_name: str, password: str) -> Account | None:
+    account = _active(store, access, user_name)
+    right = account is not None and account.password and account.password == password
+    return account if right else None
+
+
+def _active(store: "Store", access: Access, user_name: str) -> Account | None:
+    row = store.first("sys_user", user_name=user_name) if user_name else None
+    if row is None or row["active"] != "true" or row["locked_out"] == "true":
+        return None
+    return account_of_row(store, access, row)
+
+
+def _has_second_factor(row: "Row") -> bool:
+    return row["enable_multifactor_authn"] == "true"
 
 
 def _pair(encoded: str) -> tuple[str, str]:

@@ -14,15 +14,17 @@ import trustme
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from local.servicenow import seed
-from local.servicenow.app import create_app, fill_anew
-from local.servicenow.instance import Instance
+from . import seed
+from .app import create_app, refill
+from .instance import Instance
+from .profiles import Profile, load
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from local.servicenow.faults import Faults
-    from local.servicenow.instance import LoggedRequest, Row
+    from .faults import Faults
+    from .instance import LoggedRequest
+    from .store import Row
 
 # What containers call the machine they run on.
 CONTAINERS_HOST = "host.docker.internal"
@@ -58,12 +60,22 @@ class Simulator:
 
     Args:
         port: where to listen; 0 takes a free one.
-        certificates: folder for the certificates, kept for the next run; a passing one if None.
+        certificates: folder for the certificates, for this run and later ones; a temporary one
+            if None.
         bind: the address to listen on.
+        profile: the habits of a release or company: a `Profile`, the name of a built-in one, or
+            a TOML file.
+        rich: whether to have as many records as a developer instance, instead of a few.
     """
 
     def __init__(
-        self, port: int = 0, certificates: Path | None = None, bind: str = "127.0.0.1"
+        self,
+        port: int = 0,
+        certificates: Path | None = None,
+        bind: str = "127.0.0.1",
+        *,
+        profile: Profile | str | Path = "default",
+        rich: bool = False,
     ) -> None:
         self._temporary = TemporaryDirectory() if certificates is None else None
         self._certificates = certificates or Path(self._temporary.name)  # type: ignore[union-attr]
@@ -74,8 +86,10 @@ class Simulator:
         self._socket.bind((bind, port))
         self.port: int = self._socket.getsockname()[1]
         self.url = f"https://localhost:{self.port}"
-        self.instance = Instance(self.url)
-        seed.fill(self.instance)
+        chosen = profile if isinstance(profile, Profile) else load(profile)
+        self._rich = rich
+        self.instance = Instance(self.url, chosen)
+        seed.fill(self.instance, rich=rich)
         config = uvicorn.Config(
             create_app(self.instance),
             http=_Protocol,
@@ -120,7 +134,7 @@ class Simulator:
         """Return copies of a table's records."""
         return self.instance.records(table)
 
-    def one(self, table: str, **values: str) -> "Row":
+    def one(self, table: str, /, **values: str) -> "Row":
         """Return a copy of the only record with these values.
 
         Raises:
@@ -130,7 +144,7 @@ class Simulator:
 
     def reset(self) -> None:
         """Bring the demo data back, without faults."""
-        fill_anew(self.instance)
+        refill(self.instance, rich=self._rich)
 
     def __enter__(self) -> Self:
         """Serve, and return once it answers."""

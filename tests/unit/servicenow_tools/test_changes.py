@@ -78,7 +78,7 @@ def test_a_standard_change_comes_from_its_template(
 
     async def create() -> None:
         async with connect() as client:
-            assert [t["name"] for t in await client.changes.templates()] == ["Deploy a service"]
+            assert "Deploy a service" in [t["name"] for t in await client.changes.templates()]
             record = await client.create_change_request(
                 "Deploy 2.0", type_="standard", template=template
             )

@@ -6,57 +6,60 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from starlette.responses import JSONResponse
 
-from local.servicenow.errors import ApiError
+from .. import wire
+from ..errors import ApiError
+from .routing import Routes
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from local.servicenow.instance import Instance
+    from ..instance import Instance
 
 PART = "x-simulator-part"
 
 
-async def serve(
-    instance: "Instance", app: "Starlette", request: "Request", body: dict[str, Any]
-) -> "Response":
-    """Answer a batch: each part as if it had come alone, in order."""
-    parts = body.get("rest_requests")
-    if not isinstance(parts, list):
-        raise ApiError(400, "Exception while reading request", "rest_requests is missing")
-    limit = instance.batch_limit if instance.batch_limit is not None else len(parts)
-    transport = httpx.ASGITransport(app=app)
-    credentials = {
-        name: value
-        for name, value in request.headers.items()
-        if name in {"authorization", "x-sn-apikey"}
-    }
-    async with httpx.AsyncClient(transport=transport, base_url=instance.base_url) as client:
-        served = [await _serve_part(client, part, credentials) for part in parts[:limit]]
-    return JSONResponse(
-        {
+def routes(instance: "Instance") -> Routes:
+    """Return the API's endpoints below `/api/now/batch`."""
+
+    async def batch(request: "Request") -> "Response":
+        body = await wire.read(request, instance.body_limit)
+        parts = body.get("rest_requests") if isinstance(body, dict) else None
+        if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+            raise ApiError(400, "Exception while reading request", "rest_requests is missing")
+        limit = len(parts) if instance.batch_limit is None else instance.batch_limit
+        transport = httpx.ASGITransport(app=request.app)
+        credentials = {
+            name: value
+            for name, value in request.headers.items()
+            if name in {"authorization", "x-sn-apikey"}
+        }
+        async with httpx.AsyncClient(transport=transport, base_url=instance.base_url) as client:
+            served = [await _serve(client, part, credentials) for part in parts[:limit]]
+        document = {
             "batch_request_id": str(body.get("batch_request_id", "")),
             "serviced_requests": served,
             "unserviced_requests": [part.get("id") for part in parts[limit:]],
         }
-    )
+        return wire.respond(request, document)
+
+    return {"": {"POST": batch}}
 
 
-async def _serve_part(
+async def _serve(
     client: httpx.AsyncClient, part: dict[str, Any], credentials: dict[str, str]
 ) -> dict[str, Any]:
-    headers = {header["name"]: header["value"] for header in part.get("headers", [])}
+    """Answer a part as if it had come alone."""
     started = time.monotonic()
     try:
+        headers = {header["name"]: header["value"] for header in part.get("headers", [])}
         content = base64.b64decode(part.get("body") or "", validate=True)
         answer = await client.request(
             part["method"], part["url"], content=content,
             headers={**headers, **credentials, PART: "true"},
         )  # fmt: skip
-    except (binascii.Error, KeyError, ConnectionResetError) as error:
+    except (binascii.Error, KeyError, TypeError, ConnectionResetError) as error:
         answer = httpx.Response(500, json={"error": {"message": str(error), "detail": None}})
     shown = [] if part.get("exclude_response_headers") else answer.headers.items()
     return {

@@ -1,0 +1,168 @@
+"""Task, which all tickets extend, and what hangs on tasks."""
+
+from .columns import (
+    choice,
+    choices,
+    date,
+    duration,
+    flag,
+    integer,
+    journal,
+    ref,
+    table,
+    text,
+)
+
+_TASK = (
+    text("number", "Number", 40),
+    text("short_description", "Short description", 160),
+    text("description", "Description"),
+    flag("active", "Active", "true"),
+    choice("state", "State", "1"),
+    choice("impact", "Impact", "3"),
+    choice("urgency", "Urgency", "3"),
+    choice("priority", "Priority", "4"),
+    ref("assignment_group", "Assignment group", "sys_user_group"),
+    ref("assigned_to", "Assigned to", "sys_user"),
+    text("additional_assignee_list", "Additional assignee list"),
+    ref("opened_by", "Opened by", "sys_user"),
+    date("opened_at", "Opened"),
+    ref("closed_by", "Closed by", "sys_user"),
+    date("closed_at", "Closed"),
+    ref("cmdb_ci", "Configuration item", "cmdb_ci"),
+    ref("business_service", "Service", "cmdb_ci_service"),
+    ref("service_offering", "Service offering", "cmdb_ci_service"),
+    ref("company", "Company", "core_company"),
+    ref("location", "Location", "cmn_location"),
+    ref("parent", "Parent", "task"),
+    text("contract", "Contract", 32),
+    choice("approval", "Approval", "not requested"),
+    text("approval_history", "Approval history"),
+    date("approval_set", "Approval set"),
+    choice("upon_approval", "Upon approval", "proceed"),
+    choice("upon_reject", "Upon reject", "cancel"),
+    choice("contact_type", "Channel"),
+    choice("escalation", "Escalation", "0"),
+    flag("made_sla", "Made SLA", "true"),
+    flag("knowledge", "Knowledge"),
+    date("due_date", "Due date"),
+    date("sla_due", "SLA due"),
+    date("activity_due", "Activity due"),
+    date("follow_up", "Follow up"),
+    date("expected_start", "Expected start"),
+    date("work_start", "Actual start"),
+    date("work_end", "Actual end"),
+    duration("business_duration", "Business duration"),
+    duration("calendar_duration", "Duration"),
+    duration("time_worked", "Time worked"),
+    integer("order", "Order"),
+    integer("reassignment_count", "Reassignment count", "0"),
+    choice("route_reason", "Transfer reason"),
+    text("correlation_id", "Correlation ID", 100),
+    text("correlation_display", "Correlation display", 100),
+    text("delivery_plan", "Delivery plan", 32),
+    text("delivery_task", "Delivery task", 32),
+    text("group_list", "Group list"),
+    text("watch_list", "Watch list"),
+    text("work_notes_list", "Work notes list"),
+    text("user_input", "User input"),
+    text("task_effective_number", "Effective number", 40),
+    text("universal_request", "Universal Request", 32),
+    journal("work_notes", "Work notes"),
+    journal("comments", "Additional comments"),
+    journal("comments_and_work_notes", "Comments and Work notes"),
+    text("close_notes", "Close notes"),
+    text("sys_class_name", "Task type", 80),
+    ref("sys_domain", "Domain", "sys_user_group", "global"),
+    text("sys_domain_path", "Domain Path", 255, "/"),
+)
+
+TABLES = (
+    table(
+        "task", "Task", *_TASK,
+        display="number", number=("TASK", 20001), readers=("itil",), writers=("itil",),
+    ),
+    table(
+        "sysapproval_approver", "Approval",
+        ref("sysapproval", "Approval for", "task"), ref("approver", "Approver", "sys_user"),
+        ref("group", "Assignment group", "sys_user_group"),
+        choice("state", "State", "requested"), text("source_table", "Source table", 80),
+        text("document_id", "Approving", 32), journal("comments", "Comments"),
+        date("due_date", "Due date"), date("expected_start", "Expected start"),
+        integer("order", "Order"),
+        display="sysapproval", readers=("itil", "approver_user"),
+        writers=("itil", "approver_user", "change_manager"),
+    ),
+    table(
+        "task_ci", "CIs Affected",
+        ref("task", "Task", "task"), ref("ci_item", "Configuration Item", "cmdb_ci"),
+        flag("manual_proposed_change", "Manual proposed change"), text("xml", "XML"),
+        display="ci_item", readers=("itil", "sn_change_read"), writers=("itil", "sn_change_write"),
+        deleters=("itil", "sn_change_write"),
+    ),
+    table(
+        "task_cmdb_ci_service", "Impacted Services/CIs",
+        ref("task", "Task", "task"),
+        ref("cmdb_ci_service", "Impacted Service", "cmdb_ci"),
+        flag("manually_added", "Manually added", "true"),
+        display="cmdb_ci_service", readers=("itil", "sn_change_read"),
+        writers=("itil", "sn_change_write"), deleters=("itil", "sn_change_write"),
+    ),
+)  # fmt: skip
+
+_LEVELS = {"1": "1 - High", "2": "2 - Medium", "3": "3 - Low"}
+
+CHOICES = (
+    choices("task", "impact", _LEVELS),
+    choices("task", "urgency", _LEVELS),
+    choices(
+        "task", "priority",
+        {
+            "1": "1 - Critical", "2": "2 - High", "3": "3 - Moderate", "4": "4 - Low",
+            "5": "5 - Planning",
+        },
+    ),
+    choices(
+        "task", "state",
+        {
+            "-5": "Pending", "1": "Open", "2": "Work in Progress", "3": "Closed Complete",
+            "4": "Closed Incomplete", "7": "Closed Skipped",
+        },
+    ),
+    choices(
+        "task", "approval",
+        {
+            "not requested": "Not Yet Requested", "requested": "Requested",
+            "approved": "Approved", "rejected": "Rejected", "cancelled": "Cancelled",
+            "not_required": "No Longer Required", "duplicate": "Duplicate",
+        },
+    ),
+    choices(
+        "task", "escalation",
+        {"0": "Normal", "1": "Moderate", "2": "High", "3": "Overdue"},
+    ),
+    choices(
+        "task", "contact_type",
+        {
+            "email": "Email", "monitoring": "Monitoring", "phone": "Phone",
+            "self-service": "Self-service", "walk-in": "Walk-in", "chat": "Chat",
+            "integration": "Integration", "virtual_agent": "Virtual Agent",
+        },
+    ),
+    choices(
+        "task", "upon_approval",
+        {"proceed": "Proceed to Next Task", "do_nothing": "Wait for a User to Close this task"},
+    ),
+    choices(
+        "task", "upon_reject",
+        {"cancel": "Cancel all future Tasks", "goto": "Go to a previous Task"},
+    ),
+    choices(
+        "sysapproval_approver", "state",
+        {
+            "not requested": "Not Yet Requested", "requested": "Requested",
+            "approved": "Approved", "rejected": "Rejected", "cancelled": "Cancelled",
+            "not_required": "No Longer Required",
+        },
+    ),
+)  # fmt: skip

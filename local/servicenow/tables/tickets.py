@@ -1,0 +1,331 @@
+"""Incidents, problems, changes with their tasks, and security incidents."""
+
+from .columns import (
+    choice,
+    choices,
+    date,
+    duration,
+    flag,
+    integer,
+    named,
+    ref,
+    same,
+    table,
+    text,
+)
+
+_CHANGE_READERS = ("itil", "sn_change_read", "sn_change_write")
+_CHANGE_WRITERS = ("itil", "sn_change_write")
+_SECURITY = ("sn_si.basic", "sn_si.analyst", "sn_si.admin", "sn_si.integration_user")
+
+TABLES = (
+    table(
+        "problem", "Problem",
+        choice("state", "State", "101"), choice("problem_state", "Problem state", "101"),
+        choice("category", "Category"), choice("subcategory", "Subcategory"),
+        choice("resolution_code", "Resolution code"),
+        text("cause_notes", "Cause notes"), text("fix_notes", "Fix notes"),
+        text("workaround", "Workaround"), flag("workaround_applied", "Workaround applied"),
+        date("workaround_communicated_at", "Workaround communicated at"),
+        ref("workaround_communicated_by", "Workaround communicated by", "sys_user"),
+        date("fix_communicated_at", "Fix communicated at"),
+        ref("fix_communicated_by", "Fix communicated by", "sys_user"),
+        date("fix_at", "Fix at"), ref("fix_by", "Fix by", "sys_user"),
+        ref("duplicate_of", "Duplicate of", "problem"),
+        ref("first_reported_by_task", "First reported by", "task"),
+        ref("rfc", "Change request", "change_request"),
+        flag("known_error", "Known error"), flag("major_problem", "Major problem"),
+        integer("related_incidents", "Related Incidents", "0"),
+        integer("reopen_count", "Reopen count", "0"),
+        date("reopened_at", "Re-opened at"), ref("reopened_by", "Re-opened by", "sys_user"),
+        date("confirmed_at", "Confirmed at"), ref("confirmed_by", "Confirmed by", "sys_user"),
+        date("resolved_at", "Resolved"), ref("resolved_by", "Resolved by", "sys_user"),
+        text("review_outcome", "Review outcome", 40),
+        display="number", extends="task", number=("PRB", 40001),
+        readers=("itil", "sn_problem_read"), writers=("itil", "problem_admin", "sn_problem_write"),
+        deleters=("problem_admin",),
+    ),
+    table(
+        "incident", "Incident",
+        choice("state", "State", "1"), choice("incident_state", "Incident state", "1"),
+        choice("hold_reason", "On hold reason"), choice("category", "Category", "inquiry"),
+        choice("subcategory", "Subcategory"), choice("severity", "Severity", "3"),
+        choice("notify", "Notify", "1"), choice("priority", "Priority", "5"),
+        ref("caller_id", "Caller", "sys_user"),
+        text("cause", "Probable cause"), choice("close_code", "Resolution code"),
+        ref("resolved_by", "Resolved by", "sys_user"), date("resolved_at", "Resolved"),
+        ref("reopened_by", "Last reopened by", "sys_user"),
+        date("reopened_time", "Last reopened at"),
+        integer("reopen_count", "Reopen count", "0"),
+        integer("business_stc", "Business resolve time"),
+        integer("calendar_stc", "Resolve time"),
+        integer("business_impact", "Business impact"),
+        integer("child_incidents", "Child Incidents"),
+        ref("problem_id", "Problem", "problem"), ref("rfc", "Change Request", "change_request"),
+        ref("caused_by", "Caused by Change", "change_request"),
+        ref("parent_incident", "Parent Incident", "incident"),
+        text("origin_table", "Origin table", 80), text("origin_id", "Origin", 32),
+        display="number", extends="task", number=("INC", 10001),
+        readers=("itil", "sn_incident_read", "sn_incident_write"),
+        writers=("itil", "sn_incident_write"),
+    ),
+    table(
+        "change_request", "Change Request",
+        choice("state", "State", "-5"), choice("type", "Type", "normal"),
+        choice("risk", "Risk", "4"), integer("risk_value", "Risk value"),
+        choice("category", "Category", "Other"), choice("phase", "Phase", "requested"),
+        choice("phase_state", "Phase state", "open"), choice("scope", "Scope", "3"),
+        ref("requested_by", "Requested by", "sys_user"),
+        date("requested_by_date", "Requested by date"),
+        ref("chg_model", "Model", "chg_model"),
+        ref("std_change_producer_version", "Standard Change Template version",
+            "std_change_producer_version"),
+        text("justification", "Justification"), text("implementation_plan", "Implementation plan"),
+        text("risk_impact_analysis", "Risk and impact analysis"),
+        text("backout_plan", "Backout plan"), text("test_plan", "Test plan"),
+        text("change_plan", "Change plan"), text("reason", "Reason"),
+        date("start_date", "Planned start date"), date("end_date", "Planned end date"),
+        choice("close_code", "Close code"), flag("cab_required", "CAB required"),
+        date("cab_date", "CAB date"), date("cab_date_time", "CAB date/time"),
+        ref("cab_delegate", "CAB delegate", "sys_user"),
+        text("cab_recommendation", "CAB recommendation"),
+        date("review_date", "Review date"), choice("review_status", "Review status"),
+        text("review_comments", "Review comments"),
+        choice("conflict_status", "Conflict status", "Not Run"),
+        date("conflict_last_run", "Conflict last run"),
+        flag("on_hold", "On hold"), text("on_hold_reason", "On hold reason"),
+        text("on_hold_task", "On hold Change Tasks"),
+        flag("production_system", "Production system"),
+        flag("outside_maintenance_schedule", "Outside maintenance schedule"),
+        flag("unauthorized", "Unauthorized"),
+        display="number", extends="task", number=("CHG", 30001),
+        readers=_CHANGE_READERS, writers=_CHANGE_WRITERS,
+    ),
+    table(
+        "change_task", "Change Task",
+        choice("state", "State", "1"), ref("change_request", "Change request", "change_request"),
+        choice("change_task_type", "Type", "planning"), choice("close_code", "Close code"),
+        date("planned_start_date", "Planned start date"),
+        date("planned_end_date", "Planned end date"),
+        flag("on_hold", "On hold"), text("on_hold_reason", "On hold reason"),
+        choice("created_from", "Created from"),
+        display="number", extends="task", number=("CTASK", 10001),
+        readers=_CHANGE_READERS, writers=_CHANGE_WRITERS,
+    ),
+    table(
+        "problem_task", "Problem Task",
+        choice("state", "State", "151"), ref("problem", "Problem", "problem"),
+        choice("problem_task_type", "Problem task type", "general"),
+        choice("close_code", "Close code"), text("cause_notes", "Cause notes"),
+        text("fix_notes", "Fix notes"), text("workaround", "Workaround"),
+        date("started_at", "Started at"), ref("started_by", "Started by", "sys_user"),
+        date("reopened_at", "Re-opened at"), ref("reopened_by", "Re-opened by", "sys_user"),
+        integer("reopen_count", "Reopen count", "0"), text("other_reason", "Other reason"),
+        display="number", extends="task", number=("PTASK", 10001),
+        readers=("itil", "sn_problem_read"), writers=("itil", "problem_admin", "sn_problem_write"),
+        deleters=("problem_admin",),
+    ),
+    table(
+        "sn_si_incident", "Security Incident",
+        choice("state", "State", "10"), choice("substate", "Substate"),
+        choice("category", "Category"), choice("subcategory", "Subcategory"),
+        choice("severity", "Severity", "3"), choice("business_criticality", "Business impact", "3"),
+        integer("risk_score", "Risk score", "0"), text("attack_vector", "Attack vector", 40),
+        text("alert_sensor", "Alert sensor", 40), text("external_url", "External URL", 1024),
+        ref("caller", "Requested by", "sys_user"),
+        ref("affected_user", "Affected user", "sys_user"),
+        text("source_ip", "Source IP", 100), text("dest_ip", "Destination IP", 100),
+        text("malware_hash", "Malware hash", 100), text("malware_url", "Malware URL", 1024),
+        text("referrer_url", "Referrer URL", 1024), text("vulnerability", "Vulnerability", 32),
+        choice("close_code", "Close code"), text("secure_notes", "Secure notes"),
+        date("estimated_end", "Estimated end"), flag("new_pir", "Request post incident review"),
+        ref("problem", "Problem", "problem"),
+        ref("change_request", "Change request", "change_request"),
+        ref("incident", "Incident", "incident"),
+        ref("parent_security_incident", "Parent security incident", "sn_si_incident"),
+        display="number", extends="task", number=("SIR", 10001),
+        readers=_SECURITY, writers=_SECURITY[1:], deleters=("sn_si.admin",),
+    ),
+    named(
+        "chg_model", "Change Model",
+        text("short_description", "Short description", 255), text("description", "Description"),
+        flag("active", "Active", "true"), flag("available_in_ui", "Available in Change UI", "true"),
+        text("default_change_type", "Default change type", 40),
+        text("record_preset", "Record preset"),
+        ref("state_field", "State field", "sys_dictionary"),
+        extends="sys_metadata",
+    ),
+    table(
+        "sttrm_state_transition", "State Transition",
+        ref("sttrm_model", "Model", "chg_model"), text("from_state", "From state", 40),
+        text("to_state", "To state", 40), flag("active", "Active", "true"),
+        display="to_state", extends="sys_metadata",
+    ),
+    named(
+        "std_change_record_producer", "Standard Change Template",
+        text("short_description", "Short description", 200), flag("active", "Active", "true"),
+        text("template_value", "Change Request values"), text("category", "Category", 40),
+    ),
+    named(
+        "std_change_producer_version", "Standard Change Template Version",
+        ref("std_change_producer", "Standard Change Template", "std_change_record_producer"),
+        text("version", "Version", 40), flag("active", "Active", "true"),
+    ),
+    table(
+        "conflict", "Conflict",
+        ref("change", "Change", "change_request"), text("type", "Type", 100),
+        ref("configuration_item", "Affected CI", "cmdb_ci"),
+        ref("impacted_service", "Impacted service", "cmdb_ci"),
+        ref("conflicting_change", "Conflicting change", "change_request"),
+        date("last_checked", "Last checked"), text("source", "Source", 40),
+        display="type", readers=_CHANGE_READERS,
+    ),
+    named(
+        "task_sla", "Task SLA",
+        ref("task", "Task", "task"), text("stage", "Stage", 40),
+        date("planned_end_time", "Breach time"), flag("has_breached", "Has breached"),
+        duration("business_time_left", "Business time left"),
+        readers=("itil",),
+    ),
+)  # fmt: skip
+
+_CATEGORIES = {
+    "inquiry": "Inquiry / Help", "software": "Software", "hardware": "Hardware",
+    "network": "Network", "database": "Database",
+}  # fmt: skip
+_SUBCATEGORIES = {
+    "antivirus": "Antivirus", "email": "Email", "internal application": "Internal Application",
+    "os": "Operating System", "cpu": "CPU", "disk": "Disk", "keyboard": "Keyboard",
+    "memory": "Memory", "monitor": "Monitor", "mouse": "Mouse", "dhcp": "DHCP", "dns": "DNS",
+    "ip address": "IP Address", "vpn": "VPN", "wireless": "Wireless", "db2": "DB2",
+    "sql server": "MS SQL Server", "oracle": "Oracle", "application": "Application",
+}  # fmt: skip
+_DEPENDS = {
+    "inquiry": "antivirus,email,internal application",
+    "software": "os,application",
+    "hardware": "cpu,disk,keyboard,memory,monitor,mouse",
+    "network": "dhcp,dns,ip address,vpn,wireless",
+    "database": "db2,sql server,oracle",
+}
+_PROBLEM_STATES = {
+    "101": "New", "102": "Assess", "103": "Root Cause Analysis", "104": "Fix in Progress",
+    "106": "Resolved", "107": "Closed",
+}  # fmt: skip
+_INCIDENT_STATES = {
+    "1": "New", "2": "In Progress", "3": "On Hold", "6": "Resolved", "7": "Closed", "8": "Canceled",
+}  # fmt: skip
+CHANGE_STATES = {
+    "-5": "New", "-4": "Assess", "-3": "Authorize", "-2": "Scheduled", "-1": "Implement",
+    "0": "Review", "3": "Closed", "4": "Canceled",
+}  # fmt: skip
+_CLOSE_CODES = {
+    "successful": "Successful", "successful_issues": "Successful with issues",
+    "unsuccessful": "Unsuccessful",
+}  # fmt: skip
+
+CHOICES = (
+    choices("incident", "state", _INCIDENT_STATES),
+    choices("incident", "incident_state", _INCIDENT_STATES),
+    choices(
+        "incident", "hold_reason",
+        {
+            "1": "Awaiting Caller", "3": "Awaiting Problem", "4": "Awaiting Vendor",
+            "5": "Awaiting Change",
+        },
+    ),
+    choices("incident", "category", _CATEGORIES),
+    choices("incident", "subcategory", _SUBCATEGORIES, **_DEPENDS),
+    choices("incident", "severity", {"1": "1 - High", "2": "2 - Medium", "3": "3 - Low"}),
+    choices("incident", "notify", {"1": "Do Not Notify", "2": "Send Email", "3": "Phone"}),
+    choices(
+        "incident", "close_code",
+        same(
+            "Duplicate", "Known error", "No resolution provided", "Resolved by caller",
+            "Resolved by change", "Resolved by problem", "Resolved by request",
+            "Solution provided", "Workaround provided", "User error",
+        ),
+    ),
+    choices("problem", "state", _PROBLEM_STATES),
+    choices("problem", "problem_state", _PROBLEM_STATES),
+    choices("problem", "category", _CATEGORIES),
+    choices("problem", "subcategory", _SUBCATEGORIES, **_DEPENDS),
+    choices(
+        "problem", "resolution_code",
+        {
+            "fix_applied": "Fix Applied", "risk_accepted": "Risk Accepted",
+            "duplicate": "Duplicate", "canceled": "Canceled",
+        },
+    ),
+    choices(
+        "problem_task", "state",
+        {
+            "151": "New", "152": "Assess", "154": "Work in Progress", "157": "Closed",
+        },
+    ),
+    choices(
+        "problem_task", "problem_task_type",
+        {"rca": "Root Cause Analysis", "general": "General"},
+    ),
+    choices(
+        "problem_task", "close_code",
+        {"completed": "Completed", "canceled": "Canceled"},
+    ),
+    choices("change_request", "state", CHANGE_STATES),
+    choices(
+        "change_request", "type",
+        {"normal": "Normal", "standard": "Standard", "emergency": "Emergency"},
+    ),
+    choices("change_request", "risk", {"2": "High", "3": "Moderate", "4": "Low"}),
+    choices(
+        "change_request", "category",
+        same(
+            "Hardware", "Software", "Service", "System Software", "Applications Software",
+            "Network", "Telecom", "Documentation", "DevOps", "Other",
+        ),
+    ),
+    choices(
+        "change_request", "conflict_status",
+        same("Not Run", "No Conflict", "Conflict"),
+    ),
+    choices("change_request", "close_code", _CLOSE_CODES),
+    choices(
+        "change_task", "state",
+        {"-5": "Pending", "1": "Open", "2": "In Progress", "3": "Closed", "4": "Canceled"},
+    ),
+    choices(
+        "change_task", "change_task_type",
+        {
+            "planning": "Planning", "implementation": "Implementation", "testing": "Testing",
+            "review": "Review",
+        },
+    ),
+    choices("change_task", "close_code", _CLOSE_CODES),
+    choices(
+        "sn_si_incident", "state",
+        {
+            "10": "Draft", "16": "Analysis", "18": "Contain", "19": "Eradicate", "20": "Recover",
+            "100": "Review", "3": "Closed", "7": "Cancelled",
+        },
+    ),
+    choices(
+        "sn_si_incident", "category",
+        same(
+            "Denial of Service", "Equipment loss", "Failed access", "Insider breach",
+            "Malicious code activity", "Phishing", "Policy violation", "Privilege escalation",
+            "Reconnaissance activity", "Rogue server or service", "Spear Phishing",
+            "Un-patched vulnerability", "Unauthorized access", "Web/BBS defacement",
+        ),
+    ),
+    choices("sn_si_incident", "severity", {"1": "High", "2": "Medium", "3": "Low"}),
+    choices(
+        "sn_si_incident", "business_criticality",
+        {"1": "1 - Critical", "2": "2 - High", "3": "3 - Non-critical"},
+    ),
+    choices(
+        "sn_si_incident", "close_code",
+        same(
+            "Threat mitigated", "Patched vulnerability", "Invalid vulnerability",
+            "Not resolved", "False positive",
+        ),
+    ),
+)  # fmt: skip
