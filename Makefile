@@ -137,6 +137,10 @@ tools: $(VENV)/.installed ## Install what tests need beyond Python (Chromium), w
 rights: $(VENV)/.installed ## Take each right of each function away in turn, and see it fail (some minutes)
 	RIGHTS=1 $(BIN)/pytest tests/integration/test_rights.py -n auto
 
+.PHONY: storm
+storm: $(VENV)/.installed ## Fold ten thousand events of a hundred causes (`make test`: two thousand)
+	EVENTS=10000 $(BIN)/pytest tests/integration/test_event_storm.py --timeout 1200
+
 .PHONY: fuzz
 fuzz: $(VENV)/.installed ## Fuzz every parser with atheris, 100,000 inputs each (INPUTS=n; some minutes)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/fuzz.txt

@@ -1,5 +1,9 @@
-"""A storm: ten thousand events of a hundred causes, in batches that arrive together."""
+"""A storm: thousands of events of a hundred causes, in batches that arrive together.
 
+`make storm` sends ten thousand.
+"""
+
+import os
 import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -19,7 +23,8 @@ if TYPE_CHECKING:
     from local.servicenow import Simulator
     from tests.conftest import Aws
 
-EVENTS, CAUSES = 10_000, 100
+EVENTS = int(os.environ.get("EVENTS", "2000"))
+CAUSES = 100
 
 
 def test_a_storm_is_folded(
