@@ -90,6 +90,7 @@ def _trim_endpoints(file: Path) -> None:
         partition["services"] = {
             name: value for name, value in partition["services"].items() if name in services()
         }
+    file.unlink()  # never written through: an installer may have linked it to its cache
     file.write_text(_compact(endpoints))
 
 

@@ -107,14 +107,21 @@ def test_the_key_encrypts_everything(stack: Stack) -> None:
 
 
 def test_the_functions_may_use_the_key(stack: Stack) -> None:
-    """Every function's role, and only this key."""
-    roles = {name: role for name, role in stack.ids.items() if name.endswith("FunctionRole")}
-    functions = stack.of_type("AWS::Serverless::Function")
-    assert len(roles) == len(functions)
-    for role in roles.values():
-        policy = stack.cloud.client("iam").get_role_policy(RoleName=role, PolicyName="key-use")
-        (statement,) = policy["PolicyDocument"]["Statement"]
-        assert statement["Resource"] == stack.key
+    """Every function's role but the pages', and only this key."""
+    iam = stack.cloud.client("iam")
+    roles = {name: role for name, role in stack.ids.items() if name.endswith("Role")}
+    users = set()
+    for name, role in roles.items():
+        attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+        if stack.ids["KeyUse"] in {policy["PolicyArn"] for policy in attached}:
+            users.add(name)
+    of_functions = {name for name in roles if name.endswith("FunctionRole")}
+    assert users == {*of_functions, "RecordReaderRole", "RecordWriterRole"}
+    version = iam.get_policy(PolicyArn=stack.ids["KeyUse"])["Policy"]["DefaultVersionId"]
+    policy = iam.get_policy_version(PolicyArn=stack.ids["KeyUse"], VersionId=version)
+    document = policy["PolicyVersion"]["Document"]
+    (statement,) = (json.loads(document) if isinstance(document, str) else document)["Statement"]
+    assert statement["Resource"] == stack.key
 
 
 def test_the_limits_are_set(stack: Stack) -> None:
