@@ -12,7 +12,7 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ class Front:
         self.api_url = ""
         self.endpoint = ""
         self._http = httpx.AsyncClient(timeout=60, trust_env=False, follow_redirects=False)
-        routes = [Route("/{path:path}", self._forward, methods=_METHODS)]
+        routes = [
+            Route("/", _home),
+            Route("/{path:path}", self._forward, methods=_METHODS),
+        ]
         app = Starlette(routes=routes, lifespan=self._open)
         config = uvicorn.Config(app, log_level="error", lifespan="on", ws="none")
         self._server = uvicorn.Server(config)
@@ -75,14 +78,18 @@ class Front:
         answer = await self._http.request(
             request.method,
             url,
-            headers=_kept(request.headers.items()),
+            headers=_own(request.headers.items()),
             content=await request.body(),
         )
         response = Response(answer.content, status_code=answer.status_code)
-        for name, value in _kept(answer.headers.multi_items()):
+        for name, value in _own(answer.headers.multi_items()):
             response.headers[name] = value
         return response
 
 
-def _kept(headers: "list[tuple[str, str]]") -> list[tuple[str, str]]:
+async def _home(_: Request) -> Response:
+    return RedirectResponse("/settings", 302)
+
+
+def _own(headers: "list[tuple[str, str]]") -> list[tuple[str, str]]:
     return [(name, value) for name, value in headers if name.lower() not in _OWN_HEADERS]

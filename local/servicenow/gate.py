@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from . import access, wire
-from .apis import batch
+from .apis import batch, tiny_url
 from .errors import ApiError
 from .instance import LoggedRequest
 from .languages import translator
@@ -88,7 +88,8 @@ class Gate:
     async def _answer(self, request: Request, method: str, account: "Account") -> Response:
         language = self._instance.reader(account).language
         try:
-            return await self._endpoints.get(method, _no_method)(request)
+            endpoint = self._endpoints.get(method, _no_method)
+            return await endpoint(tiny_url.expand(self._instance, request))
         except ApiError as error:
             return wire.refuse(request, error, error.body(translator(language)))
 

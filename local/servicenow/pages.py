@@ -252,7 +252,8 @@ class _Pages:
                 name,
                 self._shown(table, column, row, account),
                 _href(column.reference, row[name])
-                if column.kind == "reference" and row.get(name)
+                if column.kind == "reference"
+                and self._instance.find(column.reference, row.get(name, "")) is not None
                 else "",
             )
             for name, column in table.columns.items()

@@ -14,8 +14,11 @@ from functools import cache
 from .errors import not_simulated
 from .operators import BEGINNING, OPERATORS, WITHOUT_VALUE, Operand, Row, sort_key
 
+# Documented, and refused: what begins like another operator must not be taken for it.
+_NOT_IMITATED = {"IN_HIERARCHY", "IN_HIERARCHY_DYNAMIC", "MATCH_PAT", "MATCH_RGX"}
 _NAMES = "|".join(
-    re.escape(name) for name in sorted([*OPERATORS, "DYNAMIC"], key=len, reverse=True)
+    re.escape(name)
+    for name in sorted([*OPERATORS, "DYNAMIC", *_NOT_IMITATED], key=len, reverse=True)
 )
 _CONDITION = re.compile(rf"([a-z][a-z0-9_.]*)({_NAMES})(.*)", re.DOTALL)
 _FIELD = re.compile(r"[a-z][a-z0-9_.]*")
@@ -182,7 +185,7 @@ def _term(
 
 def _condition(text: str, is_valid: Callable[[Condition], bool]) -> Condition | None:
     found = _CONDITION.fullmatch(text)
-    if found is None:
+    if found is None or found[2] in _NOT_IMITATED:
         field = _FIELD.match(text)
         if field is not None and is_valid(Condition(field[0], "ANYTHING", "")):
             raise not_simulated(f"the operator of the condition {text}")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # What containers call the machine they run on.
 CONTAINERS_HOST = "host.docker.internal"
+# A request's head may be so long that the application refuses it, not the server.
+_LONGEST_HEAD = 1024 * 1024
 _NAMES = ("localhost", "127.0.0.1", CONTAINERS_HOST)
 
 
@@ -93,6 +95,7 @@ class Simulator:
         config = uvicorn.Config(
             create_app(self.instance),
             http=_Protocol,
+            h11_max_incomplete_event_size=_LONGEST_HEAD,
             lifespan="off",
             log_config=None,
             log_level="critical",

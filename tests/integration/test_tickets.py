@@ -219,7 +219,7 @@ def test_an_unreachable_instance_is_503(
     connected: "Simulator", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing listens, or the name does not resolve."""
-    monkeypatch.setattr("actionsync.connections.network.Guard.resolve", _nowhere)
+    monkeypatch.setattr("actionsync.connections.network.PublicAddressBackend._resolve", _nowhere)
     answer = call("get_incident", path={"id": seed.sys_id("incident 1")})
     assert answer.status == 503
     assert connected.url in answer.json["detail"]

@@ -14,7 +14,7 @@ from ..errors import ApiError, no_record
 from ..records import View, render
 from ..rules import check_write
 from .routing import Routes, number, version_path
-from .table import expanded, page_headers, query_of
+from .table import page_headers, query_of
 
 if TYPE_CHECKING:
     from email.message import Message
@@ -47,9 +47,8 @@ class _AttachmentApi:
         self._instance = instance
 
     async def find(self, request: "Request") -> Response:
-        parameters = expanded(self._instance, request.query_params)
         table = self._instance.schema.table(_TABLE)
-        query = query_of(self._instance, table, parameters)
+        query = query_of(self._instance, table, request.query_params)
         account = request.state.account
         found = [
             row

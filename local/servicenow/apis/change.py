@@ -79,16 +79,17 @@ class _ChangeApi:
     def _found(self, request: "Request", table: str, condition: str = "") -> "Response":
         instance, parameters = self._instance, request.query_params
         definition = instance.schema.table(table)
-        own = {name for name in definition.columns if name in parameters}
+        # The parameter `order` names what to sort by, though tasks have such a column, too.
+        own = (definition.columns.keys() & parameters.keys()) - {"order"}
         query = parameters.get("sysparm_query") or query_of(
             instance,
             definition,
             type(parameters)([(name, parameters[name]) for name in own]),
         )
-        if words := parameters.get("textSearch"):
-            query = f"123TEXTQUERY321={words}^{query}"
+        words = parameters.get("textSearch", "")
+        search = f"123TEXTQUERY321={words}" if words else ""
         order = parameters.get("order", definition.display)
-        query = "^".join(part for part in (condition, query, f"ORDERBY{order}") if part)
+        query = "^".join(part for part in (condition, search, query, f"ORDERBY{order}") if part)
         found = instance.search(table, query, request.state.account)
         if not instance.may_read(request.state.account, table):
             found = []

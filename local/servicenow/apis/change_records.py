@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from .. import wire
-from ..errors import ApiError
+from ..errors import ApiError, no_resource
 from ..values import as_text
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Choices whose values are whole numbers in the database.
 _NUMBERS = {"state", "priority", "impact", "urgency", "risk", "escalation", "scope", "severity"}
+_SYS_ID_LENGTH = 32
 _JOURNALS = {"work_notes", "comments"}
 
 
@@ -30,9 +31,13 @@ class Changes:
         """Return the change that a request's path names.
 
         Raises:
-            ApiError: 404, there is none that the user may read.
+            ApiError: 400, the path names something else than a sys_id; 404, there is no such
+                change that the user may read.
         """
-        row = self._instance.find("change_request", request.path_params["sys_id"])
+        sys_id = request.path_params["sys_id"]
+        if len(sys_id) != _SYS_ID_LENGTH:
+            raise no_resource()
+        row = self._instance.find("change_request", sys_id)
         if row is None or not self._instance.may_read(request.state.account, "change_request"):
             raise ApiError(404, "Change Request not found", "")
         return row

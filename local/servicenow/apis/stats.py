@@ -9,10 +9,9 @@ from ..errors import ApiError, Message, not_simulated
 from ..operators import sort_key
 from ..records import flag
 from .routing import Routes
-from .table import expanded, query_of, row_table
+from .table import query_of, row_table
 
 if TYPE_CHECKING:
-    from starlette.datastructures import QueryParams
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -49,7 +48,7 @@ class _Statistics:
         self._instance = instance
         self._table = table
         self._request = request
-        self._parameters: QueryParams = expanded(instance, request.query_params)
+        self._parameters = request.query_params
         self._fields = {
             function: _listed(self._parameters.get(f"sysparm_{function}_fields", ""))
             for function in _FUNCTIONS

@@ -1,17 +1,17 @@
 """The Table API (documentation: Table API)."""
 
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
-from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from .. import wire
-from ..errors import no_record, no_resource
+from ..errors import no_record
 from ..records import View, flag, render
 from .routing import Routes, number, readable
 
 if TYPE_CHECKING:
+    from starlette.datastructures import QueryParams
     from starlette.requests import Request
 
     from ..instance import Instance
@@ -41,8 +41,7 @@ class _TableApi:
 
     async def find(self, request: "Request") -> Response:
         table = self._table(request)
-        parameters = expanded(self._instance, request.query_params)
-        query = query_of(self._instance, table, parameters)
+        query = query_of(self._instance, table, request.query_params)
         account = request.state.account
         found = self._instance.search(table.name, query, account)
         limit = number(request, "sysparm_limit", _DEFAULT_LIMIT)
@@ -116,22 +115,7 @@ def row_table(instance: "Instance", table: "Table", row: "Row") -> str:
     return name if name in instance.schema else table.name
 
 
-def expanded(instance: "Instance", parameters: QueryParams) -> QueryParams:
-    """Return a request's parameters with those that a tiny URL stands for.
-
-    Raises:
-        ApiError: 400, there is no such tiny URL.
-    """
-    tiny = parameters.get("sysparm_tiny")
-    if tiny is None:
-        return parameters
-    row = instance.first("sys_tiny_url", tiny_url=tiny)
-    if row is None:
-        raise no_resource()
-    return QueryParams([*parse_qsl(urlsplit(row["url"]).query), *parameters.multi_items()])
-
-
-def query_of(instance: "Instance", table: "Table", parameters: QueryParams) -> str:
+def query_of(instance: "Instance", table: "Table", parameters: "QueryParams") -> str:
     """Return the encoded query of a request's parameters.
 
     Without `sysparm_query`, names and values are filters, and display values are understood.

@@ -2,7 +2,7 @@
 
 import re
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -10,24 +10,7 @@ import pytest
 from local.servicenow import Instance, Simulator, faults, query, seed
 from local.servicenow.query import Condition
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 TABLE = "/api/now/table/incident"
-
-
-@pytest.fixture
-def simulator(running_simulator: Simulator) -> Simulator:
-    """The simulator with fresh demo data."""
-    running_simulator.reset()
-    return running_simulator
-
-
-@pytest.fixture
-def http(simulator: Simulator) -> "Iterator[httpx.Client]":
-    """A plain HTTP client, signed in as the integration user."""
-    with _client(simulator, seed.INTEGRATION_USER) as client:
-        yield client
 
 
 def _client(simulator: Simulator, username: str, password: str | None = None) -> httpx.Client:
