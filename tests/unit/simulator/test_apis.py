@@ -358,11 +358,13 @@ def test_configuration_items_and_their_relations(simulator: Simulator, http: htt
     for name in ("one", "two"):
         body = {"attributes": {"name": name, "used_for": "Test"}, "source": "ServiceNow"}
         made[name] = _result(http.post(base, json=body), 201)["attributes"]["sys_id"]
-    body: dict[str, Any] = {"attributes": {"cpu_name": "i5"}, "source": "ServiceNow"}
-    assert _result(http.patch(f"{base}/{made['one']}", json=body))["attributes"]["cpu_name"] == "i5"
+    change = {"attributes": {"cpu_name": "i5"}, "source": "ServiceNow"}
+    assert (
+        _result(http.patch(f"{base}/{made['one']}", json=change))["attributes"]["cpu_name"] == "i5"
+    )
     kind = seed.sys_id("relation Depends on::Used by")
-    body = {"outbound_relations": [{"type": kind, "target": made["two"]}]}
-    related = _result(http.post(f"{base}/{made['one']}/relation", json=body), 201)
+    relations = {"outbound_relations": [{"type": kind, "target": made["two"]}]}
+    related = _result(http.post(f"{base}/{made['one']}/relation", json=relations), 201)
     assert related["inbound_relations"] == []
     (relation,) = related["outbound_relations"]
     assert relation["target"]["display_value"] == "two"
