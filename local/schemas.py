@@ -23,7 +23,7 @@ _TICKET = {
             "type": "array",
             "items": {
                 "type": "object",
-                "properties": {"field": {"type": "string"}, "sent": {}, "kept": {}},
+                "properties": {"field": {"type": "string"}, "sent": {}, "stored": {}},
             },
         },
     },

@@ -142,7 +142,7 @@ def _race(url: str, ca_file: str) -> list[Client]:
                     return await incidents.get_one(Incidents.sys_id == SYS_ID)
 
                 readers: list[Reader] = [
-                    read_raw, lambda: ours.get_record("incident", SYS_ID), read_pysnc, read_aiosnow,
+                    read_raw, lambda: ours.table("incident").get(SYS_ID), read_pysnc, read_aiosnow,
                 ]  # fmt: skip
                 for _ in range(ROUNDS):
                     for client, read in zip(clients[:4], readers, strict=True):
@@ -204,7 +204,7 @@ def _peak(url: str, certificates: Path, rows: int) -> float:
         ca_file = str(certificates / "ca.pem")
         async with ServiceNowClient(url, "user", "password", ca_file=ca_file) as client:
             count = 0
-            async for _ in client.iterate("incident"):
+            async for _ in client.table("incident").iterate():
                 count += 1
                 if count == rows:
                     return

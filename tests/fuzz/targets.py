@@ -36,7 +36,7 @@ from actionsync.tickets.models import (
 )
 from local.servicenow import query as encoded
 from servicenow_tools import field
-from servicenow_tools._answers import Answer, AttemptError, read
+from servicenow_tools._responses import Answer, AttemptError, read
 from servicenow_tools.errors import InvalidRequestError
 
 if TYPE_CHECKING:

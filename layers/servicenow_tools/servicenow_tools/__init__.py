@@ -5,37 +5,60 @@ async with ServiceNowClient(url, username=..., password=...) as client:
     print(incident["number"])
 """
 
-from servicenow_tools._http import Exchange
+from servicenow_tools._http import RequestEvent
 from servicenow_tools._transport import Transport, environment_proxy, tls_context
 from servicenow_tools.client import ServiceNowClient
 from servicenow_tools.errors import ServiceNowError
 from servicenow_tools.query import Field, Query, field
 from servicenow_tools.records import (
+    Aggregate,
+    ApiResponse,
     Check,
     Choice,
     ConnectionReport,
     IgnoredField,
+    Imported,
     Page,
     Record,
 )
-from servicenow_tools.searches import change_request_query, incident_query
+from servicenow_tools.states import (
+    ChangeState,
+    ChangeTaskState,
+    HoldReason,
+    IncidentState,
+    ProblemState,
+    ProblemTaskState,
+    SecurityIncidentState,
+)
+from servicenow_tools.tables import Table
+
+__version__ = "0.1.0"
 
 __all__ = [
+    "Aggregate",
+    "ApiResponse",
+    "ChangeState",
+    "ChangeTaskState",
     "Check",
     "Choice",
     "ConnectionReport",
-    "Exchange",
     "Field",
+    "HoldReason",
     "IgnoredField",
+    "Imported",
+    "IncidentState",
     "Page",
+    "ProblemState",
+    "ProblemTaskState",
     "Query",
     "Record",
+    "RequestEvent",
+    "SecurityIncidentState",
     "ServiceNowClient",
     "ServiceNowError",
+    "Table",
     "Transport",
-    "change_request_query",
     "environment_proxy",
     "field",
-    "incident_query",
     "tls_context",
 ]

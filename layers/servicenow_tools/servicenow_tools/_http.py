@@ -1,4 +1,4 @@
-"""One instance over HTTP: connections, time budget, retries."""
+"""One instance over HTTP: connections, deadline, retries."""
 
 import asyncio
 import logging
@@ -6,16 +6,17 @@ import math
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
 
-from servicenow_tools._answers import Answer, AttemptError, content_of, read
+from servicenow_tools import _batch
+from servicenow_tools._responses import Answer, AttemptError, content_of, read
 from servicenow_tools._transport import NotHttpError
 from servicenow_tools.errors import (
     ConnectionFailedError,
@@ -32,7 +33,16 @@ _log = logging.getLogger("servicenow_tools")
 _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _HOST = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9])?|[0-9a-f:]+", re.IGNORECASE)
 _LARGEST_PORT = 65535
+_METHOD = re.compile(r"[A-Z]{3,10}")
+_PATH = re.compile(r"/(?!/)[!\"$->@-~]*")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_OWN_HEADERS = frozenset(
+    {"authorization", "connection", "content-length", "cookie", "host", "transfer-encoding",
+     "x-sn-apikey"}
+)  # fmt: skip
 _IS_SENT = "servicenow_tools.is_sent"
+# Instances refuse URLs with 414 from about 10,000 characters on.
+_LONGEST_TARGET = 8000
 # No cookies: one would put all requests into one session, which runs them one by one and drops
 # some with 202.
 _HEADERS = {
@@ -47,13 +57,13 @@ _ends_at: ContextVar[float | None] = ContextVar("servicenow_tools_ends_at", defa
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class RequestEvent:
     """One request to the instance and what became of it, for metrics; it holds no data.
 
     Attributes:
         method: the HTTP method.
         path: the URL's path, without its query.
-        attempt: the how manieth attempt at this request, from 1.
+        attempt: the number of the attempt at this request, from 1.
         seconds: how long it took.
         status: the HTTP status, or None where there was no answer.
         error: the kind of failure, or None where there was none.
@@ -72,7 +82,7 @@ class Upload:
     """A body that is sent in pieces, and may be sent again from its beginning.
 
     Attributes:
-        pieces: begins the body anew.
+        pieces: returns the body from its beginning.
         size: how many bytes it has.
         content_type: its media type.
     """
@@ -95,26 +105,34 @@ class Request:
         params: the query string.
         body: what to send as JSON.
         upload: what to send in pieces.
-        key: where the answer's document has the result.
-        receive: takes a successful answer in pieces, in the place of a JSON document; it returns
-            the result.
+        key: where the answer's document has the result; None for the whole document.
+        receive: reads a successful answer in pieces instead of a JSON document, and returns the
+            result.
+        headers: further headers.
     """
 
     method: str
     path: str
     params: dict[str, str] | None = None
-    body: dict[str, Any] | None = None
+    body: Any = None
     upload: Upload | None = None
-    key: str = "result"
+    key: str | None = "result"
     receive: Callable[[httpx.Response], Awaitable[Any]] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_write(self) -> bool:
         """Whether it may change anything."""
-        return self.method != "GET"
+        return self.method not in {"GET", "HEAD"}
+
+    @property
+    def target(self) -> str:
+        """The path with the query."""
+        query = f"?{urlencode(self.params, quote_via=quote)}" if self.params else ""
+        return f"{self.path}{query}"
 
 
-def checked_url(instance_url: str) -> str:
+def validate_url(instance_url: str) -> str:
     """Return an instance's URL without a trailing slash.
 
     Raises:
@@ -138,6 +156,33 @@ def checked_url(instance_url: str) -> str:
     return instance_url.rstrip("/")
 
 
+def validate_path(method: str, path: str) -> str:
+    """Return a path below the instance's URL.
+
+    Raises:
+        InvalidRequestError: it is none, or the method is none.
+    """
+    if not _METHOD.fullmatch(method):
+        raise InvalidRequestError("must be an HTTP method", "method")
+    if not _PATH.fullmatch(path):
+        raise InvalidRequestError("must begin with / and have no query", "path")
+    return path
+
+
+def validate_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers that a caller adds to a request.
+
+    Raises:
+        InvalidRequestError: one of them signs or frames a request, or is none.
+    """
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name) or not value.isascii() or not value.isprintable():
+            raise InvalidRequestError("must have names and values of printable ASCII", "headers")
+        if name.lower() in _OWN_HEADERS:
+            raise InvalidRequestError(f"must leave {name} to the client", "headers")
+    return dict(headers)
+
+
 class Http:
     """The HTTP side of one instance."""
 
@@ -149,10 +194,10 @@ class Http:
         timeout: httpx.Timeout,
         deadline: float | None,
         max_response_mib: int,
-        on_exchange: Callable[[Exchange], None] | None,
+        on_request: Callable[[RequestEvent], None] | None,
         open_transport: Callable[[], httpx.AsyncBaseTransport],
     ) -> None:
-        """Take what every request needs.
+        """Set what every request needs.
 
         Args:
             instance_url: `https://<host>`.
@@ -160,25 +205,25 @@ class Http:
             timeout: for each of a request's steps.
             deadline: seconds for a whole call, None for no end.
             max_response_mib: how many MiB an answer may have.
-            on_exchange: is told of every exchange.
+            on_request: is called after every request.
             open_transport: opens the way to the network, once for each event loop.
         """
-        self.instance_url = checked_url(instance_url)
+        self.instance_url = validate_url(instance_url)
         self._auth = auth
-        self._deadline = math.inf if deadline is None else deadline
+        self._seconds = math.inf if deadline is None else deadline
         self._max_response_mib = max_response_mib
-        self._on_exchange = on_exchange
+        self._on_request = on_request
         self._timeout = timeout
         self._open_transport = open_transport
         self._transports: dict[asyncio.AbstractEventLoop, httpx.AsyncBaseTransport] = {}
 
     @contextmanager
-    def budget(self) -> Iterator[None]:
-        """Let everything inside share one deadline; an outer budget stays in force."""
+    def deadline(self) -> Iterator[None]:
+        """Let everything inside share one deadline; an outer one stays in force."""
         if _ends_at.get() is not None:
             yield
             return
-        token = _ends_at.set(time.monotonic() + self._deadline)
+        token = _ends_at.set(time.monotonic() + self._seconds)
         try:
             yield
         finally:
@@ -191,16 +236,21 @@ class Http:
     async def send(self, request: Request, *, repeatable: bool | None = None) -> Answer:
         """Send a request until it succeeds, may not be repeated, or time is up.
 
+        A read whose URL is longer than instances accept goes by the Batch API.
+
         Args:
             request: what to send.
-            repeatable: whether it may be sent twice; True for GET, False else, unless told.
+            repeatable: whether it may be sent twice; if None, a read may and a write may not.
 
         Raises:
-            ServiceNowError: it did not succeed; `maybe_applied` tells of a write.
+            ServiceNowError: it did not succeed; `maybe_applied` says whether a write may have
+                been done.
         """
         if repeatable is None:
             repeatable = not request.is_write
-        with self.budget():
+        if request.method == "GET" and len(request.target) > _LONGEST_TARGET:
+            return await self._read_by_batch(request)
+        with self.deadline():
             attempt = 0
             while True:
                 attempt += 1
@@ -210,9 +260,9 @@ class Http:
                 except AttemptError as failed:
                     error, outcome = failed.error, failed.outcome
                 else:
-                    self._tell(request, attempt, started, answer.status, None)
+                    self._report(request, attempt, started, answer.status, None)
                     return answer
-                self._tell(request, attempt, started, getattr(error, "status", None), error)
+                self._report(request, attempt, started, getattr(error, "status", None), error)
                 step = next_step(
                     outcome,
                     repeatable=repeatable,
@@ -242,6 +292,23 @@ class Http:
         if fields is not None:
             params["sysparm_fields"] = ",".join(fields)
         return (await self.get(f"/api/now/table/{table}", **params)).records()
+
+    async def _read_by_batch(self, request: Request) -> Answer:
+        batch = Request(
+            "POST",
+            _batch.PATH,
+            body=_batch.document([_batch.Item(request.method, request.target)]),
+            key="serviced_requests",
+        )
+        # All that it does is read.
+        served = (await self.send(batch, repeatable=True)).documents()
+        if not served:
+            text = "The instance did not work on the long query within its time."
+            raise RequestTimeoutError(text, maybe_applied=False)
+        try:
+            return read(*_batch.response(served[0]), is_write=False, key=request.key)
+        except AttemptError as failed:
+            raise failed.error from None
 
     async def aclose(self) -> None:
         """Close the running event loop's connections; a later request opens new ones."""
@@ -280,15 +347,14 @@ class Http:
         raise AttemptError(failure(text, maybe_applied=maybe_applied), outcome) from cause
 
     def _built(self, request: Request) -> httpx.Request:
-        query = f"?{urlencode(request.params, quote_via=quote)}" if request.params else ""
-        headers = _HEADERS.copy()
+        headers = _HEADERS | request.headers
         if request.upload is not None:
             headers["Content-Type"] = request.upload.content_type
             headers["Content-Length"] = str(request.upload.size)
         if request.receive is not None:
             headers["Accept"] = "*/*"
         try:
-            url = httpx.URL(f"{self.instance_url}{request.path}{query}")
+            url = httpx.URL(f"{self.instance_url}{request.target}")
         except httpx.InvalidURL:
             raise InvalidRequestError("holds what no URL may hold", "path") from None
         return httpx.Request(
@@ -336,7 +402,7 @@ class Http:
                     await response.aclose()
                     raise
 
-    def _tell(
+    def _report(
         self,
         request: Request,
         attempt: int,
@@ -351,9 +417,9 @@ class Http:
             request.method, request.path, attempt,
             status if kind is None else kind.__name__, seconds * 1000,
         )  # fmt: skip
-        if self._on_exchange is not None:
-            told = Exchange(request.method, request.path, attempt, seconds, status, kind)
-            self._on_exchange(told)
+        if self._on_request is not None:
+            event = RequestEvent(request.method, request.path, attempt, seconds, status, kind)
+            self._on_request(event)
 
     def _open(self) -> httpx.AsyncBaseTransport:
         """Return the transport of the running event loop: connections can't change loops."""
@@ -366,4 +432,4 @@ class Http:
 
     def _seconds_left(self) -> float:
         ends_at = _ends_at.get()
-        return self._deadline if ends_at is None else ends_at - time.monotonic()
+        return self._seconds if ends_at is None else ends_at - time.monotonic()

@@ -2,18 +2,21 @@
 
 import asyncio
 import hashlib
+import io
 import mimetypes
 import os
-from collections.abc import AsyncIterator, Callable
+import stat
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 
-from servicenow_tools._answers import AttemptError, parsed
-from servicenow_tools._http import Http, Request, Upload
-from servicenow_tools._table import Tables
+from servicenow_tools._http import Request, Upload
+from servicenow_tools._references import is_sys_id
+from servicenow_tools._responses import AttemptError, parsed
 from servicenow_tools.errors import (
     ConnectionLostError,
     InvalidRequestError,
@@ -22,8 +25,8 @@ from servicenow_tools.errors import (
 )
 from servicenow_tools.query import field
 from servicenow_tools.records import Record
-from servicenow_tools.references import is_sys_id
 from servicenow_tools.retries import Outcome
+from servicenow_tools.tables import Instance, Resource
 
 _TABLE = "sys_attachment"
 _PIECE = 1024 * 1024
@@ -32,19 +35,22 @@ MAX_BYTES = 1024 * 1024 * 1024
 _MAX_READ_BYTES = 64 * 1024 * 1024
 _LONGEST_NAME = 100
 
+Content = bytes | bytearray | memoryview | os.PathLike[str] | BinaryIO
+
 
 class Attachments:
     """The files attached to one instance's records."""
 
-    def __init__(self, http: Http, tables: Tables) -> None:
-        self._http = http
-        self._tables = tables
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._http = instance.http
+        self._files = Resource(instance, _TABLE)
 
     async def upload(
         self,
         table: str,
         id: str,  # noqa: A002 - the API's own name
-        content: bytes | os.PathLike[str],
+        content: Content,
         file_name: str | None = None,
         *,
         content_type: str | None = None,
@@ -55,7 +61,8 @@ class Attachments:
         Args:
             table: the record's table.
             id: its sys_id or number.
-            content: the bytes, or the path of a file, which is sent in pieces.
+            content: bytes, the path of a file, or a binary file that can be read twice; a file is
+                sent in pieces.
             file_name: its name; a path's own if None.
             content_type: its media type; by the name if None.
             max_bytes: how large it may be; a new instance takes at most 1 GiB.
@@ -67,13 +74,13 @@ class Attachments:
             InvalidRequestError: the file is too large, unreadable, or has no name.
             ServiceNowError: with `maybe_applied`, it may be attached.
         """
-        name = _checked_name(file_name, content)
+        name = _validate_name(file_name, content)
         size, digest = await asyncio.to_thread(_measured, content)
         if size > max_bytes:
             raise InvalidRequestError(f"must not be larger than {max_bytes} bytes", "content")
         media_type = content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
-        with self._http.budget():
-            sys_id = await self._tables.found(table, id)
+        with self._http.deadline():
+            sys_id = await Resource(self._instance, table).resolve_sys_id(id)
             where = {"table_name": table, "table_sys_id": sys_id, "file_name": name}
             request = Request(
                 "POST",
@@ -82,16 +89,16 @@ class Attachments:
                 upload=Upload(_pieces(content), size, media_type),
             )
             try:
-                return self._tables.record(_TABLE, await self._http.send(request))
+                return self._files.to_record((await self._http.send(request)).row())
             except ServiceNowError as error:
                 if not error.maybe_applied:
                     raise
-                made = await self._made_after_all(table, sys_id, name, digest, error)
-                if made is None:
+                created = await self._find_created(table, sys_id, name, digest, error)
+                if created is None:
                     raise
-                return made
+                return created
 
-    async def _made_after_all(
+    async def _find_created(
         self, table: str, sys_id: str, name: str, digest: str, error: ServiceNowError
     ) -> Record | None:
         try:
@@ -102,8 +109,8 @@ class Attachments:
 
     async def list(self, table: str, id: str) -> list[Record]:  # noqa: A002
         """Return what is attached to a record, oldest first: records of sys_attachment."""
-        with self._http.budget():
-            sys_id = await self._tables.found(table, id)
+        with self._http.deadline():
+            sys_id = await Resource(self._instance, table).resolve_sys_id(id)
             query = field("table_name").eq(table) & field("table_sys_id").eq(sys_id)
             answer = await self._http.get(
                 "/api/now/attachment",
@@ -111,7 +118,7 @@ class Attachments:
                 sysparm_limit="1000",
             )
         rows = [row for row in answer.records() if row.get("table_sys_id") == sys_id]
-        return self._tables.records(_TABLE, rows)
+        return [self._files.to_record(row) for row in rows]
 
     async def read(self, sys_id: str, *, max_bytes: int = _MAX_READ_BYTES) -> bytes:
         """Return an attachment's content.
@@ -138,6 +145,9 @@ class Attachments:
     ) -> Path:
         """Save an attachment's content to a file, piece by piece; the file is whole or untouched.
 
+        A new file has the modes that the process gives its files, a replaced one stays as it was;
+        a link is followed.
+
         Args:
             sys_id: the attachment's own sys_id.
             path: where to save it; a file there is replaced.
@@ -148,8 +158,7 @@ class Attachments:
             UnexpectedContentError: it is larger, or the answer is no attachment.
             OSError: the file cannot be written.
         """
-        target = Path(path)
-        with NamedTemporaryFile(dir=target.parent, prefix=target.name) as file:
+        with _replacing(Path(path)) as file:
 
             def begin() -> Callable[[bytes], object]:
                 file.seek(0)
@@ -157,14 +166,11 @@ class Attachments:
                 return file.write
 
             await self._download(sys_id, begin, max_bytes)
-            file.flush()
-            # A link is made at once, and the passing name goes with the block.
-            await asyncio.to_thread(_link, file.name, target)
-        return target
+        return Path(path)
 
     async def delete(self, sys_id: str) -> None:
         """Delete an attachment by its own sys_id; NotFoundError where there is none."""
-        await self._http.send(Request("DELETE", f"/api/now/attachment/{_checked(sys_id)}"))
+        await self._http.send(Request("DELETE", f"/api/now/attachment/{_validate(sys_id)}"))
 
     async def _download(
         self, sys_id: str, begin: Callable[[], Callable[[bytes], object]], max_bytes: int
@@ -189,14 +195,30 @@ class Attachments:
                 raise AttemptError(lost, Outcome.UNANSWERED)
             return received
 
-        path = f"/api/now/attachment/{_checked(sys_id)}/file"
+        path = f"/api/now/attachment/{_validate(sys_id)}/file"
         await self._http.send(Request("GET", path, receive=receive))
 
 
-def _link(source: str, target: Path) -> None:
-    passing = Path(f"{source}.link")
-    passing.hardlink_to(source)
-    passing.replace(target)
+@contextmanager
+def _replacing(path: Path) -> "Iterator[BinaryIO]":
+    """Give a file that takes the place of another when the block has ended well."""
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        raise InvalidRequestError("must be a file, or the name of a new one", "path")
+    draft = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex}")
+    try:
+        with draft.open("x+b") as file:
+            yield file
+        if target.exists():
+            draft.chmod(stat.S_IMODE(target.stat().st_mode))
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    try:
+        draft.replace(target)
+    except OSError as error:
+        error.add_note(f"The content is in {draft}.")
+        raise
 
 
 def _promised_size(response: httpx.Response) -> int | None:
@@ -210,16 +232,17 @@ def _promised_size(response: httpx.Response) -> int | None:
         return -1
 
 
-def _checked(sys_id: str) -> str:
+def _validate(sys_id: str) -> str:
     if not is_sys_id(sys_id):
         raise InvalidRequestError("must be a sys_id (32 hexadecimal digits)", "sys_id")
     return sys_id
 
 
-def _checked_name(file_name: str | None, content: bytes | os.PathLike[str]) -> str:
+def _validate_name(file_name: str | None, content: Content) -> str:
     name = file_name
-    if name is None and not isinstance(content, bytes):
-        name = Path(content).name
+    if name is None:
+        named = content if isinstance(content, os.PathLike) else getattr(content, "name", "")
+        name = Path(named).name if isinstance(named, str | os.PathLike) else ""
     if not name or len(name) > _LONGEST_NAME or not name.isprintable() or {"/", "\\"} & set(name):
         raise InvalidRequestError(
             f"must be a file name of at most {_LONGEST_NAME} characters", "file_name"
@@ -227,26 +250,48 @@ def _checked_name(file_name: str | None, content: bytes | os.PathLike[str]) -> s
     return name
 
 
-def _measured(content: bytes | os.PathLike[str]) -> tuple[int, str]:
-    """Return a content's size in bytes and its SHA-256."""
-    if isinstance(content, bytes):
-        return len(content), hashlib.sha256(content).hexdigest()
+def _measured(content: Content) -> tuple[int, str]:
+    """Return a content's size in bytes and its SHA-256.
+
+    Raises:
+        InvalidRequestError: it is none, or cannot be read.
+    """
     try:
+        with _opened(content) as file:
+            start = file.tell()
+            digest = hashlib.sha256()
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+            size = file.tell() - start
+            file.seek(start)
+    except OSError as error:  # io.UnsupportedOperation among them
+        raise InvalidRequestError(f"cannot be read: {error.strerror or error}", "content") from None
+    except (AttributeError, TypeError, ValueError):
+        raise InvalidRequestError(
+            "must be bytes, a path, or a binary file that can be read twice", "content"
+        ) from None
+    return size, digest.hexdigest()
+
+
+@contextmanager
+def _opened(content: Content) -> "Iterator[BinaryIO]":
+    if isinstance(content, bytes | bytearray | memoryview):
+        yield io.BytesIO(content)
+    elif isinstance(content, os.PathLike):
         with Path(content).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return file.tell(), digest
-    except OSError as error:
-        raise InvalidRequestError(f"cannot be read: {error.strerror}", "content") from None
+            yield file
+    else:
+        yield content
 
 
-def _pieces(content: bytes | os.PathLike[str]) -> Callable[[], AsyncIterator[bytes]]:
+def _pieces(content: Content) -> Callable[[], AsyncIterator[bytes]]:
+    start = (
+        0 if isinstance(content, bytes | bytearray | memoryview | os.PathLike) else content.tell()
+    )
+
     async def pieces() -> AsyncIterator[bytes]:
-        if isinstance(content, bytes):
-            for start in range(0, len(content), _PIECE):
-                yield content[start : start + _PIECE]
-            return
-        file = await asyncio.to_thread(Path(content).open, "rb")
-        with file:
+        with _opened(content) as file:
+            file.seek(start)
             while piece := await asyncio.to_thread(file.read, _PIECE):
                 yield piece
 

@@ -19,7 +19,14 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
-from servicenow_tools._answers import AttemptError, content_of, masked, parsed, retry_after
+from servicenow_tools._responses import (
+    AttemptError,
+    content_of,
+    parsed,
+    redact,
+    retry_after,
+    whole_number,
+)
 from servicenow_tools._transport import tls_context
 from servicenow_tools.errors import (
     InvalidRequestError,
@@ -39,7 +46,7 @@ __all__ = [
     "JwtBearer",
     "PasswordGrant",
     "RefreshToken",
-    "Renewable",
+    "RotatingAuth",
 ]
 
 _TOKEN_PATH = "/oauth_token.do"  # noqa: S105 - a path
@@ -211,6 +218,8 @@ class _OAuth(httpx.Auth, ABC):
         if not answer.is_success or not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise _refused(answer, document)
         seconds = document.get("expires_in")
+        if isinstance(seconds, str):
+            seconds = whole_number(seconds.strip())
         if not isinstance(seconds, int | float) or not 0 <= seconds <= _LONGEST_SECONDS:
             seconds = 0.0
         # A token that lives for less than two minutes is used for half of its life.
@@ -281,7 +290,7 @@ class JwtBearer(_OAuth):
         }
 
 
-class Renewable(httpx.Auth):
+class RotatingAuth(httpx.Auth):
     """Credentials that somebody may replace at any moment, as a rotation does.
 
     What ServiceNow refuses is signed once more, if there are newer ones: a rotation costs no
@@ -297,7 +306,7 @@ class Renewable(httpx.Auth):
         self._renewed = renewed
 
     def __repr__(self) -> str:
-        return f"Renewable({self._auth!r})"
+        return f"RotatingAuth({self._auth!r})"
 
     async def async_auth_flow(
         self, request: httpx.Request
@@ -364,7 +373,7 @@ def _refused(answer: httpx.Response, document: dict[str, Any]) -> AttemptError:
         text = "The answer to the token request holds no token."
         return AttemptError(UnexpectedContentError(status, text), Outcome.FAILED)
     message = "OAuth: " + ", ".join(said)
-    return AttemptError(TokenRefusedError(status, masked(message, answer)), Outcome.FAILED)
+    return AttemptError(TokenRefusedError(status, redact(message, answer)), Outcome.FAILED)
 
 
 def _check_text(**values: str) -> None:

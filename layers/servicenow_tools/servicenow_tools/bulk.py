@@ -1,19 +1,16 @@
 """Many writes in few round trips (documentation: Batch API)."""
 
 import asyncio
-import base64
-import binascii
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 import httpx
 
-from servicenow_tools._answers import Answer, AttemptError, read
-from servicenow_tools._http import Http, Request
-from servicenow_tools._table import Tables, Values, ignored, is_over
+from servicenow_tools import _batch
+from servicenow_tools._http import Request
+from servicenow_tools._responses import Answer, AttemptError, read
 from servicenow_tools.errors import (
     InvalidRequestError,
     RequestTimeoutError,
@@ -22,63 +19,71 @@ from servicenow_tools.errors import (
 )
 from servicenow_tools.query import field
 from servicenow_tools.records import Record
+from servicenow_tools.tables import Instance, Table, Values, ignored_fields, is_final
 
-_PATH = "/api/now/v1/batch"
 # An instance ends a batch after 30 s, and takes 10 MB at once, of which base64 leaves 7.5.
 CHUNK = 50
 _CHUNK_BYTES = 6 * 1024 * 1024
 _AT_ONCE = 8
 _ROUNDS = 3
 _LOOKED_UP_AT_ONCE = 50
-_STATUSES = range(200, 600)
 
 Outcome = Record | ServiceNowError
 
 
 class Bulk:
-    """Many creates or updates of one instance at once.
+    """Many creates, updates or deletes of one instance at once.
 
-    Each part has an outcome of its own: a Record, or the ServiceNowError that it ended with, in
-    the order of the parts. Where the instance has no Batch API the parts are sent one by one,
-    eight at a time.
+    Each part has an outcome of its own, in the order of the parts. Where the instance has no
+    Batch API the parts are sent one by one, eight at a time.
     """
 
-    def __init__(self, http: Http, tables: Tables) -> None:
-        self._http = http
-        self._tables = tables
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._http = instance.http
         self._is_missing = False
 
     async def create(
         self, table: str, rows: Iterable[Mapping[str, Any]], *, chunk: int = CHUNK
     ) -> list[Outcome]:
-        """Make records, exactly one for each row, also when the network fails half-way.
+        """Create records, exactly one for each row, also when the network fails half-way.
+
+        Rows with a `correlation_id` of their own are looked up first, as `create` does: run twice,
+        nothing is created twice.
 
         Args:
             table: their table.
-            rows: the columns and values of each, as `create_record` takes them.
+            rows: the columns and values of each.
             chunk: how many go into one round trip.
 
         Returns:
             A Record or a ServiceNowError for each row; with `maybe_applied` it is not known
             whether the record exists.
         """
+        target = Table(self._instance, table)
         parts: list[_Part] = []
-        ready: list[_Part] = []
-        with self._http.budget():
+        first_with: dict[str, _Part] = {}
+        with self._http.deadline():
             for row in rows:
                 part = _Part()
                 parts.append(part)
                 try:
-                    part.values = await self._tables.prepared(table, row)
+                    part.values = await target.serialize(row, is_new=True)
                 except ServiceNowError as error:
                     part.outcome = error
                     continue
-                part.values.setdefault("correlation_id", f"servicenow-tools-{uuid.uuid4()}")
-                part.request = self._tables.creation(table, part.values)
-                ready.append(part)
-            for some in _chunks(ready, chunk):
-                await self._create_chunk(table, some)
-        return [part.outcome for part in parts]
+                given = part.values.get("correlation_id")
+                key = given or f"servicenow-tools-{uuid.uuid4()}"
+                part.values["correlation_id"] = key
+                part.is_given = bool(given)
+                part.request = target.create_request(part.values)
+                part.same_as = first_with.setdefault(key, part)
+            ready = list(first_with.values())
+            await self._find_existing(target, [part for part in ready if part.is_given])
+            missing = [part for part in ready if part.is_to_send]
+            for some in _chunks(missing, chunk):
+                await self._create_chunk(target, some)
+        return [part.same_as.outcome for part in parts]
 
     async def update(
         self, table: str, changes: Iterable[tuple[str, Mapping[str, Any]]], *, chunk: int = CHUNK
@@ -93,59 +98,91 @@ class Bulk:
         Returns:
             A Record or a ServiceNowError for each change.
         """
+        target = Table(self._instance, table)
         parts: list[_Part] = []
-        ready: list[_Part] = []
-        with self._http.budget():
+        with self._http.deadline():
             for record_id, fields in changes:
                 part = _Part()
                 parts.append(part)
                 try:
-                    sys_id = await self._tables.found(table, record_id)
-                    part.values = await self._tables.prepared(table, fields)
-                    part.request = self._tables.change(table, sys_id, part.values)
+                    sys_id = await target.resolve_sys_id(record_id)
+                    part.values = await target.serialize(fields)
+                    part.request = target.update_request(sys_id, part.values)
                 except ServiceNowError as error:
                     part.outcome = error
-                    continue
-                ready.append(part)
-            for some in _chunks(ready, chunk):
-                await self._send(table, some)
+            for some in _chunks([part for part in parts if part.is_to_send], chunk):
+                await self._send(target, some)
         return [part.outcome for part in parts]
 
-    async def _create_chunk(self, table: str, parts: list["_Part"]) -> None:
-        """Make a chunk's records; look for those of which it is not known, and make them once."""
+    async def delete(
+        self, table: str, ids: Iterable[str], *, chunk: int = CHUNK
+    ) -> list[ServiceNowError | None]:
+        """Delete records.
+
+        Args:
+            table: their table.
+            ids: the sys_id or number of each.
+            chunk: how many go into one round trip.
+
+        Returns:
+            None for each record that is deleted, or a ServiceNowError: NotFoundError where there
+            was none.
+        """
+        target = Table(self._instance, table)
+        parts: list[_Part] = []
+        with self._http.deadline():
+            for record_id in ids:
+                part = _Part()
+                parts.append(part)
+                try:
+                    part.request = target.delete_request(await target.resolve_sys_id(record_id))
+                except ServiceNowError as error:
+                    part.outcome = error
+            for some in _chunks([part for part in parts if part.is_to_send], chunk):
+                await self._send(target, some)
+        errors = [None if part.is_done else part.outcome for part in parts]
+        return [error for error in errors if not isinstance(error, Record)]
+
+    async def _find_existing(self, table: Table, parts: Sequence["_Part"]) -> None:
+        """Take over the records that have a row's own correlation_id already."""
+        try:
+            await self._look_up(table, parts, existing=True)
+        except ServiceNowError as error:
+            _fail(parts, error)
+
+    async def _create_chunk(self, table: Table, parts: Sequence["_Part"]) -> None:
+        """Create a chunk's records; look for those of which it is not known, and try once more."""
         await self._send(table, parts)
         unsure = [part for part in parts if part.is_unsure]
-        if not unsure:
-            return
-        if not await self._look_up(table, unsure):
-            return
-        again = [part for part in unsure if part.is_unsure and part.is_over]
-        if again:
-            await self._send(table, again)
-            await self._look_up(table, [part for part in again if part.is_unsure])
+        try:
+            await self._look_up(table, unsure)
+            again = [part for part in unsure if part.is_unsure and part.is_final]
+            if again:
+                await self._send(table, again)
+                await self._look_up(table, [part for part in again if part.is_unsure])
+        except ServiceNowError:
+            return  # the errors stand: it is still not known
 
-    async def _look_up(self, table: str, parts: list["_Part"]) -> bool:
-        """Put the records that exist after all in the place of their errors; tell if one could."""
+    async def _look_up(
+        self, table: Table, parts: Sequence["_Part"], *, existing: bool = False
+    ) -> None:
+        """Take over the records that exist, in few reads."""
         by_id = {part.values["correlation_id"]: part for part in parts}
         listable = [key for key in by_id if "," not in key]
-        try:
-            for start in range(0, len(listable), _LOOKED_UP_AT_ONCE):
-                some = listable[start : start + _LOOKED_UP_AT_ONCE]
-                query = field("correlation_id").in_(some).order_by("sys_created_on")
-                rows = await self._http.find(table, query.encode(), limit=2 * len(some))
-                for row in rows:
-                    part = by_id.get(row.get("correlation_id", ""))
-                    if part is not None and part.is_unsure:
-                        part.found(self._tables.records(table, [row])[0])
-            for key in by_id.keys() - set(listable):
-                record = await self._tables.find_by_correlation_id(table, key)
-                if record is not None:
-                    by_id[key].found(record)
-        except ServiceNowError:
-            return False  # the errors stand: it is still not known
-        return True
+        for start in range(0, len(listable), _LOOKED_UP_AT_ONCE):
+            some = listable[start : start + _LOOKED_UP_AT_ONCE]
+            query = field("correlation_id").in_(some).order_by("sys_created_on")
+            rows = await self._http.find(table.table, query.encode(), limit=2 * len(some))
+            for row in rows:
+                part = by_id.get(str(row.get("correlation_id")))
+                if part is not None and not isinstance(part.outcome, Record):
+                    part.take_over(table.to_record(row), existing=existing)
+        for key in by_id.keys() - set(listable):
+            record = await table.find_by_correlation_id(key)
+            if record is not None:
+                by_id[key].take_over(record, existing=existing)
 
-    async def _send(self, table: str, parts: Sequence["_Part"]) -> None:
+    async def _send(self, table: Table, parts: Sequence["_Part"]) -> None:
         """Send parts until each was served, by the Batch API or one by one."""
         waiting = list(parts)
         for _ in range(_ROUNDS):
@@ -161,28 +198,24 @@ class Bulk:
         async def send_one(part: _Part) -> None:
             async with limit:
                 try:
-                    answer = await self._http.send(part.request)
-                    part.outcome = self._tables.record(table, answer, part.values)
+                    part.done(table, await self._http.send(part.request))
                 except ServiceNowError as error:
                     part.outcome = error
 
         await asyncio.gather(*(send_one(part) for part in waiting))
 
-    async def _send_batch(self, table: str, parts: list["_Part"]) -> list["_Part"]:
+    async def _send_batch(self, table: Table, parts: list["_Part"]) -> list["_Part"]:
         """Send parts in one batch, and return those that the instance did not come to."""
-        request = Request(
-            "POST",
-            _PATH,
-            body={
-                "batch_request_id": str(uuid.uuid4()),
-                "rest_requests": [_item(str(n), part.request) for n, part in enumerate(parts)],
-            },
-            key="serviced_requests",
-        )
+        items = [
+            _batch.Item(part.request.method, part.request.target, part.request.body)
+            for part in parts
+        ]
+        body = _batch.document(items)
+        request = Request("POST", _batch.PATH, body=body, key="serviced_requests")
         try:
             served = (await self._http.send(request)).documents()
         except ValidationError as error:
-            if _says_missing(error):
+            if error.status == httpx.codes.BAD_REQUEST:  # nothing was done
                 self._is_missing = True
                 return parts
             _fail(parts, error)
@@ -195,7 +228,7 @@ class Bulk:
             item = answers.get(str(number))
             if item is not None:
                 try:
-                    part.outcome = self._tables.record(table, _answer(item), part.values)
+                    part.done(table, read(*_batch.response(item), is_write=True))
                 except AttemptError as failed:
                     part.outcome = failed.error
                 except ServiceNowError as error:
@@ -204,15 +237,32 @@ class Bulk:
 
 
 class _Part:
-    """One part of a bulk write."""
+    """One part of a bulk write.
+
+    Attributes:
+        values: what is sent.
+        request: what sends it.
+        outcome: what became of it.
+        is_given: whether its correlation_id is the caller's own.
+        same_as: the part before it that creates the same record, or itself.
+        is_done: whether the instance has done it.
+    """
 
     def __init__(self) -> None:
         self.values: Values = {}
         self.request = Request("POST", "")
+        self.is_given = False
+        self.same_as = self
         self.outcome: Outcome = RequestTimeoutError(
             "The instance did not come to this part of the batch within its time.",
             maybe_applied=False,
         )
+        self.is_done = False
+
+    @property
+    def is_to_send(self) -> bool:
+        """Whether nothing has become of it so far."""
+        return isinstance(self.outcome, RequestTimeoutError) and bool(self.request.path)
 
     @property
     def is_unsure(self) -> bool:
@@ -220,23 +270,27 @@ class _Part:
         return isinstance(self.outcome, ServiceNowError) and self.outcome.maybe_applied
 
     @property
-    def is_over(self) -> bool:
+    def is_final(self) -> bool:
         """Whether the instance has ended its work on it, and failed."""
-        return isinstance(self.outcome, ServiceNowError) and is_over(self.outcome)
+        return isinstance(self.outcome, ServiceNowError) and is_final(self.outcome)
 
     @property
     def size(self) -> int:
         """About how many bytes of the batch it takes."""
         return len(json.dumps(self.values)) * 4 // 3 + 500
 
-    def found(self, record: Record) -> None:
-        """Take over a record that exists after all."""
-        record.ignored_fields = ignored(self.values, record)
+    def done(self, table: Table, answer: Answer) -> None:
+        """Take over the answer to its request."""
+        self.is_done = True
+        if self.request.method != "DELETE":
+            self.outcome = table.written(answer, self.values)
+
+    def take_over(self, record: Record, *, existing: bool) -> None:
+        """Take over a record that exists."""
+        record.existing = existing
+        if not existing:
+            record.ignored_fields = ignored_fields(self.values, record)
         self.outcome = record
-
-
-def _says_missing(error: ValidationError) -> bool:
-    return "does not represent any resource" in (error.message or "")
 
 
 def _chunks(parts: list[_Part], size: int) -> Iterator[list[_Part]]:
@@ -259,45 +313,6 @@ def _chunks(parts: list[_Part], size: int) -> Iterator[list[_Part]]:
         yield chunk
 
 
-def _item(number: str, request: Request) -> dict[str, Any]:
-    body = json.dumps(request.body).encode()
-    return {
-        "id": number,
-        "method": request.method,
-        "url": f"{request.path}?{urlencode(request.params or {})}",
-        "headers": [
-            {"name": "Content-Type", "value": "application/json"},
-            {"name": "Accept", "value": "application/json"},
-        ],
-        "body": base64.b64encode(body).decode(),
-        "exclude_response_headers": False,
-    }
-
-
 def _fail(parts: Iterable[_Part], error: ServiceNowError) -> None:
     for part in parts:
         part.outcome = error
-
-
-def _answer(item: dict[str, Any]) -> Answer:
-    """Return the answer to a part, or raise what is wrong with it, as if it had come alone."""
-    told = item.get("headers")
-    headers = [
-        (str(header.get("name")).encode(), str(header.get("value")).encode())
-        for header in (told if isinstance(told, list) else [])
-        if isinstance(header, dict)
-    ]
-    try:
-        content = base64.b64decode(item.get("body") or "")
-    except (binascii.Error, TypeError, ValueError):
-        content = b""
-    status = item.get("status_code")
-    response = httpx.Response(
-        status if isinstance(status, int) and status in _STATUSES else 500,
-        # A batch may leave the headers out; the parts asked for JSON.
-        headers=[
-            *(header for header in headers if header[0].lower() != b"content-type"),
-            (b"content-type", dict(headers).get(b"Content-Type", b"application/json")),
-        ],
-    )
-    return read(response, content, is_write=True)

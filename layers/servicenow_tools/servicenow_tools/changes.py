@@ -5,13 +5,15 @@ time slots. Where an instance has no such API, the Table API does what it can.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from servicenow_tools import words
-from servicenow_tools._answers import Answer, columns, stored
-from servicenow_tools._http import Http, Request
-from servicenow_tools._table import Tables
+import httpx
+
+from servicenow_tools import _labels
+from servicenow_tools._http import Request
+from servicenow_tools._references import REFERENCES, TEMPLATE
+from servicenow_tools._responses import Answer, columns, stored
 from servicenow_tools.errors import (
     InvalidRequestError,
     ServerError,
@@ -20,75 +22,116 @@ from servicenow_tools.errors import (
     UnexpectedContentError,
     ValidationError,
 )
-from servicenow_tools.knowledge import Knowledge
 from servicenow_tools.query import field
 from servicenow_tools.records import Conflicts, NextState, Record, Slot
-from servicenow_tools.references import TEMPLATE
+from servicenow_tools.states import ChangeState
+from servicenow_tools.tables import Instance, Resource, Table
 
 _Read = TypeVar("_Read")
 
 _TABLE = "change_request"
 _TASK = "change_task"
 _API = "/api/sn_chg_rest/change"
-_STATES = words.CHANGE_STATES
-_REVIEW, _CLOSED, _CANCELED = _STATES["review"], _STATES["closed"], _STATES["canceled"]
 _POLL_SECONDS = 0.5
 _COMPLETE, _FAILED = "3", "4"
 
 # The way of a change, from New to Closed.
-_WAY = ("-5", "-4", "-3", "-2", "-1", "0", "3")
-# From where to where a change can go, on an instance that does not tell.
-_OUT_OF_THE_BOX = {
-    "normal": {"-5": "-4", "-2": "-1", "-1": "0", "0": "3"},
-    "standard": {"-5": "-2", "-2": "-1", "-1": "0", "0": "3"},
-    "emergency": {"-5": "-3", "-2": "-1", "-1": "0", "0": "3"},
+_WAY = (
+    ChangeState.NEW, ChangeState.ASSESS, ChangeState.AUTHORIZE, ChangeState.SCHEDULED,
+    ChangeState.IMPLEMENT, ChangeState.REVIEW, ChangeState.CLOSED,
+)  # fmt: skip
+_FROM_SCHEDULED: dict[str, str] = {
+    ChangeState.SCHEDULED: ChangeState.IMPLEMENT,
+    ChangeState.IMPLEMENT: ChangeState.REVIEW,
+    ChangeState.REVIEW: ChangeState.CLOSED,
+}
+# From where to where a change can go, on an instance that does not say.
+_OUT_OF_THE_BOX: dict[str, dict[str, str]] = {
+    "normal": {ChangeState.NEW: ChangeState.ASSESS, **_FROM_SCHEDULED},
+    "standard": {ChangeState.NEW: ChangeState.SCHEDULED, **_FROM_SCHEDULED},
+    "emergency": {ChangeState.NEW: ChangeState.AUTHORIZE, **_FROM_SCHEDULED},
 }
 
 
-class ChangeRequests:
+class Changes(Resource):
     """The change requests of one instance. `id` is a sys_id or a number everywhere."""
 
-    def __init__(self, http: Http, tables: Tables, knowledge: Knowledge) -> None:
-        self._http = http
-        self._tables = tables
-        self._knowledge = knowledge
+    def __init__(self, instance: Instance) -> None:
+        super().__init__(instance, _TABLE)
+        self._tasks = Table(instance, _TASK)
+        self._affected = Table(instance, "task_ci")
         self._is_missing = False
 
-    async def create(
-        self, kind: str, values: Mapping[str, Any], template: str | None = None
+    async def create(  # noqa: PLR0917 - in the order of the documented call
+        self,
+        short_description: str,
+        description: str | None = None,
+        type_: str = "normal",
+        risk: str | int | None = None,
+        impact: str | int | None = None,
+        assignment_group: str | None = None,
+        *,
+        template: str | None = None,
+        correlation_id: str | None = None,
+        claimed: bool = False,
+        **fields: Any,
     ) -> Record:
-        """Raise a change request, exactly one; see the client's `create_change_request`.
+        """Raise a change request, exactly one; one with the caller's correlation_id is returned.
 
         Args:
-            kind: normal, emergency or standard.
-            values: columns and values.
+            short_description: one line, at most 160 characters.
+            description: all there is to say.
+            type_: normal, emergency, or standard, which is made from its template by the Change
+                Management API.
+            risk: 2 to 4 (older releases: 1 to 4), or high, moderate, low.
+            impact: 1 to 3, or high, medium, low.
+            assignment_group: a group's name or sys_id.
             template: for a standard change, its template's name or sys_id.
+            correlation_id: as for incidents.
+            claimed: as for incidents.
+            fields: further columns.
+
+        Raises:
+            InvalidRequestError: a value is refused here; a standard change has no template, or
+                another one has.
+            ServiceNowError: with `maybe_applied`, it is not known whether the record exists.
         """
-        kind = words.code(_TABLE, "type", kind)
-        if (kind == "standard") != (template is not None):
-            raise InvalidRequestError("goes with a standard change, and only with one", "template")
-        with self._http.budget():
+        values: dict[str, Any] = {
+            "short_description": short_description,
+            "description": description,
+            "risk": risk,
+            "impact": impact,
+            "assignment_group": assignment_group,
+            "correlation_id": correlation_id,
+            **fields,
+        }
+        with self._http.deadline():
+            kind = (await self.serialize({"type": type_}))["type"]
+            if (kind == "standard") != (template is not None):
+                raise InvalidRequestError(
+                    "goes with a standard change, and only with one", "template"
+                )
             if template is not None:
                 # A Table API insert would leave the template's fields out.
-                template_id = await self._knowledge.sys_id_of("template", template, TEMPLATE)
+                template_id = await self._metadata.sys_id_of("template", template, TEMPLATE)
                 path = f"{_API}/standard/{template_id}"
-                return await self._tables.create(_TABLE, values, path=path)
+                return await self.insert(values, claimed=claimed, path=path)
             if not self._is_missing:
                 try:
                     path = f"{_API}/{kind}" if kind in {"normal", "emergency"} else _API
-                    return await self._tables.create(_TABLE, values, path=path)
+                    return await self.insert(values, claimed=claimed, path=path)
                 except ValidationError as error:
-                    self._note(error)
-            return await self._tables.create(_TABLE, {"type": kind, **values})
+                    self._check_missing(error)
+            return await self.insert({"type": kind, **values}, claimed=claimed)
 
     async def tasks(self, id: str) -> list[Record]:  # noqa: A002 - the API's own name
         """Return a change's tasks, by number."""
-        with self._http.budget():
-            sys_id = await self._tables.found(_TABLE, id)
+        with self._http.deadline():
+            sys_id = await self.resolve_sys_id(id)
             query = field("change_request").eq(sys_id).order_by("number").encode()
             rows = await self._http.find(_TASK, query, limit=1000)
         found = [row for row in rows if row.get("change_request") == sys_id]
-        return self._tables.records(_TASK, found)
+        return [self._tasks.to_record(row) for row in found]
 
     async def create_task(
         self,
@@ -104,21 +147,21 @@ class ChangeRequests:
             fields: further columns of change_task; `change_task_type` is planning,
                 implementation, testing or review.
         """
-        with self._http.budget():
-            sys_id = await self._tables.found(_TABLE, id)
+        with self._http.deadline():
+            sys_id = await self.resolve_sys_id(id)
             values = {"short_description": short_description, **fields}
             if not self._is_missing:
                 try:
                     path = f"{_API}/{sys_id}/task"
-                    return await self._tables.create(_TASK, values, path=path)
+                    return await self._tasks.insert(values, path=path)
                 except ValidationError as error:
-                    self._note(error)
-            return await self._tables.create(_TASK, {**values, "change_request": sys_id})
+                    self._check_missing(error)
+            return await self._tasks.insert({**values, "change_request": sys_id})
 
     async def next_states(self, id: str) -> list[NextState]:  # noqa: A002 - the API's own name
         """Return the states that a change can go to next, by the instance's own change model."""
-        with self._http.budget():
-            return await self._next_states(await self._tables.get(_TABLE, id))
+        with self._http.deadline():
+            return await self._next_states(await self.get(id))
 
     async def move(
         self,
@@ -144,15 +187,15 @@ class ChangeRequests:
                 the way.
             ServiceNowError: with `maybe_applied`, it may have been moved.
         """
-        goal = words.code(_TABLE, "state", str(state))
         moved = False
-        with self._http.budget():
-            record = await self._tables.get(_TABLE, id)
+        with self._http.deadline():
+            goal = (await self.serialize({"state": state}))["state"]
+            record = await self.get(id)
             while str(record.get("state")) != goal:
                 try:
                     step = await self._step(record, goal)
                     values = {"state": step, **(fields if step == goal else {})}
-                    record = await self._tables.update(_TABLE, record.sys_id, values)
+                    record = await self.update(record.sys_id, values)
                     moved = True
                     if str(record.get("state")) != step and not _is_after(record, step):
                         raise _stuck(record, goal, "the instance keeps it there")
@@ -168,22 +211,25 @@ class ChangeRequests:
         close_notes: str = "",
     ) -> Record:
         """Close a change that is in Implement or Review; see `close_change_request`."""
-        with self._http.budget():
-            record = await self._tables.get(_TABLE, id)
-            closing = {"state": _CLOSED, "close_code": close_code, "close_notes": close_notes}
+        with self._http.deadline():
+            record = await self.get(id)
+            closing = {
+                "state": ChangeState.CLOSED,
+                "close_code": close_code,
+                "close_notes": close_notes,
+            }
             ahead = [s.value for s in await self._next_states(record) if s.is_available]
-            if _REVIEW in ahead:
-                steps = [{"state": _REVIEW}, closing]
-            elif _CLOSED in ahead:
-                steps = [closing]
-            else:
-                now = words.label(_TABLE, "state", str(record.get("state")))
+            steps: list[dict[str, Any]] = [closing]
+            if ChangeState.REVIEW in ahead:
+                steps = [{"state": ChangeState.REVIEW}, closing]
+            elif ChangeState.CLOSED not in ahead:
+                now = _labels.label_of(_TABLE, "state", str(record.get("state")))
                 raise StateError(
                     f"The change request is in the state {now}; only one in Implement (-1) or "
                     "Review (0), or where the instance's change model says so, can be closed.",
                     "state",
                 )
-            return await self._tables.steps(_TABLE, record.sys_id, steps)
+            return await self.update_in_steps(record.sys_id, steps)
 
     async def cancel(self, id: str, reason: str) -> Record:  # noqa: A002 - the API's own name
         """Cancel a change, with a work note that says why.
@@ -191,7 +237,46 @@ class ChangeRequests:
         Raises:
             StateError: one in Review or Closed cannot be canceled.
         """
-        return await self.move(id, _CANCELED, work_notes=reason)
+        return await self.move(id, ChangeState.CANCELED, work_notes=reason)
+
+    async def affected_cis(self, id: str) -> list[Record]:  # noqa: A002 - the API's own name
+        """Return a change's affected configuration items: records of task_ci.
+
+        Each has `ci_item`, the item's sys_id, and `ci_item.name`.
+        """
+        with self._http.deadline():
+            sys_id = await self.resolve_sys_id(id)
+            query = field("task").eq(sys_id).order_by("sys_created_on").encode()
+            rows = await self._http.find(
+                "task_ci", query, limit=1000,
+                fields=["sys_id", "task", "ci_item", "ci_item.name", "sys_created_on"],
+            )  # fmt: skip
+        return self._records("task_ci", [row for row in rows if row.get("task") == sys_id])
+
+    async def add_affected_ci(self, id: str, ci: str) -> Record:  # noqa: A002
+        """Add an affected configuration item to a change, once; return the record of task_ci.
+
+        Args:
+            id: the change.
+            ci: the item's name or sys_id.
+        """
+        with self._http.deadline():
+            sys_id = await self.resolve_sys_id(id)
+            item = await self._metadata.sys_id_of("ci", ci, REFERENCES["cmdb_ci"])
+            for known in await self.affected_cis(sys_id):
+                if known.get("ci_item") == item:
+                    known.existing = True
+                    return known
+            return await self._affected.insert({"task": sys_id, "ci_item": item})
+
+    async def remove_affected_ci(self, id: str, ci: str) -> None:  # noqa: A002
+        """Remove an affected configuration item from a change; nothing happens if it has none."""
+        with self._http.deadline():
+            sys_id = await self.resolve_sys_id(id)
+            item = await self._metadata.sys_id_of("ci", ci, REFERENCES["cmdb_ci"])
+            for known in await self.affected_cis(sys_id):
+                if known.get("ci_item") == item:
+                    await self._affected.delete(known.sys_id)
 
     async def approvals(self, id: str) -> list[Record]:  # noqa: A002 - the API's own name
         """Return who has been asked to approve a change: records of sysapproval_approver.
@@ -199,8 +284,8 @@ class ChangeRequests:
         Each has `state` (requested, approved, rejected, not_required), `approver` and
         `approver.name`.
         """
-        with self._http.budget():
-            sys_id = await self._tables.found(_TABLE, id)
+        with self._http.deadline():
+            sys_id = await self.resolve_sys_id(id)
             rows = await self._http.find(
                 "sysapproval_approver",
                 field("sysapproval").eq(sys_id).order_by("sys_created_on").encode(),
@@ -209,10 +294,10 @@ class ChangeRequests:
                         "sys_created_on", "sys_updated_on"],
             )  # fmt: skip
         found = [row for row in rows if row.get("sysapproval") == sys_id]
-        return self._tables.records("sysapproval_approver", found)
+        return self._records("sysapproval_approver", found)
 
     async def check_conflicts(self, id: str) -> Conflicts:  # noqa: A002 - the API's own name
-        """Let the instance look for conflicts in a change's schedule, and return what it found.
+        """Make the instance look for conflicts in a change's schedule, and return what it found.
 
         The change needs a configuration item and planned dates.
 
@@ -220,15 +305,15 @@ class ChangeRequests:
             RequestTimeoutError: the instance did not come to an end in time.
             ServerError: its check failed.
         """
-        with self._http.budget():
-            sys_id = await self._tables.found(_TABLE, id)
+        with self._http.deadline():
+            sys_id = await self.resolve_sys_id(id)
             path = f"{_API}/{sys_id}/conflict"
             # Checking twice finds what checking once finds.
             started = await self._http.send(Request("POST", path), repeatable=True)
             await self._worker(started.result)
             answer = await self._http.get(path)
         # The status is Conflict even where there is none: the list tells.
-        conflicts = self._tables.records("conflict", _read(answer, _conflicts))
+        conflicts = self._records("conflict", _read(answer, _conflicts))
         return Conflicts(conflicts, str(answer.record().get("last_run") or ""))
 
     async def free_slots(self, id: str) -> list[Slot]:  # noqa: A002 - the API's own name
@@ -241,8 +326,8 @@ class ChangeRequests:
             RequestTimeoutError: the instance did not come to an end in time.
             ServerError: its search failed.
         """
-        with self._http.budget():
-            sys_id = await self._tables.found(_TABLE, id)
+        with self._http.deadline():
+            sys_id = await self.resolve_sys_id(id)
             started = await self._http.get(f"{_API}/{sys_id}/schedule")
             worker = _read(started, lambda document: document["worker"]["sysId"])
             ended = await self._worker(worker)
@@ -252,7 +337,7 @@ class ChangeRequests:
         """Return the templates of standard changes: records of std_change_record_producer."""
         query = field("active").ne("false").order_by("name").encode()
         rows = await self._http.find(TEMPLATE.table, query, limit=1000)
-        return self._tables.records(TEMPLATE.table, rows)
+        return self._records(TEMPLATE.table, rows)
 
     async def _step(self, record: Record, goal: str) -> str:
         """Return the next state on the way to a goal.
@@ -284,13 +369,15 @@ class ChangeRequests:
                 answer = await self._http.get(path)
                 return _read(answer, lambda document: _next_states(document, now))
             except ValidationError as error:
-                self._note(error)
+                self._check_missing(error)
         ways = _OUT_OF_THE_BOX.get(str(record.get("type")), {})
         ahead = [ways[now]] if now in ways else []
-        if now in _WAY and now not in {_REVIEW, _CLOSED}:
-            ahead.append(_CANCELED)
+        if now in _WAY and now not in {ChangeState.REVIEW, ChangeState.CLOSED}:
+            ahead.append(ChangeState.CANCELED)
         return [
-            NextState(state, words.label(_TABLE, "state", state), is_available=True, missing=[])
+            NextState(
+                state, _labels.label_of(_TABLE, "state", state), is_available=True, missing=[]
+            )
             for state in ahead
         ]
 
@@ -306,9 +393,16 @@ class ChangeRequests:
                 return answer
             await asyncio.sleep(_POLL_SECONDS)
 
-    def _note(self, error: ValidationError) -> None:
-        """Remember that the instance has no such API, or raise what else is wrong."""
-        if "does not represent any resource" not in (error.message or ""):
+    def _records(self, table: str, rows: Iterable[dict[str, Any]]) -> list[Record]:
+        resource = Resource(self._instance, table)
+        return [resource.to_record(row) for row in rows]
+
+    def _check_missing(self, error: ValidationError) -> None:
+        """Remember that the instance has no such API, or raise what else is wrong.
+
+        An unknown path is a 400 without a detail, in whatever language.
+        """
+        if error.status != httpx.codes.BAD_REQUEST or error.detail:
             raise error
         self._is_missing = True
 
@@ -362,19 +456,19 @@ def _next_states(document: dict[str, Any], now: str) -> list[NextState]:
             for condition in way.get("conditions") or []
             if not condition.get("passed")
         ]
-        label = str(labels.get(state, words.label(_TABLE, "state", state)))
+        label = str(labels.get(state, _labels.label_of(_TABLE, "state", state)))
         found.append(NextState(state, label, is_available, [] if is_available else missing))
     return found
 
 
 def _is_after(record: Record, state: str) -> bool:
-    """Tell whether a change has gone on by itself beyond a state."""
+    """Return whether a change has gone on by itself beyond a state."""
     now = str(record.get("state"))
     return now in _WAY and state in _WAY and _WAY.index(now) > _WAY.index(state)
 
 
 def _stuck(record: Record, goal: str, why: str) -> StateError:
-    now = words.label(_TABLE, "state", str(record.get("state")))
-    to = words.label(_TABLE, "state", goal)
+    now = _labels.label_of(_TABLE, "state", str(record.get("state")))
+    to = _labels.label_of(_TABLE, "state", goal)
     text = f"{record.number} is in the state {now} and cannot go on to {to}: {why}."
     return StateError(text, "state")

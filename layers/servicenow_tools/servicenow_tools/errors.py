@@ -17,12 +17,14 @@ ServiceNowError
       │    └── BusinessRuleError    403, a business rule aborted the operation
       ├── NotFoundError             404
       ├── ValidationError           400 and other refusals of the request itself
+     XX      │    └── ContentTooLargeError 413
       ├── ConflictError             409
       ├── RateLimitedError          429
-      ├── UnavailableError          502, 503, 504; 202, the request was dropped
+      ├── UnavailableError          408, 502 to 504, 520 to 530; 202, the request was dropped
       ├── ServerError               500
       │    └── TransactionCancelledError
       └── UnexpectedContentError    not the API's JSON: a login page, a proxy
+           ├── RedirectError        3xx: the instance has another address, or asks to sign in
            └── HibernatingError     a developer instance that sleeps
 
 Every error has `maybe_applied`: whether a write may have reached the database all the same.
@@ -40,15 +42,18 @@ class InvalidRequestError(ServiceNowError, ValueError):
     """A request that was refused here.
 
     Attributes:
+        reason: what is wrong.
         field: the argument or column that is wrong, where it is one.
     """
 
-    def __init__(self, text: str, field: str | None = None) -> None:
+    def __init__(self, reason: str, field: str | None = None) -> None:
         """Take what is wrong, and with which field."""
-        super().__init__(text)
+        super().__init__(reason if field is None else f"{field}: {reason}")
+        self.reason = reason
         self.field = field
-        if field is not None:
-            self.add_note(f"field: {field}")  # what a traceback shows below the text
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restore, (type(self), self.args, self.__dict__)
 
 
 class ReferenceNotFoundError(InvalidRequestError):
@@ -151,9 +156,9 @@ class PermissionDeniedError(ResponseError):
     """403: the user may not do this."""
 
     advice = (
-        "The user lacks a role: itil (or sn_incident_write, sn_change_write) to write, "
+        "Either the user lacks a role (itil, or sn_incident_write or sn_change_write, to write; "
         "sn_incident_read or sn_change_read to read; on new instances also "
-        "snc_platform_rest_api_access to use the API at all."
+        "snc_platform_rest_api_access to use the API at all), or a rule of the instance forbids it."
     )
 
 
@@ -177,6 +182,35 @@ class ValidationError(ResponseError):
     """400 and the like: ServiceNow does not accept the request."""
 
 
+class UriTooLongError(ValidationError):
+    """414: the URL is longer than the instance, or what is before it, accepts."""
+
+    advice = "Ask for less at once: fewer values in a list, or fewer fields."
+
+
+class ContentTooLargeError(ValidationError):
+    """413: the request's body is larger than the instance, or what is before it, accepts."""
+
+    advice = "Send less at once; an administrator can raise the instance's limit."
+
+
+class PluginMissingError(ValidationError):
+    """The instance lacks the application that the table belongs to."""
+
+    advice = (
+        "The application has to be installed first: Security Incident Response for security "
+        "incidents, Event Management for events."
+    )
+
+
+class ImportRefusedError(ValidationError):
+    """The transform of an import set made no record of a row; the text is the instance's."""
+
+    def __init__(self, message: str) -> None:
+        """Take what the transform says."""
+        super().__init__(422, message or "The transform ended with an error")
+
+
 class ConflictError(ResponseError):
     """409: the record is not as the request expects."""
 
@@ -188,7 +222,7 @@ class RateLimitedError(ResponseError):
 
 
 class UnavailableError(ResponseError):
-    """502, 503 or 504, or a request that the instance dropped: overloaded or being upgraded."""
+    """The instance did not work on the request: it is overloaded, restarted or upgraded."""
 
     advice = "The instance is overloaded or under maintenance; try again later."
 
@@ -211,6 +245,15 @@ class UnexpectedContentError(ResponseError):
     advice = (
         "The address answers, but not as ServiceNow's API: check the URL, and whether a single "
         "sign-on or a proxy stands before the instance."
+    )
+
+
+class RedirectError(UnexpectedContentError):
+    """3xx: the answer leads to another address, which is not followed."""
+
+    advice = (
+        "Use the instance's own URL; if it leads to a sign-in page, the API is behind single "
+        "sign-on, or the credentials are not accepted there."
     )
 
 

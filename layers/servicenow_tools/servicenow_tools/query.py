@@ -11,7 +11,7 @@ queries).
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from servicenow_tools.errors import InvalidRequestError
 
@@ -83,6 +83,23 @@ class Field:
         """Equal to none of the values, none of which may hold a comma."""
         return self._list("NOT IN", values)
 
+    def between(self, low: Value, high: Value) -> "Query":
+        """At least `low` and at most `high`."""
+        return self.ge(low) & self.le(high)
+
+    def newer_than(self, age: timedelta) -> "Query":
+        """Later than so long ago, by the instance's own clock."""
+        return self._relative("GT", age, "ago")
+
+    def older_than(self, age: timedelta) -> "Query":
+        """Earlier than so long ago, by the instance's own clock."""
+        return self._relative("LT", age, "ago")
+
+    def within_next(self, time: timedelta) -> "Query":
+        """Between now and so much later, by the instance's own clock."""
+        now = self._relative("GE", timedelta(0), "ago")
+        return now & self._relative("LE", time, "ahead")
+
     def is_empty(self) -> "Query":
         """Without a value."""
         return Query((((f"{self.name}ISEMPTY",),),))
@@ -99,6 +116,12 @@ class Field:
             )
         return Query((((f"{self.name}{operator}{text}",),),))
 
+    def _relative(self, operator: str, time: timedelta, direction: str) -> "Query":
+        minutes = round(time.total_seconds() / 60)
+        if minutes < 0:
+            raise InvalidRequestError("must not be negative", self.name)
+        return Query((((f"{self.name}RELATIVE{operator}@minute@{direction}@{minutes}",),),))
+
     def _list(self, operator: str, values: Iterable[Value]) -> "Query":
         encoded = [encode_value(value, self.name) for value in values]
         if not encoded:
@@ -106,6 +129,12 @@ class Field:
         if any("," in value for value in encoded):
             raise InvalidRequestError("A value of a list must not hold a comma", self.name)
         return Query((((f"{self.name}{operator}{','.join(encoded)}",),),))
+
+
+class _Unsafe(str):
+    """A condition that nobody has checked."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +147,36 @@ class Query:
     # Groups joined by ^NQ, of clauses joined by ^, of conditions joined by ^OR.
     _groups: tuple[tuple[tuple[str, ...], ...], ...] = ((),)
     _order: tuple[str, ...] = ()
+
+    @classmethod
+    def unsafe(cls, encoded: str) -> "Query":
+        """Return an encoded query as it is, as copied from a list's filter.
+
+        Nothing of it is checked: a field that the table does not have widens what is found, and
+        what a stranger may write into it can do anything that a query can.
+
+        Raises:
+            InvalidRequestError: it holds a line break.
+        """
+        if _UNSAFE.search(encoded):
+            raise InvalidRequestError("must not contain line breaks or control characters", "query")
+        groups: list[list[list[str]]] = [[]]
+        order = []
+        for part in re.split(r"(?<!\^)\^(?!\^)", encoded):
+            if part.startswith("NQ"):
+                groups.append([[_Unsafe(part.removeprefix("NQ"))]])
+            elif part.startswith("ORDERBY"):
+                order.append(part)
+            elif part.startswith("OR") and groups[-1]:
+                groups[-1][-1].append(_Unsafe(part.removeprefix("OR")))
+            elif part not in {"", "EQ"}:
+                groups[-1].append([_Unsafe(part)])
+        return cls(tuple(tuple(map(tuple, group)) for group in groups), tuple(order))
+
+    @classmethod
+    def text(cls, words: str) -> "Query":
+        """Return a query for records in which all the words occur somewhere."""
+        return cls((((_Unsafe(f"123TEXTQUERY321={encode_value(words, 'text')}"),),),))
 
     def __and__(self, other: "Query") -> "Query":
         groups = tuple(left + right for left in self._groups for right in other._groups)  # noqa: SLF001 - our own kind
@@ -140,8 +199,14 @@ class Query:
 
     @property
     def fields(self) -> frozenset[str]:
-        """The fields that it names, as they are written."""
-        conditions = [text for group in self._groups for clause in group for text in clause]
+        """The fields that it names, as they are written; not those of `unsafe`."""
+        conditions = [
+            text
+            for group in self._groups
+            for clause in group
+            for text in clause
+            if not isinstance(text, _Unsafe)
+        ]
         conditions += [part.removeprefix("ORDERBY").removeprefix("DESC") for part in self._order]
         return frozenset(found[0] for text in conditions if (found := _FIELD.match(text)))
 

@@ -1,10 +1,10 @@
-"""What ServiceNow keeps, as Python sees it."""
+"""What ServiceNow stores, as Python sees it."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from servicenow_tools._answers import stored_text
+from servicenow_tools._responses import stored_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,21 +14,24 @@ class IgnoredField:
     Attributes:
         field: its name.
         sent: what was sent.
-        kept: what ServiceNow kept, or None where it keeps no such field.
+        stored: what ServiceNow stored, or None where the table has no such field.
     """
 
     field: str
     sent: str
-    kept: str | None
+    stored: str | None
 
 
 class Record(dict[str, Any]):
-    """A record: its columns as ServiceNow gives them, all text; references are sys_ids.
+    """A record: its columns as ServiceNow stores them, all text; references are sys_ids.
 
     Attributes:
         table: its table.
         url: where a person finds it.
+        labels: what a person sees of each column, where it was asked for with
+            `display_value="all"`.
         ignored_fields: after a write, what ServiceNow dropped or changed.
+        existing: after a create, whether the record was there already.
     """
 
     def __init__(
@@ -37,12 +40,19 @@ class Record(dict[str, Any]):
         *,
         table: str,
         instance_url: str,
+        labels: dict[str, str] | None = None,
         ignored_fields: list[IgnoredField] | None = None,
     ) -> None:
         super().__init__(columns)
         self.table = table
         self.url = f"{instance_url}/nav_to.do?uri={table}.do%3Fsys_id%3D{self.sys_id}"
+        self.labels = labels or {}
         self.ignored_fields = ignored_fields or []
+        self.existing = False
+
+    def label(self, column: str) -> str:
+        """Return what a person sees of a column; what is stored, where that was not asked for."""
+        return self.labels.get(column, stored_text(self.get(column)))
 
     @property
     def sys_id(self) -> str:
@@ -56,12 +66,32 @@ class Record(dict[str, Any]):
 
 
 @dataclass(frozen=True, slots=True)
+class ApiResponse:
+    """A successful answer to a request of the caller's own.
+
+    Attributes:
+        status: the HTTP status.
+        headers: its headers, by lower-case name.
+        document: the JSON document, or None where there was none.
+    """
+
+    status: int
+    headers: dict[str, str]
+    document: Any
+
+    @property
+    def result(self) -> Any:
+        """What the document has below `result`, or None."""
+        return self.document.get("result") if isinstance(self.document, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A part of what a query finds.
 
     Attributes:
         records: the records.
-        total: how many the query found when the first page was read, or None if not told.
+        total: how many the query found when the first page was read, or None if unknown.
         next: the cursor of the next page, or None on the last.
     """
 
@@ -121,7 +151,7 @@ class MandatoryField:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class FieldProblem:
     """Why a write would fail, or not do what was asked.
 
     Attributes:
@@ -144,7 +174,47 @@ class Preview:
     """
 
     values: dict[str, str]
-    problems: list[Problem]
+    problems: list[FieldProblem]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """What an aggregate query found for one group of records; numbers are ServiceNow's texts.
+
+    Attributes:
+        group: the columns that the records were grouped by, and their value in this group.
+        count: how many records there are.
+        sum: the sum of each column that was asked for; alike `avg`, `min` and `max`.
+        avg: averages.
+        min: the least values.
+        max: the greatest values.
+    """
+
+    group: dict[str, str]
+    count: int
+    sum: dict[str, str] = field(default_factory=dict)
+    avg: dict[str, str] = field(default_factory=dict)
+    min: dict[str, str] = field(default_factory=dict)
+    max: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What the transform of an import set made of one row.
+
+    Attributes:
+        status: inserted, updated, ignored, skipped or error.
+        table: the table of the record.
+        sys_id: the record, or empty where there is none.
+        number: what people call the record, or empty.
+        message: what the transform says, as the reason of an error.
+    """
+
+    status: str
+    table: str
+    sys_id: str
+    number: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +239,7 @@ class Conflicts:
     """What a change request's schedule conflicts with.
 
     Attributes:
-        found: records of the table conflict; `type` tells the kind. Empty for none.
+        found: records of the table conflict, with their `type`. Empty for none.
         last_run: when the instance looked, in UTC.
     """
 

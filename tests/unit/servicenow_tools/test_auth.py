@@ -24,7 +24,7 @@ from servicenow_tools.auth import (
     JwtBearer,
     PasswordGrant,
     RefreshToken,
-    Renewable,
+    RotatingAuth,
 )
 from servicenow_tools.errors import (
     AuthenticationError,
@@ -357,7 +357,7 @@ def test_no_secret_is_in_a_repr() -> None:
         PasswordGrant("id", "s3cret", "ada", "s3cret"),
         RefreshToken("id", "s3cret", "s3cret"),
         JwtBearer("id", "s3cret", lambda: "s3cret"),
-        Renewable(BasicAuth("ada", "s3cret"), lambda: None),
+        RotatingAuth(BasicAuth("ada", "s3cret"), lambda: None),
     ):
         assert "s3cret" not in repr(auth)
         assert type(auth).__name__ in repr(auth)
@@ -428,7 +428,7 @@ def test_replaced_credentials_cost_no_failed_call(
         asked.append(newer)
         return newer
 
-    auth = Renewable(older, renewed)
+    auth = RotatingAuth(older, renewed)
 
     async def read_at_once() -> None:
         async with connect(auth=auth) as client:
@@ -464,7 +464,7 @@ def test_a_refusal_without_newer_credentials_is_told(
 ) -> None:
     """None are there, or they are refused as well: the caller learns it after one more try."""
     with pytest.raises(error):
-        read(connect(auth=Renewable(older, lambda: newer)))
+        read(connect(auth=RotatingAuth(older, lambda: newer)))
     assert len(simulator.requests) == (1 if newer is None else 2)
 
 
@@ -474,7 +474,7 @@ def test_other_troubles_ask_for_no_newer_credentials(
 ) -> None:
     """Only a refusal does."""
     simulator.faults.add(faults.hibernating(path=TOKEN, times=None))
-    auth = Renewable(ClientCredentials("an-id", SECRET), lambda: pytest.fail("asked"))
+    auth = RotatingAuth(ClientCredentials("an-id", SECRET), lambda: pytest.fail("asked"))
     with pytest.raises(UnexpectedContentError):
         read(connect(auth=auth))
 
@@ -483,7 +483,7 @@ def test_other_troubles_ask_for_no_newer_credentials(
     "auth",
     [
         ClientCredentials("id", "secret"),
-        Renewable(ClientCredentials("id", "secret"), lambda: None),
+        RotatingAuth(ClientCredentials("id", "secret"), lambda: None),
     ],
 )
 def test_oauth_is_for_asyncio(auth: httpx.Auth) -> None:

@@ -249,7 +249,7 @@ def test_pages_neither_lose_nor_repeat(simulator: Simulator, connect: "Connect")
         seen = []
         async with connect() as client:
             query = field("category").eq("network")
-            async for record in client.iterate("incident", query, page_size=4):
+            async for record in client.table("incident").iterate(query, page_size=4):
                 seen.append(record.sys_id)
                 simulator.instance.skip(1)
                 simulator.instance.put("incident", short_description="new", category="network")
@@ -271,7 +271,7 @@ def test_hidden_rows_make_no_early_end(connect: "Connect") -> None:
 
     async def read() -> None:
         async with connect(transport=httpx.MockTransport(answer)) as client:
-            page = await client.page("incident", limit=2)
+            page = await client.table("incident").page(limit=2)
             assert (len(page.records), page.total) == (1, None)
             assert page.next is not None
 
@@ -283,14 +283,14 @@ def test_fields_and_display_values(connect: "Connect") -> None:
 
     async def read() -> None:
         async with connect() as client:
-            record = await client.get_record(
-                "incident", "INC0000001", fields=["number", "state"], display_value=True
+            record = await client.table("incident").get(
+                "INC0000001", fields=["number", "state"], display_value=True
             )
             assert record == {"number": "INC0000001", "state": "In Progress"}
-            page = await client.page("incident", fields=["number"], limit=1)
+            page = await client.table("incident").page(fields=["number"], limit=1)
             assert set(page.records[0]) == {"number", "sys_id", "sys_created_on"}
             with pytest.raises(InvalidRequestError):
-                await client.page("incident", limit=0)
+                await client.table("incident").page(limit=0)
 
     asyncio.run(read())
 
@@ -315,8 +315,8 @@ def test_choices_are_kept(simulator: Simulator, connect: "Connect") -> None:
 
     async def read() -> list[Choice]:
         async with connect() as client:
-            await client.choices("incident", "hold_reason")
-            return await client.choices("incident", "hold_reason")
+            await client.table("incident").choices("hold_reason")
+            return await client.table("incident").choices("hold_reason")
 
     assert asyncio.run(read())[0] == Choice("1", "Awaiting Caller")
     assert len(simulator.requests) == 1
@@ -329,10 +329,14 @@ def test_a_work_note_is_found_again(simulator: Simulator, connect: "Connect") ->
         async with connect() as client:
             before = datetime.now(UTC)
             await client.add_work_note("incident", "INC0000001", "the note")
-            assert await client.find_work_note("incident", "INC0000001", "the note", before)
-            assert not await client.find_work_note("incident", "INC0000001", "the not", before)
+            assert await client.table("incident").find_work_note("INC0000001", "the note", before)
+            assert not await client.table("incident").find_work_note(
+                "INC0000001", "the not", before
+            )
             later = before + timedelta(hours=1)
-            assert not await client.find_work_note("incident", "INC0000001", "the note", later)
+            assert not await client.table("incident").find_work_note(
+                "INC0000001", "the note", later
+            )
 
     asyncio.run(find())
 
@@ -348,7 +352,7 @@ def test_searches_take_further_conditions(connect: "Connect") -> None:
             query = field("risk").eq(3)
             changes = await client.search_change_requests(state="new", query=query)
             assert [record.number for record in changes] == ["CHG0000001"]
-            made = await client.create_record("problem", {"short_description": "x"})
+            made = await client.table("problem").create({"short_description": "x"})
             assert made.number.startswith("PRB")
 
     asyncio.run(search())
@@ -723,7 +727,7 @@ def test_an_application_gets_another_secret(simulator: Simulator, connect: "Conn
     async def change() -> None:
         async with connect(auth=BasicAuth("registrar", "secret")) as client:
             await client.set_client_secret("an-id", "newer")
-            rows = [row async for row in client.iterate("oauth_entity")]
+            rows = [row async for row in client.table("oauth_entity").iterate()]
             assert {row["client_secret"] for row in rows} == {""}
         async with connect(auth=ClientCredentials("an-id", "newer")) as client:
             assert (await client.test_connection()).checks[1].status == "passed"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from servicenow_tools import Exchange
+    from servicenow_tools import RequestEvent
 
     Connect = Callable[..., ServiceNowClient]
 
@@ -36,10 +36,10 @@ def test_each_exchange_is_told(simulator: Simulator, connect: "Connect") -> None
     """Method, path without values, attempt, time and outcome, for metrics."""
     simulator.faults.add(faults.unavailable())
     simulator.faults.add(Fault(reset=True))
-    told: list[Exchange] = []
+    told: list[RequestEvent] = []
 
     async def read() -> None:
-        async with connect(on_exchange=told.append) as client:
+        async with connect(on_request=told.append) as client:
             await client.get_incident("INC0000001")
             with pytest.raises(NotFoundError):
                 await client.get_incident("a" * 32)

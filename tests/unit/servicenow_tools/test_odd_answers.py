@@ -23,7 +23,7 @@ ROUNDS = int(os.environ.get("ROUNDS", "20"))
 
 async def every_row(client: ServiceNowClient) -> None:
     """Iterate over a table."""
-    async for _ in client.iterate("incident", page_size=5):
+    async for _ in client.table("incident").iterate(page_size=5):
         pass
 
 
@@ -32,13 +32,13 @@ OPERATIONS: dict[str, Callable[[ServiceNowClient], Awaitable[Any]]] = {
     "get": lambda c: c.get_incident("INC0000001"),
     "search": lambda c: c.search_incidents(limit=2),
     "iterate": every_row,
-    "count": lambda c: c.count("incident"),
-    "choices": lambda c: c.choices("incident", "state"),
-    "columns": lambda c: c.columns("incident"),
-    "mandatory fields": lambda c: c.mandatory_fields("incident"),
-    "preview": lambda c: c.preview_record("incident", {"assignment_group": "Network"}),
+    "count": lambda c: c.table("incident").count(),
+    "choices": lambda c: c.table("incident").choices("state"),
+    "columns": lambda c: c.table("incident").columns(),
+    "mandatory fields": lambda c: c.table("incident").mandatory_fields(),
+    "preview": lambda c: c.table("incident").preview({"assignment_group": "Network"}),
     "test": lambda c: c.test_connection(),
-    "notes": lambda c: c.notes("incident", "INC0000001"),
+    "notes": lambda c: c.table("incident").notes("INC0000001"),
     "work note": lambda c: c.add_work_note("incident", "INC0000001", "x"),
     "update": lambda c: c.update_incident("INC0000001", state="on hold", hold_reason="vendor"),
     "close": lambda c: c.close_incident("INC0000004", "done", state="closed"),

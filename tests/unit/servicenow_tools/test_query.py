@@ -1,6 +1,6 @@
 """Queries: what is built means what was asked, whatever the values."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from local.servicenow import query as encoded
-from servicenow_tools import Query, field, incident_query
+from servicenow_tools import Query, field
 from servicenow_tools.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -53,12 +53,19 @@ TEXT = st.text(
             field("a").eq(1).order_by("b", descending=True).order_by("sys_id"),
             "a=1^ORDERBYDESCb^ORDERBYsys_id",
         ),
-        (incident_query(state="open", priority="1"), "stateIN1,2,3^priority=1"),
+        (field("a").between(1, 5), "a>=1^a<=5"),
+        (field("a").newer_than(timedelta(hours=2)), "aRELATIVEGT@minute@ago@120"),
+        (field("a").older_than(timedelta(days=1)), "aRELATIVELT@minute@ago@1440"),
         (
-            incident_query(state="In Progress", assigned_to="ada"),
-            "state=2^assigned_to.user_name=ada",
+            field("a").within_next(timedelta(minutes=5)),
+            "aRELATIVEGE@minute@ago@0^aRELATIVELE@minute@ahead@5",
         ),
-        (incident_query(assignment_group="f" * 32), f"assignment_group={'f' * 32}"),
+        (Query.text("disk full"), "123TEXTQUERY321=disk full"),
+        (Query.unsafe("a=1^ORb=2^NQc=3^ORDERBYDESCd^EQ"), "a=1^ORb=2^NQc=3^ORDERBYDESCd"),
+        (
+            Query.unsafe("a=1^NQb=x^^y") & field("c").eq(2),
+            "a=1^c=2^NQb=x^^y^c=2",
+        ),
     ],
 )
 def test_a_query_has_its_text(query: Query, text: str) -> None:
@@ -84,9 +91,9 @@ def test_a_query_has_its_text(query: Query, text: str) -> None:
         lambda: field("a").in_(["1,2"]),
         lambda: field("a").in_([]),
         lambda: Query().order_by("a^NQ"),
-        lambda: incident_query(assignment_group="a^b"),
-        lambda: incident_query(state="no such"),
-        lambda: incident_query(**{"bad-name": "x"}),
+        lambda: Query.unsafe("a=1\nb=2"),
+        lambda: Query.text("a^b=1"),
+        lambda: field("a").newer_than(timedelta(hours=-1)),
     ],
 )
 def test_what_could_widen_a_query_is_refused(build: "Callable[[], object]") -> None:

@@ -36,7 +36,21 @@ REFERENCES = {
     "rfc": _CHANGE,
     "caused_by": _CHANGE,
     "parent_incident": Target("incident", ("number",)),
+    "change_request": _CHANGE,
+    "problem": Target("problem", ("number",)),
+    "duplicate_of": Target("problem", ("number",)),
+    "affected_user": _PERSON,
 }
+
+# The choice columns whose labels are understood; a company's own are found in the dictionary.
+CHOICE_COLUMNS = frozenset(
+    {
+        "approval", "category", "change_task_type", "close_code", "contact_type", "escalation",
+        "hold_reason", "incident_state", "notify", "on_hold_task", "phase", "priority",
+        "problem_state", "problem_task_type", "reason", "resolution_code", "review_status",
+        "severity", "state", "subcategory", "type", "upon_approval", "upon_reject",
+    }
+)  # fmt: skip
 
 _TASK = frozenset(
     """
@@ -66,7 +80,14 @@ COMMON = {
         "type",
     },
     "change_task": _TASK | {"change_request", "change_task_type", "close_code"},
-    "problem": _TASK,
+    "problem": _TASK
+    | {
+        "category", "cause_notes", "duplicate_of", "first_reported_by_task", "fix_notes",
+        "known_error", "problem_state", "resolution_code", "resolved_at", "resolved_by",
+        "subcategory", "workaround",
+    },
+    "problem_task": _TASK | {"problem", "problem_task_type", "close_code"},
+    "sn_si_incident": _TASK | {"affected_user", "category", "close_code", "subcategory"},
     "sys_user": frozenset({"sys_id", "user_name", "email", "name", "active"}),
     "sys_user_group": frozenset({"sys_id", "name", "active", "manager"}),
     "cmdb_ci": frozenset({"sys_id", "name", "sys_class_name"}),
@@ -82,5 +103,5 @@ TEMPLATE = Target("std_change_record_producer", ("name",))
 
 
 def is_sys_id(text: str) -> bool:
-    """Tell whether a text is a sys_id: 32 hexadecimal digits."""
+    """Return whether a text is a sys_id: 32 hexadecimal digits."""
     return _SYS_ID.fullmatch(text) is not None

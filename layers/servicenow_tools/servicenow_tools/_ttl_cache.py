@@ -9,12 +9,12 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class Kept(Generic[Key, Value]):
-    """Values kept for a time, the oldest dropped first when there are too many.
+class TTLCache(Generic[Key, Value]):
+    """A cache of values that expire; the oldest is dropped when there are too many.
 
     Args:
         seconds: how long a value is good.
-        size: how many are kept.
+        size: how many values it holds.
     """
 
     def __init__(self, seconds: float, size: int) -> None:
@@ -23,12 +23,12 @@ class Kept(Generic[Key, Value]):
         self._values: OrderedDict[Key, tuple[float, Value]] = OrderedDict()
 
     def get(self, key: Key) -> Value | None:
-        """Return the value kept, or None."""
+        """Return a value that has not expired, or None."""
         good_until, value = self._values.get(key, (0.0, None))
         return value if good_until > time.monotonic() else None
 
     def put(self, key: Key, value: Value) -> Value:
-        """Keep a value, and return it."""
+        """Store a value, and return it."""
         self._values[key] = (time.monotonic() + self._seconds, value)
         self._values.move_to_end(key)
         if len(self._values) > self._size:

@@ -1,8 +1,9 @@
-"""What came back: an answer's result, or what its failure means."""
+"""What an answer means: its result, or an error of the tree."""
 
 import base64
 import json
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,17 +17,21 @@ from servicenow_tools.errors import (
     AuthenticationError,
     BusinessRuleError,
     ConflictError,
+    ContentTooLargeError,
     DataPolicyError,
     HibernatingError,
     NotFoundError,
     PermissionDeniedError,
+    PluginMissingError,
     RateLimitedError,
+    RedirectError,
     ResponseError,
     ServerError,
     ServiceNowError,
     TransactionCancelledError,
     UnavailableError,
     UnexpectedContentError,
+    UriTooLongError,
     ValidationError,
 )
 from servicenow_tools.retries import Outcome
@@ -36,6 +41,8 @@ _SECRET = ("password", "client_secret", "refresh_token", "assertion")
 # A shorter secret is a part of too many words.
 _SHORTEST_MASKED = 4
 _MIB = 1024 * 1024
+# More than any table has; what comes with more is no record.
+_MAX_COLUMNS = 5000
 _CANCELLED = "Transaction cancelled"
 
 
@@ -56,7 +63,7 @@ class Answer:
     is_write: bool = False
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the records of a list: columns are text, or objects of texts.
+        """Return the records of a list: columns are text, or objects with display values.
 
         Raises:
             UnexpectedContentError: it is something else.
@@ -82,12 +89,27 @@ class Answer:
         return rows
 
     def record(self) -> dict[str, Any]:
-        """Return a record's columns, also from the Change Management API's `{value, ...}` fields.
+        """Return a record's columns as stored, also from the Change Management API.
 
         Raises:
             UnexpectedContentError: it is something else.
         """
-        return columns(self.document())
+        return {name: stored_column(value) for name, value in self.row().items()}
+
+    def row(self) -> dict[str, Any]:
+        """Return a record: columns are text, or objects with display values.
+
+        Raises:
+            UnexpectedContentError: it is something else.
+        """
+        document = self.document()
+        if len(document) > _MAX_COLUMNS:
+            raise UnexpectedContentError(
+                self.status,
+                f"The record has more than {_MAX_COLUMNS} columns.",
+                maybe_applied=self.is_write,
+            )
+        return {name: _column(value) for name, value in document.items() if name != "__meta"}
 
     def document(self) -> dict[str, Any]:
         """Return an object.
@@ -118,14 +140,29 @@ def stored(value: Any) -> Any:
 
 
 def columns(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a record's columns as the Table API has them, from a document of either API."""
+    """Return a record's columns as stored, from a document of either API."""
     return {
-        name: stored(value["value"])
-        if isinstance(value, dict) and "value" in value
-        else _column(value)
-        for name, value in document.items()
-        if name != "__meta"
+        name: stored_column(_column(value)) for name, value in document.items() if name != "__meta"
     }
+
+
+def with_labels(row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a row's stored values and what a person sees, from one read with both."""
+    values = {name: stored_column(value) for name, value in row.items()}
+    labels = {name: label_of(value) for name, value in row.items()}
+    return values, labels
+
+
+def stored_column(value: Any) -> Any:
+    """Return a column's value as stored, where it came with or without its display value."""
+    return value.get("value", value.get("display_value")) if isinstance(value, dict) else value
+
+
+def label_of(value: Any) -> str:
+    """Return what a person sees of a column; nothing for an empty choice."""
+    if isinstance(value, dict):
+        value = value.get("display_value")
+    return value if isinstance(value, str) else ""
 
 
 def stored_text(value: Any) -> str:
@@ -136,9 +173,15 @@ def stored_text(value: Any) -> str:
 
 
 def _column(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: stored(part) for name, part in value.items()}
-    return stored(value)
+    """Return a column's value in one form, whatever the instance's settings make of references.
+
+    With display values it is an object of both. A reference that comes as a link all the same
+    (`{link, value}`) is its sys_id, or its display value where only that was asked for.
+    """
+    if not isinstance(value, dict):
+        return stored(value)
+    parts = {name: stored(value[name]) for name in ("value", "display_value") if name in value}
+    return parts if len(parts) > 1 else next(iter(parts.values()), "")
 
 
 def whole_number(text: object) -> int | None:
@@ -178,7 +221,7 @@ async def content_of(response: httpx.Response, max_mib: int, *, is_write: bool =
 
 
 def read(
-    response: httpx.Response, content: bytes, *, is_write: bool, key: str = "result"
+    response: httpx.Response, content: bytes, *, is_write: bool, key: str | None = "result"
 ) -> Answer:
     """Return what a successful answer has below a key, or raise what is wrong with it."""
     status = response.status_code
@@ -187,8 +230,11 @@ def read(
     is_json = "json" in response.headers.get("content-type", "")
     document = parsed(content) if is_json else None
     said = document.get("error") if isinstance(document, dict) else None
-    if response.is_success and said is None and isinstance(document, dict) and key in document:
-        return Answer(status, response.headers, document[key], is_write)
+    if response.is_success and said is None and document is not None:
+        if key is None:
+            return Answer(status, response.headers, document, is_write)
+        if isinstance(document, dict) and key in document:
+            return Answer(status, response.headers, document[key], is_write)
     raise _failure(response, content, said, is_write=is_write)
 
 
@@ -210,12 +256,29 @@ _BY_STATUS: dict[int, type[ResponseError]] = {
     401: AuthenticationError,
     403: PermissionDeniedError,
     404: NotFoundError,
+    408: UnavailableError,
     409: ConflictError,
+    413: ContentTooLargeError,
+    414: UriTooLongError,
+    425: UnavailableError,
     429: RateLimitedError,
     502: UnavailableError,
     503: UnavailableError,
     504: UnavailableError,
+    # Of Cloudflare: it cannot reach the instance.
+    **dict.fromkeys(range(520, 531), UnavailableError),
 }
+_MESSAGES = {
+    408: "The instance waited too long for the request.",
+    413: "The request is too large.",
+    414: "The request's URL is too long.",
+}
+# Tables of applications that an instance may lack; a refusal names the table in any language.
+_OF_APPLICATIONS = ("sn_si_incident", "em_event")
+# What these say was not worked on.
+_NOT_BEGUN = frozenset({408, 413, 414, 425, 429})
+# Business rules are named in whatever language: 'Name^<sys_id>'.
+_BUSINESS_RULE = re.compile(r"\^[0-9a-f]{32}")
 
 
 def _failure(
@@ -223,37 +286,45 @@ def _failure(
 ) -> AttemptError:
     """Say what a failed answer means, and what may follow it."""
     status = response.status_code
-    message, detail = _words(said)
+    message, detail = _message_of(said)
     # Whatever charset it names: there are some that are none, and what is looked for is ASCII.
     text = content.decode(errors="replace")
     kind = _BY_STATUS.get(status)
+    message = message or _MESSAGES.get(status)
     if _CANCELLED in (message or "") or _CANCELLED in text[-4000:]:
         kind = TransactionCancelledError
         message = message or f"{_CANCELLED}: maximum execution time exceeded"
     elif _hibernates(response, text):
         kind = HibernatingError
         message = "The instance is hibernating."
-    elif status == httpx.codes.FORBIDDEN and "Data Policy Exception" in (detail or ""):
-        kind = DataPolicyError
-    elif "aborted by Business Rule" in f"{message} {detail}":
-        kind = BusinessRuleError
+    elif response.is_redirect:
+        kind = RedirectError
+        message = f"The answer is a redirect to {_target(response)}."
+    elif status == httpx.codes.FORBIDDEN and said is not None:
+        kind = _refusal(f"{message}\n{detail}")
     elif kind is None and said is None and status < httpx.codes.INTERNAL_SERVER_ERROR:
         kind = UnexpectedContentError
         message = f"The answer is {_described(response, text)}, not the API's JSON."
     elif kind is None:
         kind = ServerError if status >= httpx.codes.INTERNAL_SERVER_ERROR else ValidationError
-    message, detail = (masked(words, response) for words in (message, detail))
+        if kind is ValidationError and any(name in (message or "") for name in _OF_APPLICATIONS):
+            kind = PluginMissingError
+    message, detail = (redact(part, response) for part in (message, detail))
     outcome = Outcome.FAILED
-    if kind is RateLimitedError:
+    if status in _NOT_BEGUN and kind in {RateLimitedError, UnavailableError}:
         outcome = Outcome.REFUSED
     elif kind is UnavailableError:
         outcome = Outcome.UNAVAILABLE
     # What ServiceNow itself refuses, it has not done; a sleeping instance does nothing. After
     # anything else one cannot know.
-    refused = kind in {RateLimitedError, HibernatingError} or (
-        status < httpx.codes.INTERNAL_SERVER_ERROR
-        and said is not None
-        and kind is not TransactionCancelledError
+    refused = (
+        kind is HibernatingError
+        or status in _NOT_BEGUN
+        or (
+            status < httpx.codes.INTERNAL_SERVER_ERROR
+            and said is not None
+            and kind is not TransactionCancelledError
+        )
     )
     error = kind(
         status,
@@ -266,7 +337,29 @@ def _failure(
     return AttemptError(error, outcome)
 
 
-def masked(text: str | None, response: httpx.Response) -> str | None:
+def _refusal(text: str) -> type[PermissionDeniedError]:
+    """Return the kind of a 403, by marks that are the same in every language.
+
+    A data policy lists the fields in a line of its own after a tab; a business rule is named with
+    its sys_id. Where an instance shows neither, the kind stays general.
+    """
+    if "\n\t" in text or "Data Policy Exception" in text:
+        return DataPolicyError
+    if _BUSINESS_RULE.search(text) or "aborted by Business Rule" in text:
+        return BusinessRuleError
+    return PermissionDeniedError
+
+
+def _target(response: httpx.Response) -> str:
+    """Return where a redirect leads, without the query: it may hold a token."""
+    try:
+        url = response.request.url.join(response.headers["location"])
+    except (RuntimeError, KeyError, httpx.InvalidURL):
+        return "an address that is none"
+    return f"{url.scheme}://{url.netloc.decode()}{url.path}"[:200]
+
+
+def redact(text: str | None, response: httpx.Response) -> str | None:
     """Return text without what signed the request, should the answer repeat it."""
     for secret in _secrets(response) if text else ():
         text = text.replace(secret, "***") if text else text
@@ -289,14 +382,14 @@ def _secrets(response: httpx.Response) -> list[str]:
 
 
 def _hibernates(response: httpx.Response, text: str) -> bool:
-    """Tell a sleeping developer instance: its own page, or the way to the developer site."""
+    """Return whether it is a sleeping developer instance: its page, or a way to its site."""
     if response.is_redirect:
         return "//developer.servicenow.com" in response.headers.get("location", "")
     is_page = "html" in response.headers.get("content-type", "")
     return is_page and "hibernat" in text[:4000].lower()
 
 
-def _words(said: Any) -> tuple[str | None, str | None]:
+def _message_of(said: Any) -> tuple[str | None, str | None]:
     """Return ServiceNow's message and detail, wherever it put them."""
     if isinstance(said, dict):
         message, detail = said.get("message"), said.get("detail")
@@ -308,8 +401,6 @@ def _described(response: httpx.Response, text: str) -> str:
     title = re.search(r"<title>\s*([^<]{1,100})", text[:4000], re.IGNORECASE)
     if title is not None:
         return f"a page, “{title[1].strip()}”"
-    if response.is_redirect:
-        return "a redirect"
     return response.headers.get("content-type", "").partition(";")[0] or "empty"
 
 

@@ -9,14 +9,14 @@ import pytest
 
 from local.servicenow import Simulator, faults, seed
 from servicenow_tools import Query, field
-from servicenow_tools._kept import Kept
+from servicenow_tools._ttl_cache import TTLCache
 from servicenow_tools.errors import (
     InvalidRequestError,
     PermissionDeniedError,
     ServiceNowError,
     StateError,
 )
-from servicenow_tools.records import Choice, Problem
+from servicenow_tools.records import Choice, FieldProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ def test_columns_are_inherited_and_kept(simulator: Simulator, connect: "Connect"
     async def read() -> None:
         async with connect("admin") as client:
             for _ in range(2):
-                columns = await client.columns("incident")
+                columns = await client.table("incident").columns()
             assert columns["caller_id"].reference == "sys_user"
             assert columns["short_description"].max_length == 160
             assert columns["category"].has_choices
@@ -52,8 +52,8 @@ def test_a_hidden_dictionary_is_empty(connect: "Connect") -> None:
 
     async def read() -> None:
         async with connect() as client:
-            assert await client.columns("incident") == {}
-            assert await client.mandatory_fields("incident") == []
+            assert await client.table("incident").columns() == {}
+            assert await client.table("incident").mandatory_fields() == []
 
     asyncio.run(read())
 
@@ -65,7 +65,7 @@ def test_a_refused_dictionary_is_empty_too(simulator: Simulator, connect: "Conne
 
     async def read() -> None:
         async with connect("admin") as client:
-            assert await client.columns("incident") == {}
+            assert await client.table("incident").columns() == {}
 
     asyncio.run(read())
 
@@ -89,7 +89,7 @@ def test_mandatory_fields_come_with_their_reasons(simulator: Simulator, connect:
 
     async def read() -> None:
         async with connect("admin") as client:
-            fields = await client.mandatory_fields("incident")
+            fields = await client.table("incident").mandatory_fields()
             assert {(f.field, f.condition, f.source) for f in fields} == {
                 ("short_description", "", "dictionary"),
                 ("caller_id", "", "dictionary"),
@@ -109,8 +109,7 @@ def test_a_preview_writes_nothing_and_finds_what_is_wrong(
 
     async def look() -> None:
         async with connect("admin") as client:
-            preview = await client.preview_record(
-                "incident",
+            preview = await client.table("incident").preview(
                 {
                     "short_description": "x" * 161,
                     "urgency": "high",
@@ -133,7 +132,7 @@ def test_a_preview_writes_nothing_and_finds_what_is_wrong(
             assert by_field["short_description"] == "would be cut to 160 characters"
             assert by_field["category"].startswith("must be one of inquiry")
             assert by_field["u_bunk"] == "is no field of incident"
-            fine = await client.preview_record("incident", {"urgency": 2}, id="INC0000001")
+            fine = await client.table("incident").preview({"urgency": 2}, id="INC0000001")
             assert (fine.values, fine.problems) == ({"urgency": "2"}, [])
 
     asyncio.run(look())
@@ -146,7 +145,7 @@ def test_a_preview_claims_nothing_of_a_hidden_dictionary(connect: "Connect") -> 
 
     async def look() -> None:
         async with connect() as client:
-            preview = await client.preview_record("incident", {"u_bunk": "x"})
+            preview = await client.table("incident").preview({"u_bunk": "x"})
             assert preview.problems == []
 
     asyncio.run(look())
@@ -155,13 +154,13 @@ def test_a_preview_claims_nothing_of_a_hidden_dictionary(connect: "Connect") -> 
 @pytest.mark.parametrize(
     ("column", "problems"),
     [
-        ({"read_only": "true"}, [Problem("u_x", "cannot be set")]),
+        ({"read_only": "true"}, [FieldProblem("u_x", "cannot be set")]),
         ({"max_length": "", "choice": "1"}, []),
         ({"choice": "3", "element": "category"}, []),
     ],
 )
 def test_odd_columns(
-    simulator: Simulator, connect: "Connect", column: dict[str, str], problems: list[Problem]
+    simulator: Simulator, connect: "Connect", column: dict[str, str], problems: list[FieldProblem]
 ) -> None:
     """Read-only ones, ones without a length, and lists without choices."""
     simulator.instance.put("sys_dictionary", name="task", element="u_x", active="true")
@@ -172,7 +171,7 @@ def test_odd_columns(
 
     async def look() -> None:
         async with connect("admin") as client:
-            preview = await client.preview_record("incident", {"u_x": "v"}, id="INC0000001")
+            preview = await client.table("incident").preview({"u_x": "v"}, id="INC0000001")
             assert preview.problems == problems
 
     asyncio.run(look())
@@ -191,8 +190,8 @@ def test_a_companys_own_reference_takes_a_name(
 
     async def look() -> None:
         async with connect(username) as client:
-            preview = await client.preview_record(
-                "incident", {"u_service": "Checkout", "u_text": "Checkout"}, id="INC0000001"
+            preview = await client.table("incident").preview(
+                {"u_service": "Checkout", "u_text": "Checkout"}, id="INC0000001"
             )
             known = seed.sys_id("Checkout") if username == "admin" else "Checkout"
             assert preview.values == {"u_service": known, "u_text": "Checkout"}
@@ -221,9 +220,10 @@ def test_an_unknown_field_is_refused(
 
     async def search() -> None:
         async with connect("admin") as client:
-            for ask in (client.page, client.count):
+            incidents = client.incidents
+            for ask in (incidents.page, incidents.count):
                 with pytest.raises(InvalidRequestError) as refused:
-                    await ask("incident", query)
+                    await ask(query)
                 assert refused.value.field in query.fields
 
     asyncio.run(search())
@@ -251,11 +251,11 @@ def test_without_the_dictionary_a_record_tells(simulator: Simulator, connect: "C
     async def search() -> None:
         async with connect() as client:
             known = len(simulator.records("cmdb_ci"))
-            assert await client.count("cmdb_ci", field("sys_updated_on").is_not_empty()) == known
+            assert await client.table("cmdb_ci").count(field("sys_updated_on").is_not_empty()) == known
             with pytest.raises(InvalidRequestError, match="is no field of cmdb_ci"):
-                await client.count("cmdb_ci", field("u_bunk").eq("x"))
+                await client.table("cmdb_ci").count(field("u_bunk").eq("x"))
             # What a custom reference points to is not known: it passes.
-            await client.count("cmdb_ci", field("sys_updated_by.u_any").eq("x"))
+            await client.table("cmdb_ci").count(field("sys_updated_by.u_any").eq("x"))
 
     asyncio.run(search())
     assert sum(r.path.endswith("/table/cmdb_ci") for r in simulator.requests) == 1
@@ -274,7 +274,7 @@ def test_where_nothing_can_be_known_a_query_passes(
 
     async def search() -> None:
         async with connect() as client:
-            assert await client.count("change_task", field("u_any").eq("x")) == 0
+            assert await client.table("change_task").count(field("u_any").eq("x")) == 0
 
     asyncio.run(search())
 
@@ -284,15 +284,15 @@ def test_counting(simulator: Simulator, connect: "Connect") -> None:
 
     async def count() -> None:
         async with connect() as client:
-            assert await client.count("incident") == len(simulator.records("incident"))
+            assert await client.table("incident").count() == len(simulator.records("incident"))
             critical = [row for row in simulator.records("incident") if row["priority"] == "1"]
-            assert await client.count("incident", field("priority").eq(1)) == len(critical)
+            assert await client.table("incident").count(field("priority").eq(1)) == len(critical)
         bodies: list[dict[str, Any]] = [{}, {"stats": {}}, {"stats": {"count": "many"}}]
         for body in bodies:
             answer = httpx.Response(200, json={"result": body})
             transport = httpx.MockTransport(lambda _, answer=answer: answer)
             async with connect(transport=transport) as client:
-                assert await client.count("incident") == 0
+                assert await client.table("incident").count() == 0
 
     asyncio.run(count())
 
@@ -310,9 +310,9 @@ def test_choices_in_english_and_inherited(simulator: Simulator, connect: "Connec
 
     async def read() -> None:
         async with connect() as client:
-            assert await client.choices("incident", "u_mood") == [Choice("1", "Fresh")]
-            assert (await client.choices("incident", "urgency"))[0].label == "1 - High"
-            assert await client.choices("cmdb_ci", "urgency") == []
+            assert await client.table("incident").choices("u_mood") == [Choice("1", "Fresh")]
+            assert (await client.table("incident").choices("urgency"))[0].label == "1 - High"
+            assert await client.table("cmdb_ci").choices("urgency") == []
 
     asyncio.run(read())
 
@@ -361,22 +361,22 @@ def test_an_incident_is_held_reopened_and_canceled(
 
     async def work() -> None:
         async with connect() as client:
-            held = await client.hold_incident("INC0000001", "Awaiting Caller", "Please restart")
+            held = await client.incidents.hold("INC0000001", "Awaiting Caller", "Please restart")
             assert (held["state"], held["hold_reason"]) == ("3", "1")
-            held = await client.hold_incident("INC0000001", 4)
+            held = await client.incidents.hold("INC0000001", 4)
             assert held["hold_reason"] == "4"
             with pytest.raises(InvalidRequestError) as refused:
-                await client.hold_incident("INC0000001", "awaiting caller")
+                await client.incidents.hold("INC0000001", "awaiting caller")
             assert refused.value.field == "comment"
             with pytest.raises(StateError, match="only a resolved one"):
-                await client.reopen_incident("INC0000001", "again")
+                await client.incidents.reopen("INC0000001", "again")
             await client.close_incident("INC0000001", "done")
-            reopened = await client.reopen_incident("INC0000001", "it came back")
+            reopened = await client.incidents.reopen("INC0000001", "it came back")
             assert (reopened["state"], reopened["reopen_count"]) == ("2", "1")
-            canceled = await client.cancel_incident("INC0000001", "a test")
+            canceled = await client.incidents.cancel("INC0000001", "a test")
             assert canceled["state"] == "8"
-            await client.add_comment("incident", "INC0000002", "We are on it")
-            notes = await client.notes("incident", "INC0000001")
+            await client.table("incident").add_comment("INC0000002", "We are on it")
+            notes = await client.table("incident").notes("INC0000001")
             assert {(note["element"], note["value"]) for note in notes} == {
                 ("comments", "Please restart"),
                 ("work_notes", "it came back"),
@@ -417,7 +417,7 @@ def test_a_correlation_id_that_could_not_be_looked_up(connect: "Connect", given:
         async with connect() as client:
             for call in (
                 client.create_incident("x", correlation_id=given),
-                client.find_by_correlation_id("incident", given),
+                client.table("incident").find_by_correlation_id(given),
             ):
                 with pytest.raises(InvalidRequestError) as refused:
                     await call
@@ -432,9 +432,9 @@ def test_a_look_up_never_takes_a_stranger(simulator: Simulator, connect: "Connec
 
     async def find() -> None:
         async with connect() as client:
-            assert await client.find_by_correlation_id("incident", "cause") is None
+            assert await client.table("incident").find_by_correlation_id("cause") is None
             with pytest.raises(InvalidRequestError, match="cannot be searched"):
-                await client.find_by_correlation_id("sys_user", "cause")
+                await client.table("sys_user").find_by_correlation_id("cause")
 
     asyncio.run(find())
 
@@ -453,7 +453,7 @@ def test_what_is_no_value_is_refused(connect: "Connect", value: Any, text: str |
                 with pytest.raises(InvalidRequestError):
                     await client.update_incident("a" * 32, description=value)
             else:
-                preview = await client.preview_record("incident", {"description": value})
+                preview = await client.table("incident").preview({"description": value})
                 assert preview.values == {"description": text}
 
     asyncio.run(look())
@@ -465,7 +465,7 @@ def test_a_number_of_a_table_without_numbers(connect: "Connect") -> None:
     async def read() -> None:
         async with connect() as client:
             with pytest.raises(ServiceNowError, match="No record of sys_user has the number"):
-                await client.get_record("sys_user", "INC0000001")
+                await client.table("sys_user").get("INC0000001")
 
     asyncio.run(read())
 
@@ -478,9 +478,9 @@ def test_what_is_hidden_cannot_be_paged(connect: "Connect") -> None:
     async def read() -> None:
         async with connect(transport=httpx.MockTransport(lambda _: answer)) as client:
             with pytest.raises(InvalidRequestError, match="hidden"):
-                await client.page("incident", limit=1)
+                await client.table("incident").page(limit=1)
             with pytest.raises(InvalidRequestError, match="order"):
-                await client.page("incident", Query().order_by("number"))
+                await client.table("incident").page(Query().order_by("number"))
 
     asyncio.run(read())
 
@@ -490,16 +490,16 @@ def test_a_cursor_belongs_to_its_search(connect: "Connect") -> None:
 
     async def read() -> None:
         async with connect() as client:
-            page = await client.page("incident", limit=2, display_value=True)
+            page = await client.table("incident").page(limit=2, display_value=True)
             assert page.total == 7
-            following = await client.page("incident", limit=2, cursor=page.next)
+            following = await client.table("incident").page(limit=2, cursor=page.next)
             assert following.total == 7
             assert page.next is not None
             for table, cursor in (
                 ("change_request", page.next), ("incident", page.next[:-2]), ("incident", "e30"),
             ):  # fmt: skip
                 with pytest.raises(InvalidRequestError) as refused:
-                    await client.page(table, limit=2, cursor=cursor)
+                    await client.table(table).page(limit=2, cursor=cursor)
                 assert refused.value.field == "cursor"
 
     asyncio.run(read())
@@ -535,10 +535,10 @@ def test_a_failed_creator_is_followed_by_the_next(simulator: Simulator, connect:
 
 def test_what_was_kept_longest_goes_first() -> None:
     """When there is too much, and when its time is over."""
-    kept = Kept[str, int](60.0, size=2)
+    kept = TTLCache[str, int](60.0, size=2)
     for number, name in enumerate("abc"):
         assert kept.put(name, number) == number
     assert [kept.get(name) for name in "abc"] == [None, 1, 2]
-    brief = Kept[str, int](0.0, size=2)
+    brief = TTLCache[str, int](0.0, size=2)
     brief.put("a", 1)
     assert brief.get("a") is None

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from servicenow_tools._answers import stored_text
+from servicenow_tools._responses import stored_text
 from servicenow_tools.errors import (
     ConnectionFailedError,
     ConnectionLostError,

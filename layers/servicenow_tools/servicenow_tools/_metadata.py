@@ -1,14 +1,16 @@
 """What an instance says about itself: its choices, columns, mandatory fields, and who is who.
 
-Releases and companies differ in all of these, so the instance is asked. What it said is kept for
-ten minutes.
+Releases and companies differ in all of these, so the instance is asked. What it said is
+remembered for ten minutes.
 """
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from servicenow_tools._answers import stored_text, whole_number
-from servicenow_tools._kept import Kept
+from servicenow_tools._references import CHOICE_COLUMNS, COMMON, REFERENCES, Target, is_sys_id
+from servicenow_tools._responses import stored_text, whole_number
+from servicenow_tools._ttl_cache import TTLCache
 from servicenow_tools.errors import (
     AmbiguousReferenceError,
     InvalidRequestError,
@@ -19,20 +21,22 @@ from servicenow_tools.errors import (
 )
 from servicenow_tools.query import Query, field
 from servicenow_tools.records import Choice, Column, MandatoryField
-from servicenow_tools.references import COMMON, REFERENCES, Target, is_sys_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from servicenow_tools._http import Http
 
-_KEPT_SECONDS = 600.0
+_REMEMBERED_SECONDS = 600.0
 _TABLE = re.compile(r"[a-z][a-z0-9_]{1,79}")
+# How choice values are written; a label has capitals, blanks or other letters.
+_VALUE = re.compile(r"[a-z0-9_.-]+")
 
 # Tables that inherit the choices of `task` where they have none of their own.
 _TASKS = frozenset(
     {"incident", "change_request", "change_task", "problem", "problem_task", "sc_req_item",
-     "sc_task"}
+     "sc_task", "sn_si_incident", "sn_si_task"}
 )  # fmt: skip
 
 # How the names of columns begin that a company or an application has added.
@@ -45,7 +49,7 @@ _ANCESTORS = 8
 _HIDDEN = (PermissionDeniedError, NotFoundError, ValidationError)
 
 
-def checked_table(table: str) -> str:
+def validate_table(table: str) -> str:
     """Return a table's name.
 
     Raises:
@@ -56,33 +60,76 @@ def checked_table(table: str) -> str:
     return table
 
 
-class Knowledge:
-    """One instance's knowledge, as far as the user may see it."""
+class InstanceMetadata:
+    """What one instance says about itself, as far as the user may see it."""
 
     def __init__(self, http: "Http") -> None:
         self._http = http
-        self._sys_ids = Kept[tuple[str, str], str](_KEPT_SECONDS, size=1000)
-        self._choices = Kept[tuple[str, str], tuple[Choice, ...]](_KEPT_SECONDS, size=100)
-        self._columns = Kept[str, dict[str, Column]](_KEPT_SECONDS, size=50)
-        self._lineages = Kept[str, tuple[str, ...]](_KEPT_SECONDS, size=50)
-        self._samples = Kept[str, frozenset[str]](_KEPT_SECONDS, size=50)
+        self._sys_ids = TTLCache[tuple[str, str], str](_REMEMBERED_SECONDS, size=1000)
+        self._choices = TTLCache[tuple[str, str], tuple[_ChoiceRow, ...]](
+            _REMEMBERED_SECONDS, size=100
+        )
+        self._language: str | None = None
+        self._columns = TTLCache[str, dict[str, Column]](_REMEMBERED_SECONDS, size=50)
+        self._lineages = TTLCache[str, tuple[str, ...]](_REMEMBERED_SECONDS, size=50)
+        self._samples = TTLCache[str, frozenset[str]](_REMEMBERED_SECONDS, size=50)
 
-    async def choices(self, table: str, field: str) -> list[Choice]:
-        """Return the values that a choice field may take, in the instance's order.
+    async def choices(self, table: str, column: str) -> list[Choice]:
+        """Return the values that a choice column may take, in the instance's order."""
+        rows = await self._choice_rows(table, column)
+        languages = {row.language for row in rows}
+        language = await self._user_language() if len(languages) > 1 else ""
+        labels: dict[str, _ChoiceRow] = {}
+        for row in rows:
+            known = labels.get(row.value)
+            if known is None or _rank(row, language) > _rank(known, language):
+                labels[row.value] = row
+        return [Choice(value, row.label) for value, row in labels.items()]
 
-        A task's table without choices of its own has those of `task`; labels are English where
-        there are English ones. Empty where the field has no choices or the user may not see them.
+    async def choice_value(self, table: str, column: str, text: str) -> str | None:
+        """Return the value of a choice by its value or a label in any language, or None.
+
+        None as well where several values have the label.
         """
-        kept = self._choices.get((table, field))
-        if kept is None:
+        try:
+            rows = await self._choice_rows(table, column)
+        except _HIDDEN:
+            return None
+        if any(row.value == text for row in rows):
+            return text
+        found = {row.value for row in rows if same(row.label, text) or same(row.value, text)}
+        return found.pop() if len(found) == 1 else None
+
+    async def may_have_choices(self, table: str, name: str, text: str) -> bool:
+        """Return whether a text may be the label of a choice: it is not written as values are."""
+        if _VALUE.fullmatch(text):
+            return False
+        if name.startswith(_OWN):
+            column = (await self.columns(table)).get(name)
+            return column is not None and column.has_choices
+        return name in CHOICE_COLUMNS
+
+    async def _choice_rows(self, table: str, column: str) -> "tuple[_ChoiceRow, ...]":
+        known = self._choices.get((table, column))
+        if known is None:
             rows = await self._http.find(
                 "sys_choice",
-                _choices_query(checked_table(table), field).encode(),
+                _choices_query(validate_table(table), column).encode(),
                 limit=1000,
                 fields=["name", "value", "label", "language"],
             )
-            kept = self._choices.put((table, field), _choices(table, rows))
-        return list(kept)
+            own = [row for row in rows if row.get("name") == table] or rows
+            known = self._choices.put((table, column), tuple(_choice_rows(own)))
+        return known
+
+    async def _user_language(self) -> str:
+        """Return the language of the user who signs in, or nothing where it cannot be read."""
+        if self._language is None:
+            query = "sys_id=javascript:gs.getUserID()"
+            rows = await self._visible("sys_user", query, "preferred_language")
+            found = stored_text(rows[0].get("preferred_language")) if len(rows) == 1 else ""
+            self._language = found
+        return self._language
 
     async def columns(self, table: str) -> dict[str, Column]:
         """Return a table's columns by name, inherited ones among them.
@@ -90,8 +137,8 @@ class Knowledge:
         Empty where the user may not read the instance's dictionary, which needs a role such as
         personalize_dictionary (documentation: System dictionary).
         """
-        kept = self._columns.get(table)
-        if kept is None:
+        known = self._columns.get(table)
+        if known is None:
             lineage = await self._lineage(table)
             query = field("name").in_(lineage) & field("active").ne("false")
             rows = await self._visible(
@@ -104,8 +151,8 @@ class Knowledge:
             rows.sort(key=lambda row: -_place(lineage, row.get("name")))
             columns = [_column(row) for row in rows if row.get("name") in lineage]
             found = {column.name: column for column in columns}
-            kept = self._columns.put(table, found)
-        return dict(kept)
+            known = self._columns.put(table, found)
+        return dict(known)
 
     async def mandatory_fields(self, table: str) -> list[MandatoryField]:
         """Return what a record must have: by the dictionary, and by active data policies.
@@ -170,14 +217,14 @@ class Knowledge:
         """
         if is_sys_id(given):
             return given
-        kept = self._sys_ids.get((target.table, given))
-        if kept is not None:
-            return kept
+        known = self._sys_ids.get((target.table, given))
+        if known is not None:
+            return known
         for column in target.columns:
             try:
                 query = field(column).eq(given).encode()
             except InvalidRequestError as error:
-                raise InvalidRequestError(str(error), name) from None
+                raise InvalidRequestError(error.reason, name) from None
             rows = await self._http.find(target.table, query, limit=10, fields=["sys_id", column])
             found = [
                 row["sys_id"]
@@ -226,26 +273,26 @@ class Knowledge:
 
     async def _sample(self, table: str) -> frozenset[str]:
         """Return the column names that a record of the table shows; empty if there is none."""
-        kept = self._samples.get(table)
-        if kept is None:
+        known = self._samples.get(table)
+        if known is None:
             try:
-                rows = await self._http.find(checked_table(table), "", limit=1)
+                rows = await self._http.find(validate_table(table), "", limit=1)
             except PermissionDeniedError:
                 rows = []
-            kept = self._samples.put(table, frozenset(rows[0]) if rows else frozenset())
-        return kept
+            known = self._samples.put(table, frozenset(rows[0]) if rows else frozenset())
+        return known
 
     async def _lineage(self, table: str) -> tuple[str, ...]:
         """Return a table and its ancestors, as far as the user may see them."""
-        kept = self._lineages.get(table)
-        if kept is None:
+        known = self._lineages.get(table)
+        if known is None:
             paths = [f"{'super_class.' * depth}name" for depth in range(_ANCESTORS)]
-            query = field("name").eq(checked_table(table)).encode()
+            query = field("name").eq(validate_table(table)).encode()
             rows = await self._visible("sys_db_object", query, *paths)
             found = [row for row in rows if row.get("name") == table]
             names = [stored_text(found[0].get(path)) for path in paths] if found else [table]
-            kept = self._lineages.put(table, tuple(name for name in names if name))
-        return kept
+            known = self._lineages.put(table, tuple(name for name in names if name))
+        return known
 
     async def _visible(self, table: str, query: str, *fields: str) -> "list[dict[str, Any]]":
         """Return what a query finds in one of the system's own tables, nothing where hidden."""
@@ -256,7 +303,7 @@ class Knowledge:
 
 
 def same(one: object, other: str) -> bool:
-    """Tell whether texts are equal, as ServiceNow compares them."""
+    """Return whether texts are equal, as ServiceNow compares them."""
     return isinstance(one, str) and one.casefold() == other.casefold()
 
 
@@ -267,15 +314,24 @@ def _choices_query(table: str, column: str) -> Query:
     ).order_by("sequence")
 
 
-def _choices(table: str, rows: "list[dict[str, Any]]") -> tuple[Choice, ...]:
-    """Return each value once, with its English label if it has one."""
-    own = [row for row in rows if row.get("name") == table] or rows
-    labels: dict[str, str] = {}
-    for row in own:
+@dataclass(frozen=True, slots=True)
+class _ChoiceRow:
+    value: str
+    label: str
+    language: str
+
+
+def _choice_rows(rows: "list[dict[str, Any]]") -> "Iterator[_ChoiceRow]":
+    for row in rows:
         value = stored_text(row.get("value"))
-        if value and (value not in labels or row.get("language") == "en"):
-            labels[value] = stored_text(row.get("label")) or value
-    return tuple(Choice(value, label) for value, label in labels.items())
+        if value:
+            label = stored_text(row.get("label")) or value
+            yield _ChoiceRow(value, label, stored_text(row.get("language")))
+
+
+def _rank(row: _ChoiceRow, language: str) -> int:
+    """Return how well a label suits a user: in their own language, else English, else any."""
+    return 2 if language and row.language == language else int(row.language == "en")
 
 
 def _place(lineage: tuple[str, ...], table: object) -> int:
