@@ -26,7 +26,7 @@ OPENAPI := AWS_DEFAULT_REGION=us-east-1 POWERTOOLS_SERVICE_NAME=actionsync $(BIN
 SOURCES := functions layers local operate tests
 
 # The public modules of the client, in the order of the reference.
-CLIENT_MODULES := client changes attachments bulk auth query searches records errors
+CLIENT_MODULES := client incidents changes problems security_incidents tables attachments bulk cmdb events import_sets auth query states records errors
 # Links are taken out: they would lead to headings that Markdown viewers name otherwise.
 define reference
 { echo '# Reference of `servicenow_tools`'; echo; for module in $(CLIENT_MODULES); do \

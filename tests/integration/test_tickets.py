@@ -46,8 +46,8 @@ def test_what_servicenow_ignores_is_told(connected: "Simulator") -> None:
     answer = call("create_incident", NEW | {"category": "nope", "fields": {"u_team": "red"}})
     assert answer.status == 201
     assert sorted(answer.json["ignored_fields"], key=lambda ignored: ignored["field"]) == [
-        {"field": "category", "sent": "nope", "kept": "inquiry"},
-        {"field": "u_team", "sent": "red", "kept": None},
+        {"field": "category", "sent": "nope", "stored": "inquiry"},
+        {"field": "u_team", "sent": "red", "stored": None},
     ]
 
 

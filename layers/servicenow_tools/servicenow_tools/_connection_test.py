@@ -52,7 +52,7 @@ async def check_connection(http: "Http", username: str | None) -> ConnectionRepo
     except InvalidRequestError as error:
         checks += [
             Check("reachable", "unknown", "Not tried: the connection's own settings are wrong."),
-            Check("signed_in", "failed", f"{error.field} {error}."),
+            Check("signed_in", "failed", f"{error}."),
         ]
     except ServiceNowError as error:
         checks += [

@@ -17,6 +17,7 @@ from servicenow_tools.errors import (
     NotFoundError,
     PermissionDeniedError,
     ReferenceNotFoundError,
+    ResponseError,
     ValidationError,
 )
 from servicenow_tools.query import Query, field
@@ -40,6 +41,7 @@ _TASKS = frozenset(
 )  # fmt: skip
 
 # How the names of columns begin that a company or an application has added.
+_UNKNOWN_PATH = "does not represent any resource"
 _OWN = ("u_", "x_")
 
 # How far a table's ancestors are followed: cmdb_ci's deepest descendants have fewer.
@@ -70,6 +72,7 @@ class InstanceMetadata:
             _REMEMBERED_SECONDS, size=100
         )
         self._language: str | None = None
+        self._unknown_path: str | None = None
         self._columns = TTLCache[str, dict[str, Column]](_REMEMBERED_SECONDS, size=50)
         self._lineages = TTLCache[str, tuple[str, ...]](_REMEMBERED_SECONDS, size=50)
         self._samples = TTLCache[str, frozenset[str]](_REMEMBERED_SECONDS, size=50)
@@ -108,6 +111,19 @@ class InstanceMetadata:
             column = (await self.columns(table)).get(name)
             return column is not None and column.has_choices
         return name in CHOICE_COLUMNS
+
+    async def is_unknown_path(self, error: ValidationError) -> bool:
+        """Return whether a refusal says that the instance has no such API, in its language.
+
+        Its text is compared with that for a path that no instance has.
+        """
+        if self._unknown_path is None and _UNKNOWN_PATH not in (error.message or ""):
+            try:
+                await self._http.get("/api/now/no_such_resource")
+            except ResponseError as refusal:
+                self._unknown_path = refusal.message or ""
+        known = {_UNKNOWN_PATH, self._unknown_path}
+        return any(text in (error.message or "") for text in known if text)
 
     async def _choice_rows(self, table: str, column: str) -> "tuple[_ChoiceRow, ...]":
         known = self._choices.get((table, column))

@@ -6,8 +6,6 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import httpx
-
 from servicenow_tools import _batch
 from servicenow_tools._http import Request
 from servicenow_tools._responses import Answer, AttemptError, read
@@ -215,7 +213,7 @@ class Bulk:
         try:
             served = (await self._http.send(request)).documents()
         except ValidationError as error:
-            if error.status == httpx.codes.BAD_REQUEST:  # nothing was done
+            if await self._instance.metadata.is_unknown_path(error):
                 self._is_missing = True
                 return parts
             _fail(parts, error)

@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-import httpx
-
 from servicenow_tools import _labels
 from servicenow_tools._http import Request
 from servicenow_tools._references import REFERENCES, TEMPLATE
@@ -121,7 +119,7 @@ class Changes(Resource):
                     path = f"{_API}/{kind}" if kind in {"normal", "emergency"} else _API
                     return await self.insert(values, claimed=claimed, path=path)
                 except ValidationError as error:
-                    self._check_missing(error)
+                    await self._check_missing(error)
             return await self.insert({"type": kind, **values}, claimed=claimed)
 
     async def tasks(self, id: str) -> list[Record]:  # noqa: A002 - the API's own name
@@ -155,7 +153,7 @@ class Changes(Resource):
                     path = f"{_API}/{sys_id}/task"
                     return await self._tasks.insert(values, path=path)
                 except ValidationError as error:
-                    self._check_missing(error)
+                    await self._check_missing(error)
             return await self._tasks.insert({**values, "change_request": sys_id})
 
     async def next_states(self, id: str) -> list[NextState]:  # noqa: A002 - the API's own name
@@ -369,7 +367,7 @@ class Changes(Resource):
                 answer = await self._http.get(path)
                 return _read(answer, lambda document: _next_states(document, now))
             except ValidationError as error:
-                self._check_missing(error)
+                await self._check_missing(error)
         ways = _OUT_OF_THE_BOX.get(str(record.get("type")), {})
         ahead = [ways[now]] if now in ways else []
         if now in _WAY and now not in {ChangeState.REVIEW, ChangeState.CLOSED}:
@@ -397,12 +395,9 @@ class Changes(Resource):
         resource = Resource(self._instance, table)
         return [resource.to_record(row) for row in rows]
 
-    def _check_missing(self, error: ValidationError) -> None:
-        """Remember that the instance has no such API, or raise what else is wrong.
-
-        An unknown path is a 400 without a detail, in whatever language.
-        """
-        if error.status != httpx.codes.BAD_REQUEST or error.detail:
+    async def _check_missing(self, error: ValidationError) -> None:
+        """Remember that the instance has no such API, or raise what else is wrong."""
+        if not await self._metadata.is_unknown_path(error):
             raise error
         self._is_missing = True
 

@@ -12,12 +12,15 @@ ServiceNowError
  └── ResponseError                  ServiceNow answered, but not with what was asked for
       ├── AuthenticationError       401
       │    └── TokenRefusedError    the instance gives no OAuth token
-      ├── PermissionDeniedError     403, a role is missing
+      ├── PermissionDeniedError     403, a role is missing or a rule forbids it
       │    ├── DataPolicyError      403, mandatory fields are missing
       │    └── BusinessRuleError    403, a business rule aborted the operation
       ├── NotFoundError             404
       ├── ValidationError           400 and other refusals of the request itself
-     XX      │    └── ContentTooLargeError 413
+      │    ├── PluginMissingError   the instance lacks the application
+      │    ├── ImportRefusedError   the transform of an import set ended with an error
+      │    ├── UriTooLongError      414
+      │    └── ContentTooLargeError 413
       ├── ConflictError             409
       ├── RateLimitedError          429
       ├── UnavailableError          408, 502 to 504, 520 to 530; 202, the request was dropped
@@ -205,10 +208,6 @@ class PluginMissingError(ValidationError):
 
 class ImportRefusedError(ValidationError):
     """The transform of an import set made no record of a row; the text is the instance's."""
-
-    def __init__(self, message: str) -> None:
-        """Take what the transform says."""
-        super().__init__(422, message or "The transform ended with an error")
 
 
 class ConflictError(ResponseError):

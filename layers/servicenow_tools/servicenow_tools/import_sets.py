@@ -11,6 +11,8 @@ from servicenow_tools.records import Imported
 from servicenow_tools.tables import Instance, as_text
 
 _PATH = "/api/now/import"
+# The answer itself is a success; this is what it means.
+_REFUSED = 422
 
 
 class ImportSets:
@@ -46,7 +48,9 @@ class ImportSets:
             raise UnexpectedContentError(answer.status, text, maybe_applied=True)
         for one in imported:
             if one.status == "error":
-                raise ImportRefusedError(one.message)
+                raise ImportRefusedError(
+                    _REFUSED, one.message or "The transform ended with an error"
+                )
         return imported
 
 

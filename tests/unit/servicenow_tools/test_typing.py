@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, assert_type
 
 from servicenow_tools import Choice, Page, Query, Record, ServiceNowError, field
-from servicenow_tools.records import Column, ConnectionReport, IgnoredField, Preview, FieldProblem
+from servicenow_tools.records import Column, ConnectionReport, FieldProblem, IgnoredField, Preview
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from actionsync.connections.network import guarded_transport
 from actionsync.connections.service import find_connection
 from actionsync.errors import ConnectionIncompleteError, ConnectionNotFoundError
 from servicenow_tools import ServiceNowClient, auth, tls_context
-from servicenow_tools.auth import Renewable
+from servicenow_tools.auth import RotatingAuth
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,7 +51,7 @@ class StoredCredentials:
         self._secrets = secrets
         self._user_id = user_id
         self.connection, self._secret = self._read()
-        self.auth = Renewable(auth_of(self._secret), self._renewed)
+        self.auth = RotatingAuth(auth_of(self._secret), self._renewed)
 
     def _renewed(self) -> httpx.Auth | None:
         """Take over a secret that replaced ours, and return what signs with it."""

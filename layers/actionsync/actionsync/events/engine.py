@@ -330,7 +330,7 @@ class _Work:
                 if draft.table == "incident"
                 else self.client.create_change_request
             )
-            made = await create(**draft.columns, **draft.options)
+            made = await create(**draft.columns, **draft.options, claimed=True)
         self.wrote = True
         if draft.table == "change_request":
             made = await self._moved_to_implement(made)

@@ -63,5 +63,4 @@ def meaning(
         return RetryLaterError(cooldowns.start(scope.user, reason), reason, is_patient=False)
     if isinstance(error, errors.ServerError):
         return RetryLaterError(_RETRIED_SECONDS, reason, is_patient=False)
-    field = error.field if isinstance(error, errors.InvalidRequestError) else None
-    return PermanentError(reason, f"{field}: {error}" if field else str(error))
+    return PermanentError(reason, str(error))

@@ -55,7 +55,7 @@ def _failure(error: errors.ServiceNowError) -> "Response[str]":
     logger.warning("ServiceNow call failed", error=type(error).__name__, status=status.value)
     if isinstance(error, errors.InvalidRequestError):
         return problem(
-            status, str(error), field_errors=[FieldError(error.field or "request", str(error))]
+            status, str(error), field_errors=[FieldError(error.field or "request", error.reason)]
         )
     said = None
     if isinstance(error, errors.ResponseError):

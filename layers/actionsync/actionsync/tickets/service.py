@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from actionsync.errors import FieldError, InvalidInputError
 from actionsync.tickets.models import NOTE_TABLES, RECORD_ID
 from actionsync.tickets.once import Write, once
-from servicenow_tools import incident_query
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -62,15 +61,17 @@ class Tickets:
         async def create(client: "ServiceNowClient", claim: "IdempotencyRecord | None") -> "Record":
             identity = {"correlation_id": write.correlation_id} if write.correlation_id else {}
             columns = {**identity, **values}
+            # The claim holds an id that it made itself; a caller's own may be on a record already.
+            claimed = "correlation_id" not in values
             if claim is not None and claim.taken_over:
                 made = await client.find_by_correlation_id(table, columns["correlation_id"])
                 if made is not None:
                     return made
             if table == "incident":
-                return await client.create_incident(**columns)
-            return await client.create_change_request(
-                **{"type_" if name == "type" else name: value for name, value in columns.items()}
-            )
+                return await client.incidents.create(**columns, claimed=claimed)
+            if "type" in columns:
+                columns["type_"] = columns.pop("type")
+            return await client.changes.create(**columns, claimed=claimed)
 
         write = self._write(f"create {table}", idempotency_key, values)
         return await self._once(write, create, ("created", table))
@@ -85,8 +86,9 @@ class Tickets:
         """Return a page of incidents: `{incidents, total, next_cursor}`, newest first."""
         filters = search.model_dump(exclude={"limit", "cursor"}, exclude_none=True)
         async with self._sessions.calling(self._user_id) as client:
-            page = await client.page(
-                "incident", incident_query(**filters), limit=search.limit, cursor=search.cursor
+            incidents = client.incidents
+            page = await incidents.page(
+                await incidents.query(**filters), limit=search.limit, cursor=search.cursor
             )
         return {
             "incidents": [_ticket(record) for record in page.records],
