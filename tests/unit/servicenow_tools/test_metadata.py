@@ -252,7 +252,9 @@ def test_without_the_dictionary_a_record_tells(simulator: Simulator, connect: "C
     async def search() -> None:
         async with connect() as client:
             known = len(simulator.records("cmdb_ci"))
-            assert await client.table("cmdb_ci").count(field("sys_updated_on").is_not_empty()) == known
+            assert (
+                await client.table("cmdb_ci").count(field("sys_updated_on").is_not_empty()) == known
+            )
             with pytest.raises(InvalidRequestError, match="is no field of cmdb_ci"):
                 await client.table("cmdb_ci").count(field("u_bunk").eq("x"))
             # What a custom reference points to is not known: it passes.
