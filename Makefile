@@ -151,8 +151,9 @@ unit: $(VENV)/.installed ## The tests that need no local cloud
 	$(BIN)/pytest --numprocesses auto tests/unit tests/integration
 
 .PHONY: wheel
-wheel: $(VENV)/.installed ## Build the client as a package of its own, into dist/
+wheel: $(VENV)/.installed ## Build the client and the simulator as packages of their own, into dist/
 	cd packaging && ../$(BIN)/hatchling build --target wheel --directory ../dist
+	cd packaging/simulator && ../../$(BIN)/hatchling build --target wheel --directory ../../dist
 
 .PHONY: reference
 reference: $(VENV)/.installed ## Write the client's API reference from its docstrings

@@ -1,6 +1,7 @@
 """The REST APIs beside the Table API's everyday use, against documentation and recordings."""
 
 import json
+import ssl
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -142,8 +143,6 @@ def test_a_certificate_wins_over_a_wrong_password(
     simulator: Simulator, sign_in: "SignIn", tmp_path: Any
 ) -> None:
     """Mutual TLS signs in, whatever the Basic header says."""
-    import ssl  # noqa: PLC0415
-
     simulator.make_certificate("ada", tmp_path / "ada.pem")
     simulator.instance.access.certificates["ada"] = "admin"
     trusted = ssl.create_default_context(cafile=simulator.ca_file)
