@@ -23,6 +23,8 @@ BIN := $(VENV)/bin
 SAM := PATH="$(CURDIR)/$(TOOLS)/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(TOOLS)/sam/bin/sam
 # Importing the functions needs what the template gives them, and calls nothing.
 OPENAPI := AWS_DEFAULT_REGION=us-east-1 POWERTOOLS_SERVICE_NAME=actionsync $(BIN)/python -m local.openapi
+# Where `make deploy` goes: a profile of samconfig.toml, with its parameters in deploy/<profile>.yaml.
+TO ?= dev
 SOURCES := functions layers local operate tests
 
 # The public modules of the client, in the order of the reference.
@@ -75,8 +77,8 @@ demo: install ## Watch the whole product work, from sign-in to closed ticket (ab
 	$(BIN)/python -m local.demo
 
 .PHONY: gradual
-gradual: build ## Write a template whose code comes into use little by little (STEPS=Linear10PercentEvery1Minute)
-	$(BIN)/python -m operate.gradual $(if $(STEPS),--steps $(STEPS))
+gradual: build ## Write a template whose code comes into use little by little (TO=prod STEPS=Linear10PercentEvery1Minute)
+	$(BIN)/python -m operate.gradual --parameters deploy/$(TO).yaml $(if $(STEPS),--steps $(STEPS))
 
 .PHONY: redrive
 redrive: $(VENV)/.installed ## Put a stack's dead letters back into their queues (STACK=actionsync)
@@ -109,6 +111,7 @@ check: $(VENV)/.installed $(TOOLS)/sam/.installed ## Lint, types, dependency dir
 	diff --brief .ruff_cache/client-reference.md docs/client-reference.md || { echo "run: make reference"; exit 1; }
 	$(SAM) validate --lint
 	$(TOOLS)/sam/bin/cfn-lint template.yaml
+	$(BIN)/python -m local.account
 
 .PHONY: audit
 audit: $(TOOLS)/audit/.installed ## Look for weak spots in the template (checkov; runs offline)

@@ -7,6 +7,8 @@ CodeDeploy moves it to the new version in steps, and back when an alarm goes off
 """
 
 import argparse
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,38 +21,89 @@ GRADUAL = BUILT.with_name("gradual.yaml")
 ALIAS = "live"
 # Any of CodeDeploy's own (CodeDeploy user guide: Working with deployment configurations).
 STEPS = "Canary10Percent5Minutes"
+# What goes wrong over HTTP, from the log of all calls. `ApiErrorsAlarm` names the API, which calls
+# the aliases, whose deployments would name the alarm: a circle.
+HTTP_ALARM = "HttpErrorsAlarm"
 
 
-def gradual(template: dict[str, Any], steps: str = STEPS) -> dict[str, Any]:
+def gradual(
+    template: dict[str, Any], steps: str = STEPS, parameters: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Change a built template, and return it.
 
     Args:
         template: a built template.
         steps: how the traffic moves, by CodeDeploy's name.
+        parameters: what the stack is deployed with. A version is made when a function's properties
+            change, of which parameters are known at deployment only: their digest makes them count.
     """
     resources = template["Resources"]
+    digest = hashlib.sha256(json.dumps(parameters or {}, sort_keys=True).encode()).hexdigest()
     template["Globals"]["Function"] |= {
         "AutoPublishAlias": ALIAS,
-        "DeploymentPreference": {"Type": steps, "Alarms": [{"Ref": "ApiErrorsAlarm"}]},
+        "Description": f"Parameters {digest[:16]}",
+        "DeploymentPreference": {"Type": steps, "Alarms": [{"Ref": HTTP_ALARM}]},
     }
     for resource in list(resources.values()):
+        properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":
-            # Else changed variables alone would make no new version (SAM specification).
-            resource["Properties"]["AutoPublishAliasAllProperties"] = True
+            # Else a change of variables or layers alone would make no version (SAM specification).
+            properties["AutoPublishAliasAllProperties"] = True
+        if resource["Type"] == "AWS::Serverless::LayerVersion":
+            properties["PublishLambdaVersion"] = True
         if resource["Type"] == "AWS::Lambda::EventSourceMapping":
-            function = resource["Properties"]["FunctionName"]["Ref"]
-            resource["Properties"]["FunctionName"] = {"Ref": f"{function}.Alias"}
+            function = properties["FunctionName"]["Ref"]
+            properties["FunctionName"] = {"Ref": f"{function}.Alias"}
             alarm = function.removeprefix("On").removesuffix("Function") + "ErrorsAlarm"
             resources[function]["Properties"]["DeploymentPreference"] = {
                 "Type": steps,
                 "Alarms": [{"Ref": alarm}],
             }
-    return template
+        if resource["Type"] == "AWS::Events::Rule":
+            _leave_out_own(properties["EventPattern"])
+    return template | {"Resources": resources | _http_alarm(resources["ApiErrorsAlarm"])}
 
 
-def write(steps: str) -> Path:
+def _leave_out_own(pattern: dict[str, Any]) -> None:
+    """Let a rule for CodeDeploy's events pass over the deployments of the stack's own functions."""
+    if "aws.codedeploy" in pattern.get("source", []):
+        # SAM's name of the CodeDeploy application that it makes. CodePipeline's events have none.
+        own = {"Fn::Sub": "${AWS::StackName}-ServerlessDeploymentApplication-"}
+        pattern["detail"] = {
+            **pattern.get("detail", {}),
+            "$or": [
+                {"application": [{"anything-but": {"prefix": own}}]},
+                {"application": [{"exists": False}]},
+            ],
+        }
+
+
+def _http_alarm(like: dict[str, Any]) -> dict[str, Any]:
+    """Return an alarm that goes off when the given one does, and names no API."""
+    metric = {"MetricNamespace": {"Ref": "AWS::StackName"}, "MetricName": "5xx"}
+    properties = {
+        name: value for name, value in like["Properties"].items() if name != "Dimensions"
+    } | {
+        "AlarmName": {"Fn::Sub": f"${{AWS::StackName}}-{HTTP_ALARM}"},
+        "Namespace": metric["MetricNamespace"],
+        "MetricName": metric["MetricName"],
+    }
+    return {
+        "HttpErrors": {
+            "Type": "AWS::Logs::MetricFilter",
+            "Properties": {
+                "LogGroupName": {"Ref": "AccessLogs"},
+                "FilterPattern": '{ $.status = "5*" }',
+                "MetricTransformations": [metric | {"MetricValue": "1"}],
+            },
+        },
+        HTTP_ALARM: {"Type": "AWS::CloudWatch::Alarm", "Properties": properties},
+    }
+
+
+def write(steps: str, parameters: dict[str, Any]) -> Path:
     """Write the changed copy of the built template and return its file."""
-    template = gradual(yaml.safe_load(BUILT.read_text()), steps)
+    template = gradual(yaml.safe_load(BUILT.read_text()), steps, parameters)
     GRADUAL.write_text(yaml.safe_dump(template, sort_keys=False))
     return GRADUAL
 
@@ -59,8 +112,13 @@ def main() -> None:
     """Write the template and say how to deploy it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", default=STEPS, help=f"default: {STEPS}")
-    file = write(parser.parse_args().steps).relative_to(ROOT)
-    print(f"Deploy it with: sam deploy --template-file {file}")
+    parser.add_argument(
+        "--parameters", type=Path, default=ROOT / "deploy/dev.yaml", help="default: deploy/dev.yaml"
+    )
+    arguments = parser.parse_args()
+    parameters = yaml.safe_load(arguments.parameters.read_text()) or {}
+    file = write(arguments.steps, parameters).relative_to(ROOT)
+    print(f"Deploy it with: make deploy TO={arguments.parameters.stem} TEMPLATE={file}")
 
 
 if __name__ == "__main__":

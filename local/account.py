@@ -1,0 +1,258 @@
+"""`python -m local.account`: what an AWS account would refuse, or do otherwise, without an account.
+
+The template is translated by AWS's own SAM translator, as CloudFormation does it, once as it is and
+once as `make gradual` changes it. What comes out is looked at: cfn-lint, circular dependencies, the
+quotas of a new account, parliament over every policy, and the traps below. Run by `make check`.
+"""
+
+import copy
+import json
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+from boto3.session import Session
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+
+from local.cloud import REGION, ROOT, TOOLS
+from operate.gradual import gradual
+
+# Of a template (CloudFormation user guide: Quotas), in bytes where it is a size.
+MOST = {"Resources": 500, "Parameters": 200, "Outputs": 200, "Mappings": 200}
+TEMPLATE_BYTES = 1_000_000
+# Of a function, a role, an HTTP API (Lambda, IAM and API Gateway: Quotas).
+LAYERS, VARIABLES_BYTES = 5, 4096
+MANAGED, MANAGED_POLICIES, INLINE = 6144, 10, 10_240
+ROUTES = 300
+
+_Resources = dict[str, dict[str, Any]]
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short forms (`!Ref x`) as their long ones (`{"Ref": "x"}`)."""
+
+
+def _long_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+        if suffix == "GetAtt":
+            value = value.split(".", 1)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    elif isinstance(node, yaml.MappingNode):
+        value = loader.construct_mapping(node, deep=True)
+    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _long_form)
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Return a template with its short forms made long."""
+    template: dict[str, Any] = yaml.load(file.read_text(), _Loader)  # noqa: S506 - a SafeLoader
+    return template
+
+
+def translated(template: dict[str, Any]) -> dict[str, Any]:
+    """Return what CloudFormation makes of a SAM template."""
+    template = copy.deepcopy(template)
+    for resource in template["Resources"].values():
+        for name in ("CodeUri", "ContentUri"):
+            if name in resource.get("Properties", {}):
+                resource["Properties"][name] = "s3://bucket/key"  # as `sam deploy` leaves it
+    values = {name: each.get("Default", "") for name, each in template["Parameters"].items()}
+    values |= {"AWS::Region": REGION, "AWS::Partition": "aws"}
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)
+    translator = Translator({}, Parser(), boto_session=Session(region_name=REGION))
+    whole: dict[str, Any] = json.loads(json.dumps(translator.translate(template, values)))
+    return whole
+
+
+def names_in(node: Any) -> Iterator[str]:
+    """Yield the logical ids and parameters that a part of a template refers to."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in {"Ref", "Condition", "DependsOn"} and isinstance(value, str):
+                yield value
+            elif key == "DependsOn" and isinstance(value, list):
+                yield from value
+            elif key == "Fn::GetAtt":
+                yield value.split(".")[0] if isinstance(value, str) else value[0]
+            elif key == "Fn::Sub":
+                text, given = (value, {}) if isinstance(value, str) else value
+                names = re.findall(r"\$\{([^!}.]+)", text)
+                yield from (name for name in names if name not in given)
+                yield from names_in(given)
+            else:
+                yield from names_in(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from names_in(item)
+
+
+def circles(resources: _Resources) -> Iterator[str]:
+    """Yield a circle of resources that wait for one another, if there is one."""
+    graph = {
+        name: set(names_in(resource)) & resources.keys() for name, resource in resources.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        yield f"circular dependency: {' -> '.join(reversed(error.args[1]))}"
+
+
+def over_quota(template: dict[str, Any]) -> Iterator[str]:
+    """Yield what is more or larger than an account takes."""
+    for section, most in MOST.items():
+        yield from _over(section.lower(), len(template.get(section, {})), most)
+    yield from _over("bytes of template", len(json.dumps(template)), TEMPLATE_BYTES)
+    for name, resource in template["Resources"].items():
+        yield from (f"{name}: {what}" for what in _over_its_quota(resource))
+
+
+def _over_its_quota(resource: dict[str, Any]) -> Iterator[str]:
+    properties = resource.get("Properties", {})
+    if resource["Type"] == "AWS::Lambda::Function":
+        variables = properties.get("Environment", {}).get("Variables", {})
+        yield from _over("layers", len(properties.get("Layers", [])), LAYERS)
+        yield from _over("bytes of variables", len(_filled(variables)), VARIABLES_BYTES)
+    if resource["Type"] == "AWS::IAM::Role":
+        managed = properties.get("ManagedPolicyArns", [])
+        inline = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+        yield from _over("managed policies", len(managed), MANAGED_POLICIES)
+        yield from _over("characters of policies", len("".join(map(_filled, inline))), INLINE)
+    if resource["Type"] == "AWS::IAM::ManagedPolicy":
+        yield from _over("characters", len(_filled(properties["PolicyDocument"])), MANAGED)
+    if resource["Type"] == "AWS::ApiGatewayV2::Api":
+        yield from _over("routes", sum(map(len, properties["Body"]["paths"].values())), ROUTES)
+
+
+def _over(what: str, count: int, most: int) -> Iterator[str]:
+    if count > most:
+        yield f"{count} {what}, at most {most}"
+
+
+def policies(resources: _Resources) -> dict[str, str]:
+    """Return every policy of the template by what it belongs to, as IAM would get it."""
+    found = {}
+    for name, resource in resources.items():
+        properties = resource.get("Properties", {})
+        if resource["Type"] in {"AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"}:
+            found[name] = _filled(properties["PolicyDocument"], resources)
+        for number, policy in enumerate(properties.get("Policies", [])):
+            if resource["Type"] == "AWS::IAM::Role" and "PolicyDocument" in policy:
+                # SAM writes no version where the template has none; without variables it is one.
+                document = {"Version": "2012-10-17"} | policy["PolicyDocument"]
+                found[f"{name}-{number}"] = _filled(document, resources)
+    return found
+
+
+_ARNS = {
+    "AWS::DynamoDB::Table": "arn:aws:dynamodb:us-east-1:123456789012:table/{}",
+    "AWS::SQS::Queue": "arn:aws:sqs:us-east-1:123456789012:{}",
+    "AWS::SNS::Topic": "arn:aws:sns:us-east-1:123456789012:{}",
+    "AWS::Events::EventBus": "arn:aws:events:us-east-1:123456789012:event-bus/{}",
+    "AWS::Lambda::Function": "arn:aws:lambda:us-east-1:123456789012:function:{}",
+    "AWS::Logs::LogGroup": "arn:aws:logs:us-east-1:123456789012:log-group:{}:*",
+}
+_REFERENCES = {
+    "AWS::Partition": "aws",
+    "AWS::Region": "us-east-1",
+    "AWS::AccountId": "123456789012",
+    "KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/name",
+}
+
+
+def _filled(node: Any, resources: _Resources | None = None) -> str:
+    """Return a part of a template as JSON, with names made up for what is not known yet."""
+
+    def arn(logical_id: str) -> str:
+        kind = (resources or {}).get(logical_id, {}).get("Type", "AWS::Lambda::Function")
+        return _ARNS.get(kind, "name").format(logical_id)
+
+    def fill(part: Any) -> Any:
+        match part:
+            case {"Ref": name}:
+                part = _REFERENCES.get(name, "name")
+            case {"Fn::GetAtt": [logical_id, _]}:
+                part = arn(logical_id)
+            case {"Fn::Sub": str(text)} | {"Fn::Sub": [str(text), _]}:
+                part = re.sub(r"\$\{([^}]*)\}", lambda m: _REFERENCES.get(m[1], "name"), text)
+            case {"Fn::If": [_, then, _]}:
+                part = fill(then)
+            case {"Fn::Join": _} | {"Fn::Select": _} | {"Fn::ImportValue": _}:
+                part = "name"
+            case dict():
+                part = {key: fill(value) for key, value in part.items()}
+            case list():
+                part = [fill(each) for each in part]
+        return part
+
+    return json.dumps(fill(node))
+
+
+def refused_policies(resources: _Resources) -> Iterator[str]:
+    """Yield what parliament finds in the policies."""
+    with TemporaryDirectory() as folder:
+        for name, policy in policies(resources).items():
+            (Path(folder) / f"{name}.json").write_text(policy)
+        yield from _said(
+            TOOLS / "sam/bin/parliament",
+            "--directory",
+            folder,
+            "--include_policy_extension",
+            "json",
+        )
+
+
+def refused_by_lint(template: dict[str, Any]) -> Iterator[str]:
+    """Yield what cfn-lint finds in a translated template."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "template.json"
+        file.write_text(json.dumps(template))
+        yield from _said(TOOLS / "sam/bin/cfn-lint", "--format", "parseable", file)
+
+
+def _said(*command: str | Path) -> list[str]:
+    done = subprocess.run(  # noqa: S603 - our own tools
+        command, capture_output=True, text=True, check=False, timeout=300
+    )
+    return (done.stdout or done.stderr).splitlines() if done.returncode else []
+
+
+def findings(template: dict[str, Any]) -> list[str]:
+    """Return what is wrong with a SAM template, one sentence each."""
+    whole = translated(template)
+    resources = whole["Resources"]
+    return [
+        *circles(resources),
+        *over_quota(whole),
+        *refused_policies(resources),
+        *refused_by_lint(whole),
+    ]
+
+
+def main() -> int:
+    """Check template.yaml, plain and gradual; return how the check ended."""
+    template = read(ROOT / "template.yaml")
+    found = [
+        f"{name}: {finding}"
+        for name, each in (("plain", template), ("gradual", gradual(copy.deepcopy(template))))
+        for finding in findings(each)
+    ]
+    for line in found:
+        print(line)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
