@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from local.servicenow import Simulator
 
 PASSWORD = seed.USERS[seed.INTEGRATION_USER][0]
-# Their own warnings are not ours to mend.
+# What they warn of is theirs.
 pytestmark = pytest.mark.filterwarnings("default")
 
 
@@ -35,6 +35,62 @@ def test_pysnc(simulator: "Simulator", monkeypatch: pytest.MonkeyPatch) -> None:
     found.order_by("number")
     found.query()
     assert len([row.number for row in found]) == found.get_row_count() == 7
+    client.session.close()
+
+
+def test_pysnc_asks_what_needs_more_than_a_table(
+    simulator: "Simulator", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long queries by batch, joins, related lists, dot-walked fields, files, many at once."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", simulator.ca_file)
+    client = pysnc.ServiceNowClient(simulator.url, ("admin", "admin"))
+    admin = seed.sys_id("user admin")
+    people = client.GlideRecord("sys_user")
+    for number in range(2000):
+        people.add_query("unknown", f"value {number}")
+    people.add_query("sys_id", admin)
+    people.query()
+    assert len(people) == 1
+    people = client.GlideRecord("sys_user")
+    managers = people.add_join_query("sys_user_group", join_table_field="manager")
+    managers.add_query("active", "true")
+    people.query()
+    assert len(people) > 1
+    groups = client.GlideRecord("sys_user_group")
+    groups.add_rl_query("sys_group_has_role", "group", ">0", stop_at_relationship=True).add_query(
+        "role.name", "LIKE", "admin"
+    )
+    groups.query()
+    assert 2 < len(groups) < 8
+    person = client.GlideRecord("sys_user")
+    person.fields = [
+        "email",
+        "department",
+        "department.name",
+        "department.dept_head",
+        "department.dept_head.email",
+    ]
+    assert person.get(admin)
+    assert (person.department.name, person.department.dept_head.email) == (
+        "Finance", "natasha.ingram@example.com",
+    )  # fmt: skip
+    for number in range(4):
+        problem = client.GlideRecord("problem")
+        problem.initialize()
+        problem.short_description = f"many {number}"
+        problem.insert()
+    problem.add_attachment("log.txt", "two\nlines")
+    (file,) = problem.get_attachments()
+    assert file.readlines() == ["two", "lines"]
+    many = client.GlideRecord("problem")
+    many.add_query("short_description", "LIKE", "many")
+    many.query()
+    for row in many:
+        row.description = "changed"
+    assert many.update_multiple()
+    assert len(simulator.one("problem", short_description="many 0")["description"]) == 7
+    assert many.delete_multiple()
+    assert not [r for r in simulator.records("problem") if "many" in r["short_description"]]
     client.session.close()
 
 

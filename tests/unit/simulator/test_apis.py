@@ -35,6 +35,12 @@ def test_a_long_url_is_answered_in_html(simulator: Simulator, http: httpx.Client
     answer = http.get(TABLE, params=long)
     assert (answer.status_code, answer.text[:6]) == (414, "<html>")
     assert http.get(f"{NOW}/table/{'A' * 23_000}").status_code == 414
+    url = f"{TABLE}?sysparm_suppress_pagination_header=true&sysparm_query={'x=y^' * 9000}"
+    part = {"id": "1", "method": "GET", "url": url, "headers": []}
+    (served,) = http.post(f"{NOW}/v1/batch", json={"rest_requests": [part]}).json()[
+        "serviced_requests"
+    ]
+    assert served["status_code"] == 200
     simulator.instance.url_limit = 100_000
     long["sysparm_suppress_pagination_header"] = "true"  # it repeats the query four times
     assert http.get(TABLE, params=long).status_code == 200
