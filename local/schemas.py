@@ -95,9 +95,53 @@ ANSWERS: dict[str, Any] = {
                 "type": "array",
                 "items": {
                     "type": "object",
-                    "required": ["wanted", "table", "columns", "problems"],
+                    "required": [
+                        "wanted",
+                        "action",
+                        "rule",
+                        "reason",
+                        "passed",
+                        "assumptions",
+                        "table",
+                        "columns",
+                        "problems",
+                        "unchecked",
+                    ],
                     "properties": {
                         "wanted": {"type": "boolean"},
+                        "action": {"type": "string", "enum": ["trigger", "resolve", "annotate"]},
+                        "rule": {
+                            "type": "object",
+                            "description": "The rule that fires: one of the list, else the "
+                            "fallback of the event's source.",
+                            "required": ["name", "is_fallback"],
+                            "properties": {"name": _TEXT, "is_fallback": {"type": "boolean"}},
+                        },
+                        "reason": {
+                            "type": "string",
+                            "description": "Why the event makes no ticket, or empty.",
+                        },
+                        "passed": {
+                            "type": "array",
+                            "description": "The rules before it, each with the first condition "
+                            "that the event does not meet.",
+                            "items": {
+                                "type": "object",
+                                "required": ["rule", "reason"],
+                                "properties": {"rule": _TEXT, "reason": _TEXT},
+                            },
+                        },
+                        "assumptions": {
+                            "type": "array",
+                            "items": _TEXT,
+                            "description": "What of the event was assumed, cut or left out.",
+                        },
+                        "unchecked": {
+                            "type": "array",
+                            "items": _TEXT,
+                            "description": "Columns that the instance could not be asked about: "
+                            "the user may not read its dictionary.",
+                        },
                         "table": {"type": ["string", "null"]},
                         "columns": {"type": "object", "additionalProperties": True},
                         "problems": {
@@ -150,6 +194,11 @@ ANSWERS: dict[str, Any] = {
             "after": {"type": "object", "additionalProperties": True},
             "reason_type": _TEXT,
             "reason": _TEXT,
+            "assumptions": {
+                "type": "array",
+                "items": _TEXT,
+                "description": "What of the event was assumed, cut or left out.",
+            },
             "recovered": {
                 "type": "boolean",
                 "description": "Found by the successor of a dead one.",

@@ -3,17 +3,17 @@
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.http.api import api, entrypoint, ok
-from actionsync.http.webhooks import GithubDelivery, GithubWebhooks
+from actionsync.http.webhooks import AnyDelivery, WebhooksOfUsers
 
 app = api()
 
 
 @app.post("/api/servicenow/webhooks/github/<webhook_id>")
 def receive_github_webhook(
-    webhook_id: str, delivery: GithubDelivery, webhooks: GithubWebhooks
+    webhook_id: str, delivery: AnyDelivery, webhooks: WebhooksOfUsers
 ) -> Response[str]:
     """Answer 200 with what became of it, or 401 where it is not signed as it must be."""
-    return ok(webhooks.receive(webhook_id, delivery))
+    return ok(webhooks.receive("github", webhook_id, delivery))
 
 
 lambda_handler = entrypoint(app)

@@ -8,7 +8,7 @@ from actionsync.http.activity import Activity, change
 from actionsync.http.api import ExpectedVersion, api, entrypoint, json_body, ok
 from actionsync.http.events import StoredRulesOfUsers, view
 from actionsync.http.writers import WriterId
-from actionsync.rules.models import Rules
+from actionsync.rules.models import Rules, document
 
 app = api()
 
@@ -22,8 +22,9 @@ def update_rules(
     activity: Activity,
 ) -> Response[str]:
     """Answer 200 with the rules, or 412 where If-Match names an older version."""
+    text = document(new)
     with activity.around(user_id, change("rules_changed", new.model_fields_set)) as record:
-        stored = rules.save(user_id, new.model_dump_json(exclude_unset=True), expected_version)
+        stored = rules.save(user_id, text, expected_version)
         record["after"] = {"version": stored.version}
     return ok(view(stored), version=stored.version)
 

@@ -32,7 +32,7 @@ from tests.integration.events import (
 )
 
 if TYPE_CHECKING:
-    from actionsync.events.readers import Feed
+    from actionsync.queues.worker import Feed
     from tests.conftest import Aws
 
 
@@ -180,14 +180,13 @@ def test_a_resolved_one_is_reopened_and_a_closed_one_is_followed(
 @pytest.mark.parametrize(
     ("kind", "message", "reason"),
     [
-        ("error", record("no JSON"), "body: must be JSON"),
-        ("error", record("[1]"), "body: must be an object"),
-        ("error", error(severity="terrible"), "severity"),
+        ("error", record("no JSON"), "body: must be a JSON object"),
+        ("error", record("[1]"), "body: must be a JSON object"),
+        ("error", error(service=[]), "service"),
         ("error", error(user_id=""), "user_id"),
-        ("error", on_bus("Something else", {"a": 1}), "user_id"),
         ("alarm", on_bus("CloudWatch Alarm State Change", {"a": 1}), "from AWS"),
         ("alarm", notification({"AlarmName": "x"}), "NewStateValue"),
-        ("deployment", deployment("exploded"), "status"),
+        ("deployment", deployment("started", application=None), "application"),
         ("deployment", on_bus("x", {}, source="aws.codedeploy"), "application"),
         ("meeting", on_bus("Meeting Processed", {"user_id": USER}), "meeting_id"),
     ],

@@ -8,8 +8,9 @@ import boto3
 import pytest
 
 from actionsync import clock
-from actionsync.events.readers import Context, read_deployment, read_error
+from actionsync.events import sources
 from actionsync.events.sources import envelopes
+from actionsync.events.sources.protocol import Context
 from actionsync.stores.webhooks import WebhookStore
 from tests.conftest import LambdaContext, call, event, invoke
 from tests.integration.events import Queues
@@ -76,8 +77,11 @@ QUEUED: dict[tuple[str, str], tuple[str, int]] = {
     ("on_error", "valid"): ("incident", 1),
     ("on_error", "sns"): ("incident", 1),
     ("on_error", "recovered"): ("incident", 0),
-    ("on_error", "invalid_severity"): ("", 0),
-    ("on_error", "invalid_detail_type"): ("", 0),
+    ("on_error", "nulls"): ("incident", 1),
+    ("on_error", "plain_text"): ("incident", 1),
+    ("on_error", "unknown_severity"): ("incident", 1),
+    ("on_error", "unknown_detail_type"): ("", 0),
+    ("on_error", "invalid_service"): ("", 0),
     ("on_alarm", "valid"): ("incident", 1),
     ("on_alarm", "sns"): ("incident", 1),
     ("on_alarm", "ok"): ("incident", 0),
@@ -96,8 +100,10 @@ QUEUED: dict[tuple[str, str], tuple[str, int]] = {
     ("on_deployment", "codepipeline_failed"): ("change_request", 1),
     ("on_deployment", "codepipeline_stopping"): ("change_request", 0),
     ("on_deployment", "codepipeline_superseded"): ("change_request", 1),
-    ("on_deployment", "invalid_state"): ("", 0),
+    ("on_deployment", "rolled_back"): ("change_request", 1),
+    ("on_deployment", "unknown_state"): ("", 0),
     ("on_meeting", "valid"): ("incident", 2),
+    ("on_meeting", "one_invalid"): ("incident", 2),
     ("on_meeting", "without_items"): ("incident", 0),
     ("on_meeting", "invalid_item"): ("", 0),
 }
@@ -210,8 +216,7 @@ def test_a_webhooks_event_is_put_on_the_bus_or_ignored(
     assert (sent["detail-type"], sent["detail"]["status"]) == expected
     assert sent["detail"]["user_id"] == "00000000-0000-4000-8000-000000000001"
     assert sent["source"] == "actionsync.github"
-    reader = read_error if expected[0] == "Application Error" else read_deployment
-    assert reader(envelopes.from_event(sent), Context(clock.now()))
+    assert sources.read(envelopes.from_event(sent, clock.now()), Context(clock.now())).events
 
 
 @pytest.mark.parametrize("function", VALID)

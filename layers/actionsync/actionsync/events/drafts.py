@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from actionsync.rules import texts
-from actionsync.rules.models import IncidentRule, MeetingRule
+from actionsync.rules.models import DeploymentRule
 
 if TYPE_CHECKING:
     from actionsync.events.models import IncomingEvent
-    from actionsync.rules.models import AlarmRule, DeploymentRule, Rules
-
-    AnyRule = IncidentRule | AlarmRule | DeploymentRule | MeetingRule
+    from actionsync.rules.models import AnyRule
 
 _LONGEST_LINE = 160
 _LONGEST_TEXT = 4000
@@ -31,32 +29,23 @@ class Draft:
     options: dict[str, Any]
 
 
-def rule_for(event: "IncomingEvent", rules: "Rules") -> "AnyRule | None":
-    """Return the rule that an event falls under, or None where it makes no ticket."""
-    if event.kind == "incident":
-        rule = rules.alarms if event.source == "cloudwatch" else rules.errors
-        return rule if rule.wants(event.name, event.severity) else None
-    if event.kind == "change":
-        return rules.deployments if rules.deployments.wants(event.name) else None
-    meetings = rules.meetings
-    is_wanted = meetings.enabled and (event.name == "required" or not meetings.only_required)
-    return meetings if is_wanted else None
-
-
 def ticket(
     event: "IncomingEvent", rule: "AnyRule", event_texts: dict[str, str], correlation_id: str
 ) -> Draft:
     """Return the ticket that a cause gets."""
+    description = texts.fill(rule.description, event_texts, event.labels)
+    if event.assumptions:
+        assumed = "\n".join(f"- {text}" for text in event.assumptions)
+        description = f"{description.rstrip()}\n\nWhat the event did not say clearly:\n{assumed}\n"
     columns: dict[str, Any] = {
-        **rule.columns(),
-        "short_description": _line(texts.fill(rule.short_description, event_texts)),
-        "description": _text(texts.fill(rule.description, event_texts)),
+        **filled(rule.columns(), event_texts, event.labels),
+        "short_description": _line(texts.fill(rule.short_description, event_texts, event.labels)),
+        "description": _text(description),
         "correlation_id": correlation_id,
         "correlation_display": "ActionSync",
     }
-    if isinstance(rule, IncidentRule | MeetingRule):
-        severity = event.severity
-        if level := rule.levels.get(severity):
+    if not isinstance(rule, DeploymentRule):
+        if level := rule.levels.get(event.severity):
             columns |= {"urgency": level.urgency, "impact": level.impact}
         columns |= event.columns
         return Draft("incident", columns, {})
@@ -65,6 +54,21 @@ def ticket(
     if rule.template is not None:
         options["template"] = rule.template
     return Draft("change_request", columns, options)
+
+
+def filled(
+    columns: dict[str, Any], event_texts: dict[str, str], labels: dict[str, str]
+) -> dict[str, Any]:
+    """Return the columns of a rule for an event, without those whose template is empty for it."""
+    found: dict[str, Any] = {}
+    for name, value in columns.items():
+        if isinstance(value, str) and "{{" in value:
+            text = " ".join(texts.fill(value, event_texts, labels).split())
+            if text:
+                found[name] = text[:_LONGEST_TEXT]
+        else:
+            found[name] = value
+    return found
 
 
 def note(template: str, event_texts: dict[str, str], count: int = 1) -> str:

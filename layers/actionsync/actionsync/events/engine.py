@@ -17,8 +17,9 @@ from actionsync import clock
 from actionsync.events import drafts
 from actionsync.events.failures import PermanentError, RetryLaterError, Scope, meaning
 from actionsync.events.models import IncomingEvent, Kind, digest
+from actionsync.rules.matching import SEVERITIES
 from actionsync.rules.models import (
-    SEVERITIES,
+    AnyRule,
     DeploymentRule,
     IncidentRule,
     Rules,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
     from actionsync.audit.trail import ActivityStore
     from actionsync.connections.sessions import ClientCache
-    from actionsync.events.drafts import AnyRule
     from actionsync.stores.cooldowns import CooldownStore
     from actionsync.stores.correlations import CorrelationStore
     from servicenow_tools import Record, ServiceNowClient
@@ -133,7 +133,7 @@ class Engine:
             PermanentError: it cannot become a ticket.
             ActionSyncError: the user has no connection to ServiceNow.
         """
-        rule = rule or drafts.rule_for(event, self._rules_of(event.owner))
+        rule = rule or self._rules_of(event.owner).rule_for(event).then
         if rule is None:
             return Handled(["ignored"])
         is_first = self._causes.mark(event.id)
@@ -222,6 +222,7 @@ class Engine:
                     "fields": sorted(changes),
                     **work.states(told),
                     **({} if is_ours else {"recovered": True}),
+                    **({"assumptions": list(event.assumptions)} if event.assumptions else {}),
                 },
             )
         cause = self._causes.finish(leased, told)

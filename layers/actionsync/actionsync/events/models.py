@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from actionsync.rules.models import Severity
+from actionsync.rules.matching import Severity
 
 # What an event becomes.
 Kind = Literal["incident", "change", "action_item"]
@@ -36,7 +36,8 @@ class IncomingEvent:
         moment: when it was so, by the event itself where it says; never later than `received_at`.
         received_at: when the queue got it; a redelivery has the same.
         severity: how bad it is.
-        is_heartbeat: whether a repeat says only "still so": it is neither counted nor noted.
+        is_heartbeat: whether a repeat says only "still so": it is neither counted nor noted. An end
+            that is one counts only where nothing has ended it before.
         name: what the rules' patterns look at: a service, an alarm, an application.
         service: the service, where the event names one.
         environment: the environment, where the event names one.
@@ -47,6 +48,7 @@ class IncomingEvent:
         outcome: how a change ended: succeeded, failed or stopped; else empty.
         columns: further columns that the event itself decides.
         assumptions: what was assumed, cut or left out, in sentences for people.
+        attachments: texts too long for a ticket, whole, by file name.
         silenced_until: until when somebody silenced it: it is looked at again then.
     """
 
@@ -70,6 +72,7 @@ class IncomingEvent:
     outcome: str = ""
     columns: dict[str, str] = field(default_factory=dict)
     assumptions: tuple[str, ...] = ()
+    attachments: dict[str, str] = field(default_factory=dict)
     silenced_until: datetime | None = None
 
     @property

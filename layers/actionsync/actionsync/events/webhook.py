@@ -1,49 +1,42 @@
-"""A delivery of GitHub's webhook: checked, counted once, put on the bus."""
+"""A delivery to a webhook: verified, taken once, put on the bus.
 
+What a sender's deliveries look like, and how they are signed, is the source's to know.
+"""
+
+import hashlib
 import json
 import secrets
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from actionsync.errors import FieldError, InvalidInputError, WebhookRefusedError
-from actionsync.events.sources.github import is_signed, translate
+from actionsync.events.models import UnreadableEventError
+from actionsync.events.sources import WEBHOOKS, fields
 from actionsync.stores.idempotency import Done
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_events.client import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
+    from actionsync.events.sources.protocol import Delivery
     from actionsync.rules.models import Rules
     from actionsync.stores.idempotency import IdempotencyStore
     from actionsync.stores.webhooks import WebhookStore
 
 _ID_LENGTH = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What GitHub sent.
-
-    Attributes:
-        event: the X-GitHub-Event header.
-        id: the X-GitHub-Delivery header.
-        signature: the X-Hub-Signature-256 header.
-        body: the body, byte for byte.
-    """
-
-    event: str
-    id: str
-    signature: str
-    body: bytes
+# A signed body is a repetition for so long; after that its own moment decides.
+_REPETITION_SECONDS = 3600
+# An event on the bus has at most 256 KB (EventBridge API: PutEvents).
+_LONGEST_FIELD = 50_000
 
 
 class Webhooks:
     """The webhooks of all users.
 
     Args:
-        webhooks: where they are kept.
+        webhooks: where they are stored.
         claims: where deliveries are marked.
         bus: EventBridge, and the name of the stack's bus.
         rules_of: returns a user's rules.
@@ -61,41 +54,35 @@ class Webhooks:
         self._events, self._bus = bus
         self._rules_of = rules_of
 
-    def receive(self, webhook_id: str, delivery: Delivery) -> dict[str, Any]:
+    def receive(self, source_name: str, webhook_id: str, delivery: "Delivery") -> dict[str, Any]:
         """Take a delivery and return `{status}`: accepted, ignored or duplicate.
 
         Raises:
             WebhookRefusedError: there is no such webhook, or the signature is wrong.
-            InvalidInputError: the body is not what GitHub documents.
+            InvalidInputError: the body is not what the sender documents.
             WriteInProgressError: the same delivery is being taken right now.
         """
+        source = WEBHOOKS[source_name]
         found = self._webhooks.find(webhook_id)
-        # Without a webhook the signature is checked all the same: the time tells nothing, either.
-        user_id, secret = found or ("", secrets.token_hex())
-        if not is_signed(delivery.body, delivery.signature, secret) or found is None:
+        # Without a webhook the signature is checked all the same: the time says nothing, either.
+        owner, secret = found or ("", secrets.token_hex())
+        if not source.is_signed(delivery, secret) or found is None:
             raise WebhookRefusedError
         try:
-            payload = json.loads(delivery.body)
-            translation = translate(delivery.event, payload, self._rules_of(user_id).github)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise InvalidInputError(
-                FieldError("body", f"is no {delivery.event} event as GitHub documents it")
-            ) from None
-        if translation is None:
+            translations = source.translate(delivery, self._rules_of(owner))
+        except UnreadableEventError as error:
+            raise InvalidInputError(FieldError("body", str(error))) from None
+        if not translations:
             return {"status": "ignored"}
-        key = f"GITHUB#{webhook_id}#{delivery.id}"
-        claim = self._claims.claim(key, "", uuid.uuid4().hex)
+        body = hashlib.sha256(delivery.body).hexdigest()
+        claim = self._claims.claim(f"WEBHOOK#{webhook_id}#{body}", "", uuid.uuid4().hex)
         if isinstance(claim, Done):
             return {"status": "duplicate"}
         try:
             answer = self._events.put_events(
                 Entries=[
-                    {
-                        "EventBusName": self._bus,
-                        "Source": "actionsync.github",
-                        "DetailType": translation.type,
-                        "Detail": json.dumps({**translation.detail, "user_id": user_id}),
-                    }
+                    self._entry(source.BUS_SOURCE, item.type, {**item.detail, "user_id": owner})
+                    for item in translations
                 ]
             )
         except Exception:
@@ -103,13 +90,28 @@ class Webhooks:
             raise
         if answer["FailedEntryCount"]:
             self._claims.release(claim)
-            raise RuntimeError(f"The bus refused it: {answer['Entries'][0].get('ErrorCode')}")
-        self._claims.finish(claim, "accepted")
+            codes = {entry.get("ErrorCode") for entry in answer["Entries"]} - {None}
+            raise RuntimeError(f"The bus refused it: {', '.join(sorted(map(str, codes)))}")
+        self._claims.finish(claim, "accepted", keep_seconds=_REPETITION_SECONDS)
         return {"status": "accepted"}
+
+    def _entry(
+        self, source: str, detail_type: str, detail: dict[str, Any]
+    ) -> "PutEventsRequestEntryTypeDef":
+        short = {
+            name: fields.cut(value, _LONGEST_FIELD) if isinstance(value, str) else value
+            for name, value in detail.items()
+        }
+        return {
+            "EventBusName": self._bus,
+            "Source": source,
+            "DetailType": detail_type,
+            "Detail": json.dumps(short),
+        }
 
 
 def create_webhook(webhooks: "WebhookStore", user_id: str) -> dict[str, Any]:
-    """Make a webhook and return its id, path and secret, which is told this once."""
+    """Make a webhook and return its id, path and secret, which is shown this once."""
     webhook_id, secret = secrets.token_hex(_ID_LENGTH // 2), secrets.token_urlsafe(32)
     webhooks.create(webhook_id, user_id, secret)
     return {

@@ -1,4 +1,4 @@
-"""What the GitHub webhook's function shares: the delivery that a request is."""
+"""What the webhooks' function shares: the delivery that a request is."""
 
 from functools import cache
 from typing import Annotated
@@ -7,7 +7,8 @@ from aws_lambda_powertools.event_handler.depends import Depends
 from aws_lambda_powertools.event_handler.request import Request
 
 from actionsync import aws
-from actionsync.events.webhook import Delivery, Webhooks
+from actionsync.events.sources.protocol import Delivery
+from actionsync.events.webhook import Webhooks
 from actionsync.http.events import RawBody, rules_of, webhook_store
 from actionsync.settings import bus_name, settings
 from actionsync.stores.idempotency import IdempotencyStore
@@ -25,14 +26,8 @@ def webhooks() -> Webhooks:
 
 
 def _delivery(request: Request, body: RawBody) -> Delivery:
-    headers = request.resolved_event.headers
-    return Delivery(
-        event=headers.get("x-github-event") or "",
-        id=headers.get("x-github-delivery") or "",
-        signature=headers.get("x-hub-signature-256") or "",
-        body=body,
-    )
+    return Delivery({name.lower(): value for name, value in request.headers.items()}, body)
 
 
-GithubDelivery = Annotated[Delivery, Depends(_delivery)]
-GithubWebhooks = Annotated[Webhooks, Depends(webhooks)]
+AnyDelivery = Annotated[Delivery, Depends(_delivery)]
+WebhooksOfUsers = Annotated[Webhooks, Depends(webhooks)]

@@ -4,7 +4,7 @@ import { $, ask, busy, failure, make, moment } from "./shared.js";
 
 const DONE = {
   created: "Opened", noted: "Noted on", updated: "Changed", reopened: "Reopened", resolved: "Resolved", closed: "Closed",
-  failed: "Put aside", redriven: "Put back and worked off", connection_created: "Connection stored",
+  failed: "Put aside", dropped: "Dropped, of an unknown kind", redriven: "Put back and worked off", connection_created: "Connection stored",
   connection_changed: "Connection changed", connection_deleted: "Connection deleted", rules_changed: "Rules changed",
   webhook_created: "GitHub webhook made", webhook_deleted: "GitHub webhook removed",
 };
@@ -129,6 +129,7 @@ function item(record) {
   return make("li", { className: kind }, mark, make("div", {},
     make("h3", {}, what, " ", ticket, make("span", { className: "visually-hidden", textContent: `: ${words}` })),
     make("p", {}, about, about ? " · " : "", make("time", { dateTime: record.at, textContent: moment(record.at) })),
+    record.assumptions ? make("p", { textContent: `Assumed: ${record.assumptions.join("; ")}` }) : null,
     record.reason ? make("blockquote", { textContent: record.reason }) : null));
 }
 

@@ -279,11 +279,19 @@ function inWords(name, value) {
 }
 
 function card(ticket, checked) {
-  if (!ticket.wanted) return make("p", { className: "notice", textContent: "This event makes no ticket under these rules." });
+  const notes = [
+    ticket.wanted ? `By the rule ${ticket.rule.name}${ticket.rule.is_fallback ? ", its source's own" : ""}.`
+      : `This event makes no ticket under these rules: ${ticket.rule.name}: ${ticket.reason}.`,
+    ...ticket.passed.map(({ rule, reason }) => `Not by ${rule}: ${reason}.`),
+    ...ticket.assumptions.map((text) => `Assumed: ${text}.`),
+  ].map((text) => make("p", { className: "hint", textContent: text }));
+  if (!ticket.wanted) return make("div", { className: "notice" }, ...notes);
   const { short_description: title, description, correlation_id: _id, correlation_display: _by, ...columns } = ticket.columns;
   const verdict = ticket.problems.length
     ? make("ul", { className: "notice bad" }, ...ticket.problems.map(({ field: name, message }) =>
       make("li", { textContent: name && !message.includes(name) ? `${name}: ${message}` : message })))
+    : ticket.unchecked.length
+      ? make("p", { className: "notice warn", textContent: `ServiceNow has nothing against it, but could not be asked about: ${ticket.unchecked.join(", ")}.` })
     : checked
       ? make("p", { className: "notice good", textContent: "ServiceNow would take it as it is." })
       : make("p", { className: "notice warn", textContent: "ServiceNow could not be asked: no connection is stored, or it does not answer." });
@@ -292,7 +300,7 @@ function card(ticket, checked) {
     make("h3", { textContent: title }),
     make("dl", {}, ...Object.entries(columns).flatMap(([name, value]) =>
       [make("dt", { textContent: name.replaceAll("_", " ") }), make("dd", { textContent: inWords(name, value) })])),
-    make("p", { className: "text", tabIndex: 0, role: "group", "aria-label": "Description", textContent: description }), verdict);
+    make("p", { className: "text", tabIndex: 0, role: "group", "aria-label": "Description", textContent: description }), ...notes, verdict);
 }
 
 // ---- load and save

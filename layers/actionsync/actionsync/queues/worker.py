@@ -10,7 +10,7 @@ import random
 from datetime import UTC, datetime
 from functools import cache
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
@@ -25,11 +25,12 @@ from actionsync.audit.trail import ActivityStore
 from actionsync.connections.breaker import Breaker
 from actionsync.connections.sessions import ClientCache
 from actionsync.errors import ActionSyncError
+from actionsync.events import sources
 from actionsync.events.engine import Engine
 from actionsync.events.failures import PATIENCE_SECONDS, PermanentError, RetryLaterError
-from actionsync.events.models import IncomingEvent, UnreadableEventError, digest
-from actionsync.events.readers import KINDS, READERS, Context, meeting_of
+from actionsync.events.models import IncomingEvent, Kind, UnreadableEventError, digest
 from actionsync.events.sources import envelopes
+from actionsync.events.sources.protocol import Context
 from actionsync.rules.models import Rules
 from actionsync.runtime import run
 from actionsync.settings import event_settings, settings
@@ -50,11 +51,16 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
     from actionsync.events.engine import Handled
-    from actionsync.events.readers import Feed, Meeting
+    from actionsync.events.sources.protocol import Reading
 
 logger = Logger()
 metrics = Metrics(namespace="ActionSync")
 
+# The queues, each with its function, and what their events become.
+Feed = Literal["error", "alarm", "deployment", "meeting"]
+KINDS: "dict[Feed, Kind]" = {
+    "error": "incident", "alarm": "incident", "deployment": "change", "meeting": "action_item",
+}  # fmt: skip
 # A saved rule counts after at most so many seconds.
 _RULES_KEPT = 15.0
 _LONGEST_DELAY = 900  # SQS API: SendMessage, DelaySeconds
@@ -149,16 +155,17 @@ async def _work_off(records: list[dict[str, Any]], kind: "Feed") -> dict[str, Ba
 
 async def _one(record: dict[str, Any], kind: "Feed") -> None:
     try:
-        message = envelopes.read(record["body"])
+        received_at = _received_at(record)
+        message = envelopes.read(record["body"], received_at)
         automation_user = event_settings().automation_user_id
         rules = rules_of(automation_user) if kind == "alarm" and automation_user else None
-        context = Context(_received_at(record), automation_user, rules)
-        events = READERS[kind](message, context)
-        handled = [await _handled(event) for event in events]
-        if not events:
+        reading = sources.read(message, Context(received_at, automation_user, rules))
+        _report(message, reading)
+        handled = [await _handled(event) for event in reading.events]
+        if not reading.events and not reading.unknown:
             metrics.add_metric(name="Ignored", unit=MetricUnit.Count, value=1)
-        if kind == "meeting":
-            await _link(meeting_of(message, context), handled)
+        if reading.events and reading.events[0].kind == "action_item":
+            await _link(reading.events[0], handled)
         if _was_put_aside(record):
             _record_event(record, kind, {"action": "redriven"})
     except UnreadableEventError as error:
@@ -194,15 +201,49 @@ async def _handled(event: IncomingEvent) -> "Handled":
     return handled
 
 
-async def _link(meeting: "Meeting", handled: "list[Handled]") -> None:
+def _report(message: envelopes.Message, reading: "Reading") -> None:
+    """Report what of a message no source knows, or could not read, where people look."""
+    if reading.unknown:
+        metrics.add_metric(name="Unknown", unit=MetricUnit.Count, value=1)
+        logger.warning("event of an unknown kind dropped", type=reading.unknown)
+        if 0 < len(reading.owner) <= _LONGEST_USER_ID:
+            activity().add(
+                reading.owner,
+                {
+                    "id": digest(message.id, "unknown"),
+                    "action": "dropped",
+                    "kind": "incident",
+                    "cause": reading.unknown,
+                    "reason_type": "Unknown",
+                    "reason": "No source knows this kind of event",
+                },
+            )
+    for position, part in enumerate(reading.rejected):
+        metrics.add_metric(name="Rejected", unit=MetricUnit.Count, value=1)
+        logger.warning("a part of an event could not be read", reason=part.reason)
+        activity().add(
+            part.owner,
+            {
+                "id": digest(message.id, str(position), "rejected"),
+                "action": "failed",
+                "outcome": "failed",
+                "kind": "action_item",
+                "cause": part.name[:200],
+                "reason_type": "Unreadable",
+                "reason": part.reason[:_LONGEST_REASON],
+            },
+        )
+
+
+async def _link(event: IncomingEvent, handled: "list[Handled]") -> None:
     """Leave one note, on the first ticket, that names all the tickets of a meeting."""
     tickets = [item.ticket for item in handled if item.ticket is not None]
     if len(tickets) < 2:  # noqa: PLR2004 - one ticket has nothing to be linked to
         return
-    lines = [f"Action items of the meeting {meeting.title}:"]
+    lines = [f"Action items of the meeting {event.labels['meeting']}:"]
     lines += [f"{ticket.number} {ticket.url}" for ticket in tickets]
     service = Tickets(
-        meeting.owner,
+        event.owner,
         sessions(),
         IdempotencyStore(aws.dynamodb(), settings().claims_table),
         activity(),
@@ -212,7 +253,7 @@ async def _link(meeting: "Meeting", handled: "list[Handled]") -> None:
         "incident",
         tickets[0].sys_id,
         NewWorkNote(work_note="\n".join(lines)[:4000]),
-        f"meeting-{digest(meeting.id, *(ticket.sys_id for ticket in tickets))}",
+        f"meeting-{digest(event.labels['meeting_id'], *(ticket.sys_id for ticket in tickets))}",
     )
 
 

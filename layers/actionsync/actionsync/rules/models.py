@@ -1,28 +1,55 @@
 """The rules a user may set. Every field has a default that is good enough to run on."""
 
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from actionsync.errors import FieldError, InvalidInputError
+from actionsync.rules.matching import (
+    SEVERITIES,
+    Match,
+    Matchable,
+    Pattern,
+    Patterns,
+    Severity,
+    refused_name,
+)
+from actionsync.rules.patterns import fits
 from actionsync.rules.texts import checked
 from actionsync.tickets.models import Fields, Level, Name, Risk
 
-Severity = Literal["critical", "high", "medium", "low", "info"]
-SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
+MOST_RULES = 200
+LONGEST_DOCUMENT = 64 * 1024
 
-Template = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(checked)]
-# A name with * and ? as a shell has them.
-Pattern = Annotated[str, Field(min_length=1, max_length=200)]
-Patterns = Annotated[list[Pattern], Field(max_length=50)]
-Hours = Annotated[int, Field(ge=0, le=24 * 90)]
-Minutes = Annotated[int, Field(ge=1, le=24 * 60)]
 
 # Columns that the integration itself answers for; a rule must not set them.
 _OWN_COLUMNS = frozenset(
     {"correlation_id", "state", "incident_state", "short_description", "description", "work_notes",
      "close_code", "close_notes"}
 )  # fmt: skip
+
+
+def _checked_columns(columns: dict[str, Any]) -> dict[str, Any]:
+    for value in columns.values():
+        if isinstance(value, str) and "{{" in value:
+            checked(value)
+    if taken := sorted(_OWN_COLUMNS & set(columns)):
+        raise ValueError(f"must not set {', '.join(taken)}, which the event decides")
+    return columns
+
+
+def _no_blank_ends(name: str) -> str:
+    if name != name.strip():
+        raise ValueError("must not begin or end with a blank")
+    return name
+
+
+Columns = Annotated[Fields, AfterValidator(_checked_columns)]
+Template = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(checked)]
+Hours = Annotated[int, Field(ge=0, le=24 * 90)]
+Minutes = Annotated[int, Field(ge=1, le=24 * 60)]
+
 
 _DETAILS = """\
 {{message}}
@@ -38,18 +65,20 @@ It happened before: {{previous}}.
 {{/previous}}"""
 
 
-class _Rule(BaseModel):
+class Section(BaseModel):
+    """A part of the rules' document."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Levels(_Rule):
+class Levels(Section):
     """What a severity means in ServiceNow; the two make the priority there."""
 
     urgency: Level
     impact: Level
 
 
-class Recurrence(_Rule):
+class Recurrence(Section):
     """What follows when a cause comes back.
 
     While its ticket is open: a work note with the count, at most one in `note_every_minutes`. Once
@@ -61,17 +90,16 @@ class Recurrence(_Rule):
     reopen_within_hours: Hours = 72
 
 
-class _TicketRule(_Rule):
+class TicketRule(Section):
+    """What every fallback has."""
+
     enabled: bool = True
     assignment_group: Name | None = None
     category: Name | None = None
-    fields: Fields = {}
-
-    @model_validator(mode="after")
-    def _owns_its_columns(self) -> "_TicketRule":
-        if taken := sorted(_OWN_COLUMNS & set(self.fields)):
-            raise ValueError(f"fields must not set {', '.join(taken)}, which the event decides")
-        return self
+    fields: Columns = {}
+    # Columns that a resolution, a closing or a reopening sets besides its own.
+    closing_fields: Columns = {}
+    reopening_fields: Columns = {}
 
     def columns(self) -> dict[str, Any]:
         """Return the columns that the rule sets the same for every ticket."""
@@ -79,7 +107,7 @@ class _TicketRule(_Rule):
         return {**self.fields, **{name: value for name, value in named.items() if value}}
 
 
-class IncidentRule(_TicketRule):
+class IncidentRule(TicketRule):
     """Which causes become incidents, and how they read."""
 
     severities: list[Severity] = ["critical", "high"]
@@ -104,14 +132,13 @@ class IncidentRule(_TicketRule):
     # None: the instance's own code for a solution.
     close_code: Name | None = None
 
-    def wants(self, name: str, severity: Severity) -> bool:
-        """Tell whether a cause of this name and severity gets a ticket."""
-        return (
-            self.enabled
-            and severity in self.severities
-            and any(fnmatchcase(name, pattern) for pattern in self.include)
-            and not any(fnmatchcase(name, pattern) for pattern in self.exclude)
-        )
+    def refusal(self, event: Matchable) -> str | None:
+        """Return why an event gets no ticket by this rule alone, or None where it gets one."""
+        if not self.enabled:
+            return "enabled is false"
+        if event.severity not in self.severities:
+            return f"severities: {event.severity} is none of {', '.join(self.severities)}"
+        return refused_name(event.name, self.include, self.exclude)
 
 
 class AlarmRule(IncidentRule):
@@ -119,6 +146,8 @@ class AlarmRule(IncidentRule):
 
     severities: list[Severity] = list(SEVERITIES)
     severity: Severity = "high"
+    # Target tracking and Elastic Beanstalk make alarms of their own, which go off by design.
+    exclude: Patterns = ["TargetTracking-*", "awseb-*-AWSEBCloudwatchAlarm*"]
     severity_by_name: Annotated[dict[Pattern, Severity], Field(max_length=50)] = {
         "*critical*": "critical"
     }
@@ -126,12 +155,12 @@ class AlarmRule(IncidentRule):
     def severity_of(self, name: str) -> Severity:
         """Return an alarm's severity: the first pattern that fits its name decides."""
         for pattern, severity in self.severity_by_name.items():
-            if fnmatchcase(name.lower(), pattern.lower()):
+            if fits(name, pattern):
                 return severity
         return self.severity
 
 
-class DeploymentRule(_TicketRule):
+class DeploymentRule(TicketRule):
     """Deployments become change requests."""
 
     include: Patterns = ["*"]
@@ -158,16 +187,14 @@ class DeploymentRule(_TicketRule):
             raise ValueError("template goes with a standard change, and only with one")
         return self
 
-    def wants(self, name: str) -> bool:
-        """Tell whether a deployment of this name gets a change request."""
-        return (
-            self.enabled
-            and any(fnmatchcase(name, pattern) for pattern in self.include)
-            and not any(fnmatchcase(name, pattern) for pattern in self.exclude)
-        )
+    def refusal(self, event: Matchable) -> str | None:
+        """Return why an event gets no ticket by this rule alone, or None where it gets one."""
+        if not self.enabled:
+            return "enabled is false"
+        return refused_name(event.name, self.include, self.exclude)
 
 
-class MeetingRule(_TicketRule):
+class MeetingRule(TicketRule):
     """Action items become incidents."""
 
     only_required: bool = True
@@ -178,6 +205,115 @@ class MeetingRule(_TicketRule):
         "{{#assignee}}For: {{assignee}}\n{{/assignee}}{{#link}}{{link}}\n{{/link}}"
     )
 
+    def refusal(self, event: Matchable) -> str | None:
+        """Return why an item gets no ticket by this rule alone, or None where it gets one."""
+        if not self.enabled:
+            return "enabled is false"
+        if self.only_required and event.labels.get("required") != "true":
+            return "only_required: the item requires no incident"
+        return None
+
+
+AnyRule = IncidentRule | AlarmRule | DeploymentRule | MeetingRule
+# What the product will know, and refuses until it does.
+_LATER = ("connection", "during_change", "end", "group_by", "hold")
+
+
+class Then(Section):
+    """What becomes of an event; what is left out here is as its source's fallback says.
+
+    `ticket` narrows a rule to the events that become such a ticket. Texts of `columns` may be
+    templates ({{labels.env}}); one that is empty for an event leaves its column out.
+    """
+
+    ticket: Literal["incident", "change_request"] | None = None
+    assignment_group: Name | None = None
+    category: Name | None = None
+    cmdb_ci: Name | None = None
+    business_service: Name | None = None
+    urgency: Level | None = None
+    impact: Level | None = None
+    columns: Columns = {}
+    closing_columns: Columns = {}
+    reopening_columns: Columns = {}
+    recurrence: Recurrence | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_later(cls, values: Any) -> Any:
+        if isinstance(values, dict) and (later := sorted(set(_LATER) & set(values))):
+            raise ValueError(f"{', '.join(later)}: not supported yet")
+        if isinstance(values, dict) and values.get("assignment_group") == "support_group_of_ci":
+            raise ValueError("assignment_group: support_group_of_ci is not supported yet")
+        return values
+
+    def over(self, fallback: AnyRule) -> AnyRule:
+        """Return the fallback with what is said here in its place."""
+        names = ("assignment_group", "category", "recurrence")
+        changes: dict[str, Any] = {
+            name: value
+            for name in names
+            if (value := getattr(self, name)) is not None and hasattr(fallback, name)
+        }
+        references = {"cmdb_ci": self.cmdb_ci, "business_service": self.business_service}
+        named = {name: value for name, value in references.items() if value is not None}
+        changes["fields"] = {**fallback.fields, **named, **self.columns}
+        changes["closing_fields"] = {**fallback.closing_fields, **self.closing_columns}
+        changes["reopening_fields"] = {**fallback.reopening_fields, **self.reopening_columns}
+        if isinstance(fallback, DeploymentRule):
+            changes["impact"] = self.impact or fallback.impact
+            if self.urgency is not None:
+                changes["fields"]["urgency"] = self.urgency
+        else:
+            default = Levels(urgency="2", impact="2")
+            known = {severity: fallback.levels.get(severity, default) for severity in SEVERITIES}
+            changes["levels"] = {
+                severity: Levels(
+                    urgency=self.urgency or level.urgency, impact=self.impact or level.impact
+                )
+                for severity, level in known.items()
+            }
+        return fallback.model_copy(update=changes)
+
+
+class Rule(Section):
+    """One of the ordered list: which events it is for, and what becomes of them."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_no_blank_ends)]
+    match: Match = Match()
+    then: Literal["ignore"] | Then
+
+    def refusal(self, event: Matchable) -> str | None:
+        """Return the first condition that an event does not meet, with its value, or None."""
+        wanted = None if self.then == "ignore" else self.then.ticket
+        table = "change_request" if event.kind == "change" else "incident"
+        if wanted not in {None, table}:
+            return f"ticket: a {event.kind} becomes a record of {table}"
+        return self.match.refusal(event)
+
+    def over(self, fallback: AnyRule) -> AnyRule | None:
+        """Return what it makes of an event, or None where it is ignored."""
+        return None if self.then == "ignore" else self.then.over(fallback)
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedRule:
+    """The rule that decides about an event.
+
+    Attributes:
+        name: its name; of a fallback, its section's.
+        then: what becomes of the event, or None where it makes no ticket.
+        reason: why it makes no ticket, or empty.
+        passed: the rules before it, each with the first condition that did not hold.
+        is_fallback: whether it is its source's fallback.
+    """
+
+    name: str
+    then: AnyRule | None
+    reason: str = ""
+    passed: tuple[tuple[str, str], ...] = ()
+    is_fallback: bool = False
+
 
 GithubEvent = Literal[
     "workflow_run", "check_run", "deployment", "deployment_status", "release", "issues",
@@ -185,7 +321,11 @@ GithubEvent = Literal[
 ]  # fmt: skip
 
 
-class GithubRule(_Rule):
+# What holds no deployment of one's own: pages, and previews as Vercel and others name them.
+_PASSING_ENVIRONMENTS = ("github-pages", "preview", "preview *", "preview-*", "preview/*")
+
+
+class GithubRule(Section):
     """Which of GitHub's events count."""
 
     events: list[GithubEvent] = [
@@ -194,25 +334,104 @@ class GithubRule(_Rule):
     ]  # fmt: skip
     branches: Patterns = ["main", "master", "release/*"]
     issue_labels: Annotated[list[Pattern], Field(max_length=50)] = ["incident"]
+    # Empty: every environment but transient ones and GitHub's own for pages and previews.
+    environments: Patterns = []
     workflow_severity: Severity = "high"
 
+    def refusal(self, labels: dict[str, str], environment: str = "") -> str | None:
+        """Return why an event of GitHub's does not count, or None where it does."""
+        if labels.get("event") not in self.events:
+            return f"github.events: {labels.get('event')} is not among them"
+        if "branch" in labels:
+            return refused_name(labels["branch"], self.branches, what="github.branches")
+        if "label" in labels:
+            return refused_name(labels["label"], self.issue_labels, what="github.issue_labels")
+        if self.environments:
+            return refused_name(environment, self.environments, what="github.environments")
+        if labels.get("transient") == "true":
+            return "github.environments: none is named, and a transient one is no change"
+        return refused_name(environment, ["*"], _PASSING_ENVIRONMENTS, what="github.environments")
 
-class Rules(_Rule):
-    """A user's rules."""
+    def wants_label(self, label: str) -> bool:
+        """Return whether an issue's label marks it."""
+        return any(fits(label, pattern) for pattern in self.issue_labels)
 
+
+class Rules(Section):
+    """A user's rules: an ordered list, of which the first that matches decides, and a fallback.
+
+    The fallback is a rule for each source: `errors` for applications and GitHub's failures and
+    alerts, `alarms`, `deployments` for whatever becomes a change, `meetings`. `github` says which
+    of GitHub's events count at all.
+    """
+
+    rules: Annotated[list[Rule], Field(max_length=MOST_RULES)] = []
     errors: IncidentRule = IncidentRule()
     alarms: AlarmRule = AlarmRule()
     deployments: DeploymentRule = DeploymentRule()
     meetings: MeetingRule = MeetingRule()
     github: GithubRule = GithubRule()
 
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> "Rules":
+        names = [rule.name for rule in self.rules]
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"the names of rules must be unique: {', '.join(doubled)}")
+        return self
 
-class RulesPreview(_Rule):
+    def fallback_of(self, event: Matchable) -> tuple[str, AnyRule]:
+        """Return the fallback of an event's source, with its name."""
+        if event.kind == "action_item":
+            return "meetings", self.meetings
+        if event.kind == "change":
+            return "deployments", self.deployments
+        return ("alarms", self.alarms) if event.source == "cloudwatch" else ("errors", self.errors)
+
+    def named(self, name: str, event: Matchable) -> AnyRule:
+        """Return what a rule makes of an event, by its name; the fallback's where it is gone."""
+        _, fallback = self.fallback_of(event)
+        for rule in self.rules:
+            if rule.name == name:
+                return rule.over(fallback) or fallback
+        return fallback
+
+    def rule_for(self, event: Matchable) -> MatchedRule:
+        """Return the rule that decides about an event, and why those before it did not."""
+        name, fallback = self.fallback_of(event)
+        if event.source == "github" and (
+            reason := self.github.refusal(event.labels, event.environment)
+        ):
+            return MatchedRule("github", None, reason)
+        passed: list[tuple[str, str]] = []
+        for rule in self.rules:
+            reason = rule.refusal(event)
+            if reason is None:
+                then = rule.over(fallback)
+                return MatchedRule(rule.name, then, "ignore" * (then is None), tuple(passed))
+            passed.append((rule.name, reason))
+        reason = fallback.refusal(event)
+        then = fallback if reason is None else None
+        return MatchedRule(name, then, reason or "", tuple(passed), is_fallback=True)
+
+
+class RulesPreview(Section):
     """An example event, with rules to try on it (the stored ones where left out).
 
     `event` is what EventBridge or SNS delivers: the files under `events/on_*` have examples.
     """
 
-    kind: Literal["error", "alarm", "deployment", "meeting"]
+    kind: Literal["error", "alarm", "deployment", "meeting"] = "error"
     event: dict[str, Any]
     rules: Rules | None = None
+
+
+def document(rules: Rules) -> str:
+    """Return rules as they are stored: what was said, without the defaults.
+
+    Raises:
+        InvalidInputError: they are too long.
+    """
+    text = rules.model_dump_json(exclude_unset=True)
+    if len(text.encode()) > LONGEST_DOCUMENT:
+        raise InvalidInputError(FieldError("body", f"must have at most {LONGEST_DOCUMENT} bytes"))
+    return text

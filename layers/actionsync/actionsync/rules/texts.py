@@ -18,9 +18,11 @@ NAMES = frozenset(
     {
         "title", "message", "service", "severity", "environment", "details", "link", "count",
         "occurred_at", "status", "source", "assignee", "previous", "version", "changelog", "owner",
+        "account", "region", "commit", "labels",
     }
 )  # fmt: skip
 
+_CODE_TAG = re.compile(r"\[\s*(/?)\s*code\s*\]", re.IGNORECASE)
 _OPENING = re.compile(r"\{\{\s*[#^]")
 _CLOSING = re.compile(r"\{\{\s*/")
 
@@ -32,10 +34,22 @@ def _renderer(missing: str = "ignore") -> "Renderer":
     return Renderer(escape=str, partials={}, missing_tags=missing)
 
 
-def fill(template: str, values: "Mapping[str, str]") -> str:
-    """Return a template's text for an event's values; what is missing is empty."""
-    text: str = _renderer().render(template, dict(values))
+def fill(
+    template: str, values: "Mapping[str, str]", labels: "Mapping[str, str] | None" = None
+) -> str:
+    """Return a template's text for an event's values; what is missing is empty.
+
+    ServiceNow renders what stands between [code] and [/code] as HTML: only a template may say so.
+    """
+    shown = {name: inert(value) for name, value in values.items()}
+    named = {name: inert(value) for name, value in (labels or {}).items()}
+    text: str = _renderer().render(template, {**shown, "labels": named})
     return text
+
+
+def inert(text: str) -> str:
+    """Return an event's text with code tags that ServiceNow does not take for its own."""
+    return _CODE_TAG.sub(r"[\1 code]", text)
 
 
 def checked(template: str) -> str:
@@ -54,7 +68,9 @@ def checked(template: str) -> str:
     try:
         # Twice, so that both a section and its inverse are looked into.
         for value in ("x", ""):
-            filled = _renderer("strict").render(template, dict.fromkeys(NAMES, value))
+            filled = _renderer("strict").render(
+                template, {**dict.fromkeys(NAMES, value), "labels": _AnyLabel()}
+            )
             if "{{" in filled or "}}" in filled:
                 raise ValueError("has a tag that is not closed")  # noqa: TRY301
     except KeyNotFoundError as error:
@@ -69,3 +85,13 @@ def checked(template: str) -> str:
             raise
         raise ValueError("must not include other templates") from None
     return template
+
+
+class _AnyLabel(dict[str, str]):
+    """Labels of which each has a value: an event may carry any."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __getitem__(self, name: str) -> str:
+        return "x"

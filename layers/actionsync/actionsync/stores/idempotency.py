@@ -126,9 +126,11 @@ class IdempotencyStore:
         started_at = datetime.fromtimestamp(int(held["started_at"]["N"]), UTC)
         return IdempotencyRecord(key, owner, started_at, taken_over=True)
 
-    def finish(self, claim: IdempotencyRecord, answer: str) -> None:
+    def finish(
+        self, claim: IdempotencyRecord, answer: str, keep_seconds: int = KEPT_SECONDS
+    ) -> None:
         """Keep the answer of the write, for whoever asks with the same key again."""
-        expires_at = clock.epoch(clock.now()) + KEPT_SECONDS
+        expires_at = clock.epoch(clock.now()) + keep_seconds
         self._update_own(
             claim,
             "SET answer = :answer, expires_at = :expires REMOVE leased_until",

@@ -1,15 +1,19 @@
 """What lies in the queues: EventBridge's events and SNS's notifications, taken out of SQS.
 
 The shapes are AWS's own (EventBridge user guide: Event structure; SNS developer guide: Parsing JSON
-formats).
+formats). An event may lie inside a notification, and a topic may deliver raw messages.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from actionsync.events.models import UnreadableEventError
+from actionsync.events.models import UnreadableEventError, digest
+from actionsync.events.sources import fields
+
+_DEEPEST = 3
+_DASHES = str.maketrans(dict.fromkeys("\u2013\u2014", "-"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +21,16 @@ class Message:
     """A message, whichever way it came.
 
     Attributes:
-        id: EventBridge's event id or SNS's message id.
+        id: EventBridge's event id or SNS's message id, else a digest of the message.
         type: EventBridge's detail-type; empty for a notification.
         source: EventBridge's source; empty for a notification.
         time: when it was sent.
         resources: the ARNs that EventBridge names, or the topic's.
+        account: the account that EventBridge names, or empty.
+        region: the region that EventBridge names, or empty.
         detail: EventBridge's detail, or the notification's message.
-        is_from_aws: whether AWS itself vouches for the source: nobody else can put an `aws.` event
-            on a bus (EventBridge API: PutEvents).
+        subject: the notification's subject, or empty.
+        text: the notification's message where it is plain text.
     """
 
     id: str
@@ -32,83 +38,100 @@ class Message:
     source: str
     time: datetime
     resources: tuple[str, ...]
-    detail: dict[str, Any]
+    detail: dict[str, Any] = field(default_factory=dict)
+    account: str = ""
+    region: str = ""
+    subject: str = ""
+    text: str = ""
 
     @property
     def is_from_aws(self) -> bool:
-        """Whether AWS itself is the source."""
+        """Whether AWS vouches for the source: nobody else can put an `aws.` event on a bus."""
         return self.source.startswith("aws.")
 
 
-def read(body: str) -> Message:
+def read(body: str, received_at: datetime | None = None) -> Message:
     """Return the message in the body of an SQS message.
+
+    Args:
+        body: the body.
+        received_at: what stands for the time where the message has none; by default now.
 
     Raises:
         UnreadableEventError: it is neither an event nor a notification.
     """
-    document = _object(body, "body")
-    if document.get("Type") == "Notification":
-        return Message(
-            id=_text(document, "MessageId"),
-            type="",
-            source="",
-            time=moment(document.get("Timestamp"), "Timestamp"),
-            resources=(_text(document, "TopicArn"),),
-            detail=_object(_text(document, "Message"), "Message"),
-        )
-    return from_event(document)
+    received_at = received_at or datetime.now(UTC)
+    document = _object(body)
+    if document is None:
+        raise UnreadableEventError("body: must be a JSON object")
+    notification: dict[str, Any] = {}
+    for _ in range(_DEEPEST):
+        if document.get("Type") != "Notification":
+            break
+        notification = document
+        text = fields.as_text(document.get("Message") or "")
+        document = _object(text)
+        if document is None:
+            return _notified(notification, received_at, {}, text)
+    if "detail-type" in document or isinstance(document.get("detail"), dict):
+        return from_event(document, received_at)
+    return _notified(notification or {"MessageId": digest(body)}, received_at, document, "")
 
 
-def from_event(document: dict[str, Any]) -> Message:
+def from_event(document: dict[str, Any], received_at: datetime) -> Message:
     """Return the message that an EventBridge event is.
 
     Raises:
-        UnreadableEventError: it is none.
+        UnreadableEventError: it has no detail.
     """
     detail = document.get("detail")
+    if isinstance(detail, str):
+        detail = _object(detail)
     if not isinstance(detail, dict):
         raise UnreadableEventError("detail: must be an object")
-    resources = document.get("resources") or []
+    resources = document.get("resources")
     return Message(
-        id=_text(document, "id"),
-        type=_text(document, "detail-type"),
+        id=_text(document, "id") or digest(json.dumps(document, sort_keys=True)),
+        type=_text(document, "detail-type").translate(_DASHES).strip(),
         source=_text(document, "source"),
-        time=moment(document.get("time"), "time"),
-        resources=tuple(str(item) for item in resources) if isinstance(resources, list) else (),
+        time=fields.moment(document.get("time")) or received_at,
+        resources=tuple(map(str, resources)) if isinstance(resources, list) else (),
+        account=_text(document, "account"),
+        region=_text(document, "region"),
         detail=detail,
     )
 
 
-def moment(value: object, field: str) -> datetime:
-    """Read a moment in one of the forms that AWS uses: with Z, +00:00 or +0000.
+def _notified(
+    notification: dict[str, Any], received_at: datetime, detail: dict[str, Any], text: str
+) -> Message:
+    topic = _text(notification, "TopicArn")
+    return Message(
+        id=_text(notification, "MessageId") or digest(topic, text, json.dumps(detail)),
+        type="",
+        source="",
+        time=fields.moment(notification.get("Timestamp")) or received_at,
+        resources=(topic,) if topic else (),
+        detail=detail,
+        subject=_text(notification, "Subject"),
+        text=text,
+    )
 
-    Raises:
-        UnreadableEventError: it is none.
-    """
-    try:
-        parsed = datetime.fromisoformat(str(value))
-        return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):  # the year 0 or 10000 in UTC
-        raise UnreadableEventError(f"{field}: must be a moment as 2024-01-10T10:00:00Z") from None
 
-
-def _object(text: str, field: str) -> dict[str, Any]:
+def _object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that a text is, with whole characters only, or None."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
-        raise UnreadableEventError(f"{field}: must be JSON") from None
+        return None
     if not isinstance(document, dict):
-        raise UnreadableEventError(f"{field}: must be an object")
+        return None
     if not text.isascii() or "\\ud" in text.lower():
-        try:
-            json.dumps(document, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            raise UnreadableEventError(f"{field}: must not hold half a character") from None
-    return document
+        whole = json.dumps(document, ensure_ascii=False).encode(errors="replace")
+        document = json.loads(whole)
+    return dict(document)
 
 
-def _text(document: dict[str, Any], field: str) -> str:
-    value = document.get(field)
-    if not isinstance(value, str) or not value:
-        raise UnreadableEventError(f"{field}: must be text")
-    return value
+def _text(document: dict[str, Any], name: str) -> str:
+    value = document.get(name)
+    return "" if value is None else fields.as_text(value)

@@ -1,0 +1,92 @@
+"""CodePipeline (user guide: Monitoring CodePipeline events)."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from actionsync.events.models import UnreadableEventError, digest
+from actionsync.events.sources import arns, deployments, fields
+from actionsync.events.sources.deployments import DeploymentDetail
+from actionsync.events.sources.protocol import Context, Identity, Reading
+
+if TYPE_CHECKING:
+    from actionsync.events.sources.envelopes import Message
+
+NAME = "codepipeline"
+TYPE = "CodePipeline Pipeline Execution State Change"
+IDENTITIES: tuple[Identity, ...] = (
+    Identity(
+        what="CodePipeline execution",
+        key="account, region, pipeline and execution id",
+        end="SUCCEEDED, FAILED, STOPPED, CANCELED or SUPERSEDED; the last outcome counts",
+        order="the time of the event",
+        repeat="heartbeat",
+    ),
+)
+
+_STATES = {
+    "STARTED": "started", "RESUMED": "started", "SUCCEEDED": "succeeded", "FAILED": "failed",
+    "STOPPED": "stopped", "CANCELED": "stopped", "SUPERSEDED": "stopped",
+}  # fmt: skip
+_WITHOUT_OUTCOME = {"STOPPING"}
+
+
+class _Trigger(fields.KebabDetail):
+    trigger_type: fields.Line = ""
+    trigger_detail: fields.Line = ""
+    author_display_name: fields.Line = ""
+    commit_id: fields.Line = ""
+    commit_message: fields.Text = ""
+
+
+class _CodePipeline(fields.KebabDetail):
+    pipeline: fields.Name
+    execution_id: fields.Name
+    state: fields.Line
+    execution_trigger: Annotated[_Trigger, fields.PART] = _Trigger()
+
+
+def matches(message: "Message") -> bool:
+    """Return whether a message is CodePipeline's change of an execution's state."""
+    return message.type == TYPE
+
+
+def read(message: "Message", context: Context) -> Reading:
+    """Return the step of an execution that a message is.
+
+    Raises:
+        UnreadableEventError: it is not AWS's, or nobody is named to answer for AWS's own events.
+    """
+    if message.source != "aws.codepipeline":
+        raise UnreadableEventError("source: must be aws.codepipeline")
+    owner = fields.automation_owner(context.automation_user)
+    assumptions: list[str] = []
+    step = fields.parse(_CodePipeline, message.detail, assumptions)
+    if step.state in _WITHOUT_OUTCOME:
+        return Reading()
+    if step.state not in _STATES:
+        return Reading(unknown=f"{TYPE} {fields.cut(step.state, 50)}", owner=owner)
+    trigger = step.execution_trigger
+    path = (
+        f"codesuite/codepipeline/pipelines/{step.pipeline}/executions/{step.execution_id}"
+        "/visualization?region={region}"
+    )
+    detail = DeploymentDetail(
+        user_id=owner,
+        deployment_id=step.execution_id,
+        application=step.pipeline,
+        status=_STATES[step.state],
+        deployed_by=_author(trigger),
+        commit=trigger.commit_id,
+        changelog=trigger.commit_message,
+        message=f"CodePipeline execution {step.execution_id}: {step.state}",
+        url=arns.console(message.region, path),
+    )
+    key = digest(message.account, message.region, step.pipeline, step.execution_id)
+    return Reading((deployments.event(NAME, detail, message, context, assumptions, key),))
+
+
+def _author(trigger: _Trigger) -> str:
+    """Return who started an execution: a person, else what noticed a change."""
+    person = arns.parse(trigger.trigger_detail)
+    if person.service in {"iam", "sts"}:
+        return person.resource.rpartition("/")[2]
+    return trigger.author_display_name or trigger.trigger_type or "CodePipeline"

@@ -1,0 +1,140 @@
+"""Deployments by any tool: `Deployment` on the stack's bus."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from actionsync import clock
+from actionsync.events.models import IncomingEvent, digest
+from actionsync.events.sources import fields
+from actionsync.events.sources.protocol import Context, Identity, Reading
+
+if TYPE_CHECKING:
+    from actionsync.events.sources.envelopes import Message
+
+NAME = "deployments"
+TYPE = "Deployment"
+IDENTITIES: tuple[Identity, ...] = (
+    Identity(
+        what="Deployment",
+        key="application, environment and deployment_id",
+        end="`status: succeeded`, `failed` or `stopped`; the last outcome counts",
+        order="`occurred_at`, else the time of the event",
+        repeat="heartbeat",
+    ),
+)
+
+_STATUSES = {
+    **dict.fromkeys(("started", "start", "starting", "running", "in_progress", "progressing",
+                     "pending", "queued", "created", "begun", "begin", "deploying", "initiated",
+                     "resumed", "open", "firing"), "started"),
+    **dict.fromkeys(("succeeded", "success", "successful", "complete", "completed", "done", "ok",
+                     "okay", "passed", "deployed", "finished", "released", "resolved", "healthy",
+                     "synced", "green"), "succeeded"),
+    **dict.fromkeys(("failed", "failure", "fail", "error", "errored", "timed_out", "timeout", "ko",
+                     "rolled_back", "rollback", "rolledback", "broken", "degraded", "unsuccessful",
+                     "red"), "failed"),
+    **dict.fromkeys(("stopped", "stop", "cancelled", "canceled", "cancel", "aborted", "abort",
+                     "superseded", "skipped", "inactive", "rejected", "terminated"), "stopped"),
+}  # fmt: skip
+
+
+class DeploymentDetail(fields.Detail):
+    """A step of a deployment, as its sender puts it on the bus."""
+
+    user_id: fields.OwnerId
+    deployment_id: fields.Name
+    application: fields.Name
+    status: Annotated[str, fields.known_words(_STATUSES, "started")] = "started"
+    environment: fields.Line = ""
+    version: fields.Line = ""
+    deployed_by: fields.Line = ""
+    message: fields.Text = ""
+    changelog: fields.Text = ""
+    url: fields.Url = ""
+    commit: fields.Line = ""
+    occurred_at: fields.Moment = None
+    labels: fields.Labels = Field(default_factory=dict)
+
+
+def matches(message: "Message") -> bool:
+    """Return whether a message is a deployment's."""
+    return message.type == TYPE
+
+
+def read(message: "Message", context: Context) -> Reading:
+    """Return the step of a deployment that a message is.
+
+    Raises:
+        UnreadableEventError: it lacks its user, application or id.
+    """
+    assumptions: list[str] = []
+    detail = fields.parse(DeploymentDetail, message.detail, assumptions)
+    if "status" not in detail.model_fields_set:
+        assumptions.append("status: missing, counts as started")
+    return Reading((event(NAME, detail, message, context, assumptions),))
+
+
+def event(  # noqa: PLR0917 - what four sources have in common
+    source: str,
+    detail: DeploymentDetail,
+    message: "Message",
+    context: Context,
+    assumptions: list[str],
+    key: str = "",
+    *,
+    is_superseded: bool = False,
+) -> IncomingEvent:
+    """Return the event of a step of a deployment.
+
+    Args:
+        source: the source's name.
+        detail: the step.
+        message: the message that it came in.
+        context: what is known beside.
+        assumptions: what was assumed so far; more are added.
+        key: what identifies it; by default its application, environment and id.
+        is_superseded: whether this end counts only where there was none before.
+    """
+    moment = min(detail.occurred_at or message.time, context.received_at)
+    is_begun = detail.status == "started"
+    long = {"message": detail.message, "changelog": detail.changelog}
+    attachments = {
+        f"{name}.txt": text for name, text in long.items() if len(text) > fields.LONGEST_TEXT
+    }
+    assumptions += [f"{name}: shown without its middle" for name in attachments]
+    return IncomingEvent(
+        id=digest(detail.user_id, message.id),
+        owner=detail.user_id,
+        source=source,
+        kind="change",
+        key=key or digest(detail.application, detail.environment.casefold(), detail.deployment_id),
+        action="trigger" if is_begun else "resolve",
+        moment=moment,
+        received_at=context.received_at,
+        severity="high",
+        is_heartbeat=is_begun or is_superseded,
+        name=detail.application,
+        service=detail.application,
+        environment=detail.environment,
+        account=message.account,
+        region=message.region,
+        labels=detail.labels,
+        outcome="" if is_begun else detail.status,
+        texts={
+            "title": f"Deploy {detail.application} {detail.version}".strip(),
+            "message": fields.cut(detail.message),
+            "service": detail.application,
+            "environment": detail.environment,
+            "version": detail.version,
+            "commit": detail.commit,
+            "changelog": fields.cut(detail.changelog),
+            "owner": detail.deployed_by,
+            "link": detail.url,
+            "occurred_at": clock.iso(moment),
+            "status": detail.status,
+            "source": message.source,
+        },
+        assumptions=tuple(assumptions),
+        attachments=attachments,
+    )
