@@ -84,4 +84,4 @@ class IncomingEvent:
 def digest(*parts: str) -> str:
     """Return 32 hexadecimal digits that stand for these texts."""
     joined = "".join(f"{len(part)}:{part}" for part in parts)
-    return hashlib.sha256(joined.encode()).hexdigest()[:32]
+    return hashlib.sha256(joined.encode(errors="surrogatepass")).hexdigest()[:32]
