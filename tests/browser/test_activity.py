@@ -58,7 +58,7 @@ def test_what_became_of_events_is_seen(connected: "Person") -> None:
     person = connected
     service = f"shop-{uuid.uuid4().hex[:6]}"
     happens(person, service=service)
-    happens(person, service=service, severity="shiny")
+    happens(person, service=service, message=None)
     until(lambda: person.api("GET", "health")["dead_letters"])
     until(lambda: person.api("GET", "activity?action=created")["items"])
     number = person.api("GET", "activity?action=created")["items"][0]["number"]

@@ -118,13 +118,13 @@ def test_an_event_that_cannot_become_a_ticket_is_recorded(
 ) -> None:
     """Refused, poisonous, of a user without connection: each in its user's trail, with why."""
     send("error", error(user_id="nobody"))
-    send("error", error(user_id=USER, severity="shiny"))
+    send("error", error(user_id=USER, message=None))
     (lonely,) = trail("nobody")
     assert (lonely["action"], lonely["kind"], lonely["cause"]) == ("failed", "incident", "checkout")
     assert lonely["reason_type"] == "ConnectionNotFound"
     (poison,) = trail(USER)
     assert poison["reason_type"] == "Poison"
-    assert "severity" in poison["reason"]
+    assert "message" in poison["reason"]
     assert len(queues.dead()) == 2
 
 

@@ -149,7 +149,7 @@ def test_tickets_and_failures_are_counted_by_day(
     monkeypatch.setattr(clock, "now", lambda: now)
     assert state()["connection"]["state"] == "untried"
     send("error", error())
-    send("error", error(severity="shiny"))
+    send("error", error(message=None))
     found = state()
     counts = [(day["tickets"], day["updates"], day["failures"]) for day in found["days"]]
     assert counts[-4:] == [(1, 0, 0), (1, 1, 0), (0, 0, 0), (1, 0, 1)]
