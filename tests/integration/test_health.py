@@ -156,7 +156,7 @@ def test_tickets_and_failures_are_counted_by_day(
     assert sum(tickets for tickets, _, _ in counts) == 3
     assert found["connection"] == {"state": "working", "instance_url": instance.url}
     assert found["last_failure"]["reason_type"] == "Poison"
-    assert "severity" in found["last_failure"]["reason"]
+    assert "message" in found["last_failure"]["reason"]
     assert found["counted_since"] == f"{found['days'][0]['date']}T00:00:00Z"
 
 

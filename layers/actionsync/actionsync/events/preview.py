@@ -86,16 +86,16 @@ def _ticket(event: IncomingEvent, rules: "Rules") -> dict[str, Any]:
 
 async def _check(ticket: dict[str, Any], client: "ServiceNowClient") -> None:
     """Add what the instance objects to, and what it could not be asked about."""
-    table, columns = ticket["table"], ticket["columns"]
-    found = await client.preview_record(table, columns)
+    table, columns = client.table(ticket["table"]), ticket["columns"]
+    found = await table.preview(columns)
     problems = [{"field": problem.field, "message": problem.message} for problem in found.problems]
     unchecked = []
-    if not await client.columns(table):  # the user may not read the dictionary
+    if not await table.columns():  # the user may not read the dictionary
         named = {problem["field"] for problem in problems}
         for name, value in columns.items():
             if name in _ALWAYS or name in named:
                 continue
-            choices = await client.choices(table, name)
+            choices = await table.choices(name)
             if not choices:
                 unchecked.append(name)
             elif value not in {text for choice in choices for text in (choice.value, choice.label)}:
