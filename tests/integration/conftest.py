@@ -40,7 +40,7 @@ def time(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Time that the test moves, here and in ServiceNow."""
     moved = Clock()
     monkeypatch.setattr(clock, "now", moved)
-    monkeypatch.setattr(simulator.instance, "now", lambda: moved().strftime("%Y-%m-%d %H:%M:%S"))
+    monkeypatch.setattr("local.servicenow.clock.Clock.moment", lambda _: moved())
     return moved
 
 
