@@ -53,12 +53,12 @@ class Fault:
     delay: float = 0.0
 
     def concerns(self, method: str, path: str) -> bool:
-        """Tell whether the fault strikes this request."""
+        """Return whether the fault strikes this request."""
         return self.method in {"*", method} and fnmatch.fnmatch(path, self.path)
 
     @property
     def answers(self) -> bool:
-        """Whether it puts an answer of its own in the place of the real one."""
+        """Whether it answers instead of the instance."""
         return self.status is not None
 
     @property

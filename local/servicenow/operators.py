@@ -39,7 +39,7 @@ class Operand:
         wanted: the value in the query.
         kind: the column's kind; empty where it is not known.
         other: gives the row's value of another field.
-        is_a: tells whether a class is another or extends it.
+        is_a: returns whether a class is another or extends it.
         now: the moment.
     """
 

@@ -95,7 +95,7 @@ class Lookup:
         shown: gives what a person sees for it.
         kind: gives the kind of a field's column.
         related: counts, for a table, a column and a query, the records by that column's value.
-        is_a: tells whether a class is another or extends it.
+        is_a: returns whether a class is another or extends it.
         now: the moment.
     """
 
@@ -119,7 +119,7 @@ def parse(
 
     Args:
         text: the query.
-        is_valid: tells whether a condition's field exists.
+        is_valid: returns whether a condition's field exists.
         resolve: runs the scripts in a valid condition.
 
     Raises:

@@ -109,8 +109,8 @@ class Schema:
         """Take columns away from a table and from all that extend it."""
         for member in self.family(name):
             table = self._tables[member]
-            kept = {key: column for key, column in table.columns.items() if key not in columns}
-            self._tables[member] = replace(table, columns=kept)
+            remaining = {key: column for key, column in table.columns.items() if key not in columns}
+            self._tables[member] = replace(table, columns=remaining)
 
     def remove(self, name: str) -> None:
         """Take a table away, and all that extend it."""

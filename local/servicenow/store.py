@@ -1,4 +1,4 @@
-"""The records of an instance: kept, found, and shown as people see them.
+"""The records of an instance: stored, found, and shown as people see them.
 
 Rows are never changed in place: what changes a record puts another row in its place. So a copy
 of a store is as cheap as its tables are few.
@@ -336,7 +336,7 @@ class Store:
         return f"{table.prefix}{number:0{table.digits}d}"
 
     def save(self, table: str, row: Row) -> None:
-        """Store a row in the place of the one with its sys_id."""
+        """Store a row instead of the one with its sys_id."""
         self.state.rows.setdefault(table, {})[row["sys_id"]] = row
         if table == "sys_choice":
             self._choices = None

@@ -46,7 +46,7 @@ def accept(
 ) -> Accepted:
     """Return what the instance takes of the values sent.
 
-    Unknown columns and the system's own are dropped without a word; so is a choice that the
+    Unknown columns and the system's own are dropped silently; so is a choice that the
     column does not have (property glide.rest.choice.allow_non_existing_value).
 
     Args:
