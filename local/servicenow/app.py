@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from . import access, pages, seed
 from .apis import (
+    ansible,
     attachment,
     batch,
     catalog,
@@ -45,6 +46,7 @@ _APIS: "tuple[tuple[str, tuple[str, ...], str, Callable[[Instance], Routes]], ..
     ("/api/sn_chg_rest", _V1, "/change", change.routes),
     ("/api/sn_sc", _V1, "/servicecatalog", catalog.routes),
     ("/api/global", ("",), "/em", event.routes),
+    ("/api/x_rhtpp_ansible", ("",), "/problem", ansible.routes),
 )
 
 

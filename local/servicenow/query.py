@@ -80,10 +80,12 @@ class EncodedQuery:
     Attributes:
         groups: joined by ^NQ; each holds clauses joined by ^, each of conditions joined by ^OR.
         order: fields to sort by, with whether the largest comes first.
+        ignored: whether a condition was ignored because it is not valid.
     """
 
     groups: tuple[tuple[tuple[Term, ...], ...], ...]
     order: tuple[tuple[str, bool], ...]
+    ignored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def parse(
     """
     groups: list[list[list[Term]]] = [[]]
     order: list[tuple[str, bool]] = []
-    dropped = False
+    dropped = ignored = False
     parts = iter(_parts(text))
     for part in parts:
         if part.startswith(("ORDERBY", "GROUPBY")):
@@ -138,6 +140,7 @@ def parse(
         if starts:
             groups.append([])
         term = _term(part[2:] if joins or starts else part, is_valid, resolve)
+        ignored |= term is None
         if joins and groups[-1]:
             if term and not dropped:
                 groups[-1][-1].append(term)
@@ -146,7 +149,9 @@ def parse(
             if term:
                 groups[-1].append([term])
     return EncodedQuery(
-        tuple(tuple(tuple(clause) for clause in group) for group in groups), tuple(order)
+        tuple(tuple(tuple(clause) for clause in group) for group in groups),
+        tuple(order),
+        ignored,
     )
 
 

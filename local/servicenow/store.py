@@ -163,11 +163,14 @@ class Store:
                 operator, value = "IN", DYNAMIC.get(value, ("", f"javascript:{value}"))[1]
             return encoded.Condition(condition.field, operator, evaluate(value, session))
 
-        return encoded.parse(
+        query = encoded.parse(
             text,
             lambda condition: self.schema.column(definition, condition.field) is not None,
             resolve,
         )
+        if query.ignored and self.prop("glide.invalid_query.returns_no_rows") == "true":
+            return encoded.EncodedQuery((), query.order)
+        return query
 
     def _lookup(self, table: "Table", session: Session) -> encoded.Lookup:
         def kind(path: str) -> str:

@@ -98,6 +98,22 @@ def test_a_problem_has_tasks(http: "httpx.Client", sign_in: "SignIn") -> None:
     assert sign_in("admin").delete(path).status_code == 204
 
 
+def test_ansibles_application_moves_a_problem(http: "httpx.Client") -> None:
+    """By number, one allowed step at a time."""
+    number = _result(http.get(_new_problem(http, state="102")))["number"]
+    path = f"/api/x_rhtpp_ansible/problem/{number}/new_state"
+    refused = http.patch(f"{path}/106", json={"resolution_code": "canceled"})
+    assert (refused.status_code, refused.json()["error"]["message"]) == (
+        400, "Problem state transition from state 102 to 106 is not possible.",
+    )  # fmt: skip
+    body = {"resolution_code": "canceled", "close_notes": "x"}
+    bare = {"sysparm_exclude_reference_link": "true"}
+    assert _result(http.patch(f"{path}/107", json=body, params=bare))["state"] == "107"
+    assert http.patch(f"{path}/1", json={}).status_code == 400
+    unknown = http.patch("/api/x_rhtpp_ansible/problem/PRB1/new_state/102", json={})
+    assert unknown.status_code == 404
+
+
 def test_security_incidents_have_states_and_roles_of_their_own(
     http: "httpx.Client", sign_in: "SignIn"
 ) -> None:
@@ -226,6 +242,16 @@ def test_an_older_release() -> None:
     body = {"state": "6", "close_code": "Solved (Permanently)", "close_notes": "x"}
     done = instance.update("incident", row, body, instance.accounts["admin"])
     assert done["state"] == "6"
+
+
+def test_an_instance_that_answers_invalid_queries_with_nothing(tmp_path: "Path") -> None:
+    """As the property `glide.invalid_query.returns_no_rows` has it."""
+    file = tmp_path / "strict.toml"
+    file.write_text('name = "Strict"\n[properties]\n"glide.invalid_query.returns_no_rows" = "true"')
+    instance = _instance(load(file))
+    account = instance.accounts["admin"]
+    assert instance.search("incident", "active=true^bad=1", account) == []
+    assert len(instance.search("incident", "active=true^EQ", account)) == 6
 
 
 def test_a_german_company() -> None:
