@@ -24,7 +24,9 @@ SAM := PATH="$(CURDIR)/$(TOOLS)/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(TOOLS)/sam
 # Importing the functions needs what the template gives them, and calls nothing.
 OPENAPI := AWS_DEFAULT_REGION=us-east-1 POWERTOOLS_SERVICE_NAME=actionsync $(BIN)/python -m local.openapi
 # Where `make deploy` goes: a profile of samconfig.toml, with its parameters in deploy/<profile>.yaml.
-TO ?= dev
+TO ?= default
+# Not on a command line, which others on this machine can read.
+export TOKEN
 SOURCES := functions layers local operate tests
 
 # The public modules of the client, in the order of the reference.
@@ -79,6 +81,19 @@ demo: install ## Watch the whole product work, from sign-in to closed ticket (ab
 .PHONY: gradual
 gradual: build ## Write a template whose code comes into use little by little (TO=prod STEPS=Linear10PercentEvery1Minute)
 	$(BIN)/python -m operate.gradual --parameters deploy/$(TO).yaml $(if $(STEPS),--steps $(STEPS))
+
+.PHONY: deploy
+deploy: $(VENV)/.installed $(TOOLS)/sam/.installed ## Deploy the build with the parameters of deploy/<profile>.yaml (TO=prod YES=1 TEMPLATE=)
+	$(BIN)/python -m operate.deploy $(TO) $(if $(TEMPLATE),--template $(TEMPLATE)) $(if $(YES),--yes)
+
+.PHONY: smoke
+smoke: $(VENV)/.installed ## See whether a deployed stack answers as it should (URL=<ApiUrl> TOKEN=)
+	@$(BIN)/python -m operate.smoke $(or $(URL),$(error URL= names the stack, its output ApiUrl)) \
+	  $(if $(TOKEN),--token-stdin <<<"$$TOKEN")
+
+.PHONY: remove
+remove: $(VENV)/.installed ## Delete a stack with all that it holds, and its users' secrets (STACK=actionsync)
+	@$(BIN)/python -m operate.remove $(or $(STACK),$(error STACK= names the stack)) $(if $(YES),--yes)
 
 .PHONY: redrive
 redrive: $(VENV)/.installed ## Put a stack's dead letters back into their queues (STACK=actionsync)

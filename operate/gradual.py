@@ -112,9 +112,7 @@ def main() -> None:
     """Write the template and say how to deploy it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", default=STEPS, help=f"default: {STEPS}")
-    parser.add_argument(
-        "--parameters", type=Path, default=ROOT / "deploy/dev.yaml", help="default: deploy/dev.yaml"
-    )
+    parser.add_argument("--parameters", type=Path, default=ROOT / "deploy/default.yaml")
     arguments = parser.parse_args()
     parameters = yaml.safe_load(arguments.parameters.read_text()) or {}
     file = write(arguments.steps, parameters).relative_to(ROOT)
