@@ -170,7 +170,7 @@ def _operation(folder: str, module: Any) -> Operation:
         body_required=body_required,
         query=query,
         headers=tuple(headers),
-        calls_servicenow=module.api is servicenow.api,
+        calls_servicenow=hasattr(module, "servicenow_api"),
         public=not path.startswith("/api/servicenow/"),
     )
 

@@ -128,11 +128,10 @@ def _forget() -> None:
     """
     runtime = sys.modules.get("actionsync.runtime")
     if runtime is not None and runtime._runner.cache_info().currsize:
-        for name in ("http.tickets", "queues.worker"):
-            module = sys.modules.get(f"actionsync.{name}")
-            if module is not None and module.sessions.cache_info().currsize:
-                for session in module.sessions()._kept.values():
-                    runtime.run(session.client.aclose())
+        wiring = sys.modules.get("actionsync.wiring.servicenow")
+        if wiring is not None and wiring.client_cache.cache_info().currsize:
+            for session in wiring.client_cache()._kept.values():
+                runtime.run(session.client.aclose())
         runtime._runner().close()
     for name, module in sys.modules.items():
         if name.startswith("actionsync.") and name != "actionsync.aws":

@@ -5,12 +5,13 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.http.api import IdempotencyKey, created, entrypoint, json_body
-from actionsync.http.servicenow import api
-from actionsync.http.tickets import WritersTickets
+from actionsync.http.servicenow import servicenow_api
 from actionsync.runtime import run
 from actionsync.tickets.models import NewWorkNote
+from actionsync.wiring.callers import RateLimitedUserId
+from actionsync.wiring.servicenow import tickets
 
-app = api()
+app = servicenow_api()
 
 
 @app.post("/api/servicenow/<table>/<record_id>/work-notes")
@@ -19,10 +20,10 @@ def add_work_note(
     record_id: str,
     note: Annotated[NewWorkNote, json_body(NewWorkNote)],
     idempotency_key: IdempotencyKey,
-    tickets: WritersTickets,
+    owner: RateLimitedUserId,
 ) -> Response[str]:
     """Answer 201 with the ticket that carries the note."""
-    return created(run(tickets.add_work_note(table, record_id, note, idempotency_key)))
+    return created(run(tickets(owner).add_work_note(table, record_id, note, idempotency_key)))
 
 
 lambda_handler = entrypoint(app)

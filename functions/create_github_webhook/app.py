@@ -2,22 +2,20 @@
 
 from aws_lambda_powertools.event_handler import Response
 
+from actionsync.audit.trail import settings_change
 from actionsync.events.webhook import create_webhook
-from actionsync.http.activity import Activity, change
-from actionsync.http.api import api, created, entrypoint
-from actionsync.http.events import WebhooksOfUsers
-from actionsync.http.writers import WriterId
+from actionsync.http.api import created, entrypoint, http_api
+from actionsync.wiring import stores
+from actionsync.wiring.callers import RateLimitedUserId
 
-app = api()
+app = http_api()
 
 
 @app.post("/api/servicenow/webhooks/github")
-def create_github_webhook(
-    user_id: WriterId, webhooks: WebhooksOfUsers, activity: Activity
-) -> Response[str]:
-    """Answer 201 with the webhook's path and its secret, which is told this once."""
-    with activity.around(user_id, change("webhook_created")) as record:
-        webhook = create_webhook(webhooks, user_id)
+def create_github_webhook(owner: RateLimitedUserId) -> Response[str]:
+    """Answer 201 with the webhook's path and its secret, which is shown once."""
+    with stores.activity_store().around(owner, settings_change("webhook_created")) as record:
+        webhook = create_webhook(stores.webhook_store(), owner)
         record["after"] = {"id": webhook["id"]}
     return created(webhook)
 

@@ -2,22 +2,20 @@
 
 from aws_lambda_powertools.event_handler import Response
 
+from actionsync.audit.trail import settings_change
 from actionsync.connections.service import delete_connection
-from actionsync.http.activity import Activity, change
-from actionsync.http.api import api, entrypoint, no_content
-from actionsync.http.config import Connections, Secrets
-from actionsync.http.writers import WriterId
+from actionsync.http.api import entrypoint, http_api, no_content
+from actionsync.wiring import stores
+from actionsync.wiring.callers import RateLimitedUserId
 
-app = api()
+app = http_api()
 
 
 @app.delete("/api/servicenow/config")
-def delete_config(
-    user_id: WriterId, connections: Connections, secrets: Secrets, activity: Activity
-) -> Response[str]:
+def delete_config(owner: RateLimitedUserId) -> Response[str]:
     """Answer 204, or 404 where there is none."""
-    with activity.around(user_id, change("connection_deleted")):
-        delete_connection(connections, secrets, user_id)
+    with stores.activity_store().around(owner, settings_change("connection_deleted")):
+        delete_connection(stores.connection_store(), stores.secret_store(), owner)
     return no_content()
 
 

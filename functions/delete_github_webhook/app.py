@@ -2,21 +2,19 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from actionsync.http.activity import Activity, change
-from actionsync.http.api import api, entrypoint, no_content
-from actionsync.http.events import WebhooksOfUsers
-from actionsync.http.writers import WriterId
+from actionsync.audit.trail import settings_change
+from actionsync.http.api import entrypoint, http_api, no_content
+from actionsync.wiring import stores
+from actionsync.wiring.callers import RateLimitedUserId
 
-app = api()
+app = http_api()
 
 
 @app.delete("/api/servicenow/webhooks/github/<webhook_id>")
-def delete_github_webhook(
-    webhook_id: str, user_id: WriterId, webhooks: WebhooksOfUsers, activity: Activity
-) -> Response[str]:
+def delete_github_webhook(webhook_id: str, owner: RateLimitedUserId) -> Response[str]:
     """Answer 204, or 404 where the user has no such webhook."""
-    with activity.around(user_id, change("webhook_deleted")) as record:
-        webhooks.delete(user_id, webhook_id)
+    with stores.activity_store().around(owner, settings_change("webhook_deleted")) as record:
+        stores.webhook_store().delete(owner, webhook_id)
         record["before"] = {"id": webhook_id}
     return no_content()
 

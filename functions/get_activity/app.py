@@ -4,19 +4,19 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 
-from actionsync.audit.query import ActivityQuery
-from actionsync.http.activity import Activity, page
-from actionsync.http.api import UserId, api, entrypoint, ok, query
+from actionsync.audit.query import ActivityQuery, page
+from actionsync.http.api import UserId, entrypoint, http_api, ok, query
+from actionsync.wiring import stores
 
-app = api()
+app = http_api()
 
 
 @app.get("/api/servicenow/activity")
 def get_activity(
-    user_id: UserId, asked: Annotated[ActivityQuery, query(ActivityQuery)], activity: Activity
+    owner: UserId, asked: Annotated[ActivityQuery, query(ActivityQuery)]
 ) -> Response[str]:
     """Answer 200 with a page of the audit trail and the cursor of the next."""
-    return ok(page(user_id, asked, activity))
+    return ok(page(owner, asked, stores.activity_store()))
 
 
 lambda_handler = entrypoint(app)

@@ -3,17 +3,17 @@
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.connections.service import find_connection
-from actionsync.http.api import UserId, api, entrypoint, ok
-from actionsync.http.config import Connections, view
+from actionsync.http.api import UserId, entrypoint, http_api, ok
+from actionsync.wiring import stores
 
-app = api()
+app = http_api()
 
 
 @app.get("/api/servicenow/config")
-def get_config(user_id: UserId, connections: Connections) -> Response[str]:
+def get_config(owner: UserId) -> Response[str]:
     """Answer 200 with the connection, or 404."""
-    connection = find_connection(connections, user_id)
-    return ok(view(connection), version=connection.version)
+    connection = find_connection(stores.connection_store(), owner)
+    return ok(connection.document(), version=connection.version)
 
 
 lambda_handler = entrypoint(app)

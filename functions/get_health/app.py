@@ -1,22 +1,19 @@
-"""GET /api/servicenow/health: how the calling user's connection and events fare."""
+"""GET /api/servicenow/health: whether the calling user's connection and events work."""
 
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.audit.health import health
-from actionsync.http.activity import Activity
-from actionsync.http.api import UserId, api, entrypoint, ok
-from actionsync.http.config import Connections
-from actionsync.http.cooldowns import Cooldowns
+from actionsync.http.api import UserId, entrypoint, http_api, ok
+from actionsync.wiring import stores
 
-app = api()
+app = http_api()
 
 
 @app.get("/api/servicenow/health")
-def get_health(
-    user_id: UserId, connections: Connections, cooldowns: Cooldowns, activity: Activity
-) -> Response[str]:
-    """Answer 200 with what works, what waits, what was put aside, and counts by day."""
-    return ok(health(connections.get(user_id), user_id, cooldowns, activity))
+def get_health(owner: UserId) -> Response[str]:
+    """Answer 200 with what works, what waits, what has failed, and counts by day."""
+    connection = stores.connection_store().get(owner)
+    return ok(health(connection, owner, stores.cooldown_store(), stores.activity_store()))
 
 
 lambda_handler = entrypoint(app)

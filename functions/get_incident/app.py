@@ -2,18 +2,18 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from actionsync.http.api import entrypoint, ok
-from actionsync.http.servicenow import api
-from actionsync.http.tickets import CallersTickets
+from actionsync.http.api import UserId, entrypoint, ok
+from actionsync.http.servicenow import servicenow_api
 from actionsync.runtime import run
+from actionsync.wiring.servicenow import tickets
 
-app = api()
+app = servicenow_api()
 
 
 @app.get("/api/servicenow/incidents/<record_id>")
-def get_incident(record_id: str, tickets: CallersTickets) -> Response[str]:
+def get_incident(record_id: str, owner: UserId) -> Response[str]:
     """Answer 200 with the incident, or 404."""
-    return ok(run(tickets.get("incident", record_id)))
+    return ok(run(tickets(owner).get("incident", record_id)))
 
 
 lambda_handler = entrypoint(app)

@@ -1,5 +1,6 @@
 """The queue of errors: an application error becomes an incident, or is told to its incident."""
 
 from actionsync.queues.worker import entrypoint
+from actionsync.wiring.events import services
 
-lambda_handler = entrypoint("error")
+lambda_handler = entrypoint("error", services)

@@ -6,24 +6,23 @@ from aws_lambda_powertools.event_handler import Response
 
 from actionsync.events.preview import preview
 from actionsync.http.api import UserId, entrypoint, json_body, ok
-from actionsync.http.events import rules_of
-from actionsync.http.servicenow import api
-from actionsync.http.tickets import CallersClients
+from actionsync.http.servicenow import servicenow_api
 from actionsync.rules.models import RulesPreview
+from actionsync.rules.service import rules_of
 from actionsync.runtime import run
+from actionsync.wiring import stores
+from actionsync.wiring.servicenow import client_cache
 
-app = api()
+app = servicenow_api()
 
 
 @app.post("/api/servicenow/rules/preview")
 def preview_rules(
-    user_id: UserId,
-    asked: Annotated[RulesPreview, json_body(RulesPreview)],
-    sessions: CallersClients,
+    owner: UserId, asked: Annotated[RulesPreview, json_body(RulesPreview)]
 ) -> Response[str]:
     """Answer 200 with the tickets and the instance's objections; nothing is written."""
-    rules = asked.rules or rules_of(user_id)
-    return ok(run(preview(user_id, asked, rules, sessions)))
+    rules = asked.rules or rules_of(stores.rule_store(), owner)
+    return ok(run(preview(owner, asked, rules, client_cache())))
 
 
 lambda_handler = entrypoint(app)

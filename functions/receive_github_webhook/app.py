@@ -2,18 +2,17 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from actionsync.http.api import api, entrypoint, ok
-from actionsync.http.webhooks import AnyDelivery, WebhooksOfUsers
+from actionsync.http.api import entrypoint, http_api, ok
+from actionsync.http.webhooks import AnyDelivery
+from actionsync.wiring.webhooks import webhooks
 
-app = api()
+app = http_api()
 
 
 @app.post("/api/servicenow/webhooks/github/<webhook_id>")
-def receive_github_webhook(
-    webhook_id: str, delivery: AnyDelivery, webhooks: WebhooksOfUsers
-) -> Response[str]:
-    """Answer 200 with what became of it, or 401 where it is not signed as it must be."""
-    return ok(webhooks.receive("github", webhook_id, delivery))
+def receive_github_webhook(webhook_id: str, delivery: AnyDelivery) -> Response[str]:
+    """Answer 200 with the delivery's status, or 401 where its signature is wrong."""
+    return ok(webhooks().receive("github", webhook_id, delivery))
 
 
 lambda_handler = entrypoint(app)

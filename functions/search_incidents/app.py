@@ -4,21 +4,21 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 
-from actionsync.http.api import entrypoint, ok, query
-from actionsync.http.servicenow import api
-from actionsync.http.tickets import CallersTickets
+from actionsync.http.api import UserId, entrypoint, ok, query
+from actionsync.http.servicenow import servicenow_api
 from actionsync.runtime import run
 from actionsync.tickets.models import IncidentSearch
+from actionsync.wiring.servicenow import tickets
 
-app = api()
+app = servicenow_api()
 
 
 @app.get("/api/servicenow/incidents")
 def search_incidents(
-    search: Annotated[IncidentSearch, query(IncidentSearch)], tickets: CallersTickets
+    search: Annotated[IncidentSearch, query(IncidentSearch)], owner: UserId
 ) -> Response[str]:
     """Answer 200 with a page of incidents and the cursor of the next."""
-    return ok(run(tickets.search_incidents(search)))
+    return ok(run(tickets(owner).search_incidents(search)))
 
 
 lambda_handler = entrypoint(app)

@@ -2,10 +2,10 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from actionsync.http.api import api, entrypoint
+from actionsync.http.api import entrypoint, http_api
 from actionsync.http.pages import asset
 
-app = api()
+app = http_api()
 
 
 @app.get("/assets/<name>")

@@ -5,12 +5,13 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.http.api import IdempotencyKey, entrypoint, json_body, ok
-from actionsync.http.servicenow import api
-from actionsync.http.tickets import WritersTickets
+from actionsync.http.servicenow import servicenow_api
 from actionsync.runtime import run
 from actionsync.tickets.models import ChangeRequestChange
+from actionsync.wiring.callers import RateLimitedUserId
+from actionsync.wiring.servicenow import tickets
 
-app = api()
+app = servicenow_api()
 
 
 @app.patch("/api/servicenow/change-requests/<record_id>")
@@ -18,10 +19,10 @@ def update_change_request(
     record_id: str,
     change: Annotated[ChangeRequestChange, json_body(ChangeRequestChange)],
     idempotency_key: IdempotencyKey,
-    tickets: WritersTickets,
+    owner: RateLimitedUserId,
 ) -> Response[str]:
     """Answer 200 with the change request as it is then."""
-    return ok(run(tickets.update("change_request", record_id, change, idempotency_key)))
+    return ok(run(tickets(owner).update("change_request", record_id, change, idempotency_key)))
 
 
 lambda_handler = entrypoint(app)

@@ -4,30 +4,30 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 
+from actionsync.audit.trail import settings_change
 from actionsync.connections.models import ConnectionChange
 from actionsync.connections.service import change_connection
-from actionsync.http.activity import Activity, after, change
-from actionsync.http.api import ExpectedVersion, api, entrypoint, json_body, ok
-from actionsync.http.config import Connections, Secrets, view
-from actionsync.http.writers import WriterId
+from actionsync.http.api import ExpectedVersion, entrypoint, http_api, json_body, ok
+from actionsync.wiring import stores
+from actionsync.wiring.callers import RateLimitedUserId
 
-app = api()
+app = http_api()
 
 
 @app.put("/api/servicenow/config")
-def update_config(  # noqa: PLR0917 - each is a part of the request
-    user_id: WriterId,
-    wanted: Annotated[ConnectionChange, json_body(ConnectionChange)],
+def update_config(
+    owner: RateLimitedUserId,
+    change: Annotated[ConnectionChange, json_body(ConnectionChange)],
     expected_version: ExpectedVersion,
-    connections: Connections,
-    secrets: Secrets,
-    activity: Activity,
 ) -> Response[str]:
     """Answer 200 with the changed connection, 404, or 412 where If-Match names an older one."""
-    with activity.around(user_id, change("connection_changed", wanted.model_fields_set)) as record:
-        connection = change_connection(connections, secrets, user_id, wanted, expected_version)
-        record["after"] = after(connection)
-    return ok(view(connection), version=connection.version)
+    planned = settings_change("connection_changed", change.model_fields_set)
+    with stores.activity_store().around(owner, planned) as record:
+        connection = change_connection(
+            stores.connection_store(), stores.secret_store(), owner, change, expected_version
+        )
+        record["after"] = connection.audited()
+    return ok(connection.document(), version=connection.version)
 
 
 lambda_handler = entrypoint(app)

@@ -4,29 +4,29 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 
-from actionsync.http.activity import Activity, change
-from actionsync.http.api import ExpectedVersion, api, entrypoint, json_body, ok
-from actionsync.http.events import StoredRulesOfUsers, view
-from actionsync.http.writers import WriterId
+from actionsync.audit.trail import settings_change
+from actionsync.http.api import ExpectedVersion, entrypoint, http_api, json_body, ok
 from actionsync.rules.models import Rules, document
+from actionsync.rules.service import document_of
+from actionsync.wiring import stores
+from actionsync.wiring.callers import RateLimitedUserId
 
-app = api()
+app = http_api()
 
 
 @app.put("/api/servicenow/rules")
 def update_rules(
-    user_id: WriterId,
+    owner: RateLimitedUserId,
     new: Annotated[Rules, json_body(Rules)],
     expected_version: ExpectedVersion,
-    rules: StoredRulesOfUsers,
-    activity: Activity,
 ) -> Response[str]:
     """Answer 200 with the rules, or 412 where If-Match names an older version."""
     text = document(new)
-    with activity.around(user_id, change("rules_changed", new.model_fields_set)) as record:
-        stored = rules.save(user_id, text, expected_version)
+    planned = settings_change("rules_changed", new.model_fields_set)
+    with stores.activity_store().around(owner, planned) as record:
+        stored = stores.rule_store().save(owner, text, expected_version)
         record["after"] = {"version": stored.version}
-    return ok(view(stored), version=stored.version)
+    return ok(document_of(stored), version=stored.version)
 
 
 lambda_handler = entrypoint(app)

@@ -19,6 +19,7 @@ NEVER = {
 }  # fmt: skip
 PAGES = {"show_settings", "show_docs", "show_asset", "show_openapi"}
 WITHOUT_AWS = PAGES
+WITHOUT_HTTP_API = {"rotate_secret", *(name for name in FOLDERS if name.startswith("on_"))}
 WITHOUT_SERVICENOW = {
     "get_config", "create_config", "update_config", "delete_config", "get_rules", "update_rules",
     "get_activity", "get_health", "create_github_webhook", "receive_github_webhook",
@@ -79,6 +80,8 @@ def _forbidden(folder: str) -> set[str]:
         forbidden |= ONLY_CALLING_SERVICENOW
     if folder in WITHOUT_INPUT:
         forbidden |= ONLY_WITH_INPUT
+    if folder in WITHOUT_HTTP_API:
+        forbidden |= {"actionsync.http", "aws_lambda_powertools.event_handler.api_gateway"}
     if folder in WITHOUT_AWS:
         forbidden |= {"boto3", "botocore.session"}
     return forbidden

@@ -1,12 +1,12 @@
 """A ServiceNow instance for the handlers, and a user who has stored a connection to it."""
 
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from actionsync import clock
+from actionsync.wiring import stores
 from local.servicenow import Simulator, seed
 from tests.conftest import call
 
@@ -29,10 +29,7 @@ class Clock:
     def advance(self, **span: float) -> None:
         """Let time pass, also for what processes keep."""
         self.moment += timedelta(**span)
-        for name in ("queues.worker.cooldowns", "http.cooldowns.cooldown_store"):
-            module, _, kept = name.rpartition(".")
-            if (loaded := sys.modules.get(f"actionsync.{module}")) is not None:
-                getattr(loaded, kept)()._known.clear()
+        stores.cooldown_store()._known.clear()
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import pytest
 
 from actionsync.queues import worker
 from actionsync.runtime import run
+from actionsync.wiring.events import services
+from actionsync.wiring.servicenow import client_cache
 from servicenow_tools import Transport
 from tests.integration.events import Queues, alarm, deployment, error, send
 from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
@@ -88,10 +90,10 @@ class Killer:
 
 def _new_process() -> None:
     """Forget what the dead process had kept."""
-    for session in worker.sessions()._kept.values():
+    for session in client_cache()._kept.values():
         run(session.client.aclose())
-    worker.sessions().__dict__["_kept"].clear()
-    worker.engine()._cooldowns._known.clear()
+    client_cache().__dict__["_kept"].clear()
+    services().engine._cooldowns._known.clear()
 
 
 def _story(name: str) -> list[tuple[str, dict[str, Any]]]:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actionsync import clock
-from actionsync.events.failures import RetryLaterError
 from actionsync.queues import worker
 from actionsync.rules.models import Rules
 from actionsync.runtime import run
 from actionsync.settings import settings
 from actionsync.stores.rules import RuleStore
+from actionsync.wiring import events as events_wiring
+from actionsync.wiring.servicenow import client_cache
+from actionsync.wiring.stores import activity_store
 from local.servicenow import Simulator, faults, seed
 from tests.integration.conftest import Clock, connect
 from tests.integration.events import (
@@ -32,7 +34,6 @@ from tests.integration.events import (
 )
 
 if TYPE_CHECKING:
-    from actionsync.queues.worker import Feed
     from tests.conftest import Aws
 
 
@@ -73,7 +74,7 @@ def save_rules(aws: "Aws", user_id: str = USER, **rules: Any) -> None:
     """Save rules for a user."""
     text = Rules.model_validate(rules).model_dump_json(exclude_unset=True)
     RuleStore(aws.dynamodb, "EventsTable").save(user_id, text, None)
-    worker._rules().clear()
+    events_wiring.services().rules.__dict__["_cached"].clear()
 
 
 # ---- errors
@@ -510,16 +511,16 @@ def test_a_hanging_instance_holds_up_nobody_else(
         def tickets() -> int:
             return sum(len(made(instance)) for instance in instances.values())
 
-        def watched(record: dict[str, Any], kind: "Feed", wait: RetryLaterError) -> None:
+        def watched(services: worker.Services, *arguments: Any) -> None:
             done_before.append(tickets())
-            put_back(record, kind, wait)
+            put_back(services, *arguments)
 
         monkeypatch.setattr(worker, "_put_back", watched)
         for round_ in range(3):
             batch = [error(user_id=user, service=f"service {round_}") for user in instances]
             assert send("error", *batch) == []
             assert tickets() == 9 * (round_ + 1)
-        for session in worker.sessions()._kept.values():
+        for session in client_cache()._kept.values():
             run(session.client.aclose())
         assert done_before[0] == 9
         assert len(done_before) == 3
@@ -555,7 +556,7 @@ def test_every_write_is_in_the_audit_trail(instance: "Simulator", aws: "Aws") ->
     send("alarm", alarm("INSUFFICIENT_DATA", 60))
     send("alarm", alarm("OK", 120))
     (row,) = made(instance)
-    store = worker.activity()
+    store = activity_store()
     first, place = store.page("automation", 2, None)
     rest, end = store.page("automation", 2, place)
     items = first + rest

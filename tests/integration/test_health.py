@@ -11,9 +11,9 @@ import pytest
 from actionsync import clock
 from actionsync.audit import health, trail
 from actionsync.audit.trail import ActivityStore
-from actionsync.http.cooldowns import cooldown_store
 from actionsync.rules.models import Rules
 from actionsync.stores.rules import RuleStore
+from actionsync.wiring.stores import cooldown_store
 from local.servicenow import Simulator, faults, seed
 from operate.redrive import redrive
 from tests.conftest import call
@@ -61,11 +61,11 @@ def state(user_id: str = USER) -> Any:
 
 def save_rules(aws: "Aws", **rules: Any) -> None:
     """Save rules for the user, known to the function at once."""
-    from actionsync.queues import worker  # noqa: PLC0415 - loaded when it is used
+    from actionsync.wiring import events  # noqa: PLC0415 - loaded when it is used
 
     text = Rules.model_validate(rules).model_dump_json(exclude_unset=True)
     RuleStore(aws.dynamodb, "EventsTable").save(USER, text, None)
-    worker._rules().clear()
+    events.services().rules.__dict__["_cached"].clear()
 
 
 # ---- filters and pages
@@ -242,9 +242,9 @@ def clock_moves_on() -> None:
             table.delete_item(
                 TableName="EventsTable", Key={name: item[name] for name in ("pk", "sk")}
             )
-    from actionsync.queues import worker  # noqa: PLC0415 - loaded when it is used
+    from actionsync.wiring import events  # noqa: PLC0415 - loaded when it is used
 
-    worker.engine()._cooldowns._known.clear()
+    events.services().engine._cooldowns._known.clear()
 
 
 def test_a_letter_that_names_nobody_is_only_in_the_queue(instance: Simulator) -> None:
@@ -281,7 +281,7 @@ def test_a_removal_that_died_is_finished_by_the_next(
     aws: "Aws", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whichever call it died before: the webhook is still listed, and can be removed."""
-    from actionsync.http.events import webhook_store  # noqa: PLC0415 - loaded when it is used
+    from actionsync.wiring.stores import webhook_store  # noqa: PLC0415 - loaded when it is used
 
     for deaths_before in range(2):
         hook = call("create_github_webhook", user_id=USER).json

@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from actionsync.queues import worker
 from actionsync.stores.cooldowns import CooldownStore
+from actionsync.wiring.stores import cooldown_store
 from local.servicenow import Fault, faults, seed
 from tests.conftest import _forget, call
 from tests.integration.conftest import connect
@@ -158,7 +158,7 @@ def test_events_and_calls_know_the_same(
     assert send("error", waiting) == []
     assert queues.waiting() == []
     assert call("create_incident", NEW).status == 201
-    assert worker.cooldowns().get(urlsplit(connected.url).netloc).failures == 0
+    assert cooldown_store().get(urlsplit(connected.url).netloc).failures == 0
 
 
 # ---- writes of a user

@@ -11,8 +11,8 @@ import pytest
 from botocore.client import BaseClient
 
 from actionsync.connections.rotation import RotationError
-from actionsync.http import tickets
 from actionsync.runtime import run
+from actionsync.wiring.servicenow import client_cache
 from local.servicenow import faults, seed
 from servicenow_tools.errors import (
     InvalidRequestError,
@@ -78,9 +78,9 @@ def test_a_password_is_rotated(aws: "Aws", instance: "Simulator", secret: str) -
         rotate(secret)
         assert password(instance) == kept(aws) != before
     assert call("create_incident", NEW).status == 201
-    for session in tickets.sessions()._kept.values():
+    for session in client_cache()._kept.values():
         run(session.client.aclose())
-    tickets.sessions.cache_clear()
+    client_cache.cache_clear()
     instance.requests.clear()
     assert call("create_incident", NEW).status == 201
     assert [request.status for request in instance.requests] == [201]

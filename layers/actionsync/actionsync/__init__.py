@@ -1,5 +1,5 @@
 """ActionSync for ServiceNow: the application that the functions share."""
 
-from actionsync import collector
+from actionsync import gc_freeze
 
-collector.pause()
+gc_freeze.pause()

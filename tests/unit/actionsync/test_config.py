@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actionsync import clock
-from actionsync.http import config
 from actionsync.stores.connections import LOCK_SECONDS, ConnectionStore
 from actionsync.stores.secrets import SecretStore
+from actionsync.wiring.stores import connection_store, secret_store
 from tests.conftest import call, event, invoke
 
 if TYPE_CHECKING:
@@ -377,7 +377,7 @@ def test_a_name_still_being_deleted_is_waited_for(
     aws: "Aws", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Secrets Manager frees a deleted secret's name moments later; a create outlasts that."""
-    client = config.secret_store()._secrets_manager
+    client = secret_store()._secrets_manager
     create_secret = client.create_secret
     pauses: list[float] = []
 
@@ -410,9 +410,9 @@ def crash_at(monkeypatch: pytest.MonkeyPatch, store: type, step: str, when: str)
 
 def stored_password() -> str:
     """Return the password that a ticket function would use."""
-    connection = config.connection_store().get(USER_ID)
+    connection = connection_store().get(USER_ID)
     assert connection is not None
-    secret = config.secret_store().get(USER_ID, connection.secret_version)
+    secret = secret_store().get(USER_ID, connection.secret_version)
     assert secret is not None
     assert (secret.user_id, secret.identity) == (USER_ID, connection.identity)
     return secret.values["password"]

@@ -1,8 +1,18 @@
-"""What may be asked of the audit trail."""
+"""Questions to the audit trail, and the pages of records that answer them."""
 
-from typing import Annotated, Literal
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from actionsync.errors import FieldError, InvalidInputError
+
+if TYPE_CHECKING:
+    from actionsync.audit.trail import ActivityStore
+
+_PLACE = re.compile(r"[1-9][0-9]{0,14}")
 
 
 class ActivityQuery(BaseModel):
@@ -30,3 +40,42 @@ class ActivityQuery(BaseModel):
         Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")] | None,
         Field(description="What was done: created, noted, reopened, resolved, closed, failed, ..."),
     ] = None
+
+
+def page(owner: str, asked: ActivityQuery, activity: "ActivityStore") -> dict[str, Any]:
+    """Return `{items, next}` of an owner's trail; `next` is the next page's cursor or None.
+
+    Raises:
+        InvalidInputError: the cursor is another owner's, or of another filter.
+    """
+    search = [owner, asked.outcome, asked.kind, asked.action]
+    before = None
+    if asked.cursor is not None:
+        place, _, mark = asked.cursor.partition("-")
+        if _PLACE.fullmatch(place):
+            before = int(place)
+        if before is None or mark != _mark(before, search):
+            raise InvalidInputError(FieldError("cursor", "is not a cursor of this search"))
+    filters = {
+        name: value
+        for name, value in (
+            ("outcome", asked.outcome),
+            ("kind", asked.kind),
+            ("action", asked.action),
+        )
+        if value is not None
+    }
+
+    def wanted(record: dict[str, Any]) -> bool:
+        return all(record.get(name) == value for name, value in filters.items())
+
+    items, end = activity.page(owner, asked.limit, before, wanted if filters else None)
+    return {"items": items, "next": None if end is None else f"{end}-{_mark(end, search)}"}
+
+
+def _mark(place: int, search: list[str | None]) -> str:
+    """Return a mark that shows a cursor of another search. It guards no secret.
+
+    Whoever forges one still reads only their own records: the owner is the token's.
+    """
+    return hashlib.blake2s(json.dumps([place, search]).encode(), digest_size=8).hexdigest()

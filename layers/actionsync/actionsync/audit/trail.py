@@ -27,7 +27,7 @@ from actionsync.audit.chain import Link, link_of
 from actionsync.stores.conditions import refusing_item
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -52,6 +52,11 @@ _BLANK: "Record" = {
     "kind": "api", "action": "", "outcome": "done", "table": "", "number": "", "sys_id": "",
     "url": "", "correlation_id": "", "cause": "", "fields": [],
 }  # fmt: skip
+
+
+def settings_change(action: str, fields: "Iterable[str]" = ()) -> "Record":
+    """Return the record of a change of settings before it is made."""
+    return {"kind": "settings", "action": action, "fields": sorted(fields)}
 
 
 class ActivityStore:

@@ -5,6 +5,7 @@ are checked by pydantic directly: the resolver's own validation would cost every
 than the checking is worth.
 """
 
+import base64
 import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -15,7 +16,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.request import Request
 from aws_lambda_powertools.logging import correlation_paths
 
-from actionsync import collector
+from actionsync import gc_freeze
 from actionsync.errors import ActionSyncError, FieldError, InvalidInputError, NotSignedInError
 from actionsync.http import problems
 from actionsync.http.log import logger
@@ -35,7 +36,7 @@ _MAX_BODY_BYTES = 256 * 1024
 _MAX_IDEMPOTENCY_KEY = 255
 
 
-def api() -> APIGatewayHttpResolver:
+def http_api() -> APIGatewayHttpResolver:
     """Return a resolver that answers every error as problem details."""
     app = APIGatewayHttpResolver()
     app.exception_handler(ActionSyncError)(problems.refusal)
@@ -52,7 +53,7 @@ def entrypoint(app: APIGatewayHttpResolver) -> "Handler":
     def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
         answer: dict[str, Any] = app.resolve(event, context)
         logger.info("answered", route=event.get("routeKey"), status=answer["statusCode"])
-        collector.settle()
+        gc_freeze.freeze()
         return answer
 
     return lambda_handler
@@ -139,9 +140,16 @@ def _if_match(request: Request) -> int | None:
     return int(version)
 
 
+def _raw_body(request: Request) -> bytes:
+    event = request.resolved_event.raw_event
+    body = event.get("body") or ""
+    return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+
+
 UserId = Annotated[str, Depends(_caller)]
 IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
 ExpectedVersion = Annotated[int | None, Depends(_if_match)]
+RawBody = Annotated[bytes, Depends(_raw_body)]
 
 
 def json_body(model: type[Model]) -> Depends:

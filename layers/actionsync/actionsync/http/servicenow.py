@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from actionsync.connections.breaker import CircuitOpenError, LimitedError
 from actionsync.errors import FieldError
-from actionsync.http import api as base
+from actionsync.http.api import http_api
 from actionsync.http.log import logger
 from actionsync.http.problems import problem
 from servicenow_tools import errors
@@ -43,9 +43,9 @@ _MAYBE_WRITTEN = (
 )
 
 
-def api() -> "APIGatewayHttpResolver":
+def servicenow_api() -> "APIGatewayHttpResolver":
     """Return a resolver for a function that calls ServiceNow."""
-    app = base.api()
+    app = http_api()
     app.exception_handler(errors.ServiceNowError)(_failure)
     return app
 

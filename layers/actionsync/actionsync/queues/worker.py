@@ -7,9 +7,8 @@ queue. An event that cannot become a ticket goes there at once, with the reason 
 
 import asyncio
 import random
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
 from aws_lambda_powertools import Logger, Metrics
@@ -20,28 +19,16 @@ from aws_lambda_powertools.utilities.batch import (
     process_partial_response,
 )
 
-from actionsync import aws, clock, collector
-from actionsync.audit.trail import ActivityStore
-from actionsync.connections.breaker import Breaker
-from actionsync.connections.sessions import ClientCache
+from actionsync import aws, clock, gc_freeze
 from actionsync.errors import ActionSyncError
 from actionsync.events import sources
-from actionsync.events.engine import Engine
 from actionsync.events.failures import PATIENCE_SECONDS, PermanentError, RetryLaterError
 from actionsync.events.models import IncomingEvent, Kind, UnreadableEventError, digest
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.protocol import Context
-from actionsync.rules.models import Rules
 from actionsync.runtime import run
-from actionsync.settings import event_settings, settings
-from actionsync.stores.connections import ConnectionStore
-from actionsync.stores.cooldowns import CooldownStore
-from actionsync.stores.correlations import CorrelationStore
-from actionsync.stores.idempotency import IdempotencyStore
-from actionsync.stores.rules import RuleStore
-from actionsync.stores.secrets import SecretStore
+from actionsync.settings import event_settings
 from actionsync.tickets.models import NewWorkNote
-from actionsync.tickets.service import Tickets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,8 +37,11 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
-    from actionsync.events.engine import Handled
+    from actionsync.audit.trail import ActivityStore
+    from actionsync.events.engine import Engine, Handled
     from actionsync.events.sources.protocol import Reading
+    from actionsync.rules.models import Rules
+    from actionsync.tickets.service import TicketService
 
 logger = Logger()
 metrics = Metrics(namespace="ActionSync")
@@ -61,8 +51,6 @@ Feed = Literal["error", "alarm", "deployment", "meeting"]
 KINDS: "dict[Feed, Kind]" = {
     "error": "incident", "alarm": "incident", "deployment": "change", "meeting": "action_item",
 }  # fmt: skip
-# A saved rule counts after at most so many seconds.
-_RULES_KEPT = 15.0
 _LONGEST_DELAY = 900  # SQS API: SendMessage, DelaySeconds
 _LONGEST_REASON = 1000
 _LONGEST_USER_ID = 128
@@ -70,67 +58,34 @@ _LONGEST_USER_ID = 128
 _NAMES = ("service", "application", "alarmName", "AlarmName", "title")
 
 
-@cache
-def sessions() -> ClientCache:
-    """Return this process's ServiceNow clients."""
-    return ClientCache(
-        ConnectionStore(aws.dynamodb(), settings().connections_table),
-        SecretStore(aws.secrets_manager(), settings().secret_prefix),
-        Breaker(cooldowns()),
-        settings(),
-    )
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a function of events works with.
+
+    Attributes:
+        engine: turns an event into its ticket.
+        activity: the audit trail.
+        rules: returns an owner's rules, which may be some seconds old.
+        tickets: returns the tickets of an owner; `kind` is who asks, as records say.
+    """
+
+    engine: "Engine"
+    activity: "ActivityStore"
+    rules: "Callable[[str], Rules]"
+    tickets: "Callable[..., TicketService]"
 
 
-@cache
-def cooldowns() -> CooldownStore:
-    """Return this process's way to the cooldowns."""
-    return CooldownStore(aws.dynamodb(), settings().events_table)
-
-
-@cache
-def activity() -> ActivityStore:
-    """Return this process's way to the audit trail."""
-    return ActivityStore(aws.dynamodb(), settings().audit_table, settings().audit_days)
-
-
-@cache
-def engine() -> Engine:
-    """Return this process's engine."""
-    table = settings().events_table
-    return Engine(
-        sessions(),
-        CorrelationStore(aws.dynamodb(), table, settings().claims_table),
-        cooldowns(),
-        activity(),
-        rules_of,
-    )
-
-
-@cache
-def _rules() -> dict[str, tuple[float, Rules]]:
-    return {}
-
-
-def rules_of(user_id: str) -> Rules:
-    """Return a user's rules, which may be some seconds old."""
-    kept = _rules()
-    read_at, rules = kept.get(user_id, (0.0, None))
-    if rules is None or monotonic() - read_at > _RULES_KEPT:
-        store = RuleStore(aws.dynamodb(), settings().events_table)
-        rules = Rules.model_validate_json(store.get(user_id).text)
-        if len(kept) > 1000:  # noqa: PLR2004 - users, a bound on memory
-            kept.clear()
-        kept[user_id] = (monotonic(), rules)
-    return rules
-
-
-def entrypoint(kind: "Feed") -> "Callable[[dict[str, Any], LambdaContext], Any]":
+def entrypoint(
+    kind: "Feed", services: "Callable[[], Services]"
+) -> "Callable[[dict[str, Any], LambdaContext], Any]":
     """Return the Lambda handler of the events of a kind."""
 
     @metrics.log_metrics
     @logger.inject_lambda_context
     def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> Any:
-        outcomes: dict[str, BaseException | None] = run(_work_off(event["Records"], kind))
+        outcomes: dict[str, BaseException | None] = run(
+            _work_off(services(), event["Records"], kind)
+        )
         processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
         def outcome(record: "SQSRecord") -> None:
@@ -141,48 +96,52 @@ def entrypoint(kind: "Feed") -> "Callable[[dict[str, Any], LambdaContext], Any]"
         answer = process_partial_response(
             event=event, record_handler=outcome, processor=processor, context=context
         )
-        collector.settle()
+        gc_freeze.freeze()
         return answer
 
     return lambda_handler
 
 
-async def _work_off(records: list[dict[str, Any]], kind: "Feed") -> dict[str, BaseException | None]:
+async def _work_off(
+    services: Services, records: list[dict[str, Any]], kind: "Feed"
+) -> dict[str, BaseException | None]:
     """Work off all records at once, so that a slow instance holds up nobody else's."""
-    done = await asyncio.gather(*(_one(record, kind) for record in records), return_exceptions=True)
+    done = await asyncio.gather(
+        *(_one(services, record, kind) for record in records), return_exceptions=True
+    )
     return {record["messageId"]: error for record, error in zip(records, done, strict=True)}
 
 
-async def _one(record: dict[str, Any], kind: "Feed") -> None:
+async def _one(services: Services, record: dict[str, Any], kind: "Feed") -> None:
     try:
         received_at = _received_at(record)
         message = envelopes.read(record["body"], received_at)
         automation_user = event_settings().automation_user_id
-        rules = rules_of(automation_user) if kind == "alarm" and automation_user else None
+        rules = services.rules(automation_user) if kind == "alarm" and automation_user else None
         reading = sources.read(message, Context(received_at, automation_user, rules))
-        _report(message, reading)
-        handled = [await _handled(event) for event in reading.events]
+        _report(services, message, reading)
+        handled = [await _handled(services, event) for event in reading.events]
         if not reading.events and not reading.unknown:
             metrics.add_metric(name="Ignored", unit=MetricUnit.Count, value=1)
         if reading.events and reading.events[0].kind == "action_item":
-            await _link(reading.events[0], handled)
+            await _link(services, reading.events[0], handled)
         if _was_put_aside(record):
-            _record_event(record, kind, {"action": "redriven"})
+            _record_event(services, record, kind, {"action": "redriven"})
     except UnreadableEventError as error:
-        _put_aside(record, kind, "Poison", str(error))
+        _put_aside(services, record, kind, "Poison", str(error))
     except (PermanentError, ActionSyncError) as error:
         reason = getattr(error, "reason", type(error).__name__.removesuffix("Error"))
-        _put_aside(record, kind, reason, str(error))
+        _put_aside(services, record, kind, reason, str(error))
     except RetryLaterError as error:
-        _put_back(record, kind, error)
+        _put_back(services, record, kind, error)
 
 
 def _received_at(record: dict[str, Any]) -> datetime:
     return datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC)
 
 
-async def _handled(event: IncomingEvent) -> "Handled":
-    handled = await engine().handle(event)
+async def _handled(services: Services, event: IncomingEvent) -> "Handled":
+    handled = await services.engine.handle(event)
     for result in handled.results:
         metrics.add_metric(
             name=result.replace("_", " ").title().replace(" ", ""), unit=MetricUnit.Count, value=1
@@ -201,13 +160,13 @@ async def _handled(event: IncomingEvent) -> "Handled":
     return handled
 
 
-def _report(message: envelopes.Message, reading: "Reading") -> None:
+def _report(services: Services, message: envelopes.Message, reading: "Reading") -> None:
     """Report what of a message no source knows, or could not read, where people look."""
     if reading.unknown:
         metrics.add_metric(name="Unknown", unit=MetricUnit.Count, value=1)
         logger.warning("event of an unknown kind dropped", type=reading.unknown)
         if 0 < len(reading.owner) <= _LONGEST_USER_ID:
-            activity().add(
+            services.activity.add(
                 reading.owner,
                 {
                     "id": digest(message.id, "unknown"),
@@ -221,7 +180,7 @@ def _report(message: envelopes.Message, reading: "Reading") -> None:
     for position, part in enumerate(reading.rejected):
         metrics.add_metric(name="Rejected", unit=MetricUnit.Count, value=1)
         logger.warning("a part of an event could not be read", reason=part.reason)
-        activity().add(
+        services.activity.add(
             part.owner,
             {
                 "id": digest(message.id, str(position), "rejected"),
@@ -235,21 +194,14 @@ def _report(message: envelopes.Message, reading: "Reading") -> None:
         )
 
 
-async def _link(event: IncomingEvent, handled: "list[Handled]") -> None:
+async def _link(services: Services, event: IncomingEvent, handled: "list[Handled]") -> None:
     """Leave one note, on the first ticket, that names all the tickets of a meeting."""
     tickets = [item.ticket for item in handled if item.ticket is not None]
     if len(tickets) < 2:  # noqa: PLR2004 - one ticket has nothing to be linked to
         return
     lines = [f"Action items of the meeting {event.labels['meeting']}:"]
     lines += [f"{ticket.number} {ticket.url}" for ticket in tickets]
-    service = Tickets(
-        event.owner,
-        sessions(),
-        IdempotencyStore(aws.dynamodb(), settings().claims_table),
-        activity(),
-        "meeting",
-    )
-    await service.add_work_note(
+    await services.tickets(event.owner, kind="meeting").add_work_note(
         "incident",
         tickets[0].sys_id,
         NewWorkNote(work_note="\n".join(lines)[:4000]),
@@ -257,12 +209,14 @@ async def _link(event: IncomingEvent, handled: "list[Handled]") -> None:
     )
 
 
-def _put_back(record: dict[str, Any], kind: "Feed", wait: RetryLaterError) -> None:
+def _put_back(
+    services: Services, record: dict[str, Any], kind: "Feed", wait: RetryLaterError
+) -> None:
     now = clock.epoch(clock.now())
     attributes = record.get("messageAttributes") or {}
     since = int(attributes.get("waits_since", {}).get("stringValue") or now)
     if not wait.is_patient and now - since > PATIENCE_SECONDS:
-        _put_aside(record, kind, wait.reason, str(wait))
+        _put_aside(services, record, kind, wait.reason, str(wait))
         return
     # Spread a little, so that those who wait together do not come back together.
     delay = wait.seconds + random.randint(0, max(1, wait.seconds // 4))  # noqa: S311 - no secret
@@ -283,10 +237,12 @@ def _put_back(record: dict[str, Any], kind: "Feed", wait: RetryLaterError) -> No
     logger.info("event waits", reason=wait.reason, seconds=delay)
 
 
-def _put_aside(record: dict[str, Any], kind: "Feed", reason: str, text: str) -> None:
+def _put_aside(
+    services: Services, record: dict[str, Any], kind: "Feed", reason: str, text: str
+) -> None:
     """Put an event into the dead-letter queue, with the reason why it cannot become a ticket."""
     failure = {"outcome": "failed", "reason_type": reason, "reason": text[:_LONGEST_REASON]}
-    _record_event(record, kind, {"action": "failed", **failure})
+    _record_event(services, record, kind, {"action": "failed", **failure})
     aws.sqs().send_message(
         QueueUrl=event_settings().dead_letter_url,
         MessageBody=record["body"],
@@ -306,7 +262,9 @@ def _was_put_aside(record: dict[str, Any]) -> bool:
     return "reason_type" in (record.get("messageAttributes") or {})
 
 
-def _record_event(record: dict[str, Any], kind: "Feed", facts: dict[str, Any]) -> None:
+def _record_event(
+    services: Services, record: dict[str, Any], kind: "Feed", facts: dict[str, Any]
+) -> None:
     """Tell the event's user, in the audit trail; an event that names nobody has only the log.
 
     An event has one id there, so that its being put back takes the place of its being put aside.
@@ -321,7 +279,7 @@ def _record_event(record: dict[str, Any], kind: "Feed", facts: dict[str, Any]) -
     named = [message.detail.get(name) for name in _NAMES]
     cause = next((name for name in named if name), message.type)
     what = {"id": digest(message.id, kind), "kind": KINDS[kind], "cause": str(cause)[:200]}
-    activity().add(user_id, {**what, **facts})
+    services.activity.add(user_id, {**what, **facts})
 
 
 def _text(value: str) -> "MessageAttributeValueTypeDef":

@@ -68,6 +68,16 @@ class Connection:
         """Who calls where."""
         return Identity(self.instance_url, self.auth_method, self.username, self.client_id)
 
+    def document(self) -> dict[str, Any]:
+        """Return the connection as callers see it."""
+        document = asdict(self)
+        del document["secret_version"]
+        return document
+
+    def audited(self) -> dict[str, str]:
+        """Return what the audit trail keeps of the connection."""
+        return {"instance_url": self.instance_url, "username": self.username}
+
 
 class ConnectionStore:
     """The connections table. Every call names the user whose connection is meant."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Ticket = dict[str, Any]
 
 
-class Tickets:
+class TicketService:
     """What one user does with tickets.
 
     Every method raises what `ClientCache.client` raises, `servicenow_tools`' errors as they come,
@@ -39,16 +39,15 @@ class Tickets:
 
     def __init__(
         self,
-        user_id: str,
-        sessions: "ClientCache",
-        claims: "IdempotencyStore",
+        owner: str,
+        clients: "ClientCache",
+        idempotency: "IdempotencyStore",
         activity: "ActivityStore",
         kind: str = "api",
     ) -> None:
-        """Take the user, where clients, claims and records go, and who asks, as records say."""
-        self._user_id = user_id
-        self._sessions = sessions
-        self._claims = claims
+        self._owner = owner
+        self._clients = clients
+        self._idempotency = idempotency
         self._activity = activity
         self._kind = kind
 
@@ -79,13 +78,13 @@ class Tickets:
     async def get(self, table: str, record_id: str) -> "Ticket":
         """Read a ticket by sys_id or number."""
         record_id = _checked(record_id)
-        async with self._sessions.calling(self._user_id) as client:
+        async with self._clients.calling(self._owner) as client:
             return _ticket(await client.get_record(table, record_id))
 
     async def search_incidents(self, search: "IncidentSearch") -> "dict[str, Any]":
         """Return a page of incidents: `{incidents, total, next_cursor}`, newest first."""
         filters = search.model_dump(exclude={"limit", "cursor"}, exclude_none=True)
-        async with self._sessions.calling(self._user_id) as client:
+        async with self._clients.calling(self._owner) as client:
             incidents = client.incidents
             page = await incidents.page(
                 await incidents.query(**filters), limit=search.limit, cursor=search.cursor
@@ -169,7 +168,7 @@ class Tickets:
         return await self._once(write, add, ("noted", name))
 
     def _write(self, name: str, idempotency_key: str | None, content: dict[str, Any]) -> Write:
-        return Write(self._user_id, name, idempotency_key, content)
+        return Write(self._owner, name, idempotency_key, content)
 
     async def _once(
         self,
@@ -179,14 +178,14 @@ class Tickets:
     ) -> "Ticket":
         """Do a write once, and record it: what was done, on which table."""
         # Nothing is claimed for a user without a connection.
-        await self._sessions.client(self._user_id)
+        await self._clients.client(self._owner)
 
         async def answer(claim: "IdempotencyRecord | None") -> "Ticket":
             planned = self._facts(write, claim, action)
-            async with self._sessions.calling(self._user_id) as client:
+            async with self._clients.calling(self._owner) as client:
                 # A claim tells the next attempt of this one; without a key nobody would know.
                 with self._activity.around(
-                    self._user_id, planned, is_announced=claim is not None
+                    self._owner, planned, is_announced=claim is not None
                 ) as facts:
                     record = await do(client, claim)
                     facts |= {
@@ -200,7 +199,7 @@ class Tickets:
                 "ignored_fields": [asdict(ignored) for ignored in record.ignored_fields]
             }
 
-        return await once(self._claims, write, answer)
+        return await once(self._idempotency, write, answer)
 
     def _facts(
         self, write: Write, claim: "IdempotencyRecord | None", action: tuple[str, str]

@@ -1,1 +1,1 @@
-"""The composition root: which store and client a function gets."""
+"""The composition root: which store and which client a function gets, one of each in a process."""

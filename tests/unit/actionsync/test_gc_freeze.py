@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from actionsync import collector
+from actionsync import gc_freeze
 from tests.conftest import call
 
 if TYPE_CHECKING:
@@ -25,17 +25,17 @@ def _collecting() -> "Iterator[None]":
 def test_it_rests_in_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only where an answer will start it again."""
     monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
-    collector.pause()
+    gc_freeze.pause()
     assert gc.isenabled()
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "get_config")
-    collector.pause()
+    gc_freeze.pause()
     assert not gc.isenabled()
 
 
 def test_the_first_answer_starts_it(aws: "Aws", monkeypatch: pytest.MonkeyPatch) -> None:
     """A function that has answered collects garbage, and never looks at what it had loaded."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "get_config")
-    collector.pause()
+    gc_freeze.pause()
     assert call("get_config").status == 404
     assert gc.isenabled()
     assert gc.get_freeze_count() > 0
@@ -43,6 +43,6 @@ def test_the_first_answer_starts_it(aws: "Aws", monkeypatch: pytest.MonkeyPatch)
 
 def test_it_is_started_once() -> None:
     """Where it works already, nothing is frozen: a warm call must not keep its garbage."""
-    collector.settle()
+    gc_freeze.freeze()
     assert gc.isenabled()
     assert gc.get_freeze_count() == 0

@@ -1,0 +1,34 @@
+"""What turns events into tickets in this process."""
+
+from functools import cache, partial
+
+from actionsync import aws
+from actionsync.events.engine import Engine
+from actionsync.queues.worker import Services
+from actionsync.rules.service import RecentRules
+from actionsync.settings import settings
+from actionsync.stores.correlations import CorrelationStore
+from actionsync.tickets.service import TicketService
+from actionsync.wiring import stores
+from actionsync.wiring.servicenow import client_cache
+
+
+@cache
+def services() -> Services:
+    """Return what a function of events works with."""
+    rules = RecentRules(stores.rule_store())
+    correlations = CorrelationStore(
+        aws.dynamodb(), settings().events_table, settings().claims_table
+    )
+    activity = stores.activity_store()
+    return Services(
+        engine=Engine(client_cache(), correlations, stores.cooldown_store(), activity, rules),
+        activity=activity,
+        rules=rules,
+        tickets=partial(
+            TicketService,
+            clients=client_cache(),
+            idempotency=stores.idempotency_store(),
+            activity=activity,
+        ),
+    )

@@ -1,0 +1,34 @@
+"""What calls ServiceNow in this process: clients, tickets, the engine, the rotation."""
+
+from functools import cache
+
+from actionsync.connections.breaker import Breaker
+from actionsync.connections.rotation import Rotation
+from actionsync.connections.sessions import ClientCache
+from actionsync.settings import settings
+from actionsync.tickets.service import TicketService
+from actionsync.wiring import stores
+
+
+@cache
+def client_cache() -> ClientCache:
+    """Return the ServiceNow clients."""
+    return ClientCache(
+        stores.connection_store(),
+        stores.secret_store(),
+        Breaker(stores.cooldown_store()),
+        settings(),
+    )
+
+
+def tickets(owner: str) -> TicketService:
+    """Return an owner's tickets."""
+    return TicketService(owner, client_cache(), stores.idempotency_store(), stores.activity_store())
+
+
+@cache
+def rotation() -> Rotation:
+    """Return the rotation of connections' secrets."""
+    return Rotation(
+        stores.connection_store(), stores.secret_store(), client_cache(), stores.activity_store()
+    )

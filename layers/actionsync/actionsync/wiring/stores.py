@@ -1,0 +1,68 @@
+"""The stores of this process. Loads no HTTP client and no models of requests."""
+
+from functools import cache
+
+from actionsync import aws
+from actionsync.audit.trail import ActivityStore
+from actionsync.settings import settings
+from actionsync.stores.connections import ConnectionStore
+from actionsync.stores.cooldowns import CooldownStore
+from actionsync.stores.idempotency import IdempotencyStore
+from actionsync.stores.rates import WriteRates
+from actionsync.stores.rules import RuleStore
+from actionsync.stores.secrets import SecretStore
+from actionsync.stores.webhooks import WebhookStore
+
+
+@cache
+def connection_store() -> ConnectionStore:
+    """Return the connections."""
+    return ConnectionStore(aws.dynamodb(), settings().connections_table)
+
+
+@cache
+def secret_store() -> SecretStore:
+    """Return the secrets of the connections."""
+    return SecretStore(aws.secrets_manager(), settings().secret_prefix, settings().kms_key)
+
+
+@cache
+def activity_store() -> ActivityStore:
+    """Return the audit trail."""
+    return ActivityStore(aws.dynamodb(), settings().audit_table, settings().audit_days)
+
+
+@cache
+def rule_store() -> RuleStore:
+    """Return the rules."""
+    return RuleStore(aws.dynamodb(), settings().events_table)
+
+
+@cache
+def webhook_store() -> WebhookStore:
+    """Return the webhooks and their secrets."""
+    return WebhookStore(
+        aws.dynamodb(),
+        settings().events_table,
+        aws.secrets_manager(),
+        settings().secret_prefix,
+        settings().kms_key,
+    )
+
+
+@cache
+def cooldown_store() -> CooldownStore:
+    """Return the cooldowns of instances and connections."""
+    return CooldownStore(aws.dynamodb(), settings().events_table)
+
+
+@cache
+def idempotency_store() -> IdempotencyStore:
+    """Return the idempotency records."""
+    return IdempotencyStore(aws.dynamodb(), settings().claims_table)
+
+
+@cache
+def write_rates() -> WriteRates:
+    """Return the counts of the users' writes."""
+    return WriteRates(aws.dynamodb(), settings().claims_table, settings().writes_per_minute)
