@@ -103,11 +103,6 @@ redrive: $(VENV)/.installed ## Put a stack's dead letters back into their queues
 forget-user: $(VENV)/.installed ## Delete all that a stack keeps of a user (STACK=actionsync USER_ID=)
 	$(BIN)/python -m operate.forget_user $(or $(STACK),actionsync) $(USER_ID)
 
-.PHONY: verify-audit
-verify-audit: $(VENV)/.installed ## Check that nobody changed the audit trail (STACK=actionsync USER_ID= ANCHOR=seq:hash)
-	$(BIN)/python -m operate.verify_audit $(or $(STACK),actionsync) \
-	  $(if $(USER_ID),--user $(USER_ID)) $(if $(ANCHOR),--anchor $(ANCHOR))
-
 # ---- proof
 
 .PHONY: format

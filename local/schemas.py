@@ -175,9 +175,8 @@ ANSWERS: dict[str, Any] = {
     "ActivityRecord": {
         "type": "object",
         "description": "What was done in the user's name.",
-        "required": ["seq", "id", "at", "kind", "action", "outcome"],
+        "required": ["id", "at", "kind", "action", "outcome"],
         "properties": {
-            "seq": {"type": "integer", "description": "Its place in the user's chain."},
             "id": _TEXT,
             "at": _MOMENT,
             "kind": {"type": "string", "description": "A kind of event, `api` or `settings`."},

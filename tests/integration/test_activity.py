@@ -1,19 +1,15 @@
 """The audit trail: what each write leaves, in which order, at what cost, and that it is kept."""
 
 import json
-import sys
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.client import BaseClient
 
+from actionsync import clock
 from actionsync.audit.trail import ActivityStore
 from local.servicenow import faults
-from operate import verify_audit
-from operate.forget_user import Stack
-from operate.verify_audit import verify, verify_all
 from tests.conftest import call
 from tests.integration.events import USER, Queues, error, send
 
@@ -218,8 +214,6 @@ def test_a_death_after_a_write_with_a_key_is_recorded_by_the_next_attempt(
     with pytest.raises(KilledError):
         call("create_incident", NEW, headers=KEY)
     revive()
-    from actionsync import clock  # noqa: PLC0415 - patched where it is looked up
-
     later = clock.now().__class__.fromtimestamp(clock.epoch(clock.now()) + 60, clock.now().tzinfo)
     monkeypatch.setattr(clock, "now", lambda: later)
     assert call("create_incident", NEW, headers=KEY).status == 201
@@ -258,23 +252,53 @@ def test_an_audit_that_fails_does_not_make_a_caller_write_twice(
     assert trail()[0]["outcome"] == "started"
 
 
-# ---- the chain
+# ---- the trail
 
 
 def _stores(count: int) -> list[ActivityStore]:
     return [ActivityStore(boto3.client("dynamodb"), "AuditTable", 365) for _ in range(count)]
 
 
-def test_writers_that_meet_lose_nothing(aws: "Aws") -> None:
-    """Each knows an old end of the chain; the chain is whole, and has every record."""
+def test_writers_that_meet_lose_nothing(aws: "Aws", monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records of the same moment are all there, and those of one process in their order."""
+    moment = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: moment)
     writers = _stores(5)
     for turn in range(4):
         for number, writer in enumerate(writers):
             writer.add("ada", {"action": f"{turn}.{number}"})
-    verdict = verify(aws.dynamodb, "AuditTable", "ada")
-    assert (verdict.count, verdict.broken) == (20, None)
-    wanted = {f"{turn}.{number}" for turn in range(4) for number in range(5)}
-    assert {record["action"] for record in records(aws)} == wanted
+    wanted = [f"{turn}.{number}" for turn in range(4) for number in range(5)]
+    assert [record["action"] for record in records(aws)] == wanted
+
+
+def test_a_record_is_never_overwritten(aws: "Aws", monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a second one has the same key: the put has a condition."""
+    (writer,) = _stores(1)
+    put = writer._dynamodb.put_item
+
+    def put_at_one_place(**arguments: Any) -> Any:
+        arguments["Item"]["sk"] = {"S": "2026"}
+        return put(**arguments)
+
+    monkeypatch.setattr(writer._dynamodb, "put_item", put_at_one_place)
+    writer.add("ada", {"action": "created"})
+    writer.add("ada", {"action": "forged"})
+    assert [record["action"] for record in records(aws)] == ["created"]
+
+
+def test_every_record_is_a_line_of_the_log(
+    connected: "Simulator", aws: "Aws", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole, so that what somebody takes out of the table is still in CloudWatch Logs."""
+    logged: list[tuple[str, Any]] = []
+
+    def info(message: str, **values: Any) -> None:
+        assert message == "audited"
+        logged.append((values["owner"], values["record"]))
+
+    monkeypatch.setattr("actionsync.audit.trail.logger.info", info)
+    call("create_incident", NEW)
+    assert logged == [(CALLER, record) for record in records(aws)[-2:]]
 
 
 def test_a_put_whose_answer_was_lost_is_not_repeated(
@@ -293,28 +317,6 @@ def test_a_put_whose_answer_was_lost_is_not_repeated(
     assert len(records(aws)) == 1
 
 
-def test_a_chain_that_outruns_a_writer_is_no_success(
-    aws: "Aws", monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After its last try the writer says that it could not record."""
-    from actionsync.audit import trail  # noqa: PLC0415 - patched where it is looked up
-
-    monkeypatch.setattr(trail, "_TRIES", 3)
-    monkeypatch.setattr(trail, "_LONGEST_PAUSE", 0)
-    slow, fast = _stores(2)
-    end = slow._end
-
-    def outrun(user_id: str) -> Any:
-        found = end(user_id)
-        fast.add(user_id, {"action": "fast"})
-        return found
-
-    monkeypatch.setattr(slow, "_end", outrun)
-    with pytest.raises(aws.dynamodb.exceptions.ConditionalCheckFailedException):
-        slow.add("ada", {"action": "slow"})
-    assert verify(aws.dynamodb, "AuditTable", "ada").broken is None
-
-
 def test_pages_are_whole_across_announcements(aws: "Aws") -> None:
     """Every write once, however its announcement and its outcome fall on pages."""
     store, other = _stores(2)
@@ -324,7 +326,7 @@ def test_pages_are_whole_across_announcements(aws: "Aws") -> None:
     wanted = ["a3", "b3", "a2", "b2", "a1", "b1", "a0", "b0"]
     for limit in range(1, 9):
         found: list[dict[str, Any]] = []
-        place: int | None = None
+        place: str | None = None
         while True:
             items, place = store.page("ada", limit, place)
             found += items
@@ -333,94 +335,3 @@ def test_pages_are_whole_across_announcements(aws: "Aws") -> None:
             assert len(items) == limit
         assert [item["action"] for item in found] == wanted, limit
         assert {item["outcome"] for item in found} == {"done"}
-
-
-# ---- the command
-
-
-@pytest.fixture
-def command(
-    aws: "Aws", monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> "Callable[..., tuple[int, str]]":
-    """`make verify-audit`: returns its exit status and what it printed."""
-    names = {name: name for name in ("AuditTable", "ClaimsTable")}
-    stack = Stack(aws.dynamodb, aws.secrets_manager, boto3.client("sqs"), None, names, "")
-    monkeypatch.setattr(verify_audit, "stack_of", {"actionsync": stack}.__getitem__)
-
-    def run(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["verify_audit", "actionsync", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            verify_audit.main()
-        return int(ended.value.code or 0), capsys.readouterr().out
-
-    return run
-
-
-def _tamper(aws: "Aws", user_id: str, seq: int) -> None:
-    """Change the text of a record, as somebody with rights on the table could."""
-    aws.dynamodb.update_item(
-        TableName="AuditTable",
-        Key={"pk": {"S": user_id}, "sk": {"N": str(seq)}},
-        UpdateExpression="SET #record = :text",
-        ExpressionAttributeNames={"#record": "record"},
-        ExpressionAttributeValues={":text": {"S": "{}"}},
-    )
-
-
-def test_the_command_names_the_first_broken_link(
-    aws: "Aws", command: "Callable[..., tuple[int, str]]"
-) -> None:
-    """Of one user or of all; with an anchor also what was taken from the newest end."""
-    (writer,) = _stores(1)
-    for user_id in ("ada", "bob"):
-        for _ in range(4):
-            writer.add(user_id, {"action": "created"})
-    status, told = command()
-    assert status == 0
-    assert "ada: 4 records, unbroken" in told
-    assert "bob: 4 records, unbroken" in told
-    _, told = command("--user", "ada")
-    anchor = told.rpartition("ends with ")[2].strip()
-    assert command("--user", "ada", "--anchor", anchor)[0] == 0
-
-    aws.dynamodb.delete_item(TableName="AuditTable", Key={"pk": {"S": "ada"}, "sk": {"N": "4"}})
-    assert command("--user", "ada")[0] == 0
-    status, told = command("--user", "ada", "--anchor", anchor)
-    assert (status, "BROKEN at 4" in told) == (1, True)
-
-    _tamper(aws, "bob", 2)
-    status, told = command()
-    assert status == 1
-    assert "bob: BROKEN at 2" in told
-    assert "ada: 3 records" in told
-    assert [verdict.broken is None for verdict in verify_all(aws.dynamodb, "AuditTable")].count(
-        False
-    ) == 1
-
-
-def test_the_command_names_writes_without_an_outcome(
-    connected: "Simulator",
-    monkeypatch: pytest.MonkeyPatch,
-    command: "Callable[..., tuple[int, str]]",
-) -> None:
-    """One that was announced and one that was claimed, once their functions have surely ended."""
-    revive = _kill_at(monkeypatch, "done")
-    for headers in (None, KEY):
-        with pytest.raises(KilledError):
-            call("create_incident", NEW, headers=headers)
-    revive()
-    assert "without an outcome" not in command()[1]
-    from actionsync import clock  # noqa: PLC0415 - patched where it is looked up
-
-    later = clock.now() + timedelta(days=2)
-    monkeypatch.setattr(clock, "now", lambda: later)
-    status, told = command("--user", CALLER)
-    assert status == 0
-    announced, claimed = (line for line in told.splitlines() if line.startswith("without"))
-    assert f"{CALLER}: create incident" in announced
-    look_for = claimed.rpartition(" ")[2]
-    assert look_for in {row["correlation_id"] for row in connected.records("incident")}
-    assert "without an outcome" not in command("--user", "somebody-else")[1]
-    assert call("create_incident", NEW, headers=KEY).status == 201
-    assert len([line for line in command()[1].splitlines() if line.startswith("without")]) == 1

@@ -1,8 +1,8 @@
 """Questions to the audit trail, and the pages of records that answer them."""
 
+import base64
 import hashlib
 import json
-import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,8 +11,6 @@ from actionsync.errors import FieldError, InvalidInputError
 
 if TYPE_CHECKING:
     from actionsync.audit.trail import ActivityStore
-
-_PLACE = re.compile(r"[1-9][0-9]{0,14}")
 
 
 class ActivityQuery(BaseModel):
@@ -48,34 +46,33 @@ def page(owner: str, asked: ActivityQuery, activity: "ActivityStore") -> dict[st
     Raises:
         InvalidInputError: the cursor is another owner's, or of another filter.
     """
-    search = [owner, asked.outcome, asked.kind, asked.action]
-    before = None
-    if asked.cursor is not None:
-        place, _, mark = asked.cursor.partition("-")
-        if _PLACE.fullmatch(place):
-            before = int(place)
-        if before is None or mark != _mark(before, search):
-            raise InvalidInputError(FieldError("cursor", "is not a cursor of this search"))
-    filters = {
-        name: value
-        for name, value in (
-            ("outcome", asked.outcome),
-            ("kind", asked.kind),
-            ("action", asked.action),
-        )
-        if value is not None
-    }
+    filters = asked.model_dump(include={"outcome", "kind", "action"}, exclude_none=True)
 
     def wanted(record: dict[str, Any]) -> bool:
         return all(record.get(name) == value for name, value in filters.items())
 
+    search = [owner, filters]
+    before = None if asked.cursor is None else _place(asked.cursor, search)
     items, end = activity.page(owner, asked.limit, before, wanted if filters else None)
-    return {"items": items, "next": None if end is None else f"{end}-{_mark(end, search)}"}
+    return {"items": items, "next": None if end is None else _cursor(end, search)}
 
 
-def _mark(place: int, search: list[str | None]) -> str:
-    """Return a mark that shows a cursor of another search. It guards no secret.
+def _cursor(place: str, search: list[Any]) -> str:
+    """Return a place with a mark that shows a cursor of another search. It guards no secret.
 
     Whoever forges one still reads only their own records: the owner is the token's.
     """
-    return hashlib.blake2s(json.dumps([place, search]).encode(), digest_size=8).hexdigest()
+    content = json.dumps([place, search], sort_keys=True).encode()
+    mark = hashlib.blake2s(content, digest_size=8).hexdigest()
+    return f"{base64.urlsafe_b64encode(place.encode()).decode().rstrip('=')}.{mark}"
+
+
+def _place(cursor: str, search: list[Any]) -> str:
+    encoded = cursor.partition(".")[0]
+    try:
+        place = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+    except ValueError:
+        place = ""
+    if not place or cursor != _cursor(place, search):
+        raise InvalidInputError(FieldError("cursor", "is not a cursor of this search"))
+    return place

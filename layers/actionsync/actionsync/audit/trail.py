@@ -1,30 +1,28 @@
-"""The audit trail: what was done in a user's name, in a chain that shows any later change.
+"""The audit trail: what was done in an owner's name. Functions add to it and never change it.
 
-`pk = <user id>`, `sk = <place in the user's chain>`; `actionsync.audit.chain` has the rest. The
-functions may put and query items of this table and nothing else (template.yaml), and a put has
-the condition that its place is free.
+`pk = <owner>`, `sk = <moment>#<place in the process>#<random>`, so that a query returns an owner's
+records in their order. The functions may put and query items of this table and nothing else
+(template.yaml), and a put has the condition that its key is free. Each record is also a line of the
+function's log ("audited").
 
-A record has these keys: `id`, the write's own, so that a write which is recorded twice can be
-told; `at`; `kind` (what asked for it: `api`, `settings`, or the kind of an event); `action`;
+A record has these keys: `id`, the write's own, so that a write that is recorded twice is seen as
+one; `at`; `kind` (what asked for it: `api`, `settings`, or the kind of an event); `action`;
 `outcome` (`started`, `done`, `failed`, or `unknown`: it may have taken effect); `table`, `number`,
 `sys_id`, `url`, `correlation_id` and `cause`, empty where there is none; `fields`, the names of
 what was sent, never the values; and where they apply `before` and `after` (states), `reason_type`
-and `reason`, and `recovered` (recorded by the successor of one that died).
+and `reason`, and `recovered` (recorded by the successor of a process that died).
 """
 
 import json
-import random
-import time
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from actionsync import clock
-from actionsync.audit.chain import Link, link_of
-from actionsync.stores.conditions import refusing_item
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -33,14 +31,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
     Record = dict[str, Any]
+    Item = dict[str, AttributeValueTypeDef]
 
 logger = Logger()
 
-# For so long a process believes that it knows the end of a chain without having added to it.
-_KNOWN_SECONDS = 120.0
-# Twenty writers of one user need a few tries each; a write that finds no place is no success.
-_TRIES = 50
-_LONGEST_PAUSE = 0.05
 _LONGEST_REASON = 1000
 _DAY = 24 * 3600
 # How many records one call looks at, to find those that are wanted.
@@ -52,6 +46,8 @@ _BLANK: "Record" = {
     "kind": "api", "action": "", "outcome": "done", "table": "", "number": "", "sys_id": "",
     "url": "", "correlation_id": "", "cause": "", "fields": [],
 }  # fmt: skip
+# Orders the records that a process makes within the same microsecond.
+_places = count(1)
 
 
 def settings_change(action: str, fields: "Iterable[str]" = ()) -> "Record":
@@ -60,63 +56,39 @@ def settings_change(action: str, fields: "Iterable[str]" = ()) -> "Record":
 
 
 class ActivityStore:
-    """The users' audit trails."""
+    """The owners' audit trails."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, kept_days: int) -> None:
-        """Take the DynamoDB client, the table's name and for how long a record is kept."""
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, retention_days: int) -> None:
         self._dynamodb = dynamodb
         self._table = table
-        self._kept_seconds = kept_days * _DAY
-        self._ends: dict[str, tuple[float, Link | None]] = {}
+        self._retention_seconds = retention_days * _DAY
 
-    def add(self, user_id: str, record: "Record") -> None:
-        """Put a record at the end of a user's chain; it must hold no secret.
-
-        One write where this process knows the end of the chain; else one read before.
+    def add(self, owner: str, record: "Record") -> None:
+        """Add a record to an owner's trail, in one write; it must hold no secret.
 
         Raises:
-            ClientError: DynamoDB refused it, or the chain is longer at every try.
+            ClientError: DynamoDB refused it.
         """
         now = clock.now()
-        moment = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        text = json.dumps({"id": uuid.uuid4().hex, "at": moment, **_BLANK, **record})
-        expires_at = clock.epoch(now) + self._kept_seconds
-        read_at, end = self._ends.pop(user_id, (0.0, None))
-        if not read_at or time.monotonic() - read_at > _KNOWN_SECONDS:
-            end = self._end(user_id)
-        for tries_left in reversed(range(_TRIES)):
-            link = (
-                Link(user_id, 1, text, expires_at)
-                if end is None
-                else Link(user_id, end.seq + 1, text, expires_at, end.hash, end.expires_at)
+        moment = now.isoformat(timespec="microseconds").removesuffix("+00:00")
+        entry = {"id": uuid.uuid4().hex, "at": f"{moment[:-3]}Z", **_BLANK, **record}
+        # boto3 repeats a put whose answer was lost: nothing but that put has this key.
+        with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
+            self._dynamodb.put_item(
+                TableName=self._table,
+                Item={
+                    "pk": {"S": owner},
+                    "sk": {"S": f"{moment}Z#{next(_places):08}#{uuid.uuid4().hex[:8]}"},
+                    "record": {"S": json.dumps(entry)},
+                    "expires_at": {"N": str(clock.epoch(now) + self._retention_seconds)},
+                },
+                ConditionExpression="attribute_not_exists(pk)",
             )
-            try:
-                self._dynamodb.put_item(
-                    TableName=self._table,
-                    Item=link.item(),
-                    ConditionExpression="attribute_not_exists(pk)",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-            except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
-                held = refusing_item(error)
-                # boto3 repeats a put whose answer was lost: it may have met itself.
-                if held is not None and held["hash"]["S"] == link.hash:
-                    break
-                if not tries_left:
-                    raise
-                time.sleep(random.random() * _LONGEST_PAUSE)  # noqa: S311 - no secret
-                end = self._end(user_id)
-            else:
-                break
-        if len(self._ends) > 1000:  # noqa: PLR2004 - users, a bound on memory
-            self._ends.clear()
-        self._ends[user_id] = (time.monotonic(), link)
-        # A second witness, in another place: CloudWatch Logs.
-        logger.info("audited", user_id=user_id, seq=link.seq, hash=link.hash)
+        logger.info("audited", owner=owner, record=entry)
 
     @contextmanager
     def around(
-        self, user_id: str, record: "Record", *, is_announced: bool = False
+        self, owner: str, record: "Record", *, is_announced: bool = False
     ) -> "Iterator[Record]":
         """Record a write that the block makes; what it finds out goes into the yielded record.
 
@@ -124,100 +96,95 @@ class ActivityStore:
         a death in between leaves a trace.
 
         Args:
-            user_id: in whose name.
+            owner: in whose name.
             record: what is known before.
-            is_announced: whether something else tells of the write if this process dies: then
-                the outcome is the only record, and a failure to record it is raised.
+            is_announced: whether an idempotency record announces the write: then the outcome is
+                the only record of it here, and a failure to add it is raised.
         """
         facts = {"id": uuid.uuid4().hex, **record}
         if not is_announced:
-            self.add(user_id, {**facts, "outcome": "started"})
+            self.add(owner, {**facts, "outcome": "started"})
         try:
             yield facts
         except Exception as error:
             facts["outcome"] = "unknown" if getattr(error, "maybe_applied", False) else "failed"
             facts["reason_type"] = type(error).__name__.removesuffix("Error")
             facts["reason"] = str(error)[:_LONGEST_REASON]
-            self._add_quietly(user_id, facts)
+            self._add_quietly(owner, facts)
             raise
         if is_announced:
-            self.add(user_id, facts)
+            self.add(owner, facts)
         else:
-            self._add_quietly(user_id, facts)
+            self._add_quietly(owner, facts)
 
-    def _add_quietly(self, user_id: str, record: "Record") -> None:
+    def _add_quietly(self, owner: str, record: "Record") -> None:
         """Record what must not change the answer any more: the write is made, or has failed."""
         try:
-            self.add(user_id, record)
+            self.add(owner, record)
         except (BotoCoreError, ClientError):
             logger.exception("not audited", record=record)
 
     def page(
         self,
-        user_id: str,
+        owner: str,
         limit: int,
-        before: int | None,
+        before: str | None,
         wanted: "Callable[[Record], bool] | None" = None,
-    ) -> "tuple[list[Record], int | None]":
+    ) -> "tuple[list[Record], str | None]":
         """Return records, the newest first, and the place before which the next page begins.
 
         Args:
-            user_id: whose trail.
+            owner: whose trail.
             limit: how many records at most.
             before: the place where an earlier page ended, or None for the newest records.
-            wanted: tells which records count; all where it is None. Where few do, a page may hold
-                less than `limit`, or nothing, and have a next one all the same: one call looks at
+            wanted: which records count; all where it is None. Where few do, a page may hold less
+                than `limit`, or nothing, and have a next one all the same: one call looks at
                 READ_AT_ONCE.
         """
         items: list[Record] = []
-        place = 0
+        end = ""
         at_once = limit if wanted is None else _PAGE
-        for number, record in enumerate(self._newest_first(user_id, before, at_once)):
+        for number, (place, record) in enumerate(self._newest_first(owner, before, at_once)):
             if len(items) == limit or number == READ_AT_ONCE:
-                return items, place
-            place = record["seq"]
+                return items, end
+            end = place
             if wanted is None or wanted(record):
                 items.append(record)
         return items, None
 
-    def newest(self, user_id: str) -> "Iterator[Record]":
-        """Yield a user's records, the newest first, read a page at a time as they are needed."""
-        return self._newest_first(user_id, None, _PAGE)
+    def newest(self, owner: str) -> "Iterator[Record]":
+        """Yield an owner's records, the newest first, read a page at a time as they are needed."""
+        return (record for _, record in self._newest_first(owner, None, _PAGE))
 
-    def _newest_first(self, user_id: str, start: int | None, at_once: int) -> "Iterator[Record]":
-        """Yield the records with their `seq`; of those with one id only the newest."""
+    def _newest_first(
+        self, owner: str, start: str | None, at_once: int
+    ) -> "Iterator[tuple[str, Record]]":
+        """Yield the records with their places; of those with one id only the newest."""
         before = start
         seen: set[str] = set()
-        # The outcome of an announcement on this page may stand on the page before.
+        # The outcome of an announcement on this page may be on the page before.
         is_complete = before is None
         while True:
-            items = self._query(user_id, "<", before, at_once + 1)
+            items = self._query(owner, "<", before, at_once + 1)
             for item in items:
                 record = _record(item)
                 if record["outcome"] == "started" and not is_complete:
-                    newer = self._query(user_id, ">=", start or 0, _REACH)
+                    newer = self._query(owner, ">=", start, _REACH)
                     seen |= {_record(each)["id"] for each in newer}
                     is_complete = True
                 if record["id"] not in seen:
                     seen.add(record["id"])
-                    yield record
+                    yield item["sk"]["S"], record
             if len(items) <= at_once:
                 return
-            before = int(items[-1]["sk"]["N"])
+            before = items[-1]["sk"]["S"]
 
-    def _end(self, user_id: str) -> Link | None:
-        """Return the newest link of a user's chain."""
-        items = self._query(user_id, "<", None, 1)
-        return link_of(items[0]) if items else None
-
-    def _query(
-        self, user_id: str, than: str, seq: int | None, limit: int
-    ) -> "list[dict[str, AttributeValueTypeDef]]":
-        """Return records of a place `<` (the newest first) or `>=` (the oldest first) than seq."""
-        condition, values = "pk = :pk", {":pk": {"S": user_id}}
-        if seq is not None:
+    def _query(self, owner: str, than: str, place: str | None, limit: int) -> "list[Item]":
+        """Return records at places `<` (the newest first) or `>=` (the oldest first) this one."""
+        condition, values = "pk = :pk", {":pk": {"S": owner}}
+        if place is not None:
             condition += f" AND sk {than} :sk"
-            values[":sk"] = {"N": str(seq)}
+            values[":sk"] = {"S": place}
         return self._dynamodb.query(
             TableName=self._table,
             KeyConditionExpression=condition,
@@ -228,6 +195,6 @@ class ActivityStore:
         )["Items"]
 
 
-def _record(item: "dict[str, AttributeValueTypeDef]") -> "Record":
-    link = link_of(item)
-    return {"seq": link.seq, **json.loads(link.text)}
+def _record(item: "Item") -> "Record":
+    record: Record = json.loads(item["record"]["S"])
+    return record

@@ -4,7 +4,7 @@ A claim is made before ServiceNow is called. It is `started` while its request r
 the answer once that is known, and expires a day later (the table's time to live). A request that
 died leaves it started; after LEASE_SECONDS the next one takes it over, and has to find out first
 what the dead one had done. Until then the claim is what tells of the write: it stays for as long as
-anybody may ask (`make verify-audit` names it).
+anybody may ask.
 """
 
 from contextlib import suppress
