@@ -117,7 +117,8 @@ def _scanned(stack: Stack, table: str, key: tuple[str, ...], user_id: str) -> in
     """Delete a table's items that carry the user's id; nothing leads to them but looking at all."""
     pages = stack.dynamodb.get_paginator("scan").paginate(
         TableName=stack.names[table],
-        FilterExpression="user_id = :user",
+        FilterExpression="user_id = :user OR #owner = :user",
+        ExpressionAttributeNames={"#owner": "owner"},
         ExpressionAttributeValues={":user": {"S": user_id}},
         ConsistentRead=True,
     )

@@ -224,8 +224,8 @@ def _kept(simulator: Simulator) -> tuple[dict[str, list[dict[str, Any]]], dict[s
         version=1,
     )
     stored = {
-        "pk": {"S": f"USER#{USER}"},
-        "sk": {"S": "CONNECTION"},
+        "pk": {"S": f"CONNECTION#{USER}"},
+        "sk": {"S": "default"},
         "status": {"S": "active"},
         **{
             name: {"N" if isinstance(value, int) else "S": str(value)}
@@ -237,9 +237,9 @@ def _kept(simulator: Simulator) -> tuple[dict[str, list[dict[str, Any]]], dict[s
         "sk": {"S": webhook},
         "created_at": {"S": "2024-01-10T10:00:00Z"},
     }
-    owner = {"pk": {"S": f"WEBHOOK#{webhook}"}, "sk": {"S": "WEBHOOK"}, "user_id": {"S": USER}}
+    owner = {"pk": {"S": f"WEBHOOK#{webhook}"}, "sk": {"S": "WEBHOOK"}, "owner": {"S": USER}}
     secret = Secret(USER, connection.identity, {"password": seed.USERS[connection.username][0]})
-    secrets = {"webhook-": "made-up-webhook-secret", "": text_of(secret)}
+    secrets = {"webhook/": "made-up-webhook-secret", "": text_of(secret)}
     return {"connections": [stored], "events": [listed, owner]}, secrets
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FOLDERS = sorted(functions())
 
 _TABLES = ("connections", "claims", "events", "audit")
-_KEY = {"pk": {"S": "USER#probe"}, "sk": {"S": "CONNECTION"}}
+_KEY = {"pk": {"S": "CONNECTION#probe"}, "sk": {"S": "default"}}
 _KEYS = {"claims": {"pk": _KEY["pk"]}, "audit": {"pk": _KEY["pk"], "sk": {"N": "1"}}}
 
 

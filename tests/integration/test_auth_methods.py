@@ -200,9 +200,9 @@ def test_a_secret_of_another_user_is_not_used(instance: "Simulator", aws: "Aws")
     kept = json.loads(aws.secrets()[name])
     instance.requests.clear()
     version = aws.secrets_manager.put_secret_value(
-        SecretId=name, SecretString=json.dumps(kept | {"user_id": "somebody-else"})
+        SecretId=name, SecretString=json.dumps(kept | {"owner": "somebody-else"})
     )["VersionId"]
-    (item,) = [item for item in aws.items("ConnectionsTable") if item["pk"]["S"] != "COUNTER"]
+    (item,) = aws.items("ConnectionsTable")
     item["secret_version"] = {"S": version}
     aws.dynamodb.put_item(TableName="ConnectionsTable", Item=item)
     assert call("create_incident", {"short_description": "x"}).status == 409

@@ -98,11 +98,10 @@ def test_a_user_is_forgotten_and_no_other(
     left = everything(aws, stack)
     mentioned = json.dumps(user_id)[1:-1]
     assert [text for text in left if mentioned in text or f"Of {user_id}" in text] == []
-    # What names nobody stays: marks of deliveries without content, the count of connections.
+    # What names nobody stays: marks of deliveries without content.
     for text in before:
-        if "COUNTER" not in text:
-            assert text in left
+        assert text in left
     gone = [text for text in left if text not in before]
-    assert all("DELIVERY#" in text or "COUNTER" in text or "JSON" in text or "[]" in text
+    assert all("DELIVERY#" in text or "JSON" in text or "[]" in text
                for text in gone)  # fmt: skip
     assert set(forget(stack, user_id).values()) == {0}

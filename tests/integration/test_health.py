@@ -318,6 +318,6 @@ def test_a_warm_function_forgets_a_removed_webhook(
     hooks.create("a" * 32, USER, "secret")
     assert hooks.find("a" * 32) == (USER, "secret")
     assert call("delete_github_webhook", user_id=USER, path={"id": "a" * 32}).status == 204
-    now = time.monotonic() + webhooks.KEPT_SECONDS
+    now = time.monotonic() + webhooks.CACHED_SECONDS
     monkeypatch.setattr(time, "monotonic", lambda: now)
     assert hooks.find("a" * 32) is None

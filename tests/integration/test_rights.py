@@ -207,7 +207,14 @@ def writes(folder: str, body: dict[str, Any], table: str) -> "Callable[[World], 
 def create_config(world: World) -> None:
     """A secret that a dead request left gets a further version."""
     with world.iam.off():
-        name = ENVIRONMENT["SECRET_PREFIX"] + world.user
+        world.aws.dynamodb.put_item(
+            TableName="ConnectionsTable",
+            Item={
+                "pk": {"S": f"CONNECTION#{world.user}"}, "sk": {"S": "default"}, "id": {"N": "7"},
+                "status": {"S": "pending"},
+            },
+        )  # fmt: skip
+        name = f"{ENVIRONMENT['SECRET_PREFIX']}connection/7"
         world.aws.secrets_manager.create_secret(Name=name, SecretString="{}")
     body = {"instance_url": world.simulator.url, "username": "u", "password": "a-first-password"}
     world.call("create_config", body)
@@ -274,11 +281,12 @@ def rotate_secret(world: World) -> None:
     with world.iam.off():
         world.simulator.instance.add_user(name, FIRST, "itil", "user_admin")
         body = {"instance_url": world.simulator.url, "username": name, "password": FIRST}
-        assert conftest.call("create_config", body, user_id=world.user).status == 201
+        made = conftest.call("create_config", body, user_id=world.user)
+        assert made.status == 201
         _forget()
     handler = importlib.import_module("functions.rotate_secret.app").lambda_handler
     payload = conftest.event("rotate_secret") | {
-        "SecretId": ENVIRONMENT["SECRET_PREFIX"] + world.user,
+        "SecretId": f"{ENVIRONMENT['SECRET_PREFIX']}connection/{made.json['id']}",
         "ClientRequestToken": str(uuid.uuid4()),
     }
     for step in ("createSecret", "setSecret", "testSecret", "finishSecret"):

@@ -21,12 +21,12 @@ def connection(user_id: str) -> tuple[str, httpx.AsyncClient]:
     """Return the instance's URL and a client for it."""
     item = dynamodb.get_item(
         TableName=os.environ["CONNECTIONS_TABLE"],
-        Key={"pk": {"S": f"USER#{user_id}"}, "sk": {"S": "CONNECTION"}},
+        Key={"pk": {"S": f"CONNECTION#{user_id}"}, "sk": {"S": "default"}},
     )["Item"]
     secret = json.loads(
-        secrets_manager.get_secret_value(SecretId=os.environ["SECRET_PREFIX"] + user_id)[
-            "SecretString"
-        ]
+        secrets_manager.get_secret_value(
+            SecretId=f"{os.environ['SECRET_PREFIX']}connection/{item['id']['N']}"
+        )["SecretString"]
     )
     tls = ssl.create_default_context(cafile=os.environ["INSTANCE_CA_FILE"])
     auth = httpx.BasicAuth(secret["username"], secret["password"])

@@ -14,6 +14,6 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     user_id = event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"]
     item = dynamodb.get_item(
         TableName=os.environ["CONNECTIONS_TABLE"],
-        Key={"pk": {"S": f"USER#{user_id}"}, "sk": {"S": "CONNECTION"}},
+        Key={"pk": {"S": f"CONNECTION#{user_id}"}, "sk": {"S": "default"}},
     )["Item"]
     return {"statusCode": 200, "body": json.dumps(item)}

@@ -42,9 +42,9 @@ async def post(url: str, auth: tuple[str, str], body: dict[str, Any]) -> dict[st
 def create_incident(new: NewIncident) -> tuple[dict[str, Any], int]:
     """Answer 201 with the record."""
     user_id = app.current_event.request_context.authorizer.jwt_claim["sub"]
-    item = table.get_item(Key={"pk": f"USER#{user_id}", "sk": "CONNECTION"})["Item"]
+    item = table.get_item(Key={"pk": f"CONNECTION#{user_id}", "sk": "default"})["Item"]
     secret: Any = parameters.get_secret(
-        os.environ["SECRET_PREFIX"] + user_id, transform="json", max_age=300
+        os.environ["SECRET_PREFIX"] + "connection/" + str(item["id"]), transform="json", max_age=300
     )
     auth = (secret["username"], secret["password"])
     body = new.model_dump(exclude_none=True)

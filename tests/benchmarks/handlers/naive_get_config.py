@@ -29,7 +29,7 @@ class Config(BaseModel):
 def get_config() -> Config:
     """Answer 200 with the user's item."""
     user_id = app.current_event.request_context.authorizer.jwt_claim["sub"]
-    item = table.get_item(Key={"pk": f"USER#{user_id}", "sk": "CONNECTION"})["Item"]
+    item = table.get_item(Key={"pk": f"CONNECTION#{user_id}", "sk": "default"})["Item"]
     return Config(id=item["id"], instance_url=item["instance_url"], username=item["username"])
 
 

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from servicenow_tools import ConnectionReport
 
 
-async def check_stored_connection(sessions: "ClientCache", user_id: str) -> "ConnectionReport":
+async def check_stored_connection(sessions: "ClientCache", owner: str) -> "ConnectionReport":
     """Test the user's stored connection, stage by stage, also while its instance is left alone.
 
     Raises:
         ConnectionNotFoundError: the user has none.
         ConnectionIncompleteError: its secret is missing.
     """
-    client = await sessions.client(user_id)
+    client = await sessions.client(owner)
     report = await client.test_connection()
     if report.success:
         sessions.breaker.back(urlsplit(client.instance_url).netloc)
@@ -29,7 +29,7 @@ async def check_stored_connection(sessions: "ClientCache", user_id: str) -> "Con
 
 
 async def check_typed_connection(
-    sessions: "ClientCache", user_id: str, typed: "ConnectionToTest"
+    sessions: "ClientCache", owner: str, typed: "ConnectionToTest"
 ) -> "ConnectionReport":
     """Test a connection before it is stored; nothing of it is kept.
 
@@ -40,12 +40,12 @@ async def check_typed_connection(
         ConnectionIncompleteError: the stored connection's secret is missing.
     """
     identity, secrets = typed.identity, typed.secrets()
-    if not secrets and sessions.is_stored(user_id, identity):
-        return await check_stored_connection(sessions, user_id)
+    if not secrets and sessions.is_stored(owner, identity):
+        return await check_stored_connection(sessions, owner)
     if missing := [name for name in METHODS[identity.auth_method].secrets if name not in secrets]:
         raise InvalidInputError(
             *(FieldError(name, "is needed for what is not stored") for name in missing)
         )
-    signer = auth_of(Secret(user_id, identity, secrets))
+    signer = auth_of(Secret(owner, identity, secrets))
     async with sessions.open(identity, signer) as client:
         return await client.test_connection()

@@ -80,13 +80,13 @@ class Rotation:
         if step == "setSecret":
             table, column = _WRITTEN[_renewed(secret)]
             change = {"action": f"{_renewed(secret)}_set", "table": table, "fields": [column]}
-            with self._activity.around(secret.user_id, {"kind": "settings", **change}):
+            with self._activity.around(secret.owner, {"kind": "settings", **change}):
                 await self._set(secret_id, replaced, secret)
         elif step == "testSecret":
             await self._test(secret)
         elif step == "finishSecret":
             change = {"action": f"{_renewed(secret)}_rotated", "fields": [_renewed(secret)]}
-            with self._activity.around(secret.user_id, {"kind": "settings", **change}):
+            with self._activity.around(secret.owner, {"kind": "settings", **change}):
                 self._finish(secret_id, token, replaced, secret)
         else:
             raise RotationError(f"There is no step {step}.")
@@ -130,7 +130,7 @@ class Rotation:
     def _finish(self, secret_id: str, token: str, replaced: str, secret: "Secret") -> None:
         if not self._secrets.promote(secret_id, token, replaced):
             raise RotationError("The connection was saved again meanwhile; its secret stays.")
-        self._connections.follow(secret.user_id, replaced, token)
+        self._connections.follow(secret.owner, replaced, token)
 
     def _client(self, secret: "Secret") -> "ServiceNowClient":
         return self._sessions.open(secret.identity, auth_of(secret))

@@ -1,10 +1,11 @@
-"""Storing, changing and removing a user's connection, in an order that survives a crash.
+"""Storing, changing and removing an owner's connection, in an order that survives a crash.
 
-Two stores, no common transaction: `actionsync.stores.connections` tells how the item in DynamoDB
-governs the secret. Each step below may be the last one that runs; what is left is then the state
-before the call, or one that nobody sees and that the next call mends.
+Two stores, no common transaction: the item in DynamoDB governs the secret
+(`actionsync.stores.connections`). Each step below may be the last one that runs; what is left is
+then the state before the call, or one that nobody sees and that the next call repairs.
 """
 
+import secrets as randomness
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
@@ -29,70 +30,76 @@ if TYPE_CHECKING:
     from actionsync.stores.credentials import Identity
 
 
-def find_connection(connections: ConnectionStore, user_id: str) -> Connection:
-    """Return the user's connection.
+def find_connection(connections: ConnectionStore, owner: str) -> Connection:
+    """Return the owner's connection.
 
     Raises:
         ConnectionNotFoundError: there is none.
     """
-    connection = connections.get(user_id)
+    connection = connections.get(owner)
     if connection is None:
         raise ConnectionNotFoundError
     return connection
 
 
 def create_connection(
-    connections: ConnectionStore, secrets: SecretStore, user_id: str, new: "NewConnection"
+    connections: ConnectionStore, secrets: SecretStore, owner: str, new: "NewConnection"
 ) -> Connection:
-    """Store a user's first connection.
+    """Store an owner's first connection.
 
     Raises:
-        ConnectionExistsError: the user has one.
+        ConnectionExistsError: the owner has one.
         ConnectionBusyError: another request is working on it.
     """
     operation = uuid.uuid4().hex
-    connections.lock_absent(user_id, operation)
-    with _unlocked_on_failure(connections, user_id, operation):
-        secret_version = secrets.create(operation, Secret(user_id, new.identity, new.secrets()))
+    connection_id = connections.lock_absent(owner, operation, _new_id())
+    with _unlocked_on_failure(connections, owner, operation):
+        secret = Secret(owner, new.identity, new.secrets())
+        secret_version = secrets.create(connection_id, operation, secret)
         now = clock.iso(clock.now())
         connection = Connection(
-            id=connections.next_id(),
+            id=connection_id,
             **asdict(new.identity),
             secret_version=secret_version,
             created_at=now,
             updated_at=now,
             version=1,
         )
-        connections.save(user_id, operation, connection)
+        connections.save(owner, operation, connection)
     return connection
+
+
+def _new_id() -> int:
+    """Return a random id that any JSON parser reads exactly: 53 bits."""
+    return 1 + randomness.randbelow(2**53 - 1)
 
 
 def change_connection(
     connections: ConnectionStore,
     secrets: SecretStore,
-    user_id: str,
+    owner: str,
     change: "ConnectionChange",
     expected_version: int | None,
 ) -> Connection:
-    """Change a user's connection.
+    """Change an owner's connection.
 
     Secrets belong to one host and one identity there: whoever changes either must send them
     again, so that no stored password can be pointed at another host.
 
     Args:
-        connections: where connections are kept.
-        secrets: where secrets are kept.
-        user_id: whose connection.
+        connections: the connections.
+        secrets: their secrets.
+        owner: whose connection.
         change: what to change.
-        expected_version: the version that the caller knew, or None for whichever is stored.
+        expected_version: the version that the caller has read, or None for any.
 
     Raises:
         ConnectionNotFoundError: there is none.
         ConnectionChangedError: it is not at the expected version.
         ConnectionBusyError: another request is working on it.
-        InvalidInputError: a field is missing, or is none of the method's.
+        InvalidInputError: a field is missing, or is not one of the method's.
     """
-    old = find_connection(connections, user_id)
+    old = find_connection(connections, owner)
     if expected_version not in {None, old.version}:
         raise ConnectionChangedError(old.version)
     identity, sent = change.changed(old.identity), change.secrets()
@@ -101,16 +108,16 @@ def change_connection(
     if not sent:
         return old
     operation = uuid.uuid4().hex
-    connections.lock_version(user_id, operation, old.version)
-    with _unlocked_on_failure(connections, user_id, operation):
+    connections.lock_version(owner, operation, old.version)
+    with _unlocked_on_failure(connections, owner, operation):
         connection = replace(
             old,
             **asdict(identity),
-            secret_version=secrets.add_version(operation, Secret(user_id, identity, sent)),
+            secret_version=secrets.add_version(old.id, operation, Secret(owner, identity, sent)),
             updated_at=clock.iso(clock.now()),
             version=old.version + 1,
         )
-        connections.save(user_id, operation, connection)
+        connections.save(owner, operation, connection)
     return connection
 
 
@@ -138,28 +145,28 @@ def _wrong_fields(
     return wrong
 
 
-def delete_connection(connections: ConnectionStore, secrets: SecretStore, user_id: str) -> None:
-    """Remove a user's connection and its secret.
+def delete_connection(connections: ConnectionStore, secrets: SecretStore, owner: str) -> None:
+    """Remove an owner's connection and its secret.
 
     Raises:
         ConnectionNotFoundError: there is none.
         ConnectionBusyError: another request is working on it.
     """
     operation = uuid.uuid4().hex
-    connections.lock_for_removal(user_id, operation)
-    with _unlocked_on_failure(connections, user_id, operation):
-        secrets.delete(user_id)
-        connections.remove(user_id, operation)
+    connection_id = connections.lock_for_removal(owner, operation)
+    with _unlocked_on_failure(connections, owner, operation):
+        secrets.delete(connection_id)
+        connections.remove(owner, operation)
 
 
 @contextmanager
 def _unlocked_on_failure(
-    connections: ConnectionStore, user_id: str, operation: str
+    connections: ConnectionStore, owner: str, operation: str
 ) -> "Iterator[None]":
     """Let the next request try at once; where even that fails, the lock ends by itself."""
     try:
         yield
     except Exception:
         with suppress(ConnectionBusyError):
-            connections.unlock(user_id, operation)
+            connections.unlock(owner, operation)
         raise

@@ -43,13 +43,11 @@ class StoredCredentials:
         auth: signs requests with it; what ServiceNow refuses, once more with a newer one.
     """
 
-    def __init__(
-        self, connections: "ConnectionStore", secrets: "SecretStore", user_id: str
-    ) -> None:
+    def __init__(self, connections: "ConnectionStore", secrets: "SecretStore", owner: str) -> None:
         """Take where connections and secrets are kept, and whose they are."""
         self._connections = connections
         self._secrets = secrets
-        self._user_id = user_id
+        self._owner = owner
         self.connection, self._secret = self._read()
         self.auth = RotatingAuth(auth_of(self._secret), self._renewed)
 
@@ -59,7 +57,7 @@ class StoredCredentials:
             connection, secret = self._read()
         except (ConnectionNotFoundError, ConnectionIncompleteError):
             return None
-        current = self._secrets.get_current(self._user_id)
+        current = self._secrets.get_current(connection.id)
         for candidate in (secret, current):
             if (
                 candidate is not None
@@ -71,14 +69,14 @@ class StoredCredentials:
         return None
 
     def _read(self) -> "tuple[Connection, Secret]":
-        connection = find_connection(self._connections, self._user_id)
-        secret = self._secrets.get(self._user_id, connection.secret_version)
+        connection = find_connection(self._connections, self._owner)
+        secret = self._secrets.get(connection.id, connection.secret_version)
         if secret is None or not self._fits(secret, connection):
             raise ConnectionIncompleteError
         return connection, secret
 
     def _fits(self, secret: "Secret", connection: "Connection") -> bool:
-        return (secret.user_id, secret.identity) == (self._user_id, connection.identity)
+        return (secret.owner, secret.identity) == (self._owner, connection.identity)
 
 
 def auth_of(secret: "Secret") -> httpx.Auth:
@@ -128,30 +126,30 @@ class ClientCache:
         self._settings = settings
         self._kept: OrderedDict[str, _Session] = OrderedDict()
 
-    async def client(self, user_id: str) -> ServiceNowClient:
+    async def client(self, owner: str) -> ServiceNowClient:
         """Return a client for the user's stored connection.
 
         Raises:
             ConnectionNotFoundError: the user has none.
             ConnectionIncompleteError: its secret is missing.
         """
-        session = self._kept.pop(user_id, None)
+        session = self._kept.pop(owner, None)
         if session is not None and session.fresh_until <= time.monotonic():
-            if self._connections.get(user_id) == session.credentials.connection:
+            if self._connections.get(owner) == session.credentials.connection:
                 session.fresh_until = time.monotonic() + KEPT_SECONDS
             else:
                 await session.client.aclose()
                 session = None
         if session is None:
-            session = self._stored(user_id)
-        self._kept[user_id] = session
+            session = self._stored(owner)
+        self._kept[owner] = session
         if len(self._kept) > KEPT_SESSIONS:
             _, oldest = self._kept.popitem(last=False)
             await oldest.client.aclose()
         return session.client
 
     @asynccontextmanager
-    async def calling(self, user_id: str) -> "AsyncIterator[ServiceNowClient]":
+    async def calling(self, owner: str) -> "AsyncIterator[ServiceNowClient]":
         """Lend a client for the user's stored connection to a block that calls ServiceNow.
 
         Raises:
@@ -159,13 +157,13 @@ class ClientCache:
             ConnectionIncompleteError: its secret is missing.
             PausedError: the instance is left alone for a while.
         """
-        client = await self.client(user_id)
+        client = await self.client(owner)
         with self.breaker.around(urlsplit(client.instance_url).netloc):
             yield client
 
-    def is_stored(self, user_id: str, identity: "Identity") -> bool:
+    def is_stored(self, owner: str, identity: "Identity") -> bool:
         """Tell whether this is who calls where in the user's stored connection."""
-        stored = self._connections.get(user_id)
+        stored = self._connections.get(owner)
         return stored is not None and stored.identity == identity
 
     def open(self, identity: "Identity", signer: httpx.Auth) -> ServiceNowClient:
@@ -183,7 +181,7 @@ class ClientCache:
             max_response_mib=MAX_RESPONSE_MIB,
         )
 
-    def _stored(self, user_id: str) -> _Session:
-        credentials = StoredCredentials(self._connections, self._secrets, user_id)
+    def _stored(self, owner: str) -> _Session:
+        credentials = StoredCredentials(self._connections, self._secrets, owner)
         client = self.open(credentials.connection.identity, credentials.auth)
         return _Session(client, credentials, time.monotonic() + KEPT_SECONDS)

@@ -1,13 +1,14 @@
-"""Users' ServiceNow connections in DynamoDB.
+"""ServiceNow connections in DynamoDB.
 
-A connection is one item, `pk = USER#<user id>`, `sk = CONNECTION`. Its password lies in Secrets
+A connection is one item, `pk = CONNECTION#<owner>`, `sk = default`. Its password is in Secrets
 Manager, and the two stores share no transaction, so the item governs both:
 
-* It exists, with the status `pending`, before its secret does: no secret is without an owner.
+* It exists, with the status `pending` and the connection's id, before its secret does: no secret is
+  without an owner.
 * It names the exact version of its secret. A change first writes a new secret version and then
   the item; that one conditional write is the moment at which both change.
 * While a request works on it, it carries a lock with an end. A request that dies leaves the item
-  as it was, and the next request goes on once the lock has ended.
+  as it was, and the next request continues once the lock has ended.
 
 Only an `active` item is a connection that anybody sees.
 """
@@ -39,12 +40,12 @@ LOCK_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A user's connection, without its secrets.
+    """An owner's connection, without its secrets.
 
     Attributes:
-        id: number of the connection, from 1, never used twice.
+        id: the connection's id, which is random and names its secret.
         instance_url: `https://<host>`, without a path.
-        auth_method: how ServiceNow is told who calls.
+        auth_method: how the connection signs in.
         username: the ServiceNow user, empty where the method names none.
         client_id: the OAuth application, empty where the method names none.
         secret_version: the version of the secret that belongs to this state of the connection.
@@ -80,36 +81,39 @@ class Connection:
 
 
 class ConnectionStore:
-    """The connections table. Every call names the user whose connection is meant."""
+    """The connections table."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        """Take the DynamoDB client and the table's name."""
         self._dynamodb = dynamodb
         self._table = table
 
-    def get(self, user_id: str) -> Connection | None:
-        """Return the user's connection, or None where there is none."""
+    def get(self, owner: str) -> Connection | None:
+        """Return the owner's connection, or None where there is none."""
         item = self._dynamodb.get_item(
-            TableName=self._table, Key=_key(user_id), ConsistentRead=True
+            TableName=self._table, Key=_key(owner), ConsistentRead=True
         ).get("Item")
         return _connection(item) if item is not None and _is_active(item) else None
 
-    def lock_absent(self, user_id: str, operation: str) -> None:
-        """Lock the place of a connection that is not there yet.
+    def lock_absent(self, owner: str, operation: str, new_id: int) -> int:
+        """Lock the place of a connection that does not exist yet and return the connection's id.
+
+        The id is the new one, or that of a request that died before it had made the connection.
 
         Raises:
             ConnectionExistsError: there is one.
             ConnectionBusyError: another request is working on it.
         """
-        self._lock(
-            user_id,
+        item = self._lock(
+            owner,
             operation,
             status="pending",
             condition="(attribute_not_exists(#status) OR #status <> :active)",
-            values={":active": {"S": "active"}},
+            values={":active": {"S": "active"}, ":id": {"N": str(new_id)}},
+            further=", id = if_not_exists(id, :id)",
         )
+        return int(item["id"]["N"])
 
-    def lock_version(self, user_id: str, operation: str, version: int) -> None:
+    def lock_version(self, owner: str, operation: str, version: int) -> None:
         """Lock a connection that is at this version, to change it.
 
         Raises:
@@ -118,37 +122,27 @@ class ConnectionStore:
             ConnectionBusyError: another request is working on it.
         """
         self._lock(
-            user_id,
+            owner,
             operation,
             status="active",
             condition="#status = :status AND version = :version",
             values={":version": {"N": str(version)}},
         )
 
-    def lock_for_removal(self, user_id: str, operation: str) -> None:
-        """Lock a connection, whole or half made, and let nobody see it any more.
+    def lock_for_removal(self, owner: str, operation: str) -> int:
+        """Lock a connection, whole or half made, hide it, and return its id.
 
         Raises:
             ConnectionNotFoundError: there is none.
             ConnectionBusyError: another request is working on it.
         """
-        self._lock(
-            user_id, operation, status="removing", condition="attribute_exists(pk)", values={}
+        item = self._lock(
+            owner, operation, status="removing", condition="attribute_exists(pk)", values={}
         )
+        return int(item["id"]["N"])
 
-    def next_id(self) -> int:
-        """Return a connection id that nobody was given before."""
-        counter = self._dynamodb.update_item(
-            TableName=self._table,
-            Key={"pk": {"S": "COUNTER"}, "sk": {"S": "CONNECTION"}},
-            UpdateExpression="ADD last_id :one",
-            ExpressionAttributeValues={":one": {"N": "1"}},
-            ReturnValues="UPDATED_NEW",
-        )
-        return int(counter["Attributes"]["last_id"]["N"])
-
-    def save(self, user_id: str, operation: str, connection: Connection) -> None:
-        """Make this the user's connection and end the lock: the moment of the change.
+    def save(self, owner: str, operation: str, connection: Connection) -> None:
+        """Make this the owner's connection and end the lock: the moment of the change.
 
         Raises:
             ConnectionBusyError: the lock is another request's by now.
@@ -157,7 +151,7 @@ class ConnectionStore:
         with self._still_locked():
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_key(user_id),
+                Key=_key(owner),
                 UpdateExpression=(
                     f"SET {', '.join(f'#{name} = :{name}' for name in attributes)} "
                     "REMOVE locked_by, locked_until"
@@ -170,15 +164,15 @@ class ConnectionStore:
                 },
             )
 
-    def follow(self, user_id: str, old_version: str, new_version: str) -> None:
-        """Name a secret's version that a rotation has put in the place of another.
+    def follow(self, owner: str, old_version: str, new_version: str) -> None:
+        """Replace the secret's version that the connection names, after a rotation.
 
         A connection that names any other version by now was changed meanwhile, and stays.
         """
         with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_key(user_id),
+                Key=_key(owner),
                 UpdateExpression="SET secret_version = :new",
                 ConditionExpression="secret_version = :old",
                 ExpressionAttributeValues={
@@ -187,7 +181,7 @@ class ConnectionStore:
                 },
             )
 
-    def unlock(self, user_id: str, operation: str) -> None:
+    def unlock(self, owner: str, operation: str) -> None:
         """End the lock and leave the connection as it is.
 
         Raises:
@@ -196,13 +190,13 @@ class ConnectionStore:
         with self._still_locked():
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_key(user_id),
+                Key=_key(owner),
                 UpdateExpression="REMOVE locked_by, locked_until",
                 ConditionExpression="locked_by = :operation",
                 ExpressionAttributeValues={":operation": {"S": operation}},
             )
 
-    def remove(self, user_id: str, operation: str) -> None:
+    def remove(self, owner: str, operation: str) -> None:
         """Remove the locked connection.
 
         Raises:
@@ -211,7 +205,7 @@ class ConnectionStore:
         with self._still_locked():
             self._dynamodb.delete_item(
                 TableName=self._table,
-                Key=_key(user_id),
+                Key=_key(owner),
                 ConditionExpression="locked_by = :operation",
                 ExpressionAttributeValues={":operation": {"S": operation}},
             )
@@ -225,20 +219,21 @@ class ConnectionStore:
 
     def _lock(
         self,
-        user_id: str,
+        owner: str,
         operation: str,
         *,
         status: str,
         condition: str,
         values: "dict[str, UniversalAttributeValueTypeDef]",
-    ) -> None:
+        further: str = "",
+    ) -> "dict[str, AttributeValueTypeDef]":
         now = clock.epoch(clock.now())
         try:
-            self._dynamodb.update_item(
+            return self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_key(user_id),
+                Key=_key(owner),
                 UpdateExpression=(
-                    "SET #status = :status, locked_by = :operation, locked_until = :until"
+                    "SET #status = :status, locked_by = :operation, locked_until = :until" + further
                 ),
                 ConditionExpression=(
                     f"{condition} AND (attribute_not_exists(locked_until) OR locked_until <= :now)"
@@ -251,8 +246,9 @@ class ConnectionStore:
                     ":now": {"N": str(now)},
                     **values,
                 },
+                ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
+            )["Attributes"]
         except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
             raise _refusal(refusing_item(error), status, now) from None
 
@@ -260,7 +256,7 @@ class ConnectionStore:
 def _refusal(
     item: "dict[str, AttributeValueTypeDef] | None", wanted_status: str, now: int
 ) -> ActionSyncError:
-    """Say why the lock was refused, from the item as it was at that moment."""
+    """Return why the lock was refused, from the item as it was at that moment."""
     if item is None:
         return ConnectionNotFoundError()
     locked_until = int(item["locked_until"]["N"]) if "locked_until" in item else 0
@@ -273,8 +269,8 @@ def _refusal(
     return ConnectionChangedError(int(item["version"]["N"]))
 
 
-def _key(user_id: str) -> "dict[str, AttributeValueTypeDef]":
-    return {"pk": {"S": f"USER#{user_id}"}, "sk": {"S": "CONNECTION"}}
+def _key(owner: str) -> "dict[str, AttributeValueTypeDef]":
+    return {"pk": {"S": f"CONNECTION#{owner}"}, "sk": {"S": "default"}}
 
 
 def _is_active(item: "dict[str, AttributeValueTypeDef]") -> bool:

@@ -1,9 +1,9 @@
-"""Claims in DynamoDB: one write for one idempotency key, also when two requests race.
+"""Idempotency records in DynamoDB: one write for one key, also when two requests race.
 
-A claim is made before ServiceNow is called. It is `started` while its request runs, `done` with
+A record is claimed before ServiceNow is called. It is `started` while its request runs, `done` with
 the answer once that is known, and expires a day later (the table's time to live). A request that
 died leaves it started; after LEASE_SECONDS the next one takes it over, and has to find out first
-what the dead one had done. Until then the claim is what tells of the write: it stays for as long as
+what the dead one had done. Until then the record announces the write: it stays for as long as
 anybody may ask.
 """
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 # Longer than any function runs (template.yaml: Timeout), so that the holder has surely ended.
 LEASE_SECONDS = 30
-KEPT_SECONDS = 24 * 3600
-UNFINISHED_KEPT_SECONDS = 90 * KEPT_SECONDS
+RETENTION_SECONDS = 24 * 3600
+UNFINISHED_RETENTION_SECONDS = 90 * RETENTION_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,14 @@ class IdempotencyRecord:
     """The right to make one write.
 
     Attributes:
-        key: what is claimed.
-        owner: who holds it: one attempt.
+        key: names the write.
+        holder: the attempt that holds the lease.
         started_at: when the first attempt began.
         taken_over: whether an earlier attempt may have written already.
     """
 
     key: str
-    owner: str
+    holder: str
     started_at: datetime
     taken_over: bool
 
@@ -54,21 +54,20 @@ class IdempotencyStore:
     """The claims table."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        """Take the DynamoDB client and the table's name."""
         self._dynamodb = dynamodb
         self._table = table
 
     def claim(
-        self, key: str, fingerprint: str, owner: str, user_id: str = "", name: str = ""
+        self, key: str, fingerprint: str, holder: str, owner: str = "", name: str = ""
     ) -> IdempotencyRecord | Done:
-        """IdempotencyRecord a write, or return what it answered before.
+        """Claim a write, or return what it answered before.
 
         Args:
-            key: names the write, and its user.
+            key: names the write, and its owner.
             fingerprint: what is written; the same key must always come with the same.
-            owner: a fresh name for this attempt.
-            user_id: whose write it is, and whose answer will be kept; empty for nobody's.
-            name: the operation, for who looks for unfinished writes.
+            holder: a new name for this attempt.
+            owner: whose write it is, and whose answer will be stored; empty for nobody's.
+            name: the operation, for operators who look for unfinished writes.
 
         Raises:
             IdempotencyKeyReusedError: the key came with another fingerprint before.
@@ -82,12 +81,12 @@ class IdempotencyStore:
                 Item={
                     "pk": {"S": key},
                     "fingerprint": {"S": fingerprint},
+                    "holder": {"S": holder},
                     "owner": {"S": owner},
-                    "user_id": {"S": user_id},
                     "write": {"S": name},
                     "started_at": {"N": str(moment)},
                     "leased_until": {"N": str(moment + LEASE_SECONDS)},
-                    "expires_at": {"N": str(moment + UNFINISHED_KEPT_SECONDS)},
+                    "expires_at": {"N": str(moment + UNFINISHED_RETENTION_SECONDS)},
                 },
                 # DynamoDB may keep an expired item for days (guide: Time to Live).
                 ConditionExpression="attribute_not_exists(pk) OR expires_at <= :now",
@@ -97,7 +96,7 @@ class IdempotencyStore:
         except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
             held = refusing_item(error)
         else:
-            return IdempotencyRecord(key, owner, now, taken_over=False)
+            return IdempotencyRecord(key, holder, now, taken_over=False)
         if held is None:
             raise WriteInProgressError(1)
         if held["fingerprint"]["S"] != fingerprint:
@@ -111,60 +110,57 @@ class IdempotencyStore:
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key={"pk": {"S": key}},
-                UpdateExpression="SET #owner = :owner, leased_until = :until",
-                ConditionExpression="#owner = :dead AND leased_until = :ended",
-                ExpressionAttributeNames={"#owner": "owner"},
+                UpdateExpression="SET holder = :holder, leased_until = :until",
+                ConditionExpression="holder = :dead AND leased_until = :ended",
                 ExpressionAttributeValues={
-                    ":owner": {"S": owner},
+                    ":holder": {"S": holder},
                     ":until": {"N": str(moment + LEASE_SECONDS)},
-                    ":dead": held["owner"],
+                    ":dead": held["holder"],
                     ":ended": held["leased_until"],
                 },
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             raise WriteInProgressError(LEASE_SECONDS) from None
         started_at = datetime.fromtimestamp(int(held["started_at"]["N"]), UTC)
-        return IdempotencyRecord(key, owner, started_at, taken_over=True)
+        return IdempotencyRecord(key, holder, started_at, taken_over=True)
 
     def finish(
-        self, claim: IdempotencyRecord, answer: str, keep_seconds: int = KEPT_SECONDS
+        self, record: IdempotencyRecord, answer: str, keep_seconds: int = RETENTION_SECONDS
     ) -> None:
-        """Keep the answer of the write, for whoever asks with the same key again."""
+        """Store the answer of the write, for requests that repeat its key."""
         expires_at = clock.epoch(clock.now()) + keep_seconds
         self._update_own(
-            claim,
+            record,
             "SET answer = :answer, expires_at = :expires REMOVE leased_until",
             {":answer": {"S": answer}, ":expires": {"N": str(expires_at)}},
         )
 
-    def suspend(self, claim: IdempotencyRecord) -> None:
+    def expire_lease(self, record: IdempotencyRecord) -> None:
         """Let the next attempt take over at once: this one may have written, or not."""
-        self._update_own(claim, "SET leased_until = :zero", {":zero": {"N": "0"}})
+        self._update_own(record, "SET leased_until = :zero", {":zero": {"N": "0"}})
 
-    def release(self, claim: IdempotencyRecord) -> None:
-        """Give the claim back: nothing was written, and the key is free again."""
+    def release(self, record: IdempotencyRecord) -> None:
+        """Delete the record: nothing was written, and the key is free again."""
         with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
             self._dynamodb.delete_item(
                 TableName=self._table,
-                Key={"pk": {"S": claim.key}},
-                ConditionExpression="#owner = :owner",
-                ExpressionAttributeNames={"#owner": "owner"},
-                ExpressionAttributeValues={":owner": {"S": claim.owner}},
+                Key={"pk": {"S": record.key}},
+                ConditionExpression="holder = :holder",
+                ExpressionAttributeValues={":holder": {"S": record.holder}},
             )
 
     def _update_own(
         self,
-        claim: IdempotencyRecord,
+        record: IdempotencyRecord,
         expression: str,
         values: "dict[str, UniversalAttributeValueTypeDef]",
     ) -> None:
-        """Update the claim, unless another attempt has taken it over and speaks for it now."""
+        """Update the record, unless another attempt has taken it over."""
         with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key={"pk": {"S": claim.key}},
+                Key={"pk": {"S": record.key}},
                 UpdateExpression=expression,
-                ConditionExpression="#owner = :owner",
-                ExpressionAttributeNames={"#owner": "owner"},
-                ExpressionAttributeValues={":owner": {"S": claim.owner}, **values},
+                ConditionExpression="holder = :holder",
+                ExpressionAttributeValues={":holder": {"S": record.holder}, **values},
             )

@@ -1,4 +1,4 @@
-"""Users' rules as they were saved: JSON that was valid then, with a version."""
+"""Owners' rules as they were saved: JSON that was valid then, with a version."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredRules:
-    """Rules, as JSON, and their version, from 1; version 0 stands for the defaults."""
+    """Rules, as JSON, and their version, from 1; version 0 means the defaults."""
 
     text: str = "{}"
     version: int = 0
@@ -23,22 +23,21 @@ class RuleStore:
     """The rules, in the events table."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        """Take the DynamoDB client and the table's name."""
         self._dynamodb = dynamodb
         self._table = table
 
-    def get(self, user_id: str) -> StoredRules:
-        """Return a user's rules."""
+    def get(self, owner: str) -> StoredRules:
+        """Return an owner's rules."""
         item = self._dynamodb.get_item(
-            TableName=self._table, Key=_key(user_id), ConsistentRead=True
+            TableName=self._table, Key=_key(owner), ConsistentRead=True
         ).get("Item")
         return StoredRules() if item is None else _stored(item)
 
-    def save(self, user_id: str, text: str, expected_version: int | None) -> StoredRules:
-        """Replace a user's rules.
+    def save(self, owner: str, text: str, expected_version: int | None) -> StoredRules:
+        """Replace an owner's rules.
 
         Raises:
-            RulesChangedError: they are not at the version that the caller knew.
+            RulesChangedError: they are not at the expected version.
         """
         condition = {}
         values: dict[str, AttributeValueTypeDef] = {":text": {"S": text}, ":one": {"N": "1"}}
@@ -50,7 +49,7 @@ class RuleStore:
         try:
             item = self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_key(user_id),
+                Key=_key(owner),
                 UpdateExpression="SET rules_text = :text ADD version :one",
                 ExpressionAttributeValues=values,
                 ReturnValues="ALL_NEW",
@@ -63,8 +62,8 @@ class RuleStore:
         return _stored(item)
 
 
-def _key(user_id: str) -> "dict[str, AttributeValueTypeDef]":
-    return {"pk": {"S": f"RULES#{user_id}"}, "sk": {"S": "RULES"}}
+def _key(owner: str) -> "dict[str, AttributeValueTypeDef]":
+    return {"pk": {"S": f"RULES#{owner}"}, "sk": {"S": "RULES"}}
 
 
 def _stored(item: "dict[str, AttributeValueTypeDef]") -> StoredRules:

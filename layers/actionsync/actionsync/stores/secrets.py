@@ -1,12 +1,11 @@
-"""Users' ServiceNow credentials in Secrets Manager: one secret a user.
+"""ServiceNow credentials in Secrets Manager: one secret for each connection.
 
-A secret repeats whom and which host its credentials belong to, so that a password can never reach
-another host, whatever became of the item that names it.
+Its name is `<prefix>connection/<connection id>`. A secret repeats whose it is and which host its
+credentials are for, so that a password can never reach another host, whatever became of the item
+that names it.
 """
 
-import hashlib
 import json
-import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
 
 _ROTATED_FROM = "rotated_from"
-_PLAIN_USER_ID = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
 
 # A secret's name is free again moments after its deletion, not at once (API DeleteSecret:
 # ForceDeleteWithoutRecovery); these pauses, in seconds, wait for that.
@@ -26,42 +24,45 @@ _PAUSES_UNTIL_NAME_IS_FREE = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """What ServiceNow asks of a user.
+    """What a connection signs in to ServiceNow with.
 
     Attributes:
-        user_id: whose it is.
+        owner: whose it is.
         identity: who calls where with it.
         values: the method's secret fields by name; no repr shows them.
     """
 
-    user_id: str
+    owner: str
     identity: Identity
     values: dict[str, str] = field(repr=False)
 
 
 class SecretStore:
-    """The users' secrets."""
+    """The connections' secrets.
+
+    Args:
+        secrets_manager: the Secrets Manager client.
+        prefix: start of the name of every secret of the stack.
+        key: ARN of the KMS key that encrypts them, or empty for AWS's own; only `create` uses it.
+    """
 
     def __init__(self, secrets_manager: "SecretsManagerClient", prefix: str, key: str = "") -> None:
-        """Take the Secrets Manager client, the start of every secret's name, and their key.
-
-        The key is a KMS key's ARN, or empty for AWS's own; only `create` uses it.
-        """
         self._secrets_manager = secrets_manager
         self._prefix = prefix
         self._encryption = encryption(key)
 
-    def create(self, token: str, secret: Secret) -> str:
-        """Write the first version of a user's secret, or a further one where it exists.
+    def create(self, connection_id: int, token: str, secret: Secret) -> str:
+        """Write the first version of a connection's secret, or a further one where it exists.
 
         Args:
+            connection_id: the connection.
             token: 32 to 64 characters; two calls with the same one write one version.
-            secret: what to keep.
+            secret: what to store.
 
         Returns:
             The version's id.
         """
-        name, text = self._name(secret.user_id), text_of(secret)
+        name, text = self._name(connection_id), text_of(secret)
         pauses = iter(_PAUSES_UNTIL_NAME_IS_FREE)
         while True:
             try:
@@ -69,36 +70,36 @@ class SecretStore:
                     Name=name, ClientRequestToken=token, SecretString=text, **self._encryption
                 )["VersionId"]
             except self._secrets_manager.exceptions.ResourceExistsException:
-                return self.add_version(token, secret)
+                return self.add_version(connection_id, token, secret)
             except self._secrets_manager.exceptions.InvalidRequestException:
                 pause = next(pauses, None)
                 if pause is None:
                     raise
                 time.sleep(pause)
 
-    def add_version(self, token: str, secret: Secret) -> str:
-        """Write a further version of a user's secret, beside the others, and return its id."""
+    def add_version(self, connection_id: int, token: str, secret: Secret) -> str:
+        """Write a further version of a connection's secret and return the version's id."""
         return self._secrets_manager.put_secret_value(
-            SecretId=self._name(secret.user_id),
+            SecretId=self._name(connection_id),
             ClientRequestToken=token,
             SecretString=text_of(secret),
         )["VersionId"]
 
-    def get(self, user_id: str, version: str) -> Secret | None:
-        """Return that version of a user's secret, or None where it does not exist."""
+    def get(self, connection_id: int, version: str) -> Secret | None:
+        """Return that version of a connection's secret, or None where it does not exist."""
         try:
             answer = self._secrets_manager.get_secret_value(
-                SecretId=self._name(user_id), VersionId=version
+                SecretId=self._name(connection_id), VersionId=version
             )
         except self._secrets_manager.exceptions.ResourceNotFoundException:
             return None
         return secret_of(answer["SecretString"])
 
-    def get_current(self, user_id: str) -> Secret | None:
-        """Return the newest version of a user's secret, as a rotation leaves it, or None."""
+    def get_current(self, connection_id: int) -> Secret | None:
+        """Return the newest version of a connection's secret, as a rotation leaves it, or None."""
         try:
             answer = self._secrets_manager.get_secret_value(
-                SecretId=self._name(user_id), VersionStage="AWSCURRENT"
+                SecretId=self._name(connection_id), VersionStage="AWSCURRENT"
             )
         except self._secrets_manager.exceptions.ResourceNotFoundException:
             return None
@@ -137,7 +138,7 @@ class SecretStore:
         )
 
     def promote(self, secret_id: str, token: str, replaced: str) -> bool:
-        """Put a rotation's new secret in force; tell whether it is.
+        """Put a rotation's new secret in force and return whether it is.
 
         It is not if another version than the replaced one is in force by now: then somebody has
         saved a secret meanwhile, which stays.
@@ -156,20 +157,17 @@ class SecretStore:
         )
         return True
 
-    def delete(self, user_id: str) -> None:
-        """Delete a user's secret with all its versions, at once; a missing one is no error."""
+    def delete(self, connection_id: int) -> None:
+        """Delete a connection's secret with all its versions, at once, if it exists."""
         try:
             self._secrets_manager.delete_secret(
-                SecretId=self._name(user_id), ForceDeleteWithoutRecovery=True
+                SecretId=self._name(connection_id), ForceDeleteWithoutRecovery=True
             )
         except self._secrets_manager.exceptions.ResourceNotFoundException:
             return
 
-    def _name(self, user_id: str) -> str:
-        """Return the secret's name: no two users share one, whatever an issuer puts in `sub`."""
-        if _PLAIN_USER_ID.fullmatch(user_id):
-            return self._prefix + user_id
-        return f"{self._prefix}sha256={hashlib.sha256(user_id.encode()).hexdigest()}"
+    def _name(self, connection_id: int) -> str:
+        return f"{self._prefix}connection/{connection_id}"
 
 
 class Encryption(TypedDict, total=False):
@@ -189,7 +187,7 @@ def text_of(secret: Secret, **others: str) -> str:
     names = {name: getattr(identity, name) for name in METHODS[identity.auth_method].names}
     return json.dumps(
         {
-            "user_id": secret.user_id,
+            "owner": secret.owner,
             "auth_method": identity.auth_method,
             "instance_url": identity.instance_url,
             **names,
@@ -205,7 +203,7 @@ def secret_of(text: str) -> Secret:
     method = document["auth_method"]
     names = {name: document.get(name, "") for name in NAMES}
     return Secret(
-        document["user_id"],
+        document["owner"],
         Identity(document["instance_url"], method, **names),
         {name: document[name] for name in METHODS[method].secrets},
     )

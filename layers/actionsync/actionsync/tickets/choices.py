@@ -13,7 +13,7 @@ CHOICE_TABLES = ("incident", "change_request", "change_task", "problem")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,79}")
 
 
-async def choices(sessions: "ClientCache", user_id: str, table: str, field: str) -> dict[str, Any]:
+async def choices(sessions: "ClientCache", owner: str, table: str, field: str) -> dict[str, Any]:
     """Return `{table, field, choices: [{value, label}]}` of the user's instance.
 
     Raises:
@@ -27,6 +27,6 @@ async def choices(sessions: "ClientCache", user_id: str, table: str, field: str)
         raise InvalidInputError(
             FieldError("field", "must name a column: lower-case letters, digits and underscores")
         )
-    async with sessions.calling(user_id) as client:
+    async with sessions.calling(owner) as client:
         found = await client.choices(table, field)
     return {"table": table, "field": field, "choices": [asdict(choice) for choice in found]}

@@ -18,13 +18,13 @@ class Write:
     """A write that a caller asks for.
 
     Attributes:
-        user_id: who asks.
+        owner: who asks.
         name: the operation and what it works on.
         idempotency_key: the caller's key, or None where every call is a write of its own.
         content: what is written, as JSON has it.
     """
 
-    user_id: str
+    owner: str
     name: str
     idempotency_key: str | None
     content: dict[str, Any]
@@ -32,7 +32,7 @@ class Write:
     @property
     def claim_key(self) -> str:
         """The claim's name: no other user and no other operation shares it."""
-        return _digest([self.user_id, self.name, self.idempotency_key])
+        return _digest([self.owner, self.name, self.idempotency_key])
 
     @property
     def correlation_id(self) -> str | None:
@@ -64,7 +64,7 @@ async def once(
     if write.idempotency_key is None:
         return await do(None)
     claim = claims.claim(
-        write.claim_key, _digest(write.content), uuid.uuid4().hex, write.user_id, write.name
+        write.claim_key, _digest(write.content), uuid.uuid4().hex, write.owner, write.name
     )
     if isinstance(claim, Done):
         answer: dict[str, Any] = json.loads(claim.answer)
@@ -73,7 +73,7 @@ async def once(
         answer = await do(claim)
     except ServiceNowError as error:
         if error.maybe_applied or claim.taken_over:
-            claims.suspend(claim)
+            claims.expire_lease(claim)
         else:
             claims.release(claim)
         raise
