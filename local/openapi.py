@@ -1,40 +1,32 @@
-"""The API's OpenAPI document, made from the functions themselves: `make openapi`.
+"""The API's OpenAPI document, made from the operations in functions/: `make openapi`.
 
-Routes, models, texts and statuses come from functions/, examples from events/. It is made before a
-commit, never at run time: the resolver's own generator would cost every cold start.
+It is made before a commit, never at run time: the resolver's own generator would cost every cold
+start.
 """
 
 import argparse
-import importlib
-import inspect
 import json
 import re
 import sys
 import tomllib
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any
 
-from aws_lambda_powertools.event_handler.depends import Depends
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from actionsync import errors
 from actionsync.http import problems, servicenow
 from actionsync.stores.connections import Connection
 from local.compatibility import breaks
+from local.operations import Described, operations
 from local.schemas import ANSWERS, REF
 from servicenow_tools import ConnectionReport
 
 ROOT = Path(__file__).parent.parent
-# What each function answers its valid event; a test holds the two together.
-_EXAMPLES = json.loads((Path(__file__).parent / "answers.json").read_text())
 # docs/openapi.json links to it: the layer serves the file that the repository shows.
 FILE = ROOT / "layers/actionsync/actionsync/pages/openapi.json"
 
-_STATUS = re.compile(r"Answer (\d{3})")
-_TITLE = re.compile(r"(\w+) (/\S+): (.+)")
 _TAGS = {
     "Connection": "The user's ServiceNow connection.",
     "Incidents": "Incidents of the connected instance.",
@@ -62,126 +54,12 @@ _TEXTS = {
     "for a while.",
     HTTPStatus.GATEWAY_TIMEOUT: "The instance did not answer in time.",
 }
-# What a signature of the body stands for, in the place of a token.
-_SIGNED = {"receive_github_webhook"}
 _BODY = {400, 413, 415, 422}
-# What a function answers when it succeeds; a ticket where it is not named.
-_ANSWERS = {
-    "search_incidents": "IncidentPage",
-    "get_choices": "Choices",
-    "test_connection": "ConnectionReport",
-    "get_rules": "Rules",
-    "update_rules": "Rules",
-    "preview_rules": "RulesPreviewed",
-    "get_activity": "ActivityPage",
-    "get_health": "Health",
-    "list_github_webhooks": "Webhooks",
-    "create_github_webhook": "Webhook",
-    "receive_github_webhook": "WebhookAnswer",
-    "get_config": "Connection",
-    "create_config": "Connection",
-    "update_config": "Connection",
-}
-# What functions refuse by themselves, beside what their input and ServiceNow bring.
-_REFUSALS: dict[str, tuple[type[errors.ActionSyncError], ...]] = {
-    "get_config": (errors.ConnectionNotFoundError,),
-    "create_config": (errors.ConnectionExistsError, errors.ConnectionBusyError),
-    "update_config": (
-        errors.ConnectionNotFoundError,
-        errors.ConnectionBusyError,
-        errors.ConnectionChangedError,
-    ),
-    "delete_config": (errors.ConnectionNotFoundError, errors.ConnectionBusyError),
-    "delete_github_webhook": (errors.WebhookNotFoundError,),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One function as its code tells it.
-
-    Attributes:
-        folder: the function's folder.
-        method: HTTP method.
-        path: path, with `{names}`.
-        summary: what it does.
-        answer: what it answers, in a sentence.
-        body: the model of its JSON body, or None.
-        body_required: whether a call without body is refused.
-        query: the model of its query string, or None.
-        headers: names of the request headers it reads.
-        calls_servicenow: whether ServiceNow's failures are among its answers.
-        public: whether it needs no token.
-    """
-
-    folder: str
-    method: str
-    path: str
-    summary: str
-    answer: str
-    body: type[BaseModel] | None
-    body_required: bool
-    query: type[BaseModel] | None
-    headers: tuple[str, ...]
-    calls_servicenow: bool
-    public: bool
-
-
-def operations() -> list[Operation]:
-    """Return the operations of all functions that answer HTTP."""
-    found = []
-    for file in sorted((ROOT / "functions").glob("*/app.py")):
-        module = importlib.import_module(f"functions.{file.parent.name}.app")
-        if hasattr(module, "app"):
-            found.append(_operation(file.parent.name, module))
-    return found
-
-
-def _operation(folder: str, module: Any) -> Operation:
-    handler = getattr(module, folder)
-    title = _TITLE.match((module.__doc__ or "").splitlines()[0])
-    if title is None:
-        raise ValueError(f"functions/{folder}/app.py does not begin with its route")
-    method, path, summary = title.groups()
-    body = query = None
-    body_required = False
-    headers = []
-    for parameter in inspect.signature(handler, eval_str=True).parameters.values():
-        if get_origin(parameter.annotation) is not Annotated:
-            continue
-        kind, depends = get_args(parameter.annotation)[:2]
-        maker = depends.dependency.__qualname__ if isinstance(depends, Depends) else ""
-        model = next((part for part in (kind, *get_args(kind)) if _is_model(part)), None)
-        if maker.startswith("query."):
-            query = model
-        elif "json_body." in maker:
-            body, body_required = model, maker.startswith("json_body.")
-        elif maker == "_idempotency_key":
-            headers.append("Idempotency-Key")
-        elif maker == "_if_match":
-            headers.append("If-Match")
-    return Operation(
-        folder=folder,
-        method=method,
-        path=path,
-        summary=summary[0].upper() + summary[1:],
-        answer=" ".join((handler.__doc__ or "").split()),
-        body=body,
-        body_required=body_required,
-        query=query,
-        headers=tuple(headers),
-        calls_servicenow=hasattr(module, "servicenow_api"),
-        public=not path.startswith("/api/servicenow/"),
-    )
-
-
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def document() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document."""
-    found = operations()
+    found = list(operations())
     bodies = sorted({op.body for op in found if op.body}, key=lambda model: model.__name__)
     _, defined = models_json_schema(
         [(model, "validation") for model in bodies], ref_template=f"{REF}{{model}}"
@@ -223,52 +101,32 @@ def document() -> dict[str, Any]:
     }
 
 
-def _described(op: Operation) -> dict[str, Any]:
+def _described(op: Described) -> dict[str, Any]:
+    operation = op.operation
     described: dict[str, Any] = {
-        "operationId": op.folder,
-        "tags": [_tag(op)],
-        "summary": op.summary,
-        "description": op.answer,
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": op.text,
     }
     if parameters := _parameters(op):
         described["parameters"] = parameters
     if op.body is not None:
         media: dict[str, Any] = {"schema": {"$ref": f"{REF}{op.body.__name__}"}}
-        if (example := _event(op).get("body")) is not None:
-            media["example"] = json.loads(example)
+        if operation.request.body is not None:
+            media["example"] = operation.request.body
         described["requestBody"] = {
-            "required": op.body_required,
+            "required": op.is_body_required,
             "content": {"application/json": media},
         }
     described["responses"] = _responses(op)
-    if op.public or op.folder in _SIGNED:
+    if not operation.needs_token:
         described["security"] = []
     return described
 
 
-def _tag(op: Operation) -> str:
-    if op.public:
-        return "Pages"
-    place = op.path.split("/")[3]
-    named = {
-        "config": "Connection",
-        "test": "Connection",
-        "incidents": "Incidents",
-        "change-requests": "Change requests",
-        "choices": "Tickets",
-        "{table}": "Tickets",
-    }
-    return named.get(place, "Events")
-
-
-def _event(op: Operation) -> dict[str, Any]:
-    file = ROOT / "events" / op.folder / "valid.json"
-    event: dict[str, Any] = json.loads(file.read_text())
-    return event
-
-
-def _parameters(op: Operation) -> list[dict[str, Any]]:
-    examples = _event(op).get("pathParameters") or {}
+def _parameters(op: Described) -> list[dict[str, Any]]:
+    examples = op.operation.request.path
     parameters: list[dict[str, Any]] = [
         {
             "name": name,
@@ -286,45 +144,42 @@ def _parameters(op: Operation) -> list[dict[str, Any]]:
             if text := part.pop("description", None):
                 described["description"] = text
             parameters.append(described)
-    texts = {
-        "Idempotency-Key": "The same key answers what it answered before, for a day.",
-        "If-Match": "The ETag of an earlier answer: refuse if it is not that version any more.",
-    }
     parameters += [
         {
             "name": name,
             "in": "header",
             "required": False,
             "schema": {"type": "string", "maxLength": 255},
-            "description": texts[name],
+            "description": _HEADERS[name],
         }
         for name in op.headers
     ]
     return parameters
 
 
-def _responses(op: Operation) -> dict[str, Any]:
-    status = _STATUS.search(op.answer)
-    if status is None:
-        raise ValueError(f"functions/{op.folder}/app.py does not tell what it answers")
-    success: dict[str, Any] = {"description": op.answer}
-    if op.public:
-        kind = "application/json" if op.path.endswith(".json") else "text/html"
-        success["content"] = {kind if op.folder != "show_asset" else "*/*": {}}
-    elif status[1] != str(HTTPStatus.NO_CONTENT.value):
-        name = _ANSWERS.get(op.folder, "Ticket" if _tag(op) != "Events" else None)
-        schema = {"$ref": f"{REF}{name}"} if name else {"type": "object"}
-        example = _EXAMPLES[op.folder]
-        success["content"] = {"application/json": {"schema": schema, "example": example}}
-    responses = {status[1]: success}
+_HEADERS = {
+    "Idempotency-Key": "A repeated key is answered as before, for a day.",
+    "If-Match": "The ETag of an earlier answer: refuse if the version is not current any more.",
+}
+
+
+def _responses(op: Described) -> dict[str, Any]:
+    operation = op.operation
+    success: dict[str, Any] = {"description": op.text}
+    if operation.tag == "Pages":
+        success["content"] = {operation.content_type: {}}
+    elif operation.status != HTTPStatus.NO_CONTENT:
+        schema = {"$ref": f"{REF}{operation.answer}"}
+        success["content"] = {"application/json": {"schema": schema, "example": operation.example}}
+    responses = {str(operation.status): success}
     for code in sorted(_failures(op)):
         responses[str(code)] = {"$ref": f"#/components/responses/{HTTPStatus(code).name}"}
     return responses
 
 
-def _failures(op: Operation) -> set[int]:
+def _failures(op: Described) -> set[int]:
     codes = {500}
-    if op.public:
+    if op.operation.tag == "Pages":
         return codes | ({404} if "{" in op.path else set())
     codes.add(401)
     if op.body is not None:
@@ -333,8 +188,9 @@ def _failures(op: Operation) -> set[int]:
         codes.add(422)
     if "{" in op.path:
         codes.add(404)
-    codes |= {problems.STATUSES[kind].value for kind in _REFUSALS.get(op.folder, ())}
-    if op.method.upper() != "GET":
+    codes |= {problems.STATUSES[kind].value for kind in op.operation.errors}
+    codes |= {refused.status for refused in op.operation.refused.values()}
+    if op.method != "GET":
         codes.add(429)
     if op.calls_servicenow:
         codes |= {status.value for status in servicenow.STATUSES.values()}

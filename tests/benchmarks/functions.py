@@ -24,7 +24,8 @@ from tests.benchmarks import charts, memory
 from tests.benchmarks.aws_stub import AwsStub
 from tests.benchmarks.runtime import Runtime, Sample, Subject, loading
 from tests.conftest import ENVIRONMENT
-from tests.contract.test_imports import PAGES, WITHOUT_SERVICENOW
+from tests.contract.test_imports import WITHOUT_AWS as PAGES
+from tests.contract.test_imports import WITHOUT_SERVICENOW
 from tests.template import functions
 
 BUILT = ROOT / ".aws-sam/build"

@@ -7,6 +7,7 @@ from functools import cache
 
 import pytest
 
+from local.operations import operations
 from tests.conftest import ENVIRONMENT
 from tests.contract.test_template import FOLDERS
 from tests.template import ROOT
@@ -14,20 +15,13 @@ from tests.template import ROOT
 # Third-party packages that cost a cold start, and the functions that may pay for them.
 ONLY_CALLING_SERVICENOW = {"httpx", "httpcore", "h11", "anyio", "servicenow_tools"}
 ONLY_WITH_INPUT = {"pydantic", "pydantic_core"}
-NEVER = {
-    "aws_xray_sdk", "aws_lambda_powertools.event_handler.openapi.models",
-}  # fmt: skip
-PAGES = {"show_settings", "show_docs", "show_asset", "show_openapi"}
-WITHOUT_AWS = PAGES
-WITHOUT_HTTP_API = {"rotate_secret", *(name for name in FOLDERS if name.startswith("on_"))}
-WITHOUT_SERVICENOW = {
-    "get_config", "create_config", "update_config", "delete_config", "get_rules", "update_rules",
-    "get_activity", "get_health", "create_github_webhook", "receive_github_webhook",
-    "list_github_webhooks", "delete_github_webhook", *PAGES,
-}  # fmt: skip
 # Rules check their templates when they are made: their defaults are checked by a test instead.
-WITH_TEXTS: set[str] = set()
-WITHOUT_INPUT = {"get_config", "delete_config", "get_health", *PAGES}
+NEVER = {"aws_xray_sdk", "aws_lambda_powertools.event_handler.openapi.models", "pystache"}
+OPERATIONS = list(operations())
+WITHOUT_AWS = {op.folder for op in OPERATIONS if op.operation.tag == "Pages"}
+WITHOUT_HTTP_API = {"rotate_secret", *(name for name in FOLDERS if name.startswith("on_"))}
+WITHOUT_SERVICENOW = {op.folder for op in OPERATIONS if not op.calls_servicenow}
+WITHOUT_INPUT = WITHOUT_AWS | {"get_config", "delete_config", "get_health"}
 
 
 # Loads what it is given, then each function in a copy of itself, and prints what is loaded there.
@@ -74,8 +68,6 @@ def _run(program: str, *arguments: str) -> str:
 
 def _forbidden(folder: str) -> set[str]:
     forbidden = set(NEVER)
-    if folder not in WITH_TEXTS:
-        forbidden.add("pystache")
     if folder in WITHOUT_SERVICENOW:
         forbidden |= ONLY_CALLING_SERVICENOW
     if folder in WITHOUT_INPUT:

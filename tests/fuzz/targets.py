@@ -11,28 +11,17 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from actionsync import clock
-from actionsync.audit.query import ActivityQuery
 from actionsync.connections.hosts import instance_url
-from actionsync.connections.models import ConnectionChange, ConnectionToTest, NewConnection
 from actionsync.events import drafts, sources
 from actionsync.events.models import UnreadableEventError
 from actionsync.events.sources import envelopes, github
 from actionsync.events.sources.protocol import Context, Delivery
 from actionsync.rules import texts
-from actionsync.rules.models import Rules, RulesPreview
-from actionsync.tickets.models import (
-    ChangeRequestChange,
-    ChangeRequestClosing,
-    IncidentChange,
-    IncidentClosing,
-    IncidentSearch,
-    NewChangeRequest,
-    NewIncident,
-    NewWorkNote,
-)
+from actionsync.rules.models import Rules
+from local.operations import operations
 from local.servicenow import query as encoded
 from servicenow_tools import field
 from servicenow_tools._responses import Answer, AttemptError, read
@@ -43,12 +32,9 @@ if TYPE_CHECKING:
 
 
 _ALLOWED = ("*.service-now.com", "itsm.example.com:8443")
-_BODIES: tuple[type[BaseModel], ...] = (
-    NewIncident, IncidentChange, IncidentClosing, NewChangeRequest, ChangeRequestChange,
-    ChangeRequestClosing, NewWorkNote, NewConnection, ConnectionChange, ConnectionToTest,
-    RulesPreview,
-)  # fmt: skip
-_QUERIES: tuple[type[BaseModel], ...] = (IncidentSearch, ActivityQuery)
+_OPERATIONS = list(operations())
+_BODIES = sorted({op.body for op in _OPERATIONS if op.body}, key=lambda model: model.__name__)
+_QUERIES = sorted({op.query for op in _OPERATIONS if op.query}, key=lambda model: model.__name__)
 _OPERATORS = {
     "eq": "=", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
     "contains": "LIKE", "starts_with": "STARTSWITH", "ends_with": "ENDSWITH",

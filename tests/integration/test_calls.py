@@ -15,6 +15,8 @@ import pytest
 from botocore.client import BaseClient
 
 from actionsync.stores import cooldowns
+from functions.operation import RECORD, Calls
+from local.operations import operations
 from local.servicenow import seed, server
 from tests.conftest import _forget, call, event, invoke
 from tests.integration.conftest import connect
@@ -30,55 +32,9 @@ if TYPE_CHECKING:
     from local.servicenow import Simulator
     from tests.conftest import Aws
 
-Calls = dict[str, int]
 
-CONNECT: Calls = {"GetItem": 2, "GetSecretValue": 1}
-RECORD: Calls = {"PutItem": 2}
-SHARE: Calls = {"UpdateItem": 1}
-WRITE = {**CONNECT, **SHARE, **RECORD}
-NONE: Calls = {}
-
-# What each function calls in AWS, cold and warm, and how often it calls ServiceNow when warm.
-MINIMUM: dict[str, tuple[Calls, Calls, int]] = {
-    "get_config": ({"GetItem": 1}, {"GetItem": 1}, 0),
-    "create_config": ({"UpdateItem": 4, "CreateSecret": 1, **RECORD},
-                      {"UpdateItem": 3, "CreateSecret": 1, **RECORD}, 0),
-    "update_config": ({"GetItem": 1, "UpdateItem": 3, "PutSecretValue": 1, **RECORD},
-                      {"GetItem": 1, "UpdateItem": 2, "PutSecretValue": 1, **RECORD}, 0),
-    "delete_config": ({"UpdateItem": 2, "DeleteItem": 1, "DeleteSecret": 1, **RECORD},
-                      {"UpdateItem": 1, "DeleteItem": 1, "DeleteSecret": 1, **RECORD}, 0),
-    "test_connection": ({**CONNECT, **SHARE}, {"GetItem": 1}, 3),
-    "create_incident": (WRITE, RECORD, 1),
-    "search_incidents": (CONNECT, NONE, 1),
-    "get_incident": (CONNECT, NONE, 1),
-    "update_incident": (WRITE, RECORD, 2),
-    "close_incident": (WRITE, RECORD, 2),
-    "create_change_request": (WRITE, RECORD, 1),
-    "get_change_request": (CONNECT, NONE, 1),
-    "update_change_request": (WRITE, RECORD, 2),
-    "close_change_request": (WRITE, RECORD, 4),
-    "add_work_note": (WRITE, RECORD, 2),
-    "get_choices": (CONNECT, NONE, 0),
-    "show_settings": (NONE, NONE, 0),
-    "show_docs": (NONE, NONE, 0),
-    "show_asset": (NONE, NONE, 0),
-    "show_openapi": (NONE, NONE, 0),
-    "get_rules": ({"GetItem": 1}, {"GetItem": 1}, 0),
-    "update_rules": ({"UpdateItem": 2, **RECORD}, {"UpdateItem": 1, **RECORD}, 0),
-    "preview_rules": ({"GetItem": 3, "GetSecretValue": 1}, {"GetItem": 1}, 1),
-    "get_activity": ({"Query": 1}, {"Query": 1}, 0),
-    "get_health": ({"GetItem": 3, "Query": 1}, {"GetItem": 1, "Query": 1}, 0),
-    "list_github_webhooks": ({"Query": 1}, {"Query": 1}, 0),
-    "delete_github_webhook": (
-        {"GetItem": 1, "DeleteItem": 2, "DeleteSecret": 1, **SHARE, **RECORD},
-        {"GetItem": 1, "DeleteItem": 2, "DeleteSecret": 1, **RECORD}, 0),
-    "create_github_webhook": ({"CreateSecret": 1, "PutItem": 4, **SHARE},
-                              {"CreateSecret": 1, "PutItem": 4}, 0),
-    # The rules are read each time: a branch that a user takes out must count at once.
-    "receive_github_webhook": (
-        {"GetItem": 2, "GetSecretValue": 1, "PutItem": 1, "PutEvents": 1, "UpdateItem": 1},
-        {"GetItem": 1, "PutItem": 1, "PutEvents": 1, "UpdateItem": 1}, 0),
-}  # fmt: skip
+# Each operation states the calls to AWS, cold and warm, and to ServiceNow when warm.
+OPERATIONS = {described.operation.id: described for described in operations()}
 
 FOLDED: Calls = {"PutItem": 1, "UpdateItem": 1}  # the delivery is marked, the cause counted
 TOLD: Calls = {"PutItem": 2, "UpdateItem": 3}  # and leased, written to ServiceNow, recorded, ended
@@ -148,28 +104,29 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def test_every_function_is_counted() -> None:
     """Those of HTTP, of events, and the rotation."""
     others = {f"on_{kind}" for kind in HAPPENINGS} | {"rotate_secret"}
-    assert set(MINIMUM) | others == set(functions())
+    assert {described.folder for described in OPERATIONS.values()} | others == set(functions())
 
 
-@pytest.mark.parametrize("function", MINIMUM)
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_a_request_makes_the_fewest_calls(
-    aws: "Aws", connected: "Simulator", calls: Counter[str], function: str
+    aws: "Aws", connected: "Simulator", calls: Counter[str], name: str
 ) -> None:
     """Cold and warm, no call is made to AWS, or to ServiceNow, beyond what is stated."""
-    cold, warm, servicenow = MINIMUM[function]
-    for expected, is_first in ((cold, True), (warm, False)):
+    described = OPERATIONS[name]
+    function = described.folder
+    for expected, is_first in ((described.cold_calls, True), (described.warm_calls, False)):
         _prepare(aws, connected, function, is_first=is_first)
+        # The same signed body twice would be a duplicate.
+        is_another = function == "receive_github_webhook" and not is_first
+        payload = event(function, "workflow_run_success" if is_another else "valid")
+        payload["headers"].pop("idempotency-key", None)
         if is_first:
             _forget()  # what making the connection has warmed
         calls.clear()
         before = len(connected.requests)
-        # The same signed body twice would be a duplicate.
-        scenario = "workflow_run_success"
-        is_another = function == "receive_github_webhook" and not is_first
-        answer = invoke(function, event(function, scenario)) if is_another else call(function)
-        assert answer.status < 300
+        assert invoke(function, payload).status < 300
         assert dict(calls) == expected
-    assert len(connected.requests) - before == servicenow
+    assert len(connected.requests) - before == described.operation.servicenow_calls
 
 
 def _prepare(aws: "Aws", simulator: "Simulator", function: str, *, is_first: bool) -> None:

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -12,6 +13,8 @@ from actionsync.events import sources
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.protocol import Context
 from actionsync.stores.webhooks import WebhookStore
+from local.events import payloads
+from local.operations import operations
 from tests.conftest import LambdaContext, call, event, invoke
 from tests.integration.events import Queues
 from tests.template import ROOT
@@ -20,38 +23,20 @@ if TYPE_CHECKING:
     from local.servicenow import Simulator
     from tests.conftest import Aws
 
-VALID = {
-    "get_config": 200,
-    "create_config": 201,
-    "update_config": 200,
-    "delete_config": 204,
-    "test_connection": 200,
-    "create_incident": 201,
-    "search_incidents": 200,
-    "get_incident": 200,
-    "update_incident": 200,
-    "close_incident": 200,
-    "create_change_request": 201,
-    "get_change_request": 200,
-    "update_change_request": 200,
-    "close_change_request": 200,
-    "add_work_note": 201,
-    "get_choices": 200,
-    "show_settings": 200,
-    "show_docs": 200,
-    "show_asset": 200,
-    "show_openapi": 200,
-    "get_rules": 200,
-    "update_rules": 200,
-    "preview_rules": 200,
-    "get_activity": 200,
-    "get_health": 200,
-    "list_github_webhooks": 200,
-    "delete_github_webhook": 204,
-    "create_github_webhook": 201,
-    "receive_github_webhook": 200,
+OPERATIONS = {described.operation.id: described for described in operations()}
+PAYLOADS = payloads()
+# The requests that are refused: of which operation, and in which file.
+REFUSED = [
+    (name, scenario)
+    for name, described in OPERATIONS.items()
+    for scenario in described.operation.refused
+]
+# A delivery is signed: its payloads are GitHub's own, written by hand.
+REFUSED_DELIVERIES: dict[str, tuple[int, list[str]]] = {
+    "invalid_signature": (401, []),
+    "invalid_webhook": (401, []),
+    "invalid_payload": (422, ["body"]),
 }
-EXAMPLES: dict[str, Any] = json.loads((ROOT / "local/answers.json").read_text())
 # What a webhook's payload becomes: its detail-type and its status, or None where it is ignored.
 GITHUB: dict[str, tuple[str, str] | None] = {
     "valid": ("Application Error", "open"),
@@ -110,65 +95,21 @@ QUEUED: dict[tuple[str, str], tuple[str, int]] = {
 }
 # Steps that test_rotation.py carries out.
 ROTATION = {("rotate_secret", "valid"), ("rotate_secret", "invalid_step")}
-# Status, and the fields that the answer names.
-INVALID: dict[tuple[str, str], tuple[int, list[str]]] = {
-    ("get_config", "invalid_not_signed_in"): (401, []),
-    ("create_config", "invalid_http_instance_url"): (422, ["instance_url"]),
-    ("create_config", "invalid_private_instance_url"): (422, ["instance_url"]),
-    ("create_config", "invalid_password_missing"): (422, ["password"]),
-    ("create_config", "invalid_json"): (400, []),
-    ("create_config", "invalid_content_type"): (415, []),
-    ("update_config", "invalid_host_without_password"): (422, ["password"]),
-    ("update_config", "invalid_old_version"): (412, []),
-    ("delete_config", "invalid_not_signed_in"): (401, []),
-    ("test_connection", "invalid_foreign_host"): (422, ["instance_url"]),
-    ("create_incident", "invalid_no_body"): (400, []),
-    ("create_incident", "invalid_unknown_field"): (422, ["severity"]),
-    ("create_incident", "invalid_query_in_group"): (422, ["assignment_group"]),
-    ("search_incidents", "invalid_query_in_group"): (422, ["assignment_group"]),
-    ("search_incidents", "invalid_limit"): (422, ["limit"]),
-    ("get_incident", "invalid_id"): (422, ["id"]),
-    ("update_incident", "invalid_nothing_to_set"): (422, ["body"]),
-    ("close_incident", "invalid_notes_missing"): (422, ["close_notes"]),
-    ("create_change_request", "invalid_type"): (422, ["type"]),
-    ("get_change_request", "invalid_id"): (422, ["id"]),
-    ("update_change_request", "invalid_moment"): (422, ["start_date"]),
-    ("close_change_request", "invalid_code"): (422, ["close_code"]),
-    ("add_work_note", "invalid_table"): (422, ["table"]),
-    ("add_work_note", "invalid_blank_note"): (422, ["work_note"]),
-    ("get_choices", "invalid_table"): (422, ["table"]),
-    ("get_choices", "invalid_field"): (422, ["field"]),
-    ("show_asset", "invalid_name"): (404, []),
-    ("get_rules", "invalid_not_signed_in"): (401, []),
-    ("update_rules", "invalid_template"): (422, ["errors.short_description"]),
-    ("update_rules", "invalid_name_in_template"): (422, ["errors.description"]),
-    ("update_rules", "invalid_column"): (422, ["errors.fields"]),
-    ("update_rules", "invalid_old_version"): (412, []),
-    ("preview_rules", "invalid_event"): (422, ["event.message"]),
-    ("preview_rules", "invalid_rule"): (422, ["rules.errors.levels.high.urgency"]),
-    ("get_activity", "invalid_limit"): (422, ["limit"]),
-    ("get_activity", "invalid_cursor"): (422, ["cursor"]),
-    ("get_activity", "invalid_outcome"): (422, ["outcome"]),
-    ("get_health", "invalid_not_signed_in"): (401, []),
-    ("list_github_webhooks", "invalid_not_signed_in"): (401, []),
-    ("delete_github_webhook", "invalid_unknown"): (404, []),
-    ("create_github_webhook", "invalid_not_signed_in"): (401, []),
-    ("receive_github_webhook", "invalid_signature"): (401, []),
-    ("receive_github_webhook", "invalid_webhook"): (401, []),
-    ("receive_github_webhook", "invalid_payload"): (422, ["body"]),
-}
 
 
 def test_every_event_is_run() -> None:
     """No payload is without an expectation, and no expectation without a payload."""
     files = {(file.parent.name, file.stem) for file in (ROOT / "events").glob("*/*.json")}
-    assert files == (
-        set(INVALID)
-        | {(function, "valid") for function in VALID}
-        | {("receive_github_webhook", scenario) for scenario in GITHUB}
-        | set(QUEUED)
-        | ROTATION
-    )
+    written = {("receive_github_webhook", name) for name in (*GITHUB, *REFUSED_DELIVERIES)}
+    assert files == set(PAYLOADS) | written | set(QUEUED) | ROTATION
+
+
+@pytest.mark.parametrize(("function", "name"), PAYLOADS)
+def test_a_payload_is_what_its_operation_describes(function: str, name: str) -> None:
+    """Each file is derived: `python -m local.events` writes them."""
+    file = ROOT / "events" / function / f"{name}.json"
+    assert file.exists(), f"{file} is missing: run `python -m local.events`"
+    assert json.loads(file.read_text()) == PAYLOADS[function, name]
 
 
 @pytest.mark.parametrize(("function", "scenario"), QUEUED)
@@ -220,30 +161,43 @@ def test_a_webhooks_event_is_put_on_the_bus_or_ignored(
     assert sources.read(envelopes.from_event(sent, clock.now()), Context(clock.now())).events
 
 
-@pytest.mark.parametrize("function", VALID)
-def test_a_valid_event_succeeds(
-    aws: "Aws", bus: "Bus", connected: "Simulator", function: str
-) -> None:
-    """The payload of a function's ordinary use is answered as such."""
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_valid_event_succeeds(aws: "Aws", bus: "Bus", connected: "Simulator", name: str) -> None:
+    """The payload of a function's ordinary use is answered as its operation describes."""
+    described = OPERATIONS[name]
+    operation, function = described.operation, described.folder
     put_example_tickets(connected)
     put_example_webhook(aws)
     if function == "create_config":
         call("delete_config")
     if function == "get_activity":
         call("create_incident")
-    payload = event(function)
+    payload = event(function) if operation.has_written_events else described.event()
     if function == "create_config":  # whose host is an example's
         payload["body"] = json.dumps(json.loads(payload["body"]) | {"instance_url": connected.url})
     answer = invoke(function, payload)
-    assert answer.status == VALID[function], answer.text
-    if function in EXAMPLES:
-        assert _unknown(EXAMPLES[function], answer.json) == []
+    assert answer.status == operation.status, answer.text
+    if operation.example is not None:
+        assert _unknown(operation.example, answer.json) == []
 
 
-def test_every_answer_has_an_example() -> None:
-    """The OpenAPI document shows what each function of the API answers its valid event."""
-    answering = {name for name, status in VALID.items() if status in {200, 201}}
-    assert set(EXAMPLES) == {name for name in answering if not name.startswith("show_")}
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_is_described_whole(name: str) -> None:
+    """What is missing is named here: a summary, a schema, an example, a refused request."""
+    described = OPERATIONS[name]
+    operation = described.operation
+    place = f"functions/{described.folder}/operation.py"
+    assert operation.summary, f"{place} lacks a summary"
+    assert described.text.startswith(f"Answer {operation.status}"), (
+        f"functions/{described.folder}/app.py answers another status than {place} says"
+    )
+    if operation.tag != "Pages" and operation.status != HTTPStatus.NO_CONTENT:
+        assert operation.answer, f"{place} lacks the schema of its answer"
+        assert operation.example is not None, f"{place} lacks an example of its answer"
+    if described.body or described.query or "{" in described.path or operation.needs_token:
+        assert operation.refused or operation.has_written_events, (
+            f"{place} lacks a request that is refused"
+        )
 
 
 def _unknown(example: Any, real: Any, place: str = "") -> list[str]:
@@ -261,18 +215,38 @@ def _unknown(example: Any, real: Any, place: str = "") -> list[str]:
     return []
 
 
-@pytest.mark.parametrize(("function", "scenario"), INVALID)
+@pytest.mark.parametrize(("name", "scenario"), REFUSED)
 def test_an_invalid_event_is_refused(
-    aws: "Aws", connected: "Simulator", function: str, scenario: str
+    aws: "Aws", connected: "Simulator", name: str, scenario: str
 ) -> None:
     """The payload of a misuse is refused, names the field, and changes nothing anywhere."""
+    described = OPERATIONS[name]
+    refused = described.operation.refused[scenario]
+    _refuses(aws, connected, described.folder, described.event(scenario),
+             (refused.status, refused.fields))  # fmt: skip
+
+
+@pytest.mark.parametrize("scenario", REFUSED_DELIVERIES)
+def test_an_invalid_delivery_is_refused(aws: "Aws", connected: "Simulator", scenario: str) -> None:
+    """A wrong signature, an unknown webhook, a body that GitHub does not document."""
+    payload = event("receive_github_webhook", scenario)
+    expected = REFUSED_DELIVERIES[scenario]
+    _refuses(aws, connected, "receive_github_webhook", payload, expected)
+
+
+def _refuses(
+    aws: "Aws",
+    connected: "Simulator",
+    function: str,
+    payload: dict[str, Any],
+    expected: tuple[int, list[str]],
+) -> None:
     if function == "create_config":
         call("delete_config")
     put_example_webhook(aws)
     before = (aws.items("ConnectionsTable"), aws.secrets(), len(connected.requests))
-    answer = invoke(function, event(function, scenario))
-    status, fields = INVALID[function, scenario]
-    assert (answer.status, answer.fields) == (status, fields), answer.text
+    answer = invoke(function, payload)
+    assert (answer.status, answer.fields) == expected, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert "made-up-password" not in answer.text
     assert (aws.items("ConnectionsTable"), aws.secrets(), len(connected.requests)) == before

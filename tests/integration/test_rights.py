@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import hmac
 import importlib
-import json
 import os
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from actionsync.stores.cooldowns import CooldownStore
+from local.operations import Described, operations
 from local.servicenow import faults, seed
 from tests import conftest
 from tests.conftest import ENVIRONMENT, _forget
@@ -185,23 +185,27 @@ def works_again(world: World) -> None:
     world.left("EventsTable")
 
 
-def writes(folder: str, body: dict[str, Any], table: str) -> "Callable[[World], None]":
+def writes(described: Described) -> "Callable[[World], None]":
     """Return the scenario of a function that writes to ServiceNow: away, well, and refused."""
+    table = next(table for segment, table in TABLES.items() if f"/{segment}" in described.path)
 
     def scenario(world: World) -> None:
         world.connect()
         troubles = (faults.hibernating(times=None), None, faults.rate_limited(100, times=None))
         for number, trouble in enumerate(troubles):
-            where = {} if "create" in folder else {"id": world.record(table)}
+            where = {"id": world.record(table)} if "{id}" in described.path else {}
             world.simulator.faults.clear()
             if trouble is not None:
                 world.simulator.faults.add(trouble)
-            world.call(folder, body, headers={"idempotency-key": f"{number}"}, path=where)
+            world.call(described.folder, headers={"idempotency-key": f"{number}"}, path=where)
             world.left("EventsTable")
         world.simulator.faults.clear()
         world.left("ClaimsTable")
 
     return scenario
+
+
+TABLES = {"incidents": "incident", "change-requests": "change_request", "{table}": "incident"}
 
 
 def create_config(world: World) -> None:
@@ -226,12 +230,12 @@ def delete_config(world: World) -> None:
     world.call("delete_config")
 
 
-def settings_of(folder: str, body: Any) -> "Callable[[World], None]":
+def settings_of(folder: str) -> "Callable[[World], None]":
     """Return the scenario of a function that changes settings."""
 
     def scenario(world: World) -> None:
         world.connect()
-        world.call(folder, body)
+        world.call(folder)
 
     return scenario
 
@@ -340,40 +344,27 @@ def of_events(kind: str) -> "Callable[[World], None]":
     return scenario
 
 
-_NEW = {"short_description": "Checkout answers 500"}
-_NOTES = {"close_notes": "Done"}
+def scenario_of(described: Described) -> "Callable[[World], None]":
+    """Return the scenario that follows from what an operation is."""
+    if described.writes_tickets:
+        return writes(described)
+    if described.calls_servicenow:
+        return calls(described.folder)
+    if described.is_rate_limited:
+        return settings_of(described.folder)
+    return reads(described.folder)
+
+
 SCENARIOS: "dict[str, Callable[[World], None]]" = {
-    **{folder: reads(folder) for folder in (
-        "get_config", "get_rules", "get_activity", "get_health", "list_github_webhooks",
-        "show_settings", "show_docs", "show_asset", "show_openapi",
-    )},
-    **{folder: calls(folder) for folder in (
-        "search_incidents", "get_choices", "get_incident", "get_change_request",
-    )},
+    **{described.folder: scenario_of(described) for described in operations()},
     "test_connection": works_again,
-    "preview_rules": calls(
-        "preview_rules",
-        body={"kind": "error", "event": json.loads(events.error()["body"])},
-    ),
     "create_config": create_config,
     "rotate_secret": rotate_secret,
-    "update_config": settings_of("update_config", {"password": "another-password"}),
     "delete_config": delete_config,
-    "update_rules": settings_of("update_rules", {}),
-    "create_github_webhook": settings_of("create_github_webhook", None),
     "delete_github_webhook": delete_github_webhook,
     "receive_github_webhook": receive_github_webhook,
-    "create_incident": writes("create_incident", _NEW, "incident"),
-    "update_incident": writes("update_incident", {"urgency": "1"}, "incident"),
-    "close_incident": writes("close_incident", _NOTES, "incident"),
-    "create_change_request": writes("create_change_request", _NEW, "change_request"),
-    "update_change_request": writes("update_change_request", {"risk": "low"}, "change_request"),
-    "close_change_request": writes(
-        "close_change_request", _NOTES | {"close_code": "successful"}, "change_request"
-    ),
-    "add_work_note": writes("add_work_note", {"work_note": "x"}, "incident"),
     **{f"on_{kind}": of_events(kind) for kind in ("error", "alarm", "deployment", "meeting")},
-}  # fmt: skip
+}
 
 
 @pytest.fixture

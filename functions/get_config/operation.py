@@ -1,0 +1,29 @@
+"""GET /api/servicenow/config."""
+
+from actionsync import errors
+from functions.operation import Operation, Refused, Request
+
+OPERATIONS = {
+    "GET /api/servicenow/config": Operation(
+        id="get_config",
+        tag="Connection",
+        summary="The calling user's ServiceNow connection, without its password",
+        answer="Connection",
+        example={
+            "id": 1,
+            "instance_url": "https://example.service-now.com",
+            "auth_method": "basic",
+            "username": "actionsync.integration",
+            "client_id": "",
+            "created_at": "2026-01-10T10:00:00Z",
+            "updated_at": "2026-01-10T10:00:00Z",
+            "version": 1,
+        },
+        errors=(errors.ConnectionNotFoundError,),
+        refused={
+            "invalid_not_signed_in": Refused(Request(is_signed_in=False), 401),
+        },
+        cold_calls={"GetItem": 1},
+        warm_calls={"GetItem": 1},
+    )
+}

@@ -1,0 +1,79 @@
+"""POST /api/servicenow/rules/preview."""
+
+from functions.operation import Operation, Refused, Request
+
+OPERATIONS = {
+    "POST /api/servicenow/rules/preview": Operation(
+        id="preview_rules",
+        tag="Events",
+        summary="The tickets that an example event would make",
+        request=Request(
+            body={
+                "kind": "error",
+                "event": {
+                    "user_id": "ignored",
+                    "service": "checkout",
+                    "severity": "critical",
+                    "message": "Payment 4711 failed: timeout",
+                    "stack_trace": 'Traceback (most recent call last):\n  File "pay.py", line 7, in pay\nTimeoutError',
+                    "environment": "production",
+                    "url": "https://logs.example.com/1",
+                },
+            }
+        ),
+        answer="RulesPreviewed",
+        example={
+            "tickets": [
+                {
+                    "wanted": True,
+                    "action": "trigger",
+                    "rule": {"name": "errors", "is_fallback": True},
+                    "reason": "",
+                    "passed": [],
+                    "assumptions": [],
+                    "table": "incident",
+                    "columns": {
+                        "short_description": "checkout: Payment 4711 failed: timeout",
+                        "description": 'Payment 4711 failed: timeout\n\nService: checkout (production)\nSeverity: critical\nFirst seen: 2024-01-10T10:00:00Z\nhttps://logs.example.com/1\n\nTraceback (most recent call last):\n  File "pay.py", line 7, in pay\nTimeoutError\n',
+                        "correlation_id": "actionsync-2289f2e0c92f7545a075e3b1d58ae96f",
+                        "correlation_display": "ActionSync",
+                        "urgency": "1",
+                        "impact": "1",
+                    },
+                    "problems": [],
+                    "unchecked": [],
+                }
+            ],
+            "checked": True,
+        },
+        refused={
+            "invalid_event": Refused(
+                Request(body={"kind": "error", "event": {"service": "checkout"}}),
+                422,
+                ["event.message"],
+            ),
+            "invalid_rule": Refused(
+                Request(
+                    body={
+                        "kind": "error",
+                        "event": {
+                            "user_id": "ignored",
+                            "service": "checkout",
+                            "severity": "critical",
+                            "message": "Payment 4711 failed: timeout",
+                            "stack_trace": 'Traceback (most recent call last):\n  File "pay.py", line 7, in pay\nTimeoutError',
+                            "environment": "production",
+                            "url": "https://logs.example.com/1",
+                        },
+                        "rules": {"errors": {"levels": {"high": {"urgency": "9", "impact": "1"}}}},
+                    }
+                ),
+                422,
+                ["rules.errors.levels.high.urgency"],
+            ),
+        },
+        servicenow_calls=1,
+        cold_calls={"GetItem": 3, "GetSecretValue": 1},
+        warm_calls={"GetItem": 1},
+    )
+}

@@ -1,0 +1,65 @@
+"""POST /api/servicenow/test."""
+
+from functions.operation import Operation, Refused, Request
+
+OPERATIONS = {
+    "POST /api/servicenow/test": Operation(
+        id="test_connection",
+        tag="Connection",
+        summary="Test the stored ServiceNow connection, or one still being typed",
+        answer="ConnectionReport",
+        example={
+            "success": True,
+            "message": "The connection works.",
+            "instance": "https://example.service-now.com",
+            "checks": [
+                {
+                    "name": "reachable",
+                    "status": "passed",
+                    "message": "https://example.service-now.com answers.",
+                    "servicenow": None,
+                },
+                {
+                    "name": "signed_in",
+                    "status": "passed",
+                    "message": "Signed in as actionsync.integration.",
+                    "servicenow": None,
+                },
+                {
+                    "name": "read_incidents",
+                    "status": "passed",
+                    "message": "Incidents can be read.",
+                    "servicenow": None,
+                },
+                {
+                    "name": "write_incidents",
+                    "status": "passed",
+                    "message": "Incidents can be written.",
+                    "servicenow": None,
+                },
+                {
+                    "name": "write_change_requests",
+                    "status": "passed",
+                    "message": "Change requests can be written.",
+                    "servicenow": None,
+                },
+            ],
+        },
+        refused={
+            "invalid_foreign_host": Refused(
+                Request(
+                    body={
+                        "instance_url": "https://example.com",
+                        "username": "actionsync.integration",
+                        "password": "a-made-up-password",
+                    }
+                ),
+                422,
+                ["instance_url"],
+            ),
+        },
+        servicenow_calls=3,
+        cold_calls={"GetItem": 2, "GetSecretValue": 1, "UpdateItem": 1},
+        warm_calls={"GetItem": 1},
+    )
+}

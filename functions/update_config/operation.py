@@ -1,0 +1,40 @@
+"""PUT /api/servicenow/config."""
+
+from actionsync import errors
+from functions.operation import Operation, Refused, Request
+
+OPERATIONS = {
+    "PUT /api/servicenow/config": Operation(
+        id="update_config",
+        tag="Connection",
+        summary="Change the calling user's ServiceNow connection",
+        request=Request(body={"password": "another-made-up-password"}),
+        answer="Connection",
+        example={
+            "id": 1,
+            "instance_url": "https://example.service-now.com",
+            "auth_method": "basic",
+            "username": "actionsync.integration",
+            "client_id": "",
+            "created_at": "2026-01-10T10:00:00Z",
+            "updated_at": "2026-01-10T10:00:00Z",
+            "version": 2,
+        },
+        errors=(
+            errors.ConnectionNotFoundError,
+            errors.ConnectionBusyError,
+            errors.ConnectionChangedError,
+        ),
+        refused={
+            "invalid_host_without_password": Refused(
+                Request(body={"instance_url": "https://other.service-now.com"}), 422, ["password"]
+            ),
+            "invalid_old_version": Refused(
+                Request(body={"password": "another-made-up-password"}, headers={"if-match": '"7"'}),
+                412,
+            ),
+        },
+        cold_calls={"GetItem": 1, "UpdateItem": 3, "PutSecretValue": 1, "PutItem": 2},
+        warm_calls={"GetItem": 1, "UpdateItem": 2, "PutSecretValue": 1, "PutItem": 2},
+    )
+}
