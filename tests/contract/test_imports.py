@@ -73,7 +73,7 @@ def _forbidden(folder: str) -> set[str]:
     if folder in WITHOUT_INPUT:
         forbidden |= ONLY_WITH_INPUT
     if folder in WITHOUT_HTTP_API:
-        forbidden |= {"actionsync.http", "aws_lambda_powertools.event_handler.api_gateway"}
+        forbidden |= {"actionsync.http", "aws_lambda_powertools.event_handler"}
     if folder in WITHOUT_AWS:
         forbidden |= {"boto3", "botocore.session"}
     return forbidden
