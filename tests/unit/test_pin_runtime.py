@@ -31,17 +31,17 @@ def test_a_build_allows_its_own_runtime_alone() -> None:
     assert default == "python3.13"
 
 
+SENTENCE = (
+    "Built with python3.11, while the template's Runtime is python3.13: this build deploys with "
+    "Runtime=python3.11 alone.\n"
+)
+
+
 @pytest.mark.parametrize(
     ("runtime", "said"),
     [
         ("python3.13", ""),
-        (
-            "python3.11",
-            (
-                "Built with python3.11, while the template's Runtime is python3.13: this build deploys "
-                "with Runtime=python3.11 alone.\n"
-            ),
-        ),
+        ("python3.11", SENTENCE),
     ],
 )
 def test_another_python_than_the_templates_is_said(
