@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 import time
+from email.utils import format_datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
@@ -16,11 +17,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from . import seed
 from .app import create_app, refill
+from .clock import parsed
 from .instance import Instance
 from .profiles import Profile, load
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from .faults import Faults
     from .instance import LoggedRequest
@@ -40,6 +44,21 @@ class _Protocol(H11Protocol):
         super().handle_events()
         if self.scope is not None:
             self.scope["simulator.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
+
+
+def _dated(app: "ASGIApp", instance: Instance) -> "ASGIApp":
+    """Return the application with the instance's own clock in each answer's Date."""
+
+    async def dated(scope: "Scope", receive: "Receive", send: "Send") -> None:
+        async def send_dated(message: "Message") -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(parsed(instance.now()), usegmt=True).encode()
+                message = {**message, "headers": [*message["headers"], (b"date", date)]}
+            await send(message)
+
+        await app(scope, receive, send_dated)
+
+    return dated
 
 
 def make_certificates(folder: Path) -> None:
@@ -93,14 +112,14 @@ class Simulator:
         self.instance = Instance(self.url, chosen)
         seed.fill(self.instance, rich=rich)
         config = uvicorn.Config(
-            create_app(self.instance),
+            _dated(create_app(self.instance), self.instance),
             http=_Protocol,
             h11_max_incomplete_event_size=_LONGEST_HEAD,
             lifespan="off",
             log_config=None,
             log_level="critical",
             server_header=False,
-            date_header=True,
+            date_header=False,
             timeout_graceful_shutdown=1,
         )
         config.load()

@@ -167,10 +167,10 @@ def _put(cloud: LocalCloud, details: list[dict[str, Any]]) -> float:
 def _counted(dynamodb: Any, table: str) -> int:
     pages = dynamodb.get_paginator("scan").paginate(TableName=table)
     return sum(
-        int(item["event_count"]["N"])
+        int(item["count"]["N"])
         for page in pages
         for item in page["Items"]
-        if item["sk"]["S"] == "CAUSE" and "event_count" in item
+        if item["sk"]["S"] == "CORRELATION" and "count" in item
     )
 
 

@@ -202,9 +202,7 @@ def settle(cloud: "LocalCloud", tenants: list[Tenant]) -> None:
     cloud.simulator.faults.clear()
     # An instance that is seen to work is left alone no longer.
     wait_for("connection", lambda: tenants[0].call("POST", "test").is_success)
-    causes = CorrelationStore(
-        cloud.client("dynamodb"), cloud.resource("EventsTable"), cloud.resource("ClaimsTable")
-    )
+    causes = CorrelationStore(cloud.client("dynamodb"), cloud.resource("EventsTable"))
     for tenant in tenants:
         wait_for("answers", tenant.finish, 120)
         wait_for("counted events", partial(tenant.is_counted, cloud, causes), 180)

@@ -127,8 +127,8 @@ def test_the_same_delivery_counts_once(instance: "Simulator", aws: "Aws") -> Non
     for _ in range(3):
         send("error", message)
     assert len(made(instance)) == 1
-    (item,) = [item for item in aws.items("EventsTable") if item["sk"]["S"] == "CAUSE"]
-    assert item["event_count"]["N"] == "1"
+    (item,) = [item for item in aws.items("EventsTable") if item["sk"]["S"] == "CORRELATION"]
+    assert item["count"]["N"] == "1"
 
 
 def test_only_the_severities_of_the_rules(instance: "Simulator", aws: "Aws") -> None:
@@ -161,13 +161,13 @@ def test_a_resolved_one_is_reopened_and_a_closed_one_is_followed(
     row |= {"state": "6", "incident_state": "6", "resolved_at": resolved_at, "close_code": "x",
             "close_notes": "x"}  # fmt: skip
     time.advance(minutes=20)
-    send("error", error())
+    send("error", error(1200))
     assert instance.one("incident", sys_id=first["sys_id"])["state"] == "2"
     row = instance.instance.find("incident", first["sys_id"])
     assert row is not None
     row |= {"state": "7", "incident_state": "7"}
     time.advance(minutes=20)
-    send("error", error())
+    send("error", error(2400))
     second = next(row for row in made(instance) if row["sys_id"] != first["sys_id"])
     assert first["number"] in second["description"]
     assert second["correlation_id"] == f"{first['correlation_id']}-2"
@@ -205,17 +205,35 @@ def test_poison_is_put_aside_with_the_reason(
     assert len(made(instance, "change_request" if kind == "deployment" else "incident")) >= 1
 
 
-def test_what_servicenow_refuses_is_put_aside(
+def test_a_group_that_does_not_exist_costs_no_ticket(
     instance: "Simulator", queues: Queues, aws: "Aws"
 ) -> None:
-    """A group that does not exist: no retries, the reason in the dead-letter queue, redrivable."""
+    """The ticket is made without it, and the ticket's notes and Activity say which it was."""
     save_rules(aws, errors={"assignment_group": "No such group"})
+    assert send("error", error()) == []
+    assert queues.dead() == []
+    (row,) = made(instance)
+    assert row["assignment_group"] == ""
+    (note,) = notes(instance, row["sys_id"])
+    assert "No such group" in note
+    records, _ = activity_store().page(USER, 5, None)
+    (created,) = [record for record in records if record["action"] == "created"]
+    assert any("No such group" in warning for warning in created["warnings"])
+
+
+def test_what_servicenow_refuses_whatever_is_sent_is_put_aside(
+    instance: "Simulator", queues: Queues
+) -> None:
+    """No retries, the reason in the dead-letter queue, redrivable."""
+    refusal = faults.error(403, "Operation Failed", "ACL", times=None, method="POST")
+    instance.faults.add(refusal)
     message = error()
     assert send("error", message) == []
-    ((reason_type, _),) = queues.dead()
-    assert reason_type == "ReferenceNotFound"
+    ((reason_type, text),) = queues.dead()
+    assert reason_type == "PermissionDenied"
+    assert "ACL" in text
     assert made(instance) == []
-    save_rules(aws, errors={"assignment_group": "IT Support"})
+    instance.faults.clear()
     send("error", message)
     assert len(made(instance)) == 1
 
@@ -248,8 +266,8 @@ def test_both_forms_of_an_alarm_are_one_delivery(instance: "Simulator", aws: "Aw
     """EventBridge and SNS tell of one change: one ticket, counted once."""
     send("alarm", alarm("ALARM"), alarm_notification("ALARM"), alarm_notification("ALARM", arn=""))
     assert len(made(instance)) == 1
-    (item,) = [item for item in aws.items("EventsTable") if item["sk"]["S"] == "CAUSE"]
-    assert item["event_count"]["N"] == "1"
+    (item,) = [item for item in aws.items("EventsTable") if item["sk"]["S"] == "CORRELATION"]
+    assert item["count"]["N"] == "1"
 
 
 def test_alarm_events_may_come_in_any_order(instance: "Simulator") -> None:
@@ -574,8 +592,8 @@ def test_metrics_are_business_facts(
     instance: "Simulator", capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One line of EMF for a batch, with counts and the age of the events written."""
-    send("error", error(), error(), error(severity="low"))
+    send("error", error(), error(), error(severity="low", service="search"))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     (line,) = lines
-    assert (line["Created"], line["Folded"], line["Ignored"]) == ([1.0], [1.0], [1.0])
+    assert (line["Created"], line["Deduplicated"], line["Ignored"]) == ([1.0], [1.0], [1.0])
     assert line["EventAge"][0] > 0

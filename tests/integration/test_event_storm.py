@@ -54,8 +54,8 @@ def test_a_storm_is_folded(
     assert len(incidents) == CAUSES
     assert len({row["correlation_id"] for row in incidents}) == CAUSES
     assert writes(instance) - before == CAUSES
-    items = [item for item in aws.items("EventsTable") if item["sk"]["S"] == "CAUSE"]
-    assert sum(int(item["event_count"]["N"]) for item in items) == EVENTS
+    items = [item for item in aws.items("EventsTable") if item["sk"]["S"] == "CORRELATION"]
+    assert sum(int(item["count"]["N"]) for item in items) == EVENTS
     # Two for each event that is folded; a ticket costs three more: its lease, its record in the
     # audit trail, and its number.
     written = calls["PutItem"] + calls["UpdateItem"] + calls["DeleteItem"]

@@ -298,6 +298,6 @@ def test_a_long_run_of_everything(
     assert sorted(row["description"] for row in rows if row["description"] in keys) == sorted(keys)
     ours = [row for row in rows if row["correlation_display"] == "ActionSync"]
     assert len(ours) == CAUSES
-    causes = CorrelationStore(aws_clients.dynamodb(), "EventsTable", "ClaimsTable")
+    causes = CorrelationStore(aws_clients.dynamodb(), "EventsTable")
     counts = [causes.get(row["correlation_id"].removeprefix("actionsync-")).count for row in ours]
     assert sum(counts) == ROUNDS * 4

@@ -32,6 +32,7 @@ class Record(dict[str, Any]):
             `display_value="all"`.
         ignored_fields: after a write, what ServiceNow dropped or changed.
         existing: after a create, whether the record was there already.
+        answered_at: when the instance answered, by its own clock; None where it did not say.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Record(dict[str, Any]):
         self.labels = labels or {}
         self.ignored_fields = ignored_fields or []
         self.existing = False
+        self.answered_at: datetime | None = None
 
     def label(self, column: str) -> str:
         """Return what a person sees of a column; what is stored, where that was not asked for."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _LONGEST_LINE = 160
 _LONGEST_TEXT = 4000
+_CUT = "\n[…]\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +23,26 @@ class Draft:
         table: its table.
         columns: its columns, in ServiceNow's names.
         options: what its creation takes besides: a change's type and template.
+        attachments: texts that do not fit, whole, by file name.
     """
 
     table: str
     columns: dict[str, Any]
     options: dict[str, Any]
+    attachments: dict[str, str]
 
 
 def ticket(
     event: "IncomingEvent", rule: "AnyRule", event_texts: dict[str, str], correlation_id: str
 ) -> Draft:
-    """Return the ticket that a cause gets."""
+    """Return the ticket that a dedup key gets."""
     description = texts.fill(rule.description, event_texts, event.labels)
     if event.assumptions:
         assumed = "\n".join(f"- {text}" for text in event.assumptions)
         description = f"{description.rstrip()}\n\nWhat the event did not say clearly:\n{assumed}\n"
+    attachments = dict(event.attachments)
+    if len(description) > _LONGEST_TEXT:
+        attachments["description.txt"] = description
     columns: dict[str, Any] = {
         **filled(rule.columns(), event_texts, event.labels),
         "short_description": _line(texts.fill(rule.short_description, event_texts, event.labels)),
@@ -48,12 +54,12 @@ def ticket(
         if level := rule.levels.get(event.severity):
             columns |= {"urgency": level.urgency, "impact": level.impact}
         columns |= event.columns
-        return Draft("incident", columns, {})
+        return Draft("incident", columns, {}, attachments)
     columns |= {"risk": rule.risk, "impact": rule.impact}
     options: dict[str, Any] = {"type_": rule.change_type}
     if rule.template is not None:
         options["template"] = rule.template
-    return Draft("change_request", columns, options)
+    return Draft("change_request", columns, options, attachments)
 
 
 def filled(
@@ -71,9 +77,14 @@ def filled(
     return found
 
 
-def note(template: str, event_texts: dict[str, str], count: int = 1) -> str:
+def note(
+    template: str,
+    event_texts: dict[str, str],
+    count: str = "1",
+    labels: dict[str, str] | None = None,
+) -> str:
     """Return the text of a note."""
-    return _text(texts.fill(template, {**event_texts, "count": str(count)})).strip() or "-"
+    return _text(texts.fill(template, {**event_texts, "count": count}, labels)).strip() or "-"
 
 
 def _line(text: str) -> str:
@@ -83,4 +94,8 @@ def _line(text: str) -> str:
 
 def _text(text: str) -> str:
     text = text.replace("\x00", "")
-    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    # A stack trace says the most at its ends.
+    head = _LONGEST_TEXT * 2 // 3
+    return f"{text[:head]}{_CUT}{text[len(text) - _LONGEST_TEXT + head + len(_CUT) :]}"

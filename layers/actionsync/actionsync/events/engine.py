@@ -1,60 +1,53 @@
-"""The engine: brings each cause's ticket to where its events say it should be.
+"""The engine: brings each dedup key's ticket to where its events say it should be.
 
-Every event is recorded first, in one update of its cause. From what is known then, and nothing
-else, `next_step` says what the ticket has to be told. Most often that is nothing: the event is
-folded. Otherwise whoever gets the cause's lease tells the ticket, and looks again. An engine that
-dies at any point is followed by the redelivered event, which does the same again; what the dead
-one may have written is looked for before anything is written.
+What a batch says of a key is recorded first, in one update of its correlation. From what is known
+then, and nothing else, `next_step` says what the ticket needs. Most often that is nothing: the
+events are deduplicated. Otherwise whoever gets the correlation's lease does the step, and looks
+again. An engine that dies at any point is followed by the redelivered event, which does the same
+again; what the dead one may have written is looked for before anything is written.
 """
 
 import uuid
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from actionsync import clock
+from actionsync.connections.sessions import DEADLINE_SECONDS
 from actionsync.events import drafts
+from actionsync.events.decision import next_step, settles_at
 from actionsync.events.failures import PermanentError, RetryLaterError, Scope, meaning
-from actionsync.events.models import IncomingEvent, Kind, digest
-from actionsync.rules.matching import SEVERITIES
-from actionsync.rules.models import (
-    AnyRule,
-    DeploymentRule,
-    IncidentRule,
-    Rules,
-)
-from actionsync.stores.correlations import Correlation
-from servicenow_tools.errors import (
-    BusinessRuleError,
-    NotFoundError,
-    ServiceNowError,
-    StateError,
-)
+from actionsync.events.folding import rank
+from actionsync.events.models import digest
+from actionsync.events.steps import Work
+from actionsync.rules.models import DeploymentRule, IncidentRule
+from actionsync.stores.correlations import UNCERTAIN_SECONDS
+from servicenow_tools.errors import ServiceNowError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actionsync.audit.trail import ActivityStore
     from actionsync.connections.sessions import ClientCache
+    from actionsync.events.decision import Step
+    from actionsync.events.folding import Group
+    from actionsync.events.steps import Result, StepResult
+    from actionsync.rules.models import AnyRule, MatchedRule, Rules
     from actionsync.stores.cooldowns import CooldownStore
-    from actionsync.stores.correlations import CorrelationStore
-    from servicenow_tools import Record, ServiceNowClient
+    from actionsync.stores.correlations import Correlation, CorrelationStore
 
-Step = Literal["open", "again", "over", "remark", "outcome"]
-Result = Literal[
-    "ignored", "folded", "created", "noted", "reopened", "resolved", "closed", "left_alone"
-]
-
-_RESOLVED, _CLOSED, _CANCELED = "6", "7", "8"
-_TOUCHES = ("state", "assigned_to", "assignment_group")
+# What a step's calls may take, and what is recorded after them.
+STEP_SECONDS = DEADLINE_SECONDS + 5
+_NEXT_MINUTE = 60
 # How much later than announced a waiting event may come back.
 _GRACE_SECONDS = 120
+_LONGEST_WARNING = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A cause's ticket."""
+    """A key's ticket."""
 
     number: str
     sys_id: str
@@ -63,440 +56,289 @@ class Ticket:
 
 @dataclass(slots=True)
 class Handled:
-    """What became of an event: each thing that was done, in order, and its cause's ticket."""
+    """What became of a key's events.
 
-    results: list[Result]
+    Attributes:
+        results: each thing that was done, in order.
+        ticket: its key's ticket.
+        due_at: the epoch second at which an end will count that has to last; 0 for none.
+        is_finished: whether the ticket needs nothing more; else another is at it, or will be.
+        had_item: whether an event of the key waited, or had failed.
+        warnings: how many columns or steps ServiceNow refused, dropped or changed.
+    """
+
+    results: "list[Result]" = field(default_factory=list)
     ticket: Ticket | None = None
-
-
-def next_step(cause: Correlation, kind: Kind, now: int) -> Step | None:  # noqa: PLR0911 - a table
-    """Return what a cause's ticket has to be told now, or None where it says all."""
-    if cause.doing is not None and cause.leased_until <= now:
-        step: Step = cause.doing["step"]
-        return step
-    is_over, was_over = cause.phase == "off", cause.told_phase == "off"
-    if not cause.sys_id:
-        # A deployment that only its end tells of was a change all the same.
-        is_change = kind == "change" and is_over
-        return (
-            "open" if cause.phase == "on" or is_change or cause.count > cause.told_count else None
-        )
-    if kind == "action_item":
-        return None
-    if kind == "change":
-        return "outcome" if is_over and not was_over else None
-    if is_over and not was_over:
-        return "over"
-    if was_over and not is_over:
-        return "again"
-    if cause.remark:
-        return "remark"
-    if not is_over and cause.count > cause.told_count and now >= cause.note_after:
-        return "again"
-    return None
+    due_at: int = 0
+    is_finished: bool = True
+    had_item: bool = False
+    warnings: int = 0
 
 
 class Engine:
     """What the functions of events share.
 
     Args:
-        sessions: ServiceNow clients by user.
-        causes: where causes are kept.
+        sessions: ServiceNow clients by owner.
+        correlations: what is known of dedup keys.
         cooldowns: who is to be left alone.
         activity: the audit trail.
-        rules_of: returns a user's rules.
+        rules_of: returns an owner's rules.
     """
 
     def __init__(
         self,
         sessions: "ClientCache",
-        causes: "CorrelationStore",
+        correlations: "CorrelationStore",
         cooldowns: "CooldownStore",
         activity: "ActivityStore",
         rules_of: "Callable[[str], Rules]",
     ) -> None:
         self._sessions = sessions
-        self._causes = causes
+        self._correlations = correlations
         self._cooldowns = cooldowns
         self._activity = activity
         self._rules_of = rules_of
 
-    async def handle(self, event: IncomingEvent, rule: "AnyRule | None" = None) -> Handled:
-        """Record an event and tell its ticket what it has to be told.
+    async def handle(
+        self,
+        group: "Group",
+        matched: "MatchedRule | None" = None,
+        *,
+        has_waited: bool = False,
+        ends_at: float | None = None,
+    ) -> Handled:
+        """Record what a batch says of a key, and bring its ticket up to date.
 
         Args:
-            event: what happened.
-            rule: the rule it falls under; by default the one in the user's rules.
+            group: the key's events, folded.
+            matched: the rule they fall under; by default the one in the owner's rules.
+            has_waited: whether the event that waited for its key is among them.
+            ends_at: when the function is ended, on time.monotonic()'s clock: no step is begun
+                with less time left than its calls may take.
 
         Raises:
-            RetryLaterError: the event has to come back later.
-            PermanentError: it cannot become a ticket.
-            ActionSyncError: the user has no connection to ServiceNow.
+            RetryLaterError: the events have to come back later.
+            PermanentError: they cannot become a ticket.
+            ActionSyncError: the owner has no connection to ServiceNow.
         """
-        rule = rule or self._rules_of(event.owner).rule_for(event).then
-        if rule is None:
+        falls = (group, matched) if matched is not None else self._falls_under(group)
+        if falls is None:
             return Handled(["ignored"])
-        is_first = self._causes.mark(event.id)
-        cause = self._record(event, is_first=is_first)
-        now = clock.epoch(clock.now())
-        if is_first and cause.waits_until > now:
-            return Handled(["folded"])  # the one that waits will tell all
-        handled = Handled([])
-        while (step := next_step(cause, event.kind, now)) is not None:
-            told = await self._tell(event, rule, cause, step)
-            if told is None:
+        group, matched = falls
+        correlation = self._correlations.record(group.event.dedup_key, group.news)
+        was_received = all(item.was_received for item in group.received)
+        if correlation.waits_until > _now() and not (has_waited or was_received):
+            # The one that waits will say all.
+            return Handled(["deduplicated"], is_finished=False)
+        handled = Handled(had_item=correlation.waits_until > 0)
+        kind = group.event.kind
+        while (step := next_step(correlation, kind, _now())) is not None:
+            if ends_at is not None and ends_at - monotonic() < STEP_SECONDS:
+                raise RetryLaterError(_NEXT_MINUTE, "NoTimeLeft")
+            following = await self._do(group, matched, correlation, step, handled)
+            if following is None:
+                handled.is_finished = False
                 break  # another holds the lease, and looks again when it is done
-            cause, result = told
-            handled.results.append(result)
-            now = clock.epoch(clock.now())
+            correlation = following
+        handled.due_at = settles_at(correlation, kind, _now())
         if not handled.results:
-            handled.results.append("folded")
-        if cause.sys_id:
-            handled.ticket = Ticket(cause.number, cause.sys_id, cause.url)
+            handled.results.append("deduplicated")
+        if correlation.sys_id:
+            handled.ticket = Ticket(correlation.number, correlation.sys_id, correlation.url)
         return handled
 
-    def _record(self, event: IncomingEvent, *, is_first: bool) -> Correlation:
-        cause_id = event.dedup_key
-        if event.action == "trigger":
-            return self._causes.begin(
-                cause_id, event.owner, event.moment, event.texts, counts=is_first
-            )
-        if event.action == "resolve":
-            return self._causes.end(cause_id, event.owner, event.moment, event.outcome, event.texts)
-        if not is_first:
-            return self._causes.get(cause_id)
-        texts = event.texts
-        return self._causes.remark(
-            cause_id, f"{texts['status']} at {texts['occurred_at']}. {texts['message']}"
-        )
+    def _falls_under(self, group: "Group") -> "tuple[Group, MatchedRule | None] | None":
+        """Return what of a group counts, and the rule that would open it; None for nothing.
 
-    async def _tell(
-        self, event: IncomingEvent, rule: "AnyRule", cause: Correlation, step: Step
-    ) -> tuple[Correlation, Result] | None:
+        Only what would open a ticket is filtered: ends and notes go by what was begun.
+        """
+        rules = self._rules_of(group.event.owner)
+        if group.trigger is None and group.event.kind != "change":
+            return group, None
+        matched = rules.rule_for(group.severest or group.event)
+        if matched.then is not None or self._has_ticket(group):
+            return group, matched
+        rest = None if group.event.kind == "change" else group.without_triggers()
+        return None if rest is None else (rest, None)
+
+    def _has_ticket(self, group: "Group") -> bool:
+        """Return whether a key has a ticket, which its events go to whatever the rules say now."""
+        known = self._correlations.get(group.event.dedup_key)
+        return bool(known.sys_id) or known.pending_action is not None
+
+    async def _do(
+        self,
+        group: "Group",
+        matched: "MatchedRule | None",
+        correlation: "Correlation",
+        step: "Step",
+        handled: Handled,
+    ) -> "Correlation | None":
         """Take the lease and do one step; return what is known then, or None without the lease."""
+        event = group.event
         client = await self._sessions.client(event.owner)
         scope = Scope(urlsplit(client.instance_url).netloc, f"USER#{event.owner}")
-        self._wait_for(scope, cause.id)
-        owner = uuid.uuid4().hex
-        leased = self._causes.lease(cause, self._plan(rule, cause, step, owner))
-        if leased is None or leased.doing is None:
+        self._check_pauses(scope, correlation.key)
+        self._check_certainty(correlation)
+        rules = self._rules_of(event.owner)
+        if step == "create" and matched is not None and matched.then is not None:
+            name, rule = matched.name, matched.then
+        else:
+            name, rule = correlation.rule, rules.named(correlation.rule, event)
+        holder = uuid.uuid4().hex
+        planned = _plan(group, rule, correlation, step, holder)
+        uncertain_until = _now() + round(STEP_SECONDS) + UNCERTAIN_SECONDS
+        leased = self._correlations.lease(correlation, planned, uncertain_until)
+        if leased is None or leased.pending_action is None:
             return None
-        doing = leased.doing
-        is_ours = doing["owner"] == owner
-        if (
-            is_ours
-            and next_step(replace(leased, doing=None), event.kind, clock.epoch(clock.now())) != step
-        ):
-            return self._causes.finish(leased, {}), "folded"  # somebody was quicker
-        work = _Work(client, event, rule, leased, doing, may_be_done=not is_ours)
+        action = leased.pending_action
+        is_ours = action["holder"] == holder
+        if is_ours and next_step(replace(leased, pending_action=None), event.kind, _now()) != step:
+            return self._correlations.finish(leased, {})  # somebody was quicker
+        work = Work(
+            client,
+            group,
+            rule,
+            name,
+            leased,
+            action,
+            may_be_done=not is_ours,
+            may_open=matched is None or matched.then is not None,
+        )
         try:
-            result, told, changes = await work.do()
-            if work.incident is not None:
-                await self.handle(*work.incident)
+            done = await work.do()
+            if work.follow_up is not None:
+                await self.handle(*work.follow_up)
         except ServiceNowError as error:
-            self._causes.release(
-                leased, maybe_written=error.maybe_applied or not is_ours or work.wrote
+            is_uncertain = error.maybe_applied or not is_ours or work.wrote
+            self._correlations.release(
+                leased,
+                uncertain_until=_now() + UNCERTAIN_SECONDS * error.maybe_applied
+                if is_uncertain
+                else None,
             )
             outcome = meaning(error, scope, self._cooldowns)
             if isinstance(outcome, RetryLaterError):
-                self._wait(leased.id, outcome.seconds)
+                self._wait(leased.key, outcome.seconds)
             raise outcome from error
         except (RetryLaterError, PermanentError):  # of a failed deployment's incident
-            self._causes.release(leased, maybe_written=True)
+            self._correlations.release(leased, uncertain_until=_now())
             raise
-        if told is None:
-            return self._causes.renew(leased), result
-        if result != "left_alone":
-            self._activity.add(
-                event.owner,
-                {
-                    "id": digest(leased.id, doing["owner"]),
-                    "action": result,
-                    "kind": event.kind,
-                    "table": work.table,
-                    "number": told.get("number", leased.number),
-                    "sys_id": told.get("sys_id", leased.sys_id),
-                    "url": told.get("url", leased.url),
-                    "correlation_id": work.correlation_id,
-                    "cause": event.name,
-                    "fields": sorted(changes),
-                    **work.states(told),
-                    **({} if is_ours else {"recovered": True}),
-                    **({"assumptions": list(event.assumptions)} if event.assumptions else {}),
-                },
-            )
-        cause = self._causes.finish(leased, told)
+        handled.results.append(done.result)
+        handled.warnings += len(done.warnings)
+        self._audit(work, done, is_ours=is_ours)
         self._cooldowns.end(scope.instance)
         self._cooldowns.end(scope.user)
-        return cause, result
+        if done.is_given_up:
+            given_up = _given_up(group, leased)
+            return self._correlations.finish(leased, given_up, report=_report(work))
+        report = "" if done.notes else _report(work)
+        return self._correlations.finish(leased, done.synced, notes=done.notes, report=report)
 
-    def _wait_for(self, scope: Scope, cause_id: str) -> None:
+    def _audit(self, work: Work, done: "StepResult", *, is_ours: bool) -> None:
+        if done.result == "skipped" and not done.warnings:
+            return
+        known, states = work.correlation, {"before": work.state_before, "after": done.state}
+        self._activity.add(
+            work.event.owner,
+            {
+                "id": digest(known.key, work.action["holder"]),
+                "action": done.result,
+                "kind": work.event.kind,
+                "table": work.table,
+                "number": done.synced.get("number", known.number),
+                "sys_id": done.synced.get("sys_id", known.sys_id),
+                "url": done.synced.get("url", known.url),
+                "correlation_id": work.correlation_id,
+                "cause": work.event.name,
+                "fields": sorted(done.sent),
+                **{name: {"state": state} for name, state in states.items() if state},
+                **({} if is_ours else {"recovered": True}),
+                "rule": work.rule_name,
+                **({"assumptions": list(work.event.assumptions)} if work.event.assumptions else {}),
+                **({"warnings": _short(done.warnings)} if done.warnings else {}),
+            },
+        )
+
+    def _check_pauses(self, scope: Scope, key: str) -> None:
         for what, is_patient in ((scope.user, False), (scope.instance, True)):
             if seconds := self._cooldowns.admit(what):
-                self._wait(cause_id, seconds)
+                self._wait(key, seconds)
                 reason = self._cooldowns.get(what).reason
                 raise RetryLaterError(seconds, reason, is_patient=is_patient)
 
-    def _wait(self, cause_id: str, seconds: int) -> None:
-        self._causes.wait(cause_id, clock.epoch(clock.now()) + seconds + _GRACE_SECONDS)
+    def _check_certainty(self, correlation: "Correlation") -> None:
+        """Let a key wait while what a dead holder sent may still take effect."""
+        seconds = correlation.uncertain_until - _now()
+        is_held = correlation.leased_until > _now()
+        if correlation.pending_action is not None and not is_held and seconds > 0:
+            self._wait(correlation.key, seconds)
+            raise RetryLaterError(seconds, "Uncertain")
 
-    def _plan(self, rule: "AnyRule", cause: Correlation, step: Step, owner: str) -> dict[str, Any]:
-        """Return what is to be written, so that whoever follows can look for it."""
-        text = ""
-        if isinstance(rule, IncidentRule):
-            if step == "again":
-                text = drafts.note(
-                    rule.recurrence_note, cause.texts, cause.count - cause.told_count
-                )
-            elif step == "over":
-                text = drafts.note(rule.recovery_note, cause.end_texts)
-        if step == "remark":
-            text = cause.remark
-        if step == "outcome" and isinstance(rule, DeploymentRule):
-            text = drafts.note(rule.outcome_note, cause.end_texts)
-        return {
-            "owner": owner,
-            "step": step,
-            "at": clock.now().isoformat(),
-            "count": cause.count,
-            "text": text,
-        }
+    def _wait(self, key: str, seconds: int) -> None:
+        self._correlations.wait(key, _now() + seconds + _GRACE_SECONDS)
 
 
-@dataclass(slots=True)
-class _Work:
-    """One step, under the cause's lease.
-
-    Attributes:
-        may_be_done: whether a dead holder may have done it already.
-        wrote: whether a part of it is written.
-        state_before: the ticket's state before, where it was looked at.
-        incident: for a failed deployment, the event and the rule of its incident.
-    """
-
-    client: "ServiceNowClient"
-    event: IncomingEvent
-    rule: "AnyRule"
-    cause: Correlation
-    doing: dict[str, Any]
-    may_be_done: bool
-    wrote: bool = False
-    state_before: str = ""
-    incident: "tuple[IncomingEvent, AnyRule] | None" = None
-
-    def states(self, told: dict[str, Any]) -> dict[str, Any]:
-        """Return the ticket's state before and after, where it was looked at."""
-        after = told.get("left", {}).get("state")
-        states = {"before": self.state_before, "after": after}
-        return {name: {"state": state} for name, state in states.items() if state}
-
-    @property
-    def table(self) -> str:
-        """The ticket's table."""
-        return "change_request" if self.event.kind == "change" else "incident"
-
-    @property
-    def correlation_id(self) -> str:
-        """What the cause's present ticket is recognised by."""
-        generation = self.cause.generation
-        return f"actionsync-{self.cause.id}" + (f"-{generation}" if generation > 1 else "")
-
-    async def do(self) -> tuple[Result, dict[str, Any] | None, dict[str, Any]]:
-        """Do it, and return what was done, what the ticket is told by it, and what was sent.
-
-        None in the place of what it is told stands for a ticket that has to be given up for a new
-        one.
-        """
-        step: Step = self.doing["step"]
-        if step == "open":
-            return await self._open()
-        if step == "outcome":
-            return await self._outcome()
-        record = await self._record()
-        if step == "again":
-            return await self._again(record)
-        if step == "over":
-            return await self._over(record)
-        return await self._remark(record)
-
-    async def _open(self) -> tuple[Result, dict[str, Any], dict[str, Any]]:
-        texts = {**(self.cause.texts or self.cause.end_texts), "previous": self.cause.previous}
-        draft = drafts.ticket(self.event, self.rule, texts, self.correlation_id)
-        made = None
-        if self.may_be_done:
-            made = await self.client.find_by_correlation_id(draft.table, self.correlation_id)
-        if made is None:
-            create = (
-                self.client.create_incident
-                if draft.table == "incident"
-                else self.client.create_change_request
-            )
-            made = await create(**draft.columns, **draft.options, claimed=True)
-        self.wrote = True
-        if draft.table == "change_request":
-            made = await self._moved_to_implement(made)
-        window = (
-            self.rule.recurrence.note_every_minutes * 60
-            if isinstance(self.rule, IncidentRule)
-            else 0
-        )
-        told = {
-            "sys_id": made.sys_id,
-            "number": made.number,
-            "url": made.url,
-            "left": _touches(made),
-            "told_phase": "on",
-            "told_count": self.doing["count"],
-            "note_after": clock.epoch(clock.now()) + window,
-        }
-        return "created", told, draft.columns
-
-    async def _again(
-        self, record: "Record | None"
-    ) -> tuple[Result, dict[str, Any] | None, dict[str, Any]]:
-        if not isinstance(self.rule, IncidentRule):
-            return "left_alone", {"told_count": self.doing["count"]}, {}
-        recurrence = self.rule.recurrence
-        told: dict[str, Any] = {
-            "told_phase": "on",
-            "told_count": self.doing["count"],
-            "note_after": clock.epoch(clock.now()) + recurrence.note_every_minutes * 60,
-        }
-        changes = {"work_notes": self.doing["text"]}
-        if record is not None and await self._is_noted():
-            return "noted", told, changes
-        state = "" if record is None else str(record.get("state"))
-        if record is None or state in {_CLOSED, _CANCELED}:
-            return "left_alone", None, {}
-        if state != _RESOLVED:
-            await self.client.add_work_note("incident", self.cause.sys_id, self.doing["text"])
-            return "noted", told, changes
-        if not _is_recent(record, recurrence.reopen_within_hours):
-            return "left_alone", None, {}
-        opened = await self.client.reopen_incident(self.cause.sys_id, self.doing["text"])
-        told["left"] = {**self.cause.left, "state": str(opened.get("state"))}
-        return "reopened", told, {"state": told["left"]["state"], **changes}
-
-    async def _over(self, record: "Record | None") -> tuple[Result, dict[str, Any], dict[str, Any]]:
-        told: dict[str, Any] = {"told_phase": "off", "told_count": self.doing["count"]}
-        rule = (
-            self.rule if isinstance(self.rule, IncidentRule) else IncidentRule(recovery="nothing")
-        )
-        is_open = record is not None and record.get("state") not in {_RESOLVED, _CLOSED, _CANCELED}
-        text = self.doing["text"]
-        if record is not None and self.may_be_done and record.get("close_notes") == text:
-            return "resolved", {**told, "left": _touches(record)}, {"close_notes": text}
-        if record is None or not is_open or rule.recovery == "nothing":
-            return "left_alone", told, {}
-        is_touched = any(str(record.get(name)) != kept for name, kept in self.cause.left.items())
-        if rule.recovery == "note" or (rule.recovery == "untouched" and is_touched):
-            if not await self._is_noted():
-                await self.client.add_work_note("incident", self.cause.sys_id, text)
-            return "noted", told, {"work_notes": text}
-        closed = await self.client.close_incident(self.cause.sys_id, text, rule.close_code)
-        told["left"] = _touches(closed)
-        return (
-            "resolved",
-            told,
-            {"state": _RESOLVED, "close_code": closed.get("close_code"), "close_notes": text},
-        )
-
-    async def _remark(
-        self, record: "Record | None"
-    ) -> tuple[Result, dict[str, Any], dict[str, Any]]:
-        told = {"remark": ""}
-        if record is None or record.get("state") in {_CLOSED, _CANCELED}:
-            return "left_alone", told, {}
-        if not await self._is_noted():
-            await self.client.add_work_note("incident", self.cause.sys_id, self.doing["text"])
-        return "noted", told, {"work_notes": self.doing["text"]}
-
-    async def _outcome(self) -> tuple[Result, dict[str, Any], dict[str, Any]]:
-        told = {"told_phase": "off", "told_count": self.doing["count"]}
-        text = self.doing["text"]
-        code = "successful" if self.cause.outcome == "succeeded" else "unsuccessful"
-        closing = {"close_code": code, "close_notes": text}
-        if self.cause.outcome == "failed":
-            self.incident = self._incident_of_failure()
-        record = await self._record()
-        if record is None or record.get("state") in {"3", "4"}:
-            is_own = record is not None and record.get("close_notes") == text
-            return ("closed" if is_own else "left_alone"), told, closing
-        record = await self._moved_to_implement(record)
-        try:
-            await self.client.close_change_request(self.cause.sys_id, **closing)
-        except (StateError, BusinessRuleError) as error:
-            if error.maybe_applied:
-                raise
-            # It waits for its approval: the outcome is told, and a person closes it.
-            if not await self._is_noted():
-                await self.client.add_work_note("change_request", self.cause.sys_id, text)
-            return "noted", told, {"work_notes": text}
-        return "closed", told, closing
-
-    def _incident_of_failure(self) -> "tuple[IncomingEvent, AnyRule] | None":
-        if not isinstance(self.rule, DeploymentRule) or not self.rule.incident_on_failure:
-            return None
-        texts = {**self.cause.texts, **self.cause.end_texts}
-        rule = IncidentRule(
-            severities=list(SEVERITIES),
-            assignment_group=self.rule.assignment_group,
-            levels={"high": self.rule.incident_levels},
-        )
-        event = replace(
-            self.event,
-            id=digest(self.event.id, "incident"),
-            kind="incident",
-            key=digest("change", self.event.key),
-            action="trigger",
-            severity="high",
-            texts={
-                **texts,
-                "title": f"Deployment failed: {self.event.name} {texts.get('version', '')}",
-                "message": f"{texts.get('message', '')}\n\nChange request: {self.cause.number}",
-                "severity": "high",
-            },
-            columns={"caused_by": self.cause.sys_id},
-        )
-        return event, rule
-
-    async def _moved_to_implement(self, record: "Record") -> "Record":
-        """Bring a change to Implement, or as far towards it as it may go without approval."""
-        if record.get("state") in {"-1", "0"}:
-            return record
-        try:
-            return await self.client.changes.move(record.sys_id, "implement")
-        except (StateError, BusinessRuleError):
-            return record
-
-    async def _record(self) -> "Record | None":
-        try:
-            record = await self.client.get_record(self.table, self.cause.sys_id)
-        except NotFoundError:
-            return None
-        self.state_before = str(record.get("state") or "")
-        return record
-
-    async def _is_noted(self) -> bool:
-        """Tell whether a dead holder has left the note."""
-        if not self.may_be_done:
-            return False
-        since = datetime.fromisoformat(self.doing["at"])
-        found = await self.client.find_work_note(
-            self.table, self.cause.sys_id, self.doing["text"], since
-        )
-        return found is not None
+def _now() -> int:
+    return clock.epoch(clock.now())
 
 
-def _touches(record: "Record") -> dict[str, str]:
-    return {name: str(record.get(name) or "") for name in _TOUCHES}
+def _plan(
+    group: "Group", rule: "AnyRule", correlation: "Correlation", step: "Step", holder: str
+) -> dict[str, Any]:
+    """Return what is about to be written, so that whoever follows can look for it."""
+    text = ""
+    texts = correlation.texts
+    end_texts = correlation.end_texts if group.end is None else group.end.texts
+    if step == "recur" and isinstance(rule, IncidentRule):
+        about = "about " if correlation.is_about else ""
+        count = max(1, correlation.count - correlation.synced_count)
+        text = drafts.note(rule.recurrence_note, texts, f"{about}{count}")
+    elif step == "resolve" and isinstance(rule, IncidentRule):
+        text = drafts.note(rule.recovery_note, end_texts)
+    elif step == "close" and isinstance(rule, DeploymentRule):
+        text = drafts.note(rule.outcome_note, end_texts)
+    elif step == "annotate":
+        text = drafts.note("{{message}}", {"message": "\n".join(correlation.notes)})
+    return {
+        "holder": holder,
+        "step": step,
+        "at": clock.now().isoformat(),
+        "trigger": correlation.triggered_at,
+        "received": correlation.received_at,
+        "end": correlation.ended_at,
+        "outcome": correlation.outcome,
+        "count": correlation.count,
+        "severity": correlation.severity,
+        "notes": len(correlation.notes) if step == "annotate" else 0,
+        "text": text,
+    }
 
 
-def _is_recent(record: "Record", hours: int) -> bool:
-    try:
-        resolved_at = datetime.strptime(
-            str(record.get("resolved_at")), "%Y-%m-%d %H:%M:%S"
-        ).replace(tzinfo=UTC)
-    except ValueError:
-        return False
-    return clock.now() - resolved_at <= timedelta(hours=hours)
+def _given_up(group: "Group", correlation: "Correlation") -> dict[str, Any]:
+    """Return what is remembered of a key whose ticket is given up for a next one."""
+    severest = group.severest
+    return {
+        "generation": correlation.generation + 1,
+        "previous": correlation.number,
+        "synced_phase": "",
+        "sys_id": "",
+        "number": "",
+        "url": "",
+        "host": "",
+        "last_written": {},
+        "settle_seconds": 0,
+        "severity": correlation.severity if severest is None else rank(severest.severity),
+    }
+
+
+def _report(work: Work) -> str:
+    """Return the note that says what a step could not do as it was meant."""
+    if not work.warnings:
+        return ""
+    return "\n".join(["ServiceNow did not take everything as it was sent:", *_short(work.warnings)])
+
+
+def _short(warnings: list[str]) -> list[str]:
+    return [text[:_LONGEST_WARNING] for text in warnings[:10]]

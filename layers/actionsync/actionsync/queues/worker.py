@@ -23,6 +23,7 @@ from actionsync import aws, clock, gc_freeze
 from actionsync.errors import ActionSyncError
 from actionsync.events import sources
 from actionsync.events.failures import PATIENCE_SECONDS, PermanentError, RetryLaterError
+from actionsync.events.folding import Received, fold
 from actionsync.events.models import IncomingEvent, Kind, UnreadableEventError, digest
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.protocol import Context
@@ -120,7 +121,13 @@ async def _one(services: Services, record: dict[str, Any], kind: "Feed") -> None
         rules = services.rules(automation_user) if kind == "alarm" and automation_user else None
         reading = sources.read(message, Context(received_at, automation_user, rules))
         _report(services, message, reading)
-        handled = [await _handled(services, event) for event in reading.events]
+        has_waited = "waits_since" in (record.get("messageAttributes") or {})
+        was_received = has_waited or int(record["attributes"]["ApproximateReceiveCount"]) > 1
+        received = [Received(event, was_received, has_waited) for event in reading.events]
+        handled = [await _handled(services, item) for item in received]
+        if due_at := max((item.due_at for item in handled), default=0):
+            seconds = due_at - clock.epoch(clock.now())
+            _put_back(services, record, kind, RetryLaterError(seconds, "QuietTime"))
         if not reading.events and not reading.unknown:
             metrics.add_metric(name="Ignored", unit=MetricUnit.Count, value=1)
         if reading.events and reading.events[0].kind == "action_item":
@@ -140,13 +147,16 @@ def _received_at(record: dict[str, Any]) -> datetime:
     return datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC)
 
 
-async def _handled(services: Services, event: IncomingEvent) -> "Handled":
-    handled = await services.engine.handle(event)
+async def _handled(services: Services, received: Received) -> "Handled":
+    event = received.event
+    handled = await services.engine.handle(fold([received]), has_waited=received.is_recorded)
+    if handled.warnings:
+        metrics.add_metric(name="Warnings", unit=MetricUnit.Count, value=handled.warnings)
     for result in handled.results:
         metrics.add_metric(
             name=result.replace("_", " ").title().replace(" ", ""), unit=MetricUnit.Count, value=1
         )
-    if set(handled.results) - {"ignored", "folded", "left_alone"}:
+    if set(handled.results) - {"ignored", "deduplicated", "skipped"}:
         age = (clock.now() - event.moment).total_seconds()
         metrics.add_metric(name="EventAge", unit=MetricUnit.Seconds, value=max(0.0, age))
     logger.info(

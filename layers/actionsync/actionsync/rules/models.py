@@ -88,6 +88,8 @@ class Recurrence(Section):
 
     note_every_minutes: Minutes = 15
     reopen_within_hours: Hours = 72
+    # How long an end has to last before it counts, once its cause came back sooner than that.
+    settle_minutes: Annotated[int, Field(ge=0, le=24 * 60)] = 15
 
 
 class TicketRule(Section):

@@ -1,19 +1,20 @@
-"""Causes in DynamoDB: what is known of each, and what its ticket has been told.
+"""Correlations in DynamoDB: what is known of each dedup key, and what its ticket was brought up to.
 
-A cause is one item, `pk = CAUSE#<id>`. Every event changes what is known with one update; nobody
-has to hold anything for that. Whoever finds that the ticket has to be told something takes the
-cause's lease, writes to ServiceNow, and records that in the update that ends the lease, which also
-returns what has become known meanwhile. A holder that dies leaves, in `doing`, what it was about
-to write: the next one finds out first whether it did.
+A correlation is one item, `pk = CORRELATION#<dedup key>`. What a batch says of the key changes what
+is known by one update, or by a second where something newer was known; nobody has to hold anything
+for that. Moments only move forward, so that order, repeats and splits of batches do not matter.
 
-A delivery is marked before it is counted: a repetition is not counted again, but it may go on with
-work that a dead one left.
+Whoever finds that the ticket needs something takes the correlation's lease, writes to ServiceNow,
+and records that in the update that ends the lease, which also returns what has become known
+meanwhile. A holder that dies leaves, in `pending_action`, what it was about to write: the next one
+finds out first whether it did.
 """
 
 import json
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+import re
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from actionsync import clock
 from actionsync.stores.conditions import refusing_item
@@ -22,309 +23,494 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UniversalAttributeValueTypeDef
 
+    Item = dict[str, AttributeValueTypeDef]
     Values = dict[str, UniversalAttributeValueTypeDef]
 
-# Longer than the functions of events run (template.yaml: Timeout).
+# Ten seconds longer than the functions of events run (template.yaml: Timeout).
 LEASE_SECONDS = 70
-# A cause is forgotten when it has not been seen for so long; SQS keeps a message for 14 days.
-CAUSE_DAYS = 120
-DELIVERY_DAYS = 30
+# ServiceNow ends a request after 60 seconds: until so long after a send whose answer is missing,
+# that no record is found proves nothing.
+UNCERTAIN_SECONDS = 90
+# A correlation is forgotten when nothing has come for so long; SQS keeps a message for 14 days.
+CORRELATION_DAYS = 120
+# Notes that wait to be posted; more than so many in one outage are counted only.
+MOST_NOTES = 10
 _DAY = 24 * 3600
+_FIRING = "(attribute_not_exists(#ended_at) OR #ended_at < #triggered_at)"
+_OVER = "(attribute_not_exists(#triggered_at) OR #ended_at >= #triggered_at)"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Phase = Literal["", "trigger", "resolve"]
+
+
+class Note(NamedTuple):
+    """A note to make: its text, and which annotation it comes from, of which moment.
+
+    Attributes:
+        text: what to post.
+        id: the annotation's id.
+        moment: its moment, in microseconds.
+        was_received: whether SQS says that it was received before.
+    """
+
+    text: str
+    id: str
+    moment: int
+    was_received: bool
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a batch says of a dedup key, folded.
+
+    Attributes:
+        owner: whose it is.
+        triggered_at: the moment of its newest trigger, 0 without one, in microseconds.
+        trigger_id: that trigger's id.
+        received_at: the receipt that it is known by, in microseconds.
+        is_heartbeat: whether it says only "still so".
+        begins_episode: whether an end in the same batch is older than it.
+        severity: the rank of the highest severity among the triggers.
+        texts: what the newest trigger says.
+        ended_at: the moment of its newest end, 0 without one, in microseconds.
+        end_received_at: when that was received, in microseconds.
+        end_texts: what the newest end says.
+        outcome: how a change ended.
+        end_is_heartbeat: whether the end counts only where nothing has ended it before.
+        occurrences: how many occurrences were received for the first time.
+        doubtful: how many were received before, and may be counted already.
+        trigger_was_received: whether the newest trigger is one of those.
+        notes: notes to make.
+    """
+
+    owner: str
+    triggered_at: int = 0
+    trigger_id: str = ""
+    received_at: int = 0
+    is_heartbeat: bool = False
+    begins_episode: bool = False
+    severity: int = 0
+    texts: dict[str, str] = field(default_factory=dict)
+    ended_at: int = 0
+    end_received_at: int = 0
+    end_texts: dict[str, str] = field(default_factory=dict)
+    outcome: str = ""
+    end_is_heartbeat: bool = False
+    occurrences: int = 0
+    doubtful: int = 0
+    trigger_was_received: bool = False
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """What is known of a cause.
+    """What is known of a dedup key. Moments are microseconds since 1970, 0 for none.
 
     Attributes:
-        id: the cause's id.
-        phase: on or off, by its newest event.
-        count: how many events there were.
-        told_phase: what its ticket says; empty without one.
-        told_count: how many of the events its ticket knows of.
+        key: the dedup key.
+        triggered_at: the moment of the newest trigger.
+        trigger_id: that trigger's id.
+        received_at: when it was received; of a heartbeat, when its episode's first one was.
+        ended_at: the moment of the newest end.
+        end_received_at: when that was received.
+        count: how many occurrences there were.
+        is_about: whether the count is uncertain since the last note.
+        severity: the rank of the highest severity since its ticket was opened.
+        outcome: how a change ended, or empty.
+        texts: what the newest trigger said, in short.
+        end_texts: what the newest end said, in short.
+        notes: notes to make.
+        annotated_at: the moment of the newest annotation.
+        annotation_id: that annotation's id.
+        synced_phase: what its ticket says; empty without one.
+        synced_trigger: the newest trigger that its ticket was brought up to.
+        synced_end: the newest end that it was brought up to.
+        synced_count: how many of the occurrences its ticket tells of.
+        synced_severity: the rank of the severity that its ticket was brought up to.
+        synced_outcome: the outcome that its ticket tells of.
         generation: counts its tickets, from 1.
+        table: its ticket's table.
+        connection: the name of the connection that its ticket was opened with.
+        connection_id: that connection's id.
+        host: the host that its ticket is on.
+        rule: the name of the rule that opened it.
         sys_id: its ticket, or empty.
         number: its ticket's number, or empty.
         url: where a person finds it.
         previous: the number of the ticket before, or empty.
-        left: the columns that tell whether a person has touched the ticket, as we left them.
+        last_written: the columns that say whether a person has touched the ticket, as we left them.
         note_after: epoch seconds before which a recurrence is only counted.
-        outcome: how a deployment ended, or empty.
-        remark: a note to make, or empty.
-        texts: what the newest event said of it.
-        end_texts: what the newest event said of its end.
-        doing: what the lease's holder is about to write, or None.
+        settle_seconds: for how long an end has to last before it counts; 0 unless the key flaps.
+        pending_action: what the lease's holder is about to write, or None.
+        lease_holder: who holds the lease.
         leased_until: epoch seconds, 0 for no lease.
-        waits_until: epoch seconds until which a waiting message will come back and go on.
+        uncertain_until: epoch seconds until which the pending action may still take effect.
+        waits_until: epoch seconds until which an event that waits will come back and go on.
     """
 
-    id: str
-    phase: str = ""
+    key: str
+    triggered_at: int = 0
+    trigger_id: str = ""
+    received_at: int = 0
+    ended_at: int = 0
+    end_received_at: int = 0
     count: int = 0
-    told_phase: str = ""
-    told_count: int = 0
+    is_about: bool = False
+    severity: int = 0
+    outcome: str = ""
+    texts: dict[str, str] = field(default_factory=dict)
+    end_texts: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    annotated_at: int = 0
+    annotation_id: str = ""
+    synced_phase: Phase = ""
+    synced_trigger: int = 0
+    synced_end: int = 0
+    synced_count: int = 0
+    synced_severity: int = 0
+    synced_outcome: str = ""
     generation: int = 1
+    table: str = ""
+    connection: str = ""
+    connection_id: str = ""
+    host: str = ""
+    rule: str = ""
     sys_id: str = ""
     number: str = ""
     url: str = ""
     previous: str = ""
-    left: dict[str, str] = field(default_factory=dict)
+    last_written: dict[str, str] = field(default_factory=dict)
     note_after: int = 0
-    outcome: str = ""
-    remark: str = ""
-    texts: dict[str, str] = field(default_factory=dict)
-    end_texts: dict[str, str] = field(default_factory=dict)
-    doing: dict[str, Any] | None = None
+    settle_seconds: int = 0
+    pending_action: dict[str, Any] | None = None
+    lease_holder: str = ""
     leased_until: int = 0
+    uncertain_until: int = 0
     waits_until: int = 0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything was recorded of the key."""
+        return bool(self.triggered_at or self.ended_at)
+
+    @property
+    def is_firing(self) -> bool:
+        """Whether the newest trigger is newer than the newest end; where they tie, it ended."""
+        return self.triggered_at > self.ended_at
+
+    @property
+    def settles_at(self) -> int:
+        """The epoch second from which the newest end counts."""
+        return self.end_received_at // 1_000_000 + self.settle_seconds
 
 
 class CorrelationStore:
-    """The causes of all users; their ids hold the user."""
+    """The correlations of all owners; a dedup key holds its owner."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", causes: str, claims: str) -> None:
-        """Take the DynamoDB client and the names of the events table and the claims table."""
+    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+        """Take the DynamoDB client and the name of the events table."""
         self._dynamodb = dynamodb
-        self._causes = causes
-        self._claims = claims
+        self._table = table
 
-    def mark(self, delivery: str) -> bool:
-        """Mark a delivery; tell whether it is the first time."""
-        expires_at = clock.epoch(clock.now()) + DELIVERY_DAYS * _DAY
-        try:
-            self._dynamodb.put_item(
-                TableName=self._claims,
-                Item={"pk": {"S": f"DELIVERY#{delivery}"}, "expires_at": {"N": str(expires_at)}},
-                ConditionExpression="attribute_not_exists(pk)",
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
-
-    def get(self, cause_id: str) -> Correlation:
-        """Return a cause; one that nothing is known of is empty."""
+    def get(self, key: str) -> Correlation:
+        """Return a correlation; one that nothing is known of is empty."""
         item = self._dynamodb.get_item(
-            TableName=self._causes, Key=_key(cause_id), ConsistentRead=True
+            TableName=self._table, Key=_key(key), ConsistentRead=True
         ).get("Item")
-        return Correlation(cause_id) if item is None else _cause(cause_id, item)
+        return _correlation(key, item)
 
-    def begin(
-        self, cause_id: str, user_id: str, at: datetime, texts: dict[str, str], *, counts: bool
-    ) -> Correlation:
-        """Record that a cause goes on.
+    def record(self, key: str, news: News) -> Correlation:
+        """Record what a batch says of a key, and return what is known then.
 
-        One that is not younger than the end that is known changes the count only: EventBridge's
-        times have no fractions of a second, and a beginning and its end may share one.
+        One update where it is the newest, as it is nearly always; else a second one that leaves
+        alone what is newer.
+        """
+        known: Correlation | None = None
+        while True:
+            change = _recording(news, known)
+            if change.is_empty and known is not None:
+                return known
+            try:
+                return self._update(key, change)
+            except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
+                known = _correlation(key, refusing_item(error))
+
+    def lease(
+        self, correlation: Correlation, action: dict[str, Any], uncertain_until: int
+    ) -> Correlation | None:
+        """Take a lease and say what is about to be written, or None if another holds it.
+
+        What a dead holder was about to write stays, and is what the new one has to see to first;
+        nobody takes the lease while that may still take effect.
 
         Args:
-            cause_id: the cause.
-            user_id: whose it is.
-            at: when it was so.
-            texts: what the event says.
-            counts: whether the event was not counted before.
-        """
-        # One that died between its mark and this update was not counted: it is, if it is the first.
-        count = (
-            "ADD event_count :one" if counts else ", event_count = if_not_exists(event_count, :one)"
-        )
-        values: Values = {":one": {"N": "1"}, ":user": {"S": user_id}, **_texts(texts)}
-        try:
-            return self._update(
-                cause_id,
-                "SET phase = :on, on_at = :at, texts = :texts, user_id = :user, "
-                f"expires_at = :expires {count}",
-                "attribute_not_exists(off_at) OR off_at < :at",
-                {":on": {"S": "on"}, ":at": {"N": _milliseconds(at)}, **values},
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return self._update(
-                cause_id,
-                "SET expires_at = :expires, user_id = :user, "
-                f"texts = if_not_exists(texts, :texts) {count}",
-                None,
-                values,
-            )
-
-    def end(
-        self, cause_id: str, user_id: str, at: datetime, outcome: str, texts: dict[str, str]
-    ) -> Correlation:
-        """Record that a cause is over; one that is older than its beginning changes nothing."""
-        try:
-            return self._update(
-                cause_id,
-                "SET phase = :off, off_at = :at, end_texts = :texts, outcome = :outcome, "
-                "user_id = :user, expires_at = :expires",
-                "attribute_not_exists(on_at) OR on_at <= :at",
-                {
-                    ":off": {"S": "off"},
-                    ":user": {"S": user_id},
-                    ":at": {"N": _milliseconds(at)},
-                    ":outcome": {"S": outcome},
-                    **_texts(texts),
-                },
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
-            item = refusing_item(error)
-            return Correlation(cause_id) if item is None else _cause(cause_id, item)
-
-    def remark(self, cause_id: str, text: str) -> Correlation:
-        """Record a note to make on the ticket, if there is one."""
-        try:
-            return self._update(
-                cause_id,
-                "SET remark = :remark, expires_at = :expires",
-                "attribute_exists(pk)",
-                {":remark": {"S": text}},
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return Correlation(cause_id)
-
-    def lease(self, cause: Correlation, doing: dict[str, Any]) -> Correlation | None:
-        """Take a cause's lease and say what is about to be written, or None if another holds it.
-
-        What a dead holder was about to write stays, and is what the new one has to see to first.
+            correlation: whose lease.
+            action: what is about to be written; its `holder` holds the lease.
+            uncertain_until: epoch seconds until which it may take effect, should the holder die.
         """
         now = clock.epoch(clock.now())
+        change = _Change()
+        change.set("leased_until", now + LEASE_SECONDS)
+        change.set("lease_holder", action["holder"])
+        change.set("uncertain_until", uncertain_until)
+        change.sets.append("#pending_action = if_not_exists(#pending_action, :action)")
+        change.removes.append("#waits_until")
+        change.values |= {":action": _attribute(action), ":now": _attribute(now)}
+        for name in ("leased_until", "uncertain_until"):
+            change.conditions.append(f"(attribute_not_exists(#{name}) OR #{name} <= :now)")
         try:
-            return self._update(
-                cause.id,
-                "SET leased_until = :until, doing = if_not_exists(doing, :doing), "
-                "expires_at = :expires REMOVE waits_until",
-                "attribute_not_exists(leased_until) OR leased_until <= :now",
-                {
-                    ":until": {"N": str(now + LEASE_SECONDS)},
-                    ":now": {"N": str(now)},
-                    ":doing": {"S": json.dumps(doing)},
-                },
-            )
+            return self._update(correlation.key, change)
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return None
 
-    def finish(self, cause: Correlation, told: dict[str, Any]) -> Correlation:
-        """Record what the ticket was told, end the lease, and return what is known by now.
+    def finish(
+        self,
+        correlation: Correlation,
+        synced: dict[str, Any],
+        *,
+        notes: int = 0,
+        report: str = "",
+    ) -> Correlation | None:
+        """Record what the ticket was brought up to, end the lease, return what is known by now.
 
         Args:
-            cause: the cause, as leased.
-            told: of `told_phase`, `told_count`, `sys_id`, `number`, `url`, `left`, `note_after`
-                and `remark` those that changed.
+            correlation: the correlation, as leased.
+            synced: the attributes of Correlation that changed.
+            notes: how many of its notes were posted.
+            report: a further note to make; empty for none.
+
+        Returns:
+            None where another has taken the lease meanwhile, who finds out what was written.
         """
-        sets = "".join(f", #{name} = :{name}" for name in told)
-        return self._update(
-            cause.id,
-            f"SET expires_at = :expires{sets} REMOVE leased_until, doing, waits_until",
-            None,
-            {f":{name}": _attribute(value) for name, value in told.items()},
-            {f"#{name}": name for name in told},
-        )
+        change = _Change()
+        for name, value in synced.items():
+            change.set(name, value)
+        change.removes += [
+            "#leased_until", "#lease_holder", "#uncertain_until", "#pending_action", "#waits_until",
+        ]  # fmt: skip
+        if report:
+            change.sets.append("#notes = list_append(if_not_exists(#notes, :none), :report)")
+            change.values |= {":none": {"L": []}, ":report": {"L": [{"S": report}]}}
+        else:
+            change.removes += [f"#notes[{place}]" for place in range(notes)]
+        return self._end(correlation, change)
 
-    def renew(self, cause: Correlation) -> Correlation:
-        """Give up the cause's ticket, under its lease: the next one is to be made."""
-        return self._update(
-            cause.id,
-            "SET generation = :generation, previous = :previous, told_phase = :none, "
-            "expires_at = :expires REMOVE sys_id, ticket_number, leased_until, doing",
-            None,
-            {
-                ":generation": {"N": str(cause.generation + 1)},
-                ":previous": {"S": cause.number},
-                ":none": {"S": ""},
-            },
-        )
-
-    def release(self, cause: Correlation, *, maybe_written: bool) -> None:
+    def release(self, correlation: Correlation, *, uncertain_until: int | None) -> None:
         """Give the lease back without success.
 
         Args:
-            cause: the cause, as leased.
-            maybe_written: whether the next holder has to find out what was written.
+            correlation: the correlation, as leased.
+            uncertain_until: epoch seconds until which what was sent may take effect; None where
+                nothing was written.
         """
-        removed = "leased_until" if maybe_written else "leased_until, doing"
-        self._update(cause.id, f"SET expires_at = :expires REMOVE {removed}", None, {})
+        change = _Change()
+        change.removes += ["#leased_until", "#lease_holder"]
+        if uncertain_until is None:
+            change.removes += ["#uncertain_until", "#pending_action"]
+        else:
+            change.set("uncertain_until", uncertain_until)
+        self._end(correlation, change)
 
-    def wait(self, cause_id: str, until: int) -> None:
-        """Record that a message waits, and will go on with the cause before this moment."""
-        self._update(
-            cause_id,
-            "SET waits_until = :until, expires_at = :expires",
-            None,
-            {":until": {"N": str(until)}},
-        )
+    def wait(self, key: str, until: int) -> None:
+        """Record that an event of a key waits, and will go on with it before this moment."""
+        change = _Change()
+        change.set("waits_until", until)
+        self._update(key, change)
 
-    def _update(
-        self,
-        cause_id: str,
-        expression: str,
-        condition: str | None,
-        values: "Values",
-        names: dict[str, str] | None = None,
-    ) -> Correlation:
-        now = clock.epoch(clock.now())
+    def _end(self, correlation: Correlation, change: "_Change") -> Correlation | None:
+        """Make the change that ends a lease, unless it is another's by now."""
+        change.conditions.append("#lease_holder = :holder")
+        change.values[":holder"] = _attribute(correlation.lease_holder)
+        try:
+            return self._update(correlation.key, change)
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return None
+
+    def _update(self, key: str, change: "_Change") -> Correlation:
+        change.set("expires_at", clock.epoch(clock.now()) + CORRELATION_DAYS * _DAY)
         options: dict[str, Any] = {}
-        if condition is not None:
-            options["ConditionExpression"] = condition
+        if change.conditions:
+            options["ConditionExpression"] = " AND ".join(change.conditions)
             options["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        if names:
-            options["ExpressionAttributeNames"] = {
-                alias: _NAMES.get(name, name) for alias, name in names.items()
-            }
+        names = re.findall(r"#(\w+)", change.expression + " ".join(change.conditions))
         answer = self._dynamodb.update_item(
-            TableName=self._causes,
-            Key=_key(cause_id),
-            UpdateExpression=expression,
-            ExpressionAttributeValues={":expires": {"N": str(now + CAUSE_DAYS * _DAY)}, **values},
+            TableName=self._table,
+            Key=_key(key),
+            UpdateExpression=change.expression,
+            ExpressionAttributeNames={f"#{name}": name for name in names},
+            ExpressionAttributeValues=change.values,
             ReturnValues="ALL_NEW",
             **options,
         )
-        return _cause(cause_id, answer["Attributes"])
+        return _correlation(key, answer["Attributes"])
 
 
-# `number` and `url` are words that DynamoDB keeps for itself, or might.
-_NAMES = {"number": "ticket_number", "url": "ticket_url"}
+@dataclass(slots=True)
+class _Change:
+    """An update in the making."""
+
+    sets: list[str] = field(default_factory=list)
+    adds: list[str] = field(default_factory=list)
+    removes: list[str] = field(default_factory=list)
+    conditions: list[str] = field(default_factory=list)
+    values: "Values" = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it changes nothing."""
+        return not (self.sets or self.adds or self.removes)
+
+    @property
+    def expression(self) -> str:
+        """The update, in DynamoDB's language."""
+        clauses = {"SET": self.sets, "ADD": self.adds, "REMOVE": self.removes}
+        return " ".join(f"{verb} {', '.join(parts)}" for verb, parts in clauses.items() if parts)
+
+    def set(self, name: str, value: Any) -> None:
+        """Set an attribute."""
+        self.sets.append(f"#{name} = :{name}")
+        self.values[f":{name}"] = _attribute(value)
 
 
-def _key(cause_id: str) -> "dict[str, AttributeValueTypeDef]":
-    return {"pk": {"S": f"CAUSE#{cause_id}"}, "sk": {"S": "CAUSE"}}
+def _recording(news: News, known: Correlation | None) -> _Change:
+    """Return the change that records news, given what is known: None for nothing that was read.
+
+    Where nothing was read the news is taken for the newest, under the condition that it is. What
+    is newer once stays newer, so the change after a refusal has fewer conditions.
+    """
+    change = _Change()
+    if news.triggered_at:
+        _record_trigger(change, news, known)
+    if news.ended_at and (known is None or _ends(news, known)):
+        change.set("ended_at", news.ended_at)
+        change.set("end_received_at", news.end_received_at)
+        change.set("end_texts", news.end_texts)
+        change.set("outcome", news.outcome)
+        change.conditions.append("(attribute_not_exists(#ended_at) OR #ended_at < :ended_at)")
+        if news.end_is_heartbeat and not news.triggered_at:
+            change.conditions.append(_FIRING)
+    if news.notes:
+        _record_notes(change, news, known)
+    if not change.is_empty:
+        change.set("owner", news.owner)
+    return change
 
 
-def _milliseconds(moment: datetime) -> str:
-    return str(int(moment.astimezone(UTC).timestamp() * 1000))
+def _ends(news: News, known: Correlation) -> bool:
+    is_over = known.ended_at > 0 and not known.is_firing and not news.triggered_at
+    return news.ended_at > known.ended_at and not (news.end_is_heartbeat and is_over)
 
 
-def _texts(texts: dict[str, str]) -> "Values":
-    return {":texts": {"S": json.dumps(texts)}}
+def _record_trigger(  # noqa: C901 - what is newer, higher and counted is one table
+    change: _Change, news: News, known: Correlation | None
+) -> None:
+    is_newer = known is None or news.triggered_at > known.triggered_at
+    is_higher = known is not None and 0 < known.severity < news.severity
+    begins = news.begins_episode or known is None or not known.is_firing
+    if is_newer:
+        change.set("triggered_at", news.triggered_at)
+        change.set("trigger_id", news.trigger_id)
+        change.set("texts", news.texts)
+        change.conditions.append(
+            "(attribute_not_exists(#triggered_at) OR #triggered_at < :triggered_at)"
+        )
+        if news.is_heartbeat and not news.begins_episode:
+            change.conditions.append(_OVER if begins else _FIRING)
+    if (is_newer and (begins or not news.is_heartbeat)) or is_higher:
+        change.set("received_at", news.received_at)
+    if is_higher:
+        change.set("severity", news.severity)
+        change.conditions.append("#severity < :severity")
+    elif known is None:
+        change.sets.append("#severity = if_not_exists(#severity, :severity)")
+        change.values[":severity"] = _attribute(news.severity)
+        change.conditions.append("(attribute_not_exists(#severity) OR #severity >= :severity)")
+    elif not known.severity:
+        change.set("severity", news.severity)
+    count = news.occurrences
+    doubtful = news.doubtful
+    if is_newer and news.is_heartbeat:
+        count += begins
+    elif is_newer and news.trigger_was_received:
+        count, doubtful = count + 1, doubtful - 1  # else it would be known
+    elif known is not None and news.trigger_id == known.trigger_id:
+        count -= not news.trigger_was_received  # the newest once more, in a message of its own
+    if count > 0:
+        change.adds.append("#count :count")
+        change.values[":count"] = _attribute(count)
+    if doubtful > 0:
+        change.set("is_about", value=True)
+
+
+def _record_notes(change: _Change, news: News, known: Correlation | None) -> None:
+    notes = [note for note in news.notes if known is None or _is_new(note, known)]
+    if not notes:
+        return
+    if not news.triggered_at and not news.ended_at:
+        if known is not None and not known.is_known:
+            return  # an annotation opens nothing
+        change.conditions.append("attribute_exists(pk)")
+    change.set("annotated_at", max(note.moment for note in notes))
+    change.set("annotation_id", notes[-1].id)
+    change.sets.append("#notes = list_append(if_not_exists(#notes, :none), :notes)")
+    change.values |= {
+        ":none": {"L": []},
+        ":notes": {"L": [{"S": note.text} for note in notes[-MOST_NOTES:]]},
+    }
+    if known is None:
+        change.values |= {":most": _attribute(MOST_NOTES), ":oldest": _attribute(notes[0].moment)}
+        change.conditions += [
+            "(attribute_not_exists(#notes) OR size(#notes) < :most)",
+            "(attribute_not_exists(#annotated_at) OR #annotated_at < :oldest)",
+        ]
+
+
+def _is_new(note: Note, known: Correlation) -> bool:
+    """Return whether a note was not recorded before; too many that wait are counted only."""
+    is_known = note.id == known.annotation_id or (
+        note.was_received and note.moment <= known.annotated_at
+    )
+    return not is_known and len(known.notes) < MOST_NOTES
+
+
+def _key(key: str) -> "Item":
+    return {"pk": {"S": f"CORRELATION#{key}"}, "sk": {"S": "CORRELATION"}}
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a moment as microseconds since 1970."""
+    return (moment.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 def _attribute(value: Any) -> "UniversalAttributeValueTypeDef":
+    if isinstance(value, bool):
+        return {"BOOL": value}
     if isinstance(value, int):
         return {"N": str(value)}
     return {"S": value if isinstance(value, str) else json.dumps(value)}
 
 
-def _cause(cause_id: str, item: "dict[str, AttributeValueTypeDef]") -> Correlation:
-    def text(name: str) -> str:
-        return item[name]["S"] if name in item else ""
+def _value(attribute: "AttributeValueTypeDef", default: Any) -> Any:
+    """Return an attribute's value, of the type that its default has."""
+    ((kind, value),) = attribute.items()
+    if kind == "N":
+        return int(str(value))
+    if kind == "L":
+        return tuple(note["S"] for note in attribute["L"])
+    return json.loads(str(value)) if not isinstance(default, str) and kind == "S" else value
 
-    def number(name: str, default: int = 0) -> int:
-        return int(item[name]["N"]) if name in item else default
 
-    return Correlation(
-        id=cause_id,
-        phase=text("phase"),
-        count=number("event_count"),
-        told_phase=text("told_phase"),
-        told_count=number("told_count"),
-        generation=number("generation", 1),
-        sys_id=text("sys_id"),
-        number=text("ticket_number"),
-        url=text("ticket_url"),
-        previous=text("previous"),
-        left=json.loads(text("left") or "{}"),
-        note_after=number("note_after"),
-        outcome=text("outcome"),
-        remark=text("remark"),
-        texts=json.loads(text("texts") or "{}"),
-        end_texts=json.loads(text("end_texts") or "{}"),
-        doing=json.loads(item["doing"]["S"]) if "doing" in item else None,
-        leased_until=number("leased_until"),
-        waits_until=number("waits_until"),
-    )
+_DEFAULTS = {
+    item.name: item.default_factory() if callable(item.default_factory) else item.default
+    for item in fields(Correlation)
+    if item.name != "key"
+}
+
+
+def _correlation(key: str, item: "Item | None") -> Correlation:
+    values = {
+        name: _value(item[name], default)
+        for name, default in _DEFAULTS.items()
+        if item is not None and name in item
+    }
+    return Correlation(key, **values)

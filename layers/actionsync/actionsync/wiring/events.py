@@ -17,9 +17,7 @@ from actionsync.wiring.servicenow import client_cache
 def services() -> Services:
     """Return what a function of events works with."""
     rules = RecentRules(stores.rule_store())
-    correlations = CorrelationStore(
-        aws.dynamodb(), settings().events_table, settings().claims_table
-    )
+    correlations = CorrelationStore(aws.dynamodb(), settings().events_table)
     activity = stores.activity_store()
     return Services(
         engine=Engine(client_cache(), correlations, stores.cooldown_store(), activity, rules),

@@ -1,0 +1,84 @@
+"""What a ticket needs next: a pure function of what is known of its dedup key.
+
+It follows from moments, never from counts, so that order, repeats and splits of batches do not
+matter. A count only says whether a note is worth making.
+"""
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from actionsync.events.models import Kind
+    from actionsync.stores.correlations import Correlation
+
+Step = Literal["create", "recur", "resolve", "annotate", "close"]
+
+
+def next_step(  # noqa: PLR0911 - a table
+    correlation: "Correlation", kind: "Kind", now: int
+) -> Step | None:
+    """Return what a ticket needs now, or None where it says all.
+
+    Args:
+        correlation: what is known.
+        kind: what its ticket is.
+        now: epoch seconds.
+    """
+    pending = correlation.pending_action
+    if pending is not None and correlation.leased_until <= now:
+        step: Step = pending["step"]
+        return step
+    if not correlation.sys_id:
+        return "create" if _begins(correlation, kind) else None
+    if _has_ended(correlation, kind, now):
+        return "close" if kind == "change" else "resolve"
+    if kind == "incident" and _is_back(correlation):
+        return "recur"
+    if correlation.notes:
+        return "annotate"
+    if kind == "incident" and _is_worth_a_note(correlation, now):
+        return "recur"
+    return None
+
+
+def settles_at(correlation: "Correlation", kind: "Kind", now: int) -> int:
+    """Return the epoch second at which an end that has to last will count; 0 for none."""
+    is_unresolved = correlation.synced_phase == "trigger" and not correlation.is_firing
+    if kind != "incident" or not correlation.sys_id or not is_unresolved:
+        return 0
+    return correlation.settles_at if correlation.settles_at > now else 0
+
+
+def _begins(correlation: "Correlation", kind: "Kind") -> bool:
+    """Return whether a key without a ticket has to have one.
+
+    An end without a beginning opens nothing, but for a change: that it ended says that it was.
+    """
+    if correlation.triggered_at > correlation.synced_trigger:
+        return True
+    return kind == "change" and correlation.ended_at > correlation.synced_end
+
+
+def _has_ended(correlation: "Correlation", kind: "Kind", now: int) -> bool:
+    if correlation.is_firing:
+        return False
+    if kind == "change":
+        return correlation.ended_at > correlation.synced_end
+    is_open = kind == "incident" and correlation.synced_phase == "trigger"
+    return is_open and correlation.settles_at <= now
+
+
+def _is_back(correlation: "Correlation") -> bool:
+    """Return whether what had ended has begun again, also where it has ended since."""
+    return (
+        correlation.synced_phase == "resolve"
+        and correlation.triggered_at > correlation.synced_end
+        and correlation.triggered_at > correlation.synced_trigger
+    )
+
+
+def _is_worth_a_note(correlation: "Correlation", now: int) -> bool:
+    if not correlation.is_firing:
+        return False
+    is_worse = correlation.severity > correlation.synced_severity
+    has_grown = correlation.count > correlation.synced_count
+    return is_worse or (has_grown and now >= correlation.note_after)

@@ -1,0 +1,677 @@
+"""The steps that bring a ticket to where its events say, each with what follows a refusal.
+
+What ServiceNow refuses with its own error document is tried once more without what the instance's
+own metadata shows to be wrong; then comes the next rung down, and at last the failure itself. No
+step reads ServiceNow's wording, which differs by language.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from actionsync import clock
+from actionsync.events import drafts
+from actionsync.events.folding import Group, Received, fold, rank
+from actionsync.events.models import IncomingEvent, Kind, digest
+from actionsync.rules.matching import SEVERITIES
+from actionsync.rules.models import DeploymentRule, IncidentRule, MatchedRule
+from actionsync.stores.correlations import microseconds
+from servicenow_tools.errors import (
+    AuthenticationError,
+    InvalidRequestError,
+    NotFoundError,
+    RateLimitedError,
+    ResponseError,
+    ServiceNowError,
+    UnavailableError,
+    UnexpectedContentError,
+)
+from servicenow_tools.states import FINAL_STATES, ChangeState, IncidentState
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from actionsync.rules.models import AnyRule
+    from actionsync.stores.correlations import Correlation
+    from servicenow_tools import Record, ServiceNowClient, Table
+
+    Columns = dict[str, Any]
+
+Result = Literal[
+    "ignored", "deduplicated", "created", "noted", "reopened", "resolved", "closed", "skipped"
+]
+
+TABLES: dict[Kind, str] = {
+    "incident": "incident",
+    "change": "change_request",
+    "action_item": "incident",
+}
+_CHANGE_UNDER_WAY = frozenset({ChangeState.IMPLEMENT, ChangeState.REVIEW})
+# A resolved incident can be opened again.
+_FINAL = {
+    "incident": FINAL_STATES["incident"] - {IncidentState.RESOLVED},
+    "change_request": FINAL_STATES["change_request"],
+}
+# A person who changes one of these has taken the ticket over.
+_WATCHED = ("state", "assigned_to", "assignment_group")
+_LEVELS = ("urgency", "impact")
+# What a ticket is never without, whatever else is refused.
+_ESSENTIAL = ("short_description", "description", "correlation_id", "correlation_display")
+_NO_REFUSALS = (
+    AuthenticationError,
+    RateLimitedError,
+    UnavailableError,
+    UnexpectedContentError,
+)
+_FIRST_ERROR, _LAST_REFUSAL = 400, 499
+
+
+@dataclass(slots=True)
+class StepResult:
+    """What a step did.
+
+    Attributes:
+        result: what it was.
+        synced: what the correlation remembers of it.
+        sent: the columns that were sent.
+        state: the ticket's state after it, where that is known.
+        is_given_up: whether the ticket is left to what it is, and a next one is to be made.
+        notes: how many of the correlation's notes were posted.
+        warnings: what was refused, dropped or changed, for people.
+    """
+
+    result: Result
+    synced: dict[str, Any]
+    sent: "Columns" = field(default_factory=dict)
+    state: str = ""
+    is_given_up: bool = False
+    notes: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rung:
+    """One way to do a step: what it is called, what it sends, and how."""
+
+    result: Result
+    columns: "Columns"
+    write: "Callable[[Columns], Awaitable[Record]]"
+
+
+@dataclass(slots=True)
+class Work:
+    """One step, under its key's lease.
+
+    Attributes:
+        client: the ServiceNow client.
+        group: what the batch says of the key.
+        rule: the rule that says how the step reads.
+        rule_name: its name.
+        correlation: what is known, as leased.
+        action: the pending action: what was known when it was planned, and its text.
+        may_be_done: whether a dead holder may have done it already.
+        may_open: whether the rules let the events open a ticket.
+        wrote: whether a part of it is written.
+        state_before: the ticket's state before, where it was looked at.
+        follow_up: events of another key that follow, and the rule they fall under.
+        warnings: what was refused, dropped or changed, for people.
+    """
+
+    client: "ServiceNowClient"
+    group: Group
+    rule: "AnyRule"
+    rule_name: str
+    correlation: "Correlation"
+    action: dict[str, Any]
+    may_be_done: bool
+    may_open: bool = True
+    wrote: bool = False
+    state_before: str = ""
+    follow_up: tuple[Group, MatchedRule] | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def event(self) -> IncomingEvent:
+        """The event that acts."""
+        return self.group.event
+
+    @property
+    def table(self) -> str:
+        """The ticket's table."""
+        return self.correlation.table or TABLES[self.event.kind]
+
+    @property
+    def _tickets(self) -> "Table":
+        return self.client.table(self.table)
+
+    @property
+    def correlation_id(self) -> str:
+        """What the key's present ticket is recognised by."""
+        return correlation_id(self.correlation)
+
+    async def do(self) -> StepResult:
+        """Do it."""
+        steps = {
+            "create": self._create,
+            "recur": self._recur,
+            "resolve": self._resolve,
+            "annotate": self._annotate,
+            "close": self._close,
+        }
+        done = await steps[self.action["step"]]()
+        done.warnings = self.warnings
+        return done
+
+    # ---- create
+
+    async def _create(self) -> StepResult:
+        severity = self._severity()
+        texts = {**self._texts(), "previous": self.correlation.previous}
+        draft = drafts.ticket(
+            replace(self.event, severity=severity), self.rule, texts, self.correlation_id
+        )
+        made = None
+        if self.may_be_done:
+            made = await self._tickets.find_by_correlation_id(self.correlation_id)
+        columns = draft.columns
+        if made is None:
+            rung, made = await self._climb(self._ways_to_create(draft))
+            columns = rung.columns
+        self.wrote = True
+        if draft.table == "change_request":
+            made = await self._moved_to_implement(made)
+        await self._attach(draft.table, made.sys_id, draft.attachments)
+        synced = {
+            **self._synced(),
+            "synced_phase": "trigger",
+            "synced_severity": rank(severity),
+            "table": draft.table,
+            "connection": "default",
+            "rule": self.rule_name,
+            "host": self._host,
+            "sys_id": made.sys_id,
+            "number": made.number,
+            "url": made.url,
+            "last_written": _written(made, (*_WATCHED, *_LEVELS)),
+            "note_after": self._next_note(),
+        }
+        return StepResult("created", synced, columns, state=str(made.get("state") or ""))
+
+    def _ways_to_create(self, draft: drafts.Draft) -> list[_Rung]:
+        async def create(columns: "Columns") -> "Record":
+            if draft.table == "incident":
+                return await self.client.incidents.create(**columns, claimed=True)
+            return await self.client.changes.create(**columns, **draft.options, claimed=True)
+
+        async def create_normal(columns: "Columns") -> "Record":
+            return await self.client.changes.create(**columns, claimed=True)
+
+        essential = {name: draft.columns[name] for name in _ESSENTIAL}
+        rungs = [_Rung("created", draft.columns, create), _Rung("created", essential, create)]
+        if "template" in draft.options:
+            rungs.append(_Rung("created", essential, create_normal))
+        return rungs
+
+    # ---- recur
+
+    async def _recur(self) -> StepResult:  # noqa: PLR0911 - a table of states
+        record = await self._record()
+        if not isinstance(self.rule, IncidentRule):
+            return StepResult("skipped", self._synced())
+        is_new = self.action["trigger"] > self.correlation.synced_trigger
+        is_worse = self.action["severity"] > self.correlation.synced_severity
+        if record is None:
+            # Deleted, or on another host by now: what is new has a ticket of its own.
+            return self._give_up() if is_new else StepResult("skipped", self._synced())
+        if await self._is_noted():
+            return StepResult("noted", self._recurred(), {"work_notes": self.action["text"]})
+        state = str(record.get("state"))
+        if state != IncidentState.RESOLVED and state not in _FINAL[self.table]:
+            return await self._note_recurrence(record, is_worse=is_worse)
+        if not (is_new or is_worse) or self._was_seen(record):
+            return StepResult("skipped", {**self._synced(), "synced_phase": "resolve"})
+        if state != IncidentState.RESOLVED or not _is_recent(
+            record, self.rule.recurrence.reopen_within_hours
+        ):
+            return self._give_up()
+        return await self._reopen()
+
+    def _give_up(self) -> StepResult:
+        """Leave the ticket to what it is; the next one names it, if the rules want one."""
+        if self.may_open:
+            return StepResult("skipped", {}, is_given_up=True)
+        return StepResult("skipped", {**self._synced(), "synced_phase": "resolve"})
+
+    async def _note_recurrence(self, record: "Record", *, is_worse: bool) -> StepResult:
+        raised = self._raised(record) if is_worse else {}
+        note = {"work_notes": self.action["text"]}
+        rungs = [_Rung("noted", note, self._update)]
+        if raised:
+            rungs.insert(0, _Rung("noted", {**raised, **note}, self._update))
+        rung, updated = await self._climb(rungs)
+        written = _written(updated, [name for name in raised if name in rung.columns])
+        synced = {
+            **self._recurred(),
+            "last_written": {**self.correlation.last_written, **written},
+        }
+        return StepResult("noted", synced, rung.columns, state=self.state_before)
+
+    async def _reopen(self) -> StepResult:
+        async def reopen(columns: "Columns") -> "Record":
+            return await self.client.incidents.reopen(self.correlation.sys_id, **columns)
+
+        note = {"reason": self.action["text"], **self._filled(self.rule.reopening_fields)}
+        try:
+            _, opened = await self._climb([_Rung("reopened", note, reopen)])
+        except ServiceNowError as error:
+            if not is_refusal(error):
+                raise
+            return self._give_up()
+        synced = self._recurred() | {
+            "last_written": {**self.correlation.last_written, **_written(opened, _WATCHED[:1])}
+        }
+        sent = {"state": opened.get("state"), "work_notes": self.action["text"]}
+        return StepResult("reopened", synced, sent, state=str(opened.get("state") or ""))
+
+    def _recurred(self) -> dict[str, Any]:
+        """Return what is remembered after a recurrence was noted or the ticket reopened."""
+        synced = {
+            **self._synced(),
+            "synced_phase": "trigger",
+            "synced_severity": max(self.action["severity"], self.correlation.synced_severity),
+            "note_after": self._next_note(),
+        }
+        if self.correlation.synced_phase == "resolve":
+            lasted = self.action["trigger"] - self.correlation.synced_end
+            settle = self._settle_seconds
+            synced["settle_seconds"] = settle if lasted < settle * 1_000_000 else 0
+        return synced
+
+    def _raised(self, record: "Record") -> "Columns":
+        """Return the levels that rise with the severity, but for those that a person has set."""
+        if not isinstance(self.rule, IncidentRule):
+            return {}
+        severity = SEVERITIES[len(SEVERITIES) - self.action["severity"]]
+        level = self.rule.levels.get(severity)
+        wanted = {} if level is None else {"urgency": level.urgency, "impact": level.impact}
+        written = self.correlation.last_written
+        return {
+            name: value
+            for name, value in wanted.items()
+            if record.get(name) is not None
+            and str(record.get(name)) == written.get(name)
+            and value < str(record.get(name))
+        }
+
+    def _was_seen(self, record: "Record") -> bool:
+        """Return whether a person resolved the ticket after the newest trigger was received."""
+        ended = str(record.get("resolved_at") or record.get("closed_at") or "")
+        if not ended or ended == self.correlation.last_written.get("resolved_at"):
+            return False
+        ended_at = _moment(ended)
+        if ended_at is None:
+            return False
+        if record.answered_at is not None:
+            ended_at -= record.answered_at - clock.now()
+        received: int = self.action["received"]
+        return received <= microseconds(ended_at)
+
+    # ---- resolve
+
+    async def _resolve(self) -> StepResult:
+        record = await self._record()
+        synced = {**self._synced(), "synced_phase": "resolve"}
+        rule = (
+            self.rule if isinstance(self.rule, IncidentRule) else IncidentRule(recovery="nothing")
+        )
+        text = self.action["text"]
+        if record is not None and self.may_be_done and record.get("close_notes") == text:
+            synced["last_written"] = self._resolved(record)
+            return StepResult(
+                "resolved", synced, {"close_notes": text}, state=IncidentState.RESOLVED
+            )
+        state = "" if record is None else str(record.get("state"))
+        is_open = (
+            record is not None
+            and state != IncidentState.RESOLVED
+            and state not in _FINAL[self.table]
+        )
+        if record is None or not is_open or rule.recovery == "nothing":
+            return StepResult("skipped", synced)
+
+        async def resolve(columns: "Columns") -> "Record":
+            return await self.client.incidents.close(self.correlation.sys_id, **columns)
+
+        note = _Rung("noted", {"work_notes": text}, self._update)
+        rungs = [note]
+        is_left = rule.recovery == "note" or (
+            rule.recovery == "untouched" and self._touched(record)
+        )
+        if is_left and await self._is_noted():
+            return StepResult("noted", synced, note.columns)
+        if not is_left:
+            columns = {
+                "close_notes": text,
+                "close_code": rule.close_code,
+                **self._filled(rule.closing_fields),
+            }
+            rungs.insert(0, _Rung("resolved", columns, resolve))
+        rung, updated = await self._climb(rungs)
+        if rung.result != "resolved":
+            return StepResult("noted", synced, rung.columns, state=state)
+        synced["last_written"] = self._resolved(updated)
+        sent = {
+            "state": IncidentState.RESOLVED,
+            "close_code": updated.get("close_code"),
+            "close_notes": text,
+        }
+        return StepResult("resolved", synced, sent, state=IncidentState.RESOLVED)
+
+    def _resolved(self, record: "Record") -> dict[str, str]:
+        names = (*_WATCHED, "resolved_at")
+        return {**self.correlation.last_written, **_written(record, names)}
+
+    def _touched(self, record: "Record") -> bool:
+        """Return whether a person has taken the ticket over; a hidden column says nothing."""
+        written = self.correlation.last_written
+        return any(
+            name in record and name in written and str(record[name] or "") != written[name]
+            for name in _WATCHED
+        )
+
+    # ---- annotate
+
+    async def _annotate(self) -> StepResult:
+        posted = self.action["notes"]
+        record = await self._record()
+        if record is None or str(record.get("state")) in _FINAL[self.table]:
+            return StepResult("skipped", {}, notes=posted)
+        note = {"work_notes": self.action["text"]}
+        if not await self._is_noted():
+            await self._climb([_Rung("noted", note, self._update)])
+        return StepResult("noted", {}, note, state=self.state_before, notes=posted)
+
+    # ---- close
+
+    async def _close(self) -> StepResult:
+        outcome = self.action["outcome"]
+        synced = {**self._synced(), "synced_phase": "resolve", "synced_outcome": outcome}
+        text = self.action["text"]
+        code = "successful" if outcome == "succeeded" else "unsuccessful"
+        closing = {
+            "close_code": code,
+            "close_notes": text,
+            **self._filled(self.rule.closing_fields),
+        }
+        self.follow_up = self._incident_of(outcome)
+        record = await self._record()
+        if record is None:
+            return StepResult("skipped", synced, closing)
+        note = _Rung("noted", {"work_notes": text}, self._update)
+        if str(record.get("state")) in _FINAL[self.table]:
+            if record.get("close_notes") == text:
+                return StepResult("closed", synced, closing, state=self.state_before)
+            rungs = [note]
+        else:
+            record = await self._moved_to_implement(record)
+            rungs = [_Rung("closed", closing, self._close_change), note]
+        if await self._is_noted():
+            return StepResult("noted", synced, note.columns)
+        rung, updated = await self._climb(rungs)
+        if self.group.end is not None:
+            await self._attach(self.table, self.correlation.sys_id, self.group.end.attachments)
+        return StepResult(rung.result, synced, rung.columns, state=str(updated.get("state") or ""))
+
+    async def _close_change(self, columns: "Columns") -> "Record":
+        known = [choice.value for choice in await self._tickets.choices("close_code")]
+        if known and columns["close_code"] not in known:
+            raise InvalidRequestError(
+                f"must be one of the codes that this instance has: {', '.join(known)}", "close_code"
+            )
+        return await self.client.changes.close(self.correlation.sys_id, **columns)
+
+    def _incident_of(self, outcome: str) -> tuple[Group, MatchedRule] | None:
+        """Return the event that opens a failed deployment's incident, or ends it."""
+        has_failed = outcome == "failed"
+        is_healed = outcome == "succeeded" and self.correlation.synced_outcome == "failed"
+        if not isinstance(self.rule, DeploymentRule) or not self.rule.incident_on_failure:
+            return None
+        if not (has_failed or is_healed):
+            return None
+        known = self.correlation
+        texts = {**known.texts, **known.end_texts, **self._end_texts()}
+        rule = IncidentRule(
+            severities=list(SEVERITIES),
+            assignment_group=self.rule.assignment_group,
+            levels={"high": self.rule.incident_levels},
+        )
+        event = replace(
+            self.event,
+            id=digest(self.event.id, "incident", str(self.action["end"])),
+            kind="incident",
+            key=digest("change", self.event.key),
+            action="trigger" if has_failed else "resolve",
+            moment=_of_microseconds(self.action["end"]),
+            received_at=_of_microseconds(known.end_received_at),
+            severity="high",
+            outcome="",
+            texts={
+                **texts,
+                "title": f"Deployment failed: {self.event.name} {texts.get('version', '')}",
+                "message": f"{texts.get('message', '')}\n\nChange request: {known.number}",
+                "severity": "high",
+            },
+            columns={"caused_by": known.sys_id} if has_failed else {},
+        )
+        return fold([Received(event)]), MatchedRule(self.rule_name, rule)
+
+    async def _moved_to_implement(self, record: "Record") -> "Record":
+        """Bring a change to Implement, or as far towards it as it may go without approval."""
+        if record.get("state") in _CHANGE_UNDER_WAY:
+            return record
+        try:
+            return await self.client.changes.move(record.sys_id, "implement")
+        except ServiceNowError as error:
+            if not is_refusal(error):
+                raise
+            return record
+
+    # ---- what they share
+
+    async def _climb(self, rungs: list[_Rung]) -> "tuple[_Rung, Record]":
+        """Take the first rung that ServiceNow does not refuse, and return it with the record.
+
+        Raises:
+            ServiceNowError: the first refusal, where all were; or what is no refusal.
+        """
+        refusal: ServiceNowError | None = None
+        tried: list[Columns] = []
+        for rung in rungs:
+            columns: Columns | None = rung.columns
+            while columns is not None and columns not in tried[-1:]:
+                tried.append(columns)
+                try:
+                    record = await rung.write(columns)
+                except ServiceNowError as error:
+                    if not is_refusal(error):
+                        raise
+                    refusal = refusal or error
+                    self._warn(error)
+                    is_first = columns is rung.columns
+                    columns = (
+                        await self._without_what_is_wrong(columns, error) if is_first else None
+                    )
+                else:
+                    self._report(rung.columns, columns, record)
+                    return replace(rung, columns=columns), record
+        assert refusal is not None  # noqa: S101 - there is at least one rung
+        raise refusal
+
+    async def _without_what_is_wrong(
+        self, columns: "Columns", error: ServiceNowError
+    ) -> "Columns | None":
+        """Return the columns without those that can be checked to be wrong, None without any."""
+        wrong = {error.field} if isinstance(error, InvalidRequestError) else set()
+        try:
+            preview = await self._tickets.preview(
+                {name: value for name, value in columns.items() if name != "reason"}
+            )
+        except ServiceNowError as unknown:
+            if not is_refusal(unknown):
+                raise
+        else:
+            wrong |= {problem.field for problem in preview.problems}
+        right = {
+            name: value
+            for name, value in columns.items()
+            if name in _ESSENTIAL or name not in wrong
+        }
+        return right if len(right) < len(columns) else None
+
+    def _warn(self, error: ServiceNowError) -> None:
+        text = str(error)
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def _report(self, wanted: "Columns", sent: "Columns", record: "Record") -> None:
+        """Remember what is not in the ticket as it was meant."""
+        for name in wanted:
+            if name not in sent:
+                self.warnings.append(f"{name} was left out: {wanted[name]}")
+        for ignored in record.ignored_fields:
+            stored = (
+                "dropped it" if ignored.stored is None else f"stored {ignored.stored or 'nothing'}"
+            )
+            self.warnings.append(f"{ignored.field}: {ignored.sent} was sent, ServiceNow {stored}")
+
+    async def _attach(self, table: str, sys_id: str, texts: dict[str, str]) -> None:
+        """Attach texts that do not fit, each once."""
+        if not texts:
+            return
+        try:
+            attached = await self.client.attachments.list(table, sys_id) if self.may_be_done else []
+            names = {item.get("file_name") for item in attached}
+            for name, text in texts.items():
+                if name not in names:
+                    content = text.encode(errors="replace")
+                    await self.client.attachments.upload(table, sys_id, content, name)
+        except ServiceNowError as error:
+            if not is_refusal(error):
+                raise
+            self._warn(error)
+
+    def _filled(self, columns: "Columns") -> "Columns":
+        return drafts.filled(columns, self.event.texts, self.event.labels)
+
+    async def _update(self, columns: "Columns") -> "Record":
+        return await self._tickets.update(self.correlation.sys_id, **columns)
+
+    async def _record(self) -> "Record | None":
+        """Return the ticket; None where it is deleted, or its connection has another host now."""
+        if self.correlation.host and self.correlation.host != self._host:
+            return None
+        try:
+            record = await self._tickets.get(self.correlation.sys_id)
+        except NotFoundError as error:
+            if not is_refusal(error):
+                raise
+            return None
+        self.state_before = str(record.get("state") or "")
+        return record
+
+    async def _is_noted(self) -> bool:
+        """Return whether a dead holder has left the note."""
+        if not self.may_be_done:
+            return False
+        since = datetime.fromisoformat(self.action["at"])
+        found = await self._tickets.find_work_note(
+            self.correlation.sys_id, self.action["text"], since
+        )
+        return found is not None
+
+    def _synced(self) -> dict[str, Any]:
+        """Return what the ticket is brought up to by this step."""
+        synced = {
+            "synced_trigger": self.action["trigger"],
+            "synced_count": self.action["count"],
+            "is_about": False,
+        }
+        # What has ended before it has a ticket is resolved by the next step.
+        return synced if self.action["step"] == "create" else {
+            **synced, "synced_end": self.action["end"]
+        }  # fmt: skip
+
+    def _texts(self) -> dict[str, str]:
+        """Return the texts of a new ticket: the event's own where it is at hand."""
+        if self.group.trigger is not None or not self.correlation.texts:
+            return self.event.texts
+        return self.correlation.texts
+
+    def _end_texts(self) -> dict[str, str]:
+        return {} if self.group.end is None else self.group.end.texts
+
+    def _severity(self) -> Any:
+        """Return the highest severity since the last ticket."""
+        known = self.correlation.severity
+        return SEVERITIES[len(SEVERITIES) - known] if known else self.event.severity
+
+    def _next_note(self) -> int:
+        minutes = (
+            self.rule.recurrence.note_every_minutes if isinstance(self.rule, IncidentRule) else 0
+        )
+        return clock.epoch(clock.now()) + minutes * 60
+
+    @property
+    def _settle_seconds(self) -> int:
+        is_incident = isinstance(self.rule, IncidentRule)
+        return self.rule.recurrence.settle_minutes * 60 if is_incident else 0  # type: ignore[union-attr]
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self.client.instance_url).netloc
+
+
+def correlation_id(correlation: "Correlation") -> str:
+    """Return what a key's present ticket is recognised by."""
+    generation = correlation.generation
+    return f"actionsync-{correlation.key}" + (f"-{generation}" if generation > 1 else "")
+
+
+def is_refusal(error: ServiceNowError) -> bool:
+    """Return whether ServiceNow itself, or its client, will not have what was asked for.
+
+    Only its own error document speaks for ServiceNow: the same status with a page is a gateway's.
+    """
+    if isinstance(error, InvalidRequestError):
+        return True
+    if isinstance(error, _NO_REFUSALS):
+        return False
+    return (
+        isinstance(error, ResponseError)
+        and error.message is not None
+        and _FIRST_ERROR <= error.status <= _LAST_REFUSAL
+    )
+
+
+def _written(record: "Record", names: "tuple[str, ...] | list[str]") -> dict[str, str]:
+    """Return columns as they are now, but for those that are hidden."""
+    return {name: str(record[name] or "") for name in names if name in record}
+
+
+def _is_recent(record: "Record", hours: int) -> bool:
+    resolved_at = _moment(str(record.get("resolved_at")))
+    return resolved_at is not None and clock.now() - resolved_at <= timedelta(hours=hours)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _of_microseconds(value: int) -> datetime:
+    return datetime.fromtimestamp(value // 1_000_000, UTC) + timedelta(
+        microseconds=value % 1_000_000
+    )
