@@ -10,8 +10,8 @@ one; `at`; `kind` (what asked for it: `api`, `settings`, or the kind of an event
 `outcome` (`started`, `done`, `failed`, or `unknown`: it may have taken effect); `table`, `number`,
 `sys_id`, `url`, `correlation_id` and `cause`, empty where there is none; `fields`, the names of
 what was sent, never the values; and where they apply `before` and `after` (states), `reason_type`
-and `reason`, `recovered` (recorded by the successor of a process that died), `rule`, and what people
-should look at: `assumptions`, and `warnings`, what ServiceNow refused, dropped or changed.
+and `reason`, `recovered` (recorded by the successor of a process that died), `rule`, and what
+people should look at: `assumptions`, and `warnings`: what ServiceNow refused, dropped or changed.
 """
 
 import json
