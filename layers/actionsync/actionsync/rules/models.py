@@ -55,7 +55,8 @@ _DETAILS = """\
 {{message}}
 
 Service: {{service}}{{#environment}} ({{environment}}){{/environment}}
-Severity: {{severity}}
+{{#account}}Account: {{account}}{{#region}}, {{region}}{{/region}}
+{{/account}}Severity: {{severity}}
 First seen: {{occurred_at}}
 {{#link}}{{link}}
 {{/link}}{{#details}}
@@ -174,7 +175,10 @@ class DeploymentRule(TicketRule):
     short_description: Template = "Deploy {{service}}{{#version}} {{version}}{{/version}}"
     description: Template = (
         "{{#message}}{{message}}\n\n{{/message}}"
-        "To: {{environment}}\nBy: {{owner}}\nStarted: {{occurred_at}}\n{{link}}\n"
+        "{{#environment}}To: {{environment}}\n{{/environment}}"
+        "{{#account}}Account: {{account}}{{#region}}, {{region}}{{/region}}\n{{/account}}"
+        "{{#owner}}By: {{owner}}\n{{/owner}}{{#commit}}Commit: {{commit}}\n{{/commit}}"
+        "Started: {{occurred_at}}\n{{#link}}{{link}}\n{{/link}}"
     )
     outcome_note: Template = (
         "Deployment {{status}} at {{occurred_at}}.{{#message}} {{message}}{{/message}}"

@@ -401,6 +401,7 @@ def test_a_pipelines_change_has_its_link_and_its_author() -> None:
         "e-1/visualization?region=eu-west-1"
     )
     assert one(pipeline("STARTED")).texts["owner"] == "CodePipeline"
+    assert (event.texts["account"], event.texts["region"]) == ("111122223333", "eu-west-1")
     webhook = {"trigger-type": "WebhookV2", "commit-id": "abc", "author-display-name": "Ada"}
     event = one(pipeline("STARTED", **{"execution-trigger": webhook}))
     assert (event.texts["owner"], event.texts["commit"]) == ("Ada", "abc")

@@ -27,8 +27,8 @@ EVERYTHING = Rules(
     )
 )  # fmt: skip
 # What became of each, under rules that take everything; whatever is not named here is ignored.
-# Ignored are what is not over (check runs created, workflows without a conclusion), what says nothing
-# of a state (issues edited or assigned), and the drafts, edits and pre-releases of releases.
+# Ignored are what is not over (check runs created, workflows without a conclusion), what says
+# nothing of a state (issues edited or assigned), and drafts, edits and pre-releases of releases.
 BECAME = {
     "check_run": {"ignored": 13, "incident trigger": 1, "incident resolve": 4},
     "code_scanning_alert": {"incident trigger": 11, "incident resolve": 2},

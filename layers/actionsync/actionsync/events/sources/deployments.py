@@ -98,6 +98,7 @@ def event(  # noqa: PLR0917 - what four sources have in common
     """
     moment = min(detail.occurred_at or message.time, context.received_at)
     is_begun = detail.status == "started"
+    place = {"account": message.account, "region": message.region} if message.is_from_aws else {}
     long = {"message": detail.message, "changelog": detail.changelog}
     attachments = {
         f"{name}.txt": text for name, text in long.items() if len(text) > fields.LONGEST_TEXT
@@ -134,6 +135,7 @@ def event(  # noqa: PLR0917 - what four sources have in common
             "occurred_at": clock.iso(moment),
             "status": detail.status,
             "source": message.source,
+            **place,
         },
         assumptions=tuple(assumptions),
         attachments=attachments,
