@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .clock import strftime_pattern, zone
+from .display import Reader
 from .scripts import Session
-from .store import Reader
 
 if TYPE_CHECKING:
     from .store import Row, Store

@@ -14,8 +14,9 @@ from .store import Store
 from .values import Accepted, accept
 
 if TYPE_CHECKING:
+    from .display import Reader
     from .schema import Table
-    from .store import Reader, Row
+    from .store import Row
 
 _SYS_ID_LENGTH = 32
 _MASK = "********"

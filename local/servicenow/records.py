@@ -8,9 +8,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from .accounts import Account
+    from .display import Reader
     from .instance import Instance
     from .schema import Column, Table
-    from .store import Reader, Row
+    from .store import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ import secrets
 import threading
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Self
 
-from . import clock as dates
+from . import display
 from . import query as encoded
 from .clock import Clock
+from .display import Reader
 from .languages import translator
 from .scripts import Session, evaluate
 
@@ -32,23 +32,6 @@ DYNAMIC = {
     "54635e965f510100a9ad2572f2b4774c": ("Me", "javascript:gs.getUserID()"),
     "d6435e965f510100a9ad2572f2b477fe": ("One of My Groups", "javascript:gs.getMyGroups()"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """For whom values are shown.
-
-    Attributes:
-        language: the code of the language.
-        zone: the time zone.
-        date_format: the pattern of dates with a time.
-        day_format: the pattern of dates alone.
-    """
-
-    language: str = "en"
-    zone: tzinfo = UTC
-    date_format: str = dates.FORMAT
-    day_format: str = dates.DAY_FORMAT
 
 
 @dataclass(slots=True)
@@ -217,11 +200,11 @@ class Store:
         if column.kind == "reference":
             return self._display_of(column.reference, value, reader)
         if column.kind == "date":
-            return _shown_moment(value, reader)
+            return display.moment(value, reader)
         if column.kind == "day":
-            return _shown_day(value, reader)
+            return display.day(value, reader)
         if column.kind == "duration":
-            return _shown_duration(value)
+            return display.duration(value)
         return value
 
     def label(self, table: str, column: "Column", value: str, language: str = "en") -> str:
@@ -265,7 +248,7 @@ class Store:
         """Return a journal's whole history, newest entry first, as display values show it."""
         translate = translator(reader.language)
         return "".join(
-            f"{_shown_moment(entry['sys_created_on'], reader)} - "
+            f"{display.moment(entry['sys_created_on'], reader)} - "
             f"{self.full_name(entry['sys_created_by'])} "
             f"({translate(JOURNALS[entry['element']])})\n{entry['value']}\n\n"
             for entry in reversed(self.journal_entries(row["sys_id"], name))
@@ -394,32 +377,3 @@ class Store:
         definition = self.schema.table(table)
         column = definition.columns[definition.display]
         return self.display(column, target.get(column.name, ""), reader)
-
-
-def _shown_moment(value: str, reader: Reader) -> str:
-    try:
-        return dates.parsed(value).astimezone(reader.zone).strftime(reader.date_format)
-    except ValueError:
-        return value
-
-
-def _shown_day(value: str, reader: Reader) -> str:
-    try:
-        return dates.parsed(f"{value} 00:00:00").strftime(reader.day_format)
-    except ValueError:
-        return value
-
-
-def _shown_duration(value: str) -> str:
-    """Return a duration, stored as a moment after 1970, in words."""
-    try:
-        seconds = int(dates.parsed(value).timestamp())
-    except ValueError:
-        return value
-    units = (("Day", 86400), ("Hour", 3600), ("Minute", 60), ("Second", 1))
-    found = []
-    for name, size in units:
-        count, seconds = divmod(seconds, size)
-        if count:
-            found.append(f"{count} {name}{'s' if count > 1 else ''}")
-    return " ".join(found) or "0 Seconds"

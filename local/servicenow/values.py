@@ -10,8 +10,9 @@ from .clock import read_day, read_moment
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .display import Reader
     from .schema import Column, Table
-    from .store import Reader, Row, Store
+    from .store import Row, Store
 
 _SYS_ID = re.compile(r"[0-9a-fA-F]{32}")
 _TRUE = {"true", "1", "yes", "on"}
