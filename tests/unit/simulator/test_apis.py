@@ -182,6 +182,27 @@ def test_a_new_user_can_sign_in(
     assert plain.get(TABLE).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("table", "columns", "least"),
+    [
+        ("incident", "origin_id business_impact universal_request time_worked cause", 92),
+        ("change_request", "on_hold on_hold_reason risk_value review_date cab_date_time", 99),
+        ("change_task", "planned_start_date planned_end_date on_hold created_from", 73),
+        ("problem", "subcategory problem_state resolution_code fix_notes duplicate_of", 90),
+        ("cmdb_ci_server", "classification cpu_count serial_number correlation_id", 50),
+        ("em_event", "message_key time_of_event metric_name resolution_state", 25),
+        ("sn_si_incident", "attack_vector affected_user business_criticality", 90),
+    ],
+)
+def test_a_record_has_the_columns_of_recordings(
+    admin: httpx.Client, table: str, columns: str, least: int
+) -> None:
+    """All that a real one answers, or nearly."""
+    made = _result(admin.post(f"{NOW}/table/{table}", json={}), 201)
+    assert set(columns.split()) <= set(made)
+    assert len(made) >= least
+
+
 # ---- attachments
 
 

@@ -144,7 +144,7 @@ def test_texts_are_no_numbers() -> None:
 
 
 def test_a_query_is_parsed_without_a_table() -> None:
-    """Values have their carets back, groups and order are told apart."""
+    """Values have their carets back; groups and order are read apart."""
     parsed = query.parse("a=1^ORb=2^c=x^^y^NQd=3^ORDERBYDESCe^EQ", lambda _: True)
     first, second = parsed.groups
     assert [[term.value for term in clause if isinstance(term, query.Condition)]
