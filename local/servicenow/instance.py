@@ -139,6 +139,16 @@ class Instance(Store):
         """Return whether a user may read a table's records."""
         return rules.may_read(self.schema, account, table)
 
+    def visible(self, account: Account, table: str, rows: "list[Row]") -> "list[Row]":
+        """Return those rows that a user may read: the roles of each row's own table count."""
+
+        def owner(row: "Row") -> str:
+            name = row.get("sys_class_name", "")
+            return name if name in self.schema else table
+
+        readable = {name: self.may_read(account, name) for name in map(owner, rows)}
+        return [row for row in rows if readable[owner(row)]]
+
     # ---- writing
 
     def insert(

@@ -172,7 +172,6 @@ class _Pages:
     def record(self, request: Request, account: "Account") -> Response:
         """Show a record, which its sys_id or an encoded query names."""
         table, row = self._find(request, account)
-        table = self._instance.schema.table(self._instance.table_of(table.name, row["sys_id"]))
         fields = self._fields(table, row, account)
         reader = self._instance.reader(account)
         return self._page(
@@ -197,10 +196,8 @@ class _Pages:
         """Show the first records that an encoded query finds."""
         table = self._instance.schema.table(request.path_params["table"])
         query = request.query_params.get("sysparm_query", "")
-        found = (
-            self._instance.search(table.name, query, account)
-            if self._instance.may_read(account, table.name)
-            else []
+        found = self._instance.visible(
+            account, table.name, self._instance.search(table.name, query, account)
         )
         columns = [table.columns[name] for name in _LIST_COLUMNS if name in table.columns]
         translate = translator(self._instance.reader(account).language)
@@ -240,9 +237,12 @@ class _Pages:
         row = self._instance.find(table.name, request.query_params.get("sys_id", ""))
         if row is None and (query := request.query_params.get("sysparm_query", "")):
             row = next(iter(self._instance.search(table.name, query, account)), None)
-        if row is None or not self._instance.may_read(account, table.name):
+        if row is None:
             raise no_record()
-        return table, row
+        owner = self._instance.table_of(table.name, row["sys_id"])
+        if not self._instance.may_read(account, owner):
+            raise no_record()
+        return self._instance.schema.table(owner), row
 
     def _fields(self, table: "Table", row: "Row", account: "Account") -> list[Field]:
         translate = translator(self._instance.reader(account).language)

@@ -90,9 +90,8 @@ class _ChangeApi:
         search = f"123TEXTQUERY321={words}" if words else ""
         order = parameters.get("order", definition.display)
         query = "^".join(part for part in (condition, search, query, f"ORDERBY{order}") if part)
-        found = instance.search(table, query, request.state.account)
-        if not instance.may_read(request.state.account, table):
-            found = []
+        account = request.state.account
+        found = instance.visible(account, table, instance.search(table, query, account))
         offset = number(request, "sysparm_offset", 0)
         page = found[offset : offset + number(request, "sysparm_limit", _DEFAULT_LIMIT)]
         return wire.respond(

@@ -36,14 +36,15 @@ def number(request: Request, name: str, default: int) -> int:
 
 
 def readable(instance: "Instance", request: Request, table: str, sys_id: str) -> "Row":
-    """Return a record that the user may read.
+    """Return a record that the user may read: its own table's roles count.
 
     Raises:
         ApiError: 400, there is no such table; 404, there is no such record for this user.
     """
     instance.schema.table(table)
     row = instance.find(table, sys_id)
-    if row is None or not instance.may_read(request.state.account, table):
+    owner = instance.table_of(table, sys_id)
+    if row is None or not instance.may_read(request.state.account, owner):
         raise no_record()
     return row
 

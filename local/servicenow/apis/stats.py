@@ -9,7 +9,7 @@ from ..errors import ApiError, Message, not_simulated
 from ..operators import sort_key
 from ..records import flag
 from .routing import Routes
-from .table import query_of, row_table
+from .table import query_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -60,11 +60,8 @@ class _Statistics:
             raise ApiError(400, "No request parameter for aggregate operation specified", None)
         account = self._request.state.account
         query = query_of(self._instance, self._table, self._parameters)
-        rows = [
-            row
-            for row in self._instance.search(self._table.name, query, account)
-            if self._instance.may_read(account, row_table(self._instance, self._table, row))
-        ]
+        found = self._instance.search(self._table.name, query, account)
+        rows = self._instance.visible(account, self._table.name, found)
         if not self._groups:
             return wire.respond(self._request, {"result": {"stats": self._stats(rows)}})
         grouped = self._ordered([group for group in self._grouped(rows) if self._having(group[1])])

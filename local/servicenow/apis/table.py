@@ -48,11 +48,7 @@ class _TableApi:
         offset = number(request, "sysparm_offset", 0)
         # The limit comes before access control: a page may be short though more rows follow.
         page = found[offset : offset + limit]
-        visible = [
-            row
-            for row in page
-            if self._instance.may_read(account, row_table(self._instance, table, row))
-        ]
+        visible = self._instance.visible(account, table.name, page)
         if not visible and "/v1/" in request.url.path:
             raise no_record()
         view = View.of(self._instance, request)
@@ -107,12 +103,6 @@ class _TableApi:
         row = self._instance.find(table.name, row["sys_id"]) or row
         shown = render(self._instance, table, row, View.of(self._instance, request))
         return wire.respond(request, {"result": shown}, status, headers)
-
-
-def row_table(instance: "Instance", table: "Table", row: "Row") -> str:
-    """Return the table that a row is in, for its access control."""
-    name = row.get("sys_class_name", "")
-    return name if name in instance.schema else table.name
 
 
 def query_of(instance: "Instance", table: "Table", parameters: "QueryParams") -> str:

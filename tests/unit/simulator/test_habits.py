@@ -126,7 +126,14 @@ def test_security_incidents_have_states_and_roles_of_their_own(
     assert _result(http.patch(path, json=body))["active"] == "false"
     assert http.patch(path, json={"state": "18"}).status_code == 403
     assert _result(http.patch(path, json={"state": "16"}))["active"] == "true"
-    assert sign_in("closer").get(path).status_code == 404
+    closer = sign_in("closer")
+    for hidden in (path, path.replace("sn_si_incident", "task")):
+        assert closer.get(hidden).status_code == 404
+    query = {"sysparm_query": f"number={made['number']}", "sysparm_count": "true"}
+    assert closer.get(f"{TABLE}/task", params=query).json()["result"] == []
+    stats = closer.get("/api/now/stats/task", params=query).json()["result"]
+    assert stats == {"stats": {"count": "0"}}
+    assert closer.get(f"/task.do?sys_id={made['sys_id']}").status_code == 404
 
 
 def test_a_request_is_approved_and_fulfilled(http: "httpx.Client") -> None:
