@@ -1,7 +1,7 @@
 """The records of an instance: stored, found, and shown as people see them.
 
-Rows are never changed in place: what changes a record puts another row in its place. So a copy
-of a store is as cheap as its tables are few.
+A write never changes a row in place: it stores another instead. A test may change the row that
+`find` returns, and changes the record.
 """
 
 import itertools
@@ -49,9 +49,12 @@ class State:
     contents: dict[str, bytes]
 
     def copy(self) -> Self:
-        """Return a copy; the rows themselves are shared, for nobody changes them."""
+        """Return a copy that shares no rows."""
         return type(self)(
-            {name: dict(rows) for name, rows in self.rows.items()},
+            {
+                name: {sys_id: dict(row) for sys_id, row in rows.items()}
+                for name, rows in self.rows.items()
+            },
             dict(self.numbers),
             dict(self.contents),
         )
@@ -93,7 +96,7 @@ class Store:
         )
 
     def find(self, table: str, sys_id: str) -> Row | None:
-        """Return a record of a table or of one that extends it, or None."""
+        """Return a record itself, of a table or of one that extends it, or None."""
         for name in self.schema.family(table):
             row = self.state.rows.get(name, {}).get(sys_id)
             if row is not None:

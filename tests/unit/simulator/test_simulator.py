@@ -381,6 +381,16 @@ def test_a_rate_limit_is_answered_as_documented(simulator: Simulator, http: http
     }  # fmt: skip
 
 
+def test_a_reset_brings_every_row_back(simulator: Simulator) -> None:
+    """Also one that a test has changed in place."""
+    row = simulator.instance.find("incident", seed.sys_id("incident 1"))
+    assert row is not None
+    row["state"] = "8"
+    assert simulator.one("incident", number="INC0000001")["state"] == "8"
+    simulator.reset()
+    assert simulator.one("incident", number="INC0000001")["state"] == "2"
+
+
 def test_assertions_want_one_record() -> None:
     """`one` is for assertions: none and many are errors."""
     instance = Instance()
