@@ -31,7 +31,9 @@ _TAGS = {
     "Connection": "The user's ServiceNow connection.",
     "Incidents": "Incidents of the connected instance.",
     "Change requests": "Change requests of the connected instance.",
-    "Tickets": "What incidents and change requests share.",
+    "Problems": "Problems of the connected instance.",
+    "Work notes": "Work notes on tickets of all types.",
+    "Choices": "The instance's own values of choice columns.",
     "Events": "What is made of events, and what became of them.",
     "Pages": "Pages and files for people; they need no token.",
 }

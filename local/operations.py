@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 from urllib.parse import quote, urlencode
 
 from aws_lambda_powertools.event_handler.depends import Depends
-from pydantic import BaseModel
 
 from functions.operation import CONNECT, RECORD, SHARE, Calls, Operation
 from servicenow_tools.errors import ServiceNowError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pydantic import BaseModel
 
 FOLDER = Path(__file__).parent.parent / "functions"
 
@@ -44,9 +45,9 @@ class Described:
     path: str
     operation: Operation
     text: str
-    body: type[BaseModel] | None
+    body: "type[BaseModel] | None"
     is_body_required: bool
-    query: type[BaseModel] | None
+    query: "type[BaseModel] | None"
     headers: tuple[str, ...]
     calls_servicenow: bool
     is_rate_limited: bool
@@ -184,9 +185,9 @@ def _merged(folder: str, route: Any, path: str, operation: Operation, app: Any) 
     for parameter in inspect.signature(route.func, eval_str=True).parameters.values():
         if get_origin(parameter.annotation) is not Annotated:
             continue
-        kind, depends = get_args(parameter.annotation)[:2]
+        depends = get_args(parameter.annotation)[1]
         maker = depends.dependency.__qualname__ if isinstance(depends, Depends) else ""
-        model = next((part for part in (kind, *get_args(kind)) if _is_model(part)), None)
+        model = inspect.getclosurevars(depends.dependency).nonlocals.get("model")
         if maker.startswith("query."):
             query = model
         elif "json_body." in maker:
@@ -210,7 +211,3 @@ def _merged(folder: str, route: Any, path: str, operation: Operation, app: Any) 
         calls_servicenow=ServiceNowError in app.exception_handler_manager._exception_handlers,  # noqa: SLF001
         is_rate_limited=is_rate_limited,
     )
-
-
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)

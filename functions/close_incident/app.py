@@ -1,28 +1,12 @@
-"""POST /api/servicenow/incidents/{id}/close: resolve an incident, or close it."""
+"""Close an incident, through the states that it has to pass."""
 
-from typing import Annotated
-
-from aws_lambda_powertools.event_handler import Response
-
-from actionsync.http.api import IdempotencyKey, entrypoint, json_body, ok
+from actionsync.http import records
+from actionsync.http.api import entrypoint
 from actionsync.http.servicenow import servicenow_api
-from actionsync.runtime import run
-from actionsync.tickets.models import IncidentClosing
-from actionsync.wiring.callers import RateLimitedUserId
-from actionsync.wiring.servicenow import tickets
+from actionsync.tickets.types import INCIDENT
+from actionsync.wiring.servicenow import limited_tickets
 
 app = servicenow_api()
-
-
-@app.post("/api/servicenow/incidents/<record_id>/close")
-def close_incident(
-    record_id: str,
-    closing: Annotated[IncidentClosing, json_body(IncidentClosing)],
-    idempotency_key: IdempotencyKey,
-    owner: RateLimitedUserId,
-) -> Response[str]:
-    """Answer 200 with the incident as it is then."""
-    return ok(run(tickets(owner).close_incident(record_id, closing, idempotency_key)))
-
+records.close(app, INCIDENT, limited_tickets)
 
 lambda_handler = entrypoint(app)

@@ -5,7 +5,7 @@ from functions.operation import Operation, Refused, Request
 OPERATIONS = {
     "GET /api/servicenow/choices/{table}/{field}": Operation(
         id="get_choices",
-        tag="Tickets",
+        tag="Choices",
         summary="The values this instance has for a choice field",
         request=Request(path={"table": "incident", "field": "state"}),
         answer="Choices",

@@ -1,19 +1,12 @@
-"""GET /api/servicenow/incidents/{id}: read an incident by sys_id or number."""
+"""Read an incident by sys_id or number."""
 
-from aws_lambda_powertools.event_handler import Response
-
-from actionsync.http.api import UserId, entrypoint, ok
+from actionsync.http import records
+from actionsync.http.api import entrypoint
 from actionsync.http.servicenow import servicenow_api
-from actionsync.runtime import run
+from actionsync.tickets.types import INCIDENT
 from actionsync.wiring.servicenow import tickets
 
 app = servicenow_api()
-
-
-@app.get("/api/servicenow/incidents/<record_id>")
-def get_incident(record_id: str, owner: UserId) -> Response[str]:
-    """Answer 200 with the incident, or 404."""
-    return ok(run(tickets(owner).get("incident", record_id)))
-
+records.get(app, INCIDENT, tickets)
 
 lambda_handler = entrypoint(app)

@@ -1,28 +1,12 @@
-"""PATCH /api/servicenow/change-requests/{id}: set what the caller sets, and nothing else."""
+"""Set what the caller sets of a change request, and nothing else."""
 
-from typing import Annotated
-
-from aws_lambda_powertools.event_handler import Response
-
-from actionsync.http.api import IdempotencyKey, entrypoint, json_body, ok
+from actionsync.http import records
+from actionsync.http.api import entrypoint
 from actionsync.http.servicenow import servicenow_api
-from actionsync.runtime import run
-from actionsync.tickets.models import ChangeRequestChange
-from actionsync.wiring.callers import RateLimitedUserId
-from actionsync.wiring.servicenow import tickets
+from actionsync.tickets.types import CHANGE_REQUEST
+from actionsync.wiring.servicenow import limited_tickets
 
 app = servicenow_api()
-
-
-@app.patch("/api/servicenow/change-requests/<record_id>")
-def update_change_request(
-    record_id: str,
-    change: Annotated[ChangeRequestChange, json_body(ChangeRequestChange)],
-    idempotency_key: IdempotencyKey,
-    owner: RateLimitedUserId,
-) -> Response[str]:
-    """Answer 200 with the change request as it is then."""
-    return ok(run(tickets(owner).update("change_request", record_id, change, idempotency_key)))
-
+records.update(app, CHANGE_REQUEST, limited_tickets)
 
 lambda_handler = entrypoint(app)

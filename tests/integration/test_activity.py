@@ -51,8 +51,8 @@ def test_every_write_by_http_is_recorded(connected: "Simulator", aws: "Aws") -> 
     number = call("create_incident", NEW).json["number"]
     path = {"id": number}
     call("update_incident", {"urgency": "1"}, path=path)
-    note = {"table": "incident", "id": number}
-    call("add_work_note", {"work_note": "Looking"}, path=note)
+    note = {"id": number}
+    call("note_record", {"work_note": "Looking"}, path=note)
     call("close_incident", {"close_notes": "Done"}, path=path)
     change = call("create_change_request", {"short_description": "Deploy"}).json["number"]
     call("update_change_request", {"risk": "moderate"}, path={"id": change})

@@ -305,3 +305,6 @@ def put_example_tickets(simulator: "Simulator") -> None:
         type="normal",
         state="-1",
     )
+    instance.put("problem", number="PRB0040001", short_description="Payments time out at noon",
+                 state="101", impact="2", urgency="2", priority="3")  # fmt: skip
+    instance.put("change_task", number="CTASK0010001", short_description="Deploy", state="-5")

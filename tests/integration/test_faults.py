@@ -70,8 +70,8 @@ def create() -> "Answer":
 
 def note() -> "Answer":
     """Leave a note, with a key."""
-    path = {"table": "incidents", "id": TICKET}
-    return call("add_work_note", NOTE, headers=KEY, path=path)
+    path = {"id": TICKET}
+    return call("note_record", NOTE, headers=KEY, path=path)
 
 
 def made(simulator: "Simulator") -> int:

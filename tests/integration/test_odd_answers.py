@@ -21,7 +21,7 @@ ROUNDS = int(os.environ.get("ROUNDS", "10"))
 FUNCTIONS = (
     "test_connection", "create_incident", "search_incidents", "get_incident", "update_incident",
     "close_incident", "create_change_request", "get_change_request", "update_change_request",
-    "close_change_request", "add_work_note", "get_choices", "preview_rules",
+    "close_change_request", "note_record", "get_choices", "preview_rules",
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from actionsync.stores.cooldowns import CooldownStore
+from actionsync.tickets.types import TABLES
 from local.operations import Described, operations
 from local.servicenow import faults, seed
 from tests import conftest
@@ -137,7 +138,7 @@ class World:
 
     def record(self, table: str) -> str:
         """Return the sys_id of a new record in ServiceNow; a change is in Implement."""
-        state = {"incident": "1", "change_request": "-1"}[table]
+        state = {"incident": "1", "change_request": "-1", "problem": "101"}[table]
         row = self.simulator.instance.put(
             table, short_description="x", type="normal", state=state, incident_state=state
         )
@@ -203,9 +204,6 @@ def writes(described: Described) -> "Callable[[World], None]":
         world.left("ClaimsTable")
 
     return scenario
-
-
-TABLES = {"incidents": "incident", "change-requests": "change_request", "{table}": "incident"}
 
 
 def create_config(world: World) -> None:
@@ -356,7 +354,7 @@ def scenario_of(described: Described) -> "Callable[[World], None]":
 
 
 SCENARIOS: "dict[str, Callable[[World], None]]" = {
-    **{described.folder: scenario_of(described) for described in operations()},
+    **{described.folder: scenario_of(described) for described in reversed(list(operations()))},
     "test_connection": works_again,
     "create_config": create_config,
     "rotate_secret": rotate_secret,

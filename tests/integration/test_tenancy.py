@@ -96,7 +96,7 @@ def search(me: Tenant, other: Tenant) -> None:
 def note(me: Tenant, other: Tenant) -> None:
     """On a ticket with a number that another was given."""
     number = _any(other.numbers, "INC0000001")
-    me.call("add_work_note", {"work_note": me.mark}, path={"table": "incidents", "id": number})
+    me.call("note_record", {"work_note": me.mark}, path={"id": number})
 
 
 def see_config(me: Tenant, _: Tenant) -> None:

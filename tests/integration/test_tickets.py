@@ -9,6 +9,7 @@ from botocore.client import BaseClient
 
 from actionsync import clock
 from actionsync.stores import idempotency
+from actionsync.tickets.types import TICKET_TYPES, TicketType
 from local.servicenow import faults, seed
 from tests.conftest import Answer, call
 from tests.integration.conftest import connect
@@ -153,7 +154,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         ("close_incident", {"close_notes": ""}, "close_notes"),
         ("create_change_request", NEW | {"risk": "9"}, "risk"),
         ("create_change_request", NEW | {"start_date": "2024-01-10 10:00:00"}, "start_date"),
-        ("add_work_note", {"work_note": "x" * 4001}, "work_note"),
+        ("note_record", {"work_note": "x" * 4001}, "work_note"),
 ]  # fmt: skip
 
 
@@ -346,16 +347,87 @@ def test_a_refused_write_gives_its_key_back(connected: "Simulator") -> None:
     assert len(_made(connected)) == 1
 
 
-@pytest.mark.parametrize("function", ["add_work_note", "update_incident"])
+@pytest.mark.parametrize("function", ["note_record", "update_incident"])
 def test_a_note_is_added_once(connected: "Simulator", function: str) -> None:
     """A lost answer and a repeat with the same key leave one note."""
     put_example_tickets(connected)
-    body = {"work_note": "once"} if function == "add_work_note" else {"work_notes": "once"}
+    body = {"work_note": "once"} if function == "note_record" else {"work_notes": "once"}
     connected.faults.add(faults.Fault(method="PATCH", reset=True, after_commit=True))
     assert call(function, body, headers=KEY).status == 502
     answer = call(function, body, headers=KEY)
     assert answer.status in {200, 201}, answer.text
     assert connected.one("sys_journal_field", element="work_notes")["value"] == "once"
+
+
+# ---- canceling
+
+
+CANCEL = {"reason": "Opened by mistake."}
+
+
+def test_an_incident_is_canceled_with_its_reason(connected: "Simulator") -> None:
+    """Its state says so, a work note says why, and the audit trail has both."""
+    put_example_tickets(connected)
+    answer = call("cancel_incident", CANCEL)
+    assert (answer.status, answer.json["state"]) == (200, "8")
+    note = connected.one("sys_journal_field", element="work_notes")
+    assert note["value"] == CANCEL["reason"]
+    (record, *_) = call("get_activity", None).json["items"]
+    assert (record["action"], record["number"]) == ("canceled", "INC0010001")
+
+
+@pytest.mark.parametrize("state", ["7", "8"])
+def test_an_ended_incident_is_not_canceled(connected: "Simulator", state: str) -> None:
+    """409 where the state forbids it: nothing is written."""
+    put_example_tickets(connected)
+    row = connected.one("incident", number="INC0010001")
+    connected.instance.change("incident", row["sys_id"], state=state, incident_state=state)
+    answer = call("cancel_incident", CANCEL)
+    assert answer.status == 409
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert [request.method for request in connected.requests] == ["GET"]
+
+
+def test_a_repeated_cancellation_is_answered_as_before(connected: "Simulator") -> None:
+    """A lost answer and a repeat with the same key: one note, no conflict."""
+    put_example_tickets(connected)
+    connected.faults.add(faults.Fault(method="PATCH", reset=True, after_commit=True))
+    assert call("cancel_incident", CANCEL, headers=KEY).status == 502
+    for _ in range(2):
+        answer = call("cancel_incident", CANCEL, headers=KEY)
+        assert (answer.status, answer.json["state"]) == (200, "8"), answer.text
+    assert connected.one("sys_journal_field", element="work_notes")["value"] == CANCEL["reason"]
+
+
+# ---- a further table
+
+
+def test_a_problem_is_a_ticket_like_any_other(connected: "Simulator") -> None:
+    """Opened once for a key, read, changed, noted and closed, by the shared functions."""
+    new = {"short_description": "Payments time out at noon", "urgency": "2", "impact": "2"}
+    made = [call("create_record", new, headers=KEY) for _ in range(2)]
+    assert [answer.status for answer in made] == [201, 201]
+    number = made[0].json["number"]
+    assert made[1].json["number"] == number
+    path = {"id": number}
+    assert call("get_record", None, path=path).json["state"] == "101"
+    changed = call("update_record", {"workaround": "Retry."}, path=path)
+    assert (changed.status, changed.json["workaround"]) == (200, "Retry.")
+    ending = {"close_notes": "Rare enough.", "resolution_code": "risk_accepted"}
+    closed = call("close_record", ending, path=path)
+    assert (closed.status, closed.json["state"]) == (200, "107"), closed.text
+    assert call("close_record", ending, path=path).status == 409
+    actions = [item["action"] for item in call("get_activity", None).json["items"]]
+    assert actions[:4] == ["closed", "closed", "updated", "created"]
+
+
+@pytest.mark.parametrize("ticket_type", TICKET_TYPES)
+def test_a_ticket_type_is_true_to_its_table(
+    simulator: "Simulator", ticket_type: TicketType
+) -> None:
+    """The instance has the columns that the type names, and its states."""
+    columns = simulator.instance.schema.table(ticket_type.table).columns
+    assert {*ticket_type.watched, ticket_type.code_column, "work_notes"} <= set(columns)
 
 
 # ---- rotation and caching

@@ -199,7 +199,7 @@ JSON = st.recursive(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_no_body_breaks_the_function(aws: "Aws", body: object) -> None:
     """Whatever JSON comes in, it is refused as such and nothing is stored."""
-    for function in ("create_config", "update_config", "create_incident", "add_work_note"):
+    for function in ("create_config", "update_config", "create_incident", "note_record"):
         answer = call(function, json.dumps(body))
         assert 400 <= answer.status < 500, answer.text
     assert aws.secrets() == {}

@@ -149,7 +149,7 @@ class ClientCache:
         return session.client
 
     @asynccontextmanager
-    async def calling(self, owner: str) -> "AsyncIterator[ServiceNowClient]":
+    async def client_for(self, owner: str) -> "AsyncIterator[ServiceNowClient]":
         """Lend a client for the user's stored connection to a block that calls ServiceNow.
 
         Raises:

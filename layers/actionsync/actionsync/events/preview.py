@@ -53,7 +53,7 @@ async def preview(
     tickets = [_ticket(event, rules) for event in events]
     checked = False
     try:
-        async with sessions.calling(user_id) as client:
+        async with sessions.client_for(user_id) as client:
             for item in tickets:
                 if item["wanted"]:
                     await _check(item, client)

@@ -1,4 +1,4 @@
-"""What a caller may send about incidents and change requests.
+"""What a caller may send about tickets.
 
 Free text passes as it is, `^` and all. What may end up in a query (names, codes) is held to what
 a query can carry. Lengths are those of ServiceNow's own columns.
@@ -106,7 +106,9 @@ Fields = Annotated[
 ]
 
 
-class _Input(BaseModel):
+class Input(BaseModel):
+    """A request's body: columns of a record."""
+
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     def columns(self) -> dict[str, Any]:
@@ -119,7 +121,7 @@ class _Input(BaseModel):
         return {**further, **values}
 
 
-class _Change(_Input):
+class _Change(Input):
     @model_validator(mode="after")
     def _changes_something(self) -> "_Change":
         if not self.columns():
@@ -127,18 +129,15 @@ class _Change(_Input):
         return self
 
 
-class NewIncident(_Input):
-    """An incident to open."""
+class _NewTicket(Input):
+    """What tickets of all types have when they are opened."""
 
     short_description: ShortDescription
     description: Text | None = None
-    urgency: Level | None = None
     impact: Level | None = None
     category: Name | None = None
-    subcategory: Name | None = None
     assignment_group: Name | None = None
     assigned_to: Name | None = None
-    caller_id: Name | None = None
     work_notes: Note | None = None
     comments: Note | None = None
     correlation_id: CorrelationId | None = None
@@ -146,26 +145,52 @@ class NewIncident(_Input):
     fields: Fields = {}
 
 
-class IncidentChange(_Change):
-    """What to change in an incident; what is left out stays, null or "" clears."""
+class _TicketChange(_Change):
+    """What may change in tickets of all types."""
 
     state: State | None = None
     short_description: ShortDescription | None = None
     description: Text | None = None
-    urgency: Level | None = None
     impact: Level | None = None
     category: Name | None = None
-    subcategory: Name | None = None
     assignment_group: Name | Literal[""] | None = None
     assigned_to: Name | Literal[""] | None = None
-    caller_id: Name | None = None
-    hold_reason: Name | None = None
     work_notes: Note | None = None
     comments: Note | None = None
     fields: Fields = {}
 
 
-class IncidentClosing(_Input):
+class _Plan(BaseModel):
+    """The plans and the schedule of a change."""
+
+    risk: Risk | None = None
+    justification: Text | None = None
+    implementation_plan: Text | None = None
+    risk_impact_analysis: Text | None = None
+    backout_plan: Text | None = None
+    test_plan: Text | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
+
+
+class NewIncident(_NewTicket):
+    """An incident to open."""
+
+    urgency: Level | None = None
+    subcategory: Name | None = None
+    caller_id: Name | None = None
+
+
+class IncidentChange(_TicketChange):
+    """What to change in an incident; what is left out stays, null or "" clears."""
+
+    urgency: Level | None = None
+    subcategory: Name | None = None
+    caller_id: Name | None = None
+    hold_reason: Name | None = None
+
+
+class IncidentClosing(Input):
     """How an incident ended.
 
     Without a close_code, the instance's own code for a solution is used.
@@ -176,66 +201,69 @@ class IncidentClosing(_Input):
     state: Literal["resolved", "closed"] = "resolved"
 
 
-class NewChangeRequest(_Input):
+class Cancellation(Input):
+    """Why a ticket is canceled; the reason becomes a work note."""
+
+    reason: Note
+
+
+class NewChangeRequest(_NewTicket, _Plan):
     """A change request to raise; a standard one is made from its template."""
 
-    short_description: ShortDescription
-    description: Text | None = None
     type: Literal["normal", "standard", "emergency"] = "normal"
     template: Name | None = None
-    risk: Risk | None = None
-    impact: Level | None = None
-    category: Name | None = None
-    assignment_group: Name | None = None
-    assigned_to: Name | None = None
     requested_by: Name | None = None
     cmdb_ci: Name | None = None
-    justification: Text | None = None
-    implementation_plan: Text | None = None
-    risk_impact_analysis: Text | None = None
-    backout_plan: Text | None = None
-    test_plan: Text | None = None
-    start_date: Moment | None = None
-    end_date: Moment | None = None
-    work_notes: Note | None = None
-    comments: Note | None = None
-    correlation_id: CorrelationId | None = None
-    correlation_display: Name | None = None
-    fields: Fields = {}
 
 
-class ChangeRequestChange(_Change):
+class ChangeRequestChange(_TicketChange, _Plan):
     """What to change in a change request; what is left out stays, null or "" clears."""
 
-    state: State | None = None
-    short_description: ShortDescription | None = None
-    description: Text | None = None
-    risk: Risk | None = None
-    impact: Level | None = None
-    category: Name | None = None
-    assignment_group: Name | Literal[""] | None = None
-    assigned_to: Name | Literal[""] | None = None
     cmdb_ci: Name | Literal[""] | None = None
-    justification: Text | None = None
-    implementation_plan: Text | None = None
-    risk_impact_analysis: Text | None = None
-    backout_plan: Text | None = None
-    test_plan: Text | None = None
-    start_date: Moment | None = None
-    end_date: Moment | None = None
-    work_notes: Note | None = None
-    comments: Note | None = None
-    fields: Fields = {}
 
 
-class ChangeRequestClosing(_Input):
+class ChangeRequestClosing(Input):
     """How a change request ended."""
 
     close_notes: Note
     close_code: Literal["successful", "successful_issues", "unsuccessful"] = "successful"
 
 
-class NewWorkNote(_Input):
+class NewProblem(_NewTicket):
+    """A problem to open."""
+
+    urgency: Level | None = None
+    subcategory: Name | None = None
+    cmdb_ci: Name | None = None
+
+
+class ProblemChange(_TicketChange):
+    """What to change in a problem; what is left out stays, null or "" clears."""
+
+    urgency: Level | None = None
+    subcategory: Name | None = None
+    cmdb_ci: Name | Literal[""] | None = None
+    cause_notes: Text | None = None
+    fix_notes: Text | None = None
+    workaround: Text | None = None
+
+
+class ProblemClosing(Input):
+    """How a problem ended.
+
+    A fix that was applied needs a problem that is assigned to somebody; a duplicate names the
+    problem that goes on. Without cause_notes or fix_notes the close_notes are used for them.
+    """
+
+    close_notes: Note
+    resolution_code: Name = "fix_applied"
+    cause_notes: Note | None = None
+    fix_notes: Note | None = None
+    duplicate_of: Name | None = None
+    state: Literal["resolved", "closed"] = "closed"
+
+
+class NewWorkNote(Input):
     """A work note to add."""
 
     work_note: Note
@@ -258,13 +286,3 @@ class IncidentSearch(BaseModel):
 
 
 RECORD_ID = re.compile(r"[0-9a-f]{32}|[A-Z]{2,8}[0-9]{5,12}")
-
-# Where a work note may be added: ServiceNow's own table names, and this API's for two of them.
-NOTE_TABLES = {
-    "incident": "incident",
-    "incidents": "incident",
-    "change_request": "change_request",
-    "change-requests": "change_request",
-    "change_task": "change_task",
-    "problem": "problem",
-}

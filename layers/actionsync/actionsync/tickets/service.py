@@ -1,10 +1,10 @@
-"""Incidents and change requests of one user, in the form the HTTP API answers."""
+"""The tickets of one owner, in the form that the HTTP API answers."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from actionsync.errors import FieldError, InvalidInputError
-from actionsync.tickets.models import NOTE_TABLES, RECORD_ID
+from actionsync.tickets.models import RECORD_ID
 from actionsync.tickets.once import Write, once
 
 if TYPE_CHECKING:
@@ -13,16 +13,8 @@ if TYPE_CHECKING:
     from actionsync.audit.trail import ActivityStore
     from actionsync.connections.sessions import ClientCache
     from actionsync.stores.idempotency import IdempotencyRecord, IdempotencyStore
-    from actionsync.tickets.models import (
-        ChangeRequestChange,
-        ChangeRequestClosing,
-        IncidentChange,
-        IncidentClosing,
-        IncidentSearch,
-        NewChangeRequest,
-        NewIncident,
-        NewWorkNote,
-    )
+    from actionsync.tickets.models import Cancellation, IncidentSearch, Input, NewWorkNote
+    from actionsync.tickets.types import TicketType
     from servicenow_tools import Record, ServiceNowClient
 
     Ticket = dict[str, Any]
@@ -52,39 +44,42 @@ class TicketService:
         self._kind = kind
 
     async def create(
-        self, table: str, new: "NewIncident | NewChangeRequest", idempotency_key: str | None
+        self, ticket_type: "TicketType", new: "Input", idempotency_key: str | None
     ) -> "Ticket":
         """Open a ticket."""
         values = new.columns()
 
         async def create(client: "ServiceNowClient", claim: "IdempotencyRecord | None") -> "Record":
+            resource = ticket_type.resource(client)
             identity = {"correlation_id": write.correlation_id} if write.correlation_id else {}
             columns = {**identity, **values}
             # The claim holds an id that it made itself; a caller's own may be on a record already.
             claimed = "correlation_id" not in values
             if claim is not None and claim.taken_over:
-                made = await client.find_by_correlation_id(table, columns["correlation_id"])
+                made: Record | None = await resource.find_by_correlation_id(
+                    columns["correlation_id"]
+                )
                 if made is not None:
                     return made
-            if table == "incident":
-                return await client.incidents.create(**columns, claimed=claimed)
-            if "type" in columns:
-                columns["type_"] = columns.pop("type")
-            return await client.changes.create(**columns, claimed=claimed)
+            arguments = {
+                ticket_type.arguments.get(name, name): value for name, value in columns.items()
+            }
+            created: Record = await resource.create(**arguments, claimed=claimed)
+            return created
 
-        write = self._write(f"create {table}", idempotency_key, values)
-        return await self._once(write, create, ("created", table))
+        write = self._write(f"create {ticket_type.table}", idempotency_key, values)
+        return await self._once(write, create, ("created", ticket_type.table))
 
-    async def get(self, table: str, record_id: str) -> "Ticket":
+    async def get(self, ticket_type: "TicketType", record_id: str) -> "Ticket":
         """Read a ticket by sys_id or number."""
         record_id = _checked(record_id)
-        async with self._clients.calling(self._owner) as client:
-            return _ticket(await client.get_record(table, record_id))
+        async with self._clients.client_for(self._owner) as client:
+            return _ticket(await ticket_type.resource(client).get(record_id))
 
     async def search_incidents(self, search: "IncidentSearch") -> "dict[str, Any]":
         """Return a page of incidents: `{incidents, total, next_cursor}`, newest first."""
         filters = search.model_dump(exclude={"limit", "cursor"}, exclude_none=True)
-        async with self._clients.calling(self._owner) as client:
+        async with self._clients.client_for(self._owner) as client:
             incidents = client.incidents
             page = await incidents.page(
                 await incidents.query(**filters), limit=search.limit, cursor=search.cursor
@@ -97,16 +92,18 @@ class TicketService:
 
     async def update(
         self,
-        table: str,
+        ticket_type: "TicketType",
         record_id: str,
-        change: "IncidentChange | ChangeRequestChange",
+        change: "Input",
         idempotency_key: str | None,
     ) -> "Ticket":
         """Set what the caller set, and nothing else."""
         record_id = _checked(record_id)
+        table = ticket_type.table
         columns = {name: "" if value is None else value for name, value in change.columns().items()}
 
         async def update(client: "ServiceNowClient", claim: "IdempotencyRecord | None") -> "Record":
+            resource = client.table(table)
             fields = dict(columns)
             for journal in ("work_notes", "comments"):
                 if journal in fields and await _is_noted(
@@ -114,58 +111,68 @@ class TicketService:
                 ):
                     del fields[journal]
             if not fields:
-                return await client.get_record(table, record_id)
-            return await client.update_record(table, record_id, fields)
+                return await resource.get(record_id)
+            return await resource.update(record_id, fields)
 
         write = self._write(f"update {table} {record_id}", idempotency_key, columns)
         return await self._once(write, update, ("updated", table))
 
-    async def close_incident(
-        self, record_id: str, closing: "IncidentClosing", idempotency_key: str | None
+    async def close(
+        self,
+        ticket_type: "TicketType",
+        record_id: str,
+        closing: "Input",
+        idempotency_key: str | None,
     ) -> "Ticket":
-        """Resolve an incident, or close it."""
+        """Close a ticket, through the states that its type demands."""
         record_id = _checked(record_id)
+        columns = closing.columns()
 
         async def close(client: "ServiceNowClient", _: "IdempotencyRecord | None") -> "Record":
-            return await client.close_incident(
-                record_id, closing.close_notes, closing.close_code, state=closing.state
-            )
+            closed: Record = await ticket_type.resource(client).close(record_id, **columns)
+            return closed
 
-        write = self._write(f"close incident {record_id}", idempotency_key, closing.columns())
-        return await self._once(write, close, (closing.state, "incident"))
+        write = self._write(f"close {ticket_type.table} {record_id}", idempotency_key, columns)
+        action = getattr(closing, "state", "closed")
+        return await self._once(write, close, (action, ticket_type.table))
 
-    async def close_change_request(
-        self, record_id: str, closing: "ChangeRequestClosing", idempotency_key: str | None
+    async def cancel(
+        self,
+        ticket_type: "TicketType",
+        record_id: str,
+        cancellation: "Cancellation",
+        idempotency_key: str | None,
     ) -> "Ticket":
-        """Close a change request, through its review."""
+        """Cancel a ticket, with a work note that says why."""
         record_id = _checked(record_id)
+        reason = cancellation.reason
 
-        async def close(client: "ServiceNowClient", _: "IdempotencyRecord | None") -> "Record":
-            return await client.close_change_request(
-                record_id, close_code=closing.close_code, close_notes=closing.close_notes
-            )
+        async def cancel(client: "ServiceNowClient", claim: "IdempotencyRecord | None") -> "Record":
+            resource = ticket_type.resource(client)
+            if await _is_noted(client, ticket_type.table, record_id, reason, claim):
+                noted: Record = await resource.get(record_id)
+                return noted
+            canceled: Record = await resource.cancel(record_id, reason)
+            return canceled
 
-        write = self._write(f"close change_request {record_id}", idempotency_key, closing.columns())
-        return await self._once(write, close, ("closed", "change_request"))
+        content = {"reason": reason}
+        write = self._write(f"cancel {ticket_type.table} {record_id}", idempotency_key, content)
+        return await self._once(write, cancel, ("canceled", ticket_type.table))
 
     async def add_work_note(
         self, table: str, record_id: str, note: "NewWorkNote", idempotency_key: str | None
     ) -> "Ticket":
-        """Add a work note to a ticket of one of NOTE_TABLES."""
+        """Add a work note to a record."""
         record_id = _checked(record_id)
-        name = NOTE_TABLES.get(table)
-        if name is None:
-            raise InvalidInputError(
-                FieldError("table", f"must be one of {', '.join(sorted(NOTE_TABLES))}")
-            )
 
         async def add(client: "ServiceNowClient", claim: "IdempotencyRecord | None") -> "Record":
-            if await _is_noted(client, name, record_id, note.work_note, claim):
-                return await client.get_record(name, record_id)
-            return await client.add_work_note(name, record_id, note.work_note)
+            resource = client.table(table)
+            if await _is_noted(client, table, record_id, note.work_note, claim):
+                return await resource.get(record_id)
+            return await resource.add_work_note(record_id, note.work_note)
 
-        write = self._write(f"note {name} {record_id}", idempotency_key, note.columns())
-        return await self._once(write, add, ("noted", name))
+        write = self._write(f"note {table} {record_id}", idempotency_key, note.columns())
+        return await self._once(write, add, ("noted", table))
 
     def _write(self, name: str, idempotency_key: str | None, content: dict[str, Any]) -> Write:
         return Write(self._owner, name, idempotency_key, content)
@@ -182,7 +189,7 @@ class TicketService:
 
         async def answer(claim: "IdempotencyRecord | None") -> "Ticket":
             planned = self._facts(write, claim, action)
-            async with self._clients.calling(self._owner) as client:
+            async with self._clients.client_for(self._owner) as client:
                 # A claim tells the next attempt of this one; without a key nobody would know.
                 with self._activity.around(
                     self._owner, planned, is_announced=claim is not None
@@ -226,10 +233,11 @@ async def _is_noted(
     note: str,
     claim: "IdempotencyRecord | None",
 ) -> bool:
-    """Tell whether a dead attempt at this write has left the note already."""
+    """Return whether an attempt that died has left the note already."""
     if claim is None or not claim.taken_over:
         return False
-    return await client.find_work_note(table, record_id, note, claim.started_at) is not None
+    found = await client.table(table).find_work_note(record_id, note, claim.started_at)
+    return found is not None
 
 
 def _ticket(record: "Record") -> "Ticket":

@@ -26,6 +26,16 @@ def tickets(owner: str) -> TicketService:
     return TicketService(owner, client_cache(), stores.idempotency_store(), stores.activity_store())
 
 
+def limited_tickets(owner: str) -> TicketService:
+    """Return an owner's tickets, for a write that counts against the owner's limit.
+
+    Raises:
+        TooManyWritesError: this minute has none left.
+    """
+    stores.write_rates().take(owner)
+    return tickets(owner)
+
+
 @cache
 def rotation() -> Rotation:
     """Return the rotation of connections' secrets."""

@@ -1,0 +1,12 @@
+"""Cancel an incident."""
+
+from actionsync.http import records
+from actionsync.http.api import entrypoint
+from actionsync.http.servicenow import servicenow_api
+from actionsync.tickets.types import INCIDENT
+from actionsync.wiring.servicenow import limited_tickets
+
+app = servicenow_api()
+records.cancel(app, INCIDENT, limited_tickets)
+
+lambda_handler = entrypoint(app)

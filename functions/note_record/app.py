@@ -1,0 +1,13 @@
+"""Add a work note to a record."""
+
+from actionsync.http import records
+from actionsync.http.api import entrypoint
+from actionsync.http.servicenow import servicenow_api
+from actionsync.tickets.types import TABLES
+from actionsync.wiring.servicenow import limited_tickets
+
+app = servicenow_api()
+for segment, table in TABLES.items():
+    records.note(app, segment, table, limited_tickets)
+
+lambda_handler = entrypoint(app)

@@ -1,0 +1,102 @@
+"""The routes of tickets: each function here gives an app one operation on one ticket type."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from actionsync.http.api import IdempotencyKey, UserId, created, json_body, ok
+from actionsync.runtime import run
+from actionsync.tickets.models import Cancellation, NewWorkNote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver as Api
+
+    from actionsync.tickets.service import TicketService
+    from actionsync.tickets.types import TicketType
+
+    TicketsOf = Callable[[str], TicketService]
+
+_ROOT = "/api/servicenow"
+
+
+def create(app: "Api", ticket_type: "TicketType", tickets_of: "TicketsOf") -> None:
+    """Add POST /{tickets}."""
+
+    @app.post(f"{_ROOT}/{ticket_type.segment}")
+    def create_record(
+        owner: UserId,
+        new: Annotated[Any, json_body(ticket_type.new)],
+        idempotency_key: IdempotencyKey,
+    ) -> Response[str]:
+        """Answer 201 with the ticket."""
+        return created(run(tickets_of(owner).create(ticket_type, new, idempotency_key)))
+
+
+def get(app: "Api", ticket_type: "TicketType", tickets_of: "TicketsOf") -> None:
+    """Add GET /{tickets}/{id}."""
+
+    @app.get(f"{_ROOT}/{ticket_type.segment}/<record_id>")
+    def get_record(record_id: str, owner: UserId) -> Response[str]:
+        """Answer 200 with the ticket, or 404."""
+        return ok(run(tickets_of(owner).get(ticket_type, record_id)))
+
+
+def update(app: "Api", ticket_type: "TicketType", tickets_of: "TicketsOf") -> None:
+    """Add PATCH /{tickets}/{id}."""
+
+    @app.patch(f"{_ROOT}/{ticket_type.segment}/<record_id>")
+    def update_record(
+        record_id: str,
+        owner: UserId,
+        change: Annotated[Any, json_body(ticket_type.change)],
+        idempotency_key: IdempotencyKey,
+    ) -> Response[str]:
+        """Answer 200 with the ticket as it is then."""
+        tickets = tickets_of(owner)
+        return ok(run(tickets.update(ticket_type, record_id, change, idempotency_key)))
+
+
+def close(app: "Api", ticket_type: "TicketType", tickets_of: "TicketsOf") -> None:
+    """Add POST /{tickets}/{id}/close."""
+
+    @app.post(f"{_ROOT}/{ticket_type.segment}/<record_id>/close")
+    def close_record(
+        record_id: str,
+        owner: UserId,
+        closing: Annotated[Any, json_body(ticket_type.closing)],
+        idempotency_key: IdempotencyKey,
+    ) -> Response[str]:
+        """Answer 200 with the ticket as it is then, or 409 where its state forbids it."""
+        tickets = tickets_of(owner)
+        return ok(run(tickets.close(ticket_type, record_id, closing, idempotency_key)))
+
+
+def cancel(app: "Api", ticket_type: "TicketType", tickets_of: "TicketsOf") -> None:
+    """Add POST /{tickets}/{id}/cancel."""
+
+    @app.post(f"{_ROOT}/{ticket_type.segment}/<record_id>/cancel")
+    def cancel_record(
+        record_id: str,
+        owner: UserId,
+        cancellation: Annotated[Cancellation, json_body(Cancellation)],
+        idempotency_key: IdempotencyKey,
+    ) -> Response[str]:
+        """Answer 200 with the ticket as it is then, or 409 where its state forbids it."""
+        tickets = tickets_of(owner)
+        return ok(run(tickets.cancel(ticket_type, record_id, cancellation, idempotency_key)))
+
+
+def note(app: "Api", segment: str, table: str, tickets_of: "TicketsOf") -> None:
+    """Add POST /{segment}/{id}/work-notes for a table's records."""
+
+    @app.post(f"{_ROOT}/{segment}/<record_id>/work-notes")
+    def note_record(
+        record_id: str,
+        owner: UserId,
+        new: Annotated[NewWorkNote, json_body(NewWorkNote)],
+        idempotency_key: IdempotencyKey,
+    ) -> Response[str]:
+        """Answer 201 with the record that carries the note."""
+        return created(run(tickets_of(owner).add_work_note(table, record_id, new, idempotency_key)))

@@ -1,0 +1,88 @@
+"""Ticket types as data: a further table of tickets is one entry here, and routes in the template.
+
+Incidents and change requests have a function for each operation; all others share `create_record`
+and its siblings.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel
+
+from actionsync.tickets import models
+from servicenow_tools import ChangeState, IncidentState, ProblemState, ServiceNowClient
+
+
+@dataclass(frozen=True, slots=True)
+class TicketType:
+    """A table of tickets.
+
+    Attributes:
+        table: ServiceNow's name of it.
+        segment: its name in paths, plural.
+        states: the codes of its states.
+        watched: columns by which people take a ticket over.
+        code_column: the column that says how a ticket ended.
+        resource: returns the client's resource of the table.
+        new: the model of a ticket to open.
+        change: the model of what to change in one.
+        closing: the model of how one ended.
+        arguments: the client's names of columns that cannot be names of arguments.
+    """
+
+    table: str
+    segment: str
+    states: type[StrEnum]
+    watched: tuple[str, ...]
+    code_column: str
+    resource: Callable[[ServiceNowClient], Any]
+    new: type[BaseModel]
+    change: type[BaseModel]
+    closing: type[BaseModel]
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+
+INCIDENT = TicketType(
+    table="incident",
+    segment="incidents",
+    states=IncidentState,
+    watched=("state", "assigned_to", "assignment_group"),
+    code_column="close_code",
+    resource=lambda client: client.incidents,
+    new=models.NewIncident,
+    change=models.IncidentChange,
+    closing=models.IncidentClosing,
+)
+CHANGE_REQUEST = TicketType(
+    table="change_request",
+    segment="change-requests",
+    states=ChangeState,
+    watched=("state", "assigned_to", "assignment_group", "approval", "on_hold"),
+    code_column="close_code",
+    resource=lambda client: client.changes,
+    new=models.NewChangeRequest,
+    change=models.ChangeRequestChange,
+    closing=models.ChangeRequestClosing,
+    arguments={"type": "type_"},
+)
+PROBLEM = TicketType(
+    table="problem",
+    segment="problems",
+    states=ProblemState,
+    watched=("state", "assigned_to", "assignment_group"),
+    code_column="resolution_code",
+    resource=lambda client: client.problems,
+    new=models.NewProblem,
+    change=models.ProblemChange,
+    closing=models.ProblemClosing,
+)
+# The types that share their functions.
+SHARED_TYPES = (PROBLEM,)
+TICKET_TYPES = (INCIDENT, CHANGE_REQUEST, *SHARED_TYPES)
+# Tables whose records take work notes and whose choices are shown, by their names in paths.
+TABLES = {
+    **{ticket_type.segment: ticket_type.table for ticket_type in TICKET_TYPES},
+    "change-tasks": "change_task",
+}
