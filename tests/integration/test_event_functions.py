@@ -597,3 +597,47 @@ def test_metrics_are_business_facts(
     (line,) = lines
     assert (line["Created"], line["Deduplicated"], line["Ignored"]) == ([1.0], [1.0], [1.0])
     assert line["EventAge"][0] > 0
+
+
+# ---- silence
+
+
+def muted(value: str, seconds: int = 0, minutes: int = 10) -> dict[str, Any]:
+    """Return an alarm's change of state within a mute window."""
+    record = alarm(value, seconds)
+    body = json.loads(record["body"])
+    until = clock.now() + timedelta(minutes=minutes)
+    body["detail"]["muteDetail"] = {
+        "mutedByArn": "arn:aws:cloudwatch:us-east-1:123456789012:alarm-mute-rule:night",
+        "muteWindowStart": "2026-01-10T00:00:00.000+0000",
+        "muteWindowEnd": until.strftime("%Y-%m-%dT%H:%M:%S.000+0000"),
+    }
+    return {**record, "body": json.dumps(body)}
+
+
+def test_a_muted_alarm_opens_when_the_silence_ends(
+    instance: "Simulator", queues: Queues, time: Clock
+) -> None:
+    """If it is still in ALARM then; until then it is silent."""
+    send("alarm", muted("ALARM"))
+    send("alarm", muted("ALARM", 60))
+    assert made(instance) == []
+    records = queues.waiting()
+    assert records
+    time.advance(minutes=11)
+    send("alarm", *records)
+    (row,) = made(instance)
+    assert row["state"] == "1"
+
+
+def test_a_muted_alarm_that_recovers_stays_silent(
+    instance: "Simulator", queues: Queues, time: Clock
+) -> None:
+    """OK within the silence: nothing was there. The next one without a silence opens."""
+    send("alarm", muted("ALARM"))
+    send("alarm", muted("OK", 60))
+    time.advance(minutes=11)
+    send("alarm", *queues.waiting())
+    assert made(instance) == []
+    send("alarm", alarm("ALARM", 120))
+    assert len(made(instance)) == 1

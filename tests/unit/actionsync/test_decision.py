@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actionsync.events.decision import next_step, settles_at
+from actionsync.events.decision import due_at, next_step
 from actionsync.stores.correlations import Correlation
 
 NOW = 10_000
@@ -54,6 +54,16 @@ def known(**values: Any) -> Correlation:
          "recur"),
         ("worse, within the time of a note", "incident",
          {**OPEN, "severity": 5, "note_after": NOW + 1}, "recur"),
+        ("silenced", "incident", {"triggered_at": 1, "silenced_until": NOW + 1}, None),
+        ("the silence is over", "incident", {"triggered_at": 1, "silenced_until": NOW}, "create"),
+        ("it has ended within the silence", "incident",
+         {"triggered_at": 1, "ended_at": 2, "silenced_until": NOW}, None),
+        ("it is back, silenced", "incident",
+         {**OVER, "triggered_at": 3, "silenced_until": NOW + 1}, None),
+        ("it is back, and the silence is over", "incident",
+         {**OVER, "triggered_at": 3, "silenced_until": NOW}, "recur"),
+        ("an end while it is silenced", "incident",
+         {**OPEN, "triggered_at": 2, "ended_at": 3, "silenced_until": NOW + 9}, "resolve"),
         ("an annotation", "incident", {**OPEN, "notes": ("x",)}, "annotate"),
         ("an annotation of a change", "change", {**OPEN, "notes": ("x",)}, "annotate"),
         ("an end that has to last", "incident",
@@ -77,8 +87,8 @@ def test_the_table(what: str, kind: Any, values: dict[str, Any], step: str | Non
 def test_an_end_that_has_to_last_is_due() -> None:
     """The moment at which it counts is known; without a ticket or another end there is none."""
     waits = known(**OPEN, ended_at=2, end_received_at=NOW, settle_seconds=60)
-    assert settles_at(waits, "incident", NOW) == NOW + 60
-    assert settles_at(waits, "incident", NOW + 60) == 0
-    assert settles_at(waits, "change", NOW) == 0
-    assert settles_at(replace(waits, sys_id=""), "incident", NOW) == 0
-    assert settles_at(replace(waits, triggered_at=3 * _S), "incident", NOW) == 0
+    assert due_at(waits, "incident", NOW) == NOW + 60
+    assert due_at(waits, "incident", NOW + 60) == 0
+    assert due_at(waits, "change", NOW) == 0
+    assert due_at(replace(waits, sys_id=""), "incident", NOW) == 0
+    assert due_at(replace(waits, triggered_at=3 * _S), "incident", NOW) == 0

@@ -28,10 +28,10 @@ def next_step(  # noqa: PLR0911 - a table
         step: Step = pending["step"]
         return step
     if not correlation.sys_id:
-        return "create" if _begins(correlation, kind) else None
+        return "create" if _begins(correlation, kind, now) else None
     if _has_ended(correlation, kind, now):
         return "close" if kind == "change" else "resolve"
-    if kind == "incident" and _is_back(correlation):
+    if kind == "incident" and _is_back(correlation) and not _is_silent(correlation, now):
         return "recur"
     if correlation.notes:
         return "annotate"
@@ -40,21 +40,41 @@ def next_step(  # noqa: PLR0911 - a table
     return None
 
 
-def settles_at(correlation: "Correlation", kind: "Kind", now: int) -> int:
-    """Return the epoch second at which an end that has to last will count; 0 for none."""
+def due_at(correlation: "Correlation", kind: "Kind", now: int) -> int:
+    """Return the epoch second at which a ticket is to be looked at again; 0 for none.
+
+    An end that has to last counts then, or a silence is over.
+    """
+    is_held = correlation.is_firing and correlation.silenced_until > now
+    if is_held and (_is_unsynced(correlation) or _is_back(correlation)):
+        return correlation.silenced_until
+    return _settles_at(correlation, kind, now)
+
+
+def _settles_at(correlation: "Correlation", kind: "Kind", now: int) -> int:
     is_unresolved = correlation.synced_phase == "trigger" and not correlation.is_firing
     if kind != "incident" or not correlation.sys_id or not is_unresolved:
         return 0
     return correlation.settles_at if correlation.settles_at > now else 0
 
 
-def _begins(correlation: "Correlation", kind: "Kind") -> bool:
+def _is_unsynced(correlation: "Correlation") -> bool:
+    return not correlation.sys_id and correlation.triggered_at > correlation.synced_trigger
+
+
+def _is_silent(correlation: "Correlation", now: int) -> bool:
+    """Return whether what began is silenced, or has ended within its silence."""
+    is_silenced = correlation.silenced_until > 0
+    return is_silenced and (correlation.silenced_until > now or not correlation.is_firing)
+
+
+def _begins(correlation: "Correlation", kind: "Kind", now: int) -> bool:
     """Return whether a key without a ticket has to have one.
 
     An end without a beginning opens nothing, but for a change: that it ended says that it was.
     """
-    if correlation.triggered_at > correlation.synced_trigger:
-        return True
+    if _is_unsynced(correlation):
+        return not _is_silent(correlation, now)
     return kind == "change" and correlation.ended_at > correlation.synced_end
 
 

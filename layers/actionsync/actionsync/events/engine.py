@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from actionsync import clock
 from actionsync.connections.sessions import DEADLINE_SECONDS
 from actionsync.events import drafts
-from actionsync.events.decision import next_step, settles_at
+from actionsync.events.decision import due_at, next_step
 from actionsync.events.failures import PermanentError, RetryLaterError, Scope, meaning
 from actionsync.events.folding import rank
 from actionsync.events.models import digest
@@ -61,7 +61,7 @@ class Handled:
     Attributes:
         results: each thing that was done, in order.
         ticket: its key's ticket.
-        due_at: the epoch second at which an end will count that has to last; 0 for none.
+        due_at: the epoch second at which it is to be looked at again; 0 for none.
         is_finished: whether the ticket needs nothing more; else another is at it, or will be.
         had_item: whether an event of the key waited, or had failed.
         warnings: how many columns or steps ServiceNow refused, dropped or changed.
@@ -141,7 +141,7 @@ class Engine:
                 handled.is_finished = False
                 break  # another holds the lease, and looks again when it is done
             correlation = following
-        handled.due_at = settles_at(correlation, kind, _now())
+        handled.due_at = due_at(correlation, kind, _now())
         if not handled.results:
             handled.results.append("deduplicated")
         if correlation.sys_id:

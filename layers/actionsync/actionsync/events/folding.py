@@ -6,6 +6,7 @@ Pure: the same events in any order and any split give the same moments.
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from actionsync import clock
 from actionsync.events.models import IncomingEvent
 from actionsync.rules.matching import SEVERITIES
 from actionsync.stores.correlations import News, Note, microseconds
@@ -120,6 +121,7 @@ def fold(received: "Iterable[Received]") -> Group:
             begins_episode=begins_episode,
             severity=rank(severest.severity),
             texts=_remembered(trigger.texts),
+            silenced_until=_silence(episode or [trigger]),
             trigger_was_received=newest.was_received,
         )
     return Group(event, trigger, end, severest, news, tuple(once.values()))
@@ -136,6 +138,13 @@ def _newest_end(ordered: list[Received]) -> IncomingEvent | None:
         elif event.action == "resolve" and not (event.is_heartbeat and is_over):
             end, is_over = event, True
     return end
+
+
+def _silence(episode: list[IncomingEvent]) -> int:
+    """Return until when an episode is silenced: not at all, once one of its triggers is not."""
+    silences = [event.silenced_until for event in episode]
+    ends = [clock.epoch(until) for until in silences if until is not None]
+    return max(ends) if len(ends) == len(episode) else 0
 
 
 def _note(item: Received) -> Note:

@@ -72,6 +72,7 @@ class News:
         begins_episode: whether an end in the same batch is older than it.
         severity: the rank of the highest severity among the triggers.
         texts: what the newest trigger says.
+        silenced_until: until when its triggers are silenced, in epoch seconds; 0 if one is not.
         ended_at: the moment of its newest end, 0 without one, in microseconds.
         end_received_at: when that was received, in microseconds.
         end_texts: what the newest end says.
@@ -91,6 +92,7 @@ class News:
     begins_episode: bool = False
     severity: int = 0
     texts: dict[str, str] = field(default_factory=dict)
+    silenced_until: int = 0
     ended_at: int = 0
     end_received_at: int = 0
     end_texts: dict[str, str] = field(default_factory=dict)
@@ -111,6 +113,7 @@ class Correlation:
         triggered_at: the moment of the newest trigger.
         trigger_id: that trigger's id.
         received_at: when it was received; of a heartbeat, when its episode's first one was.
+        silenced_until: epoch seconds until which the newest trigger is silenced; 0 if it is not.
         ended_at: the moment of the newest end.
         end_received_at: when that was received.
         count: how many occurrences there were.
@@ -152,6 +155,7 @@ class Correlation:
     triggered_at: int = 0
     trigger_id: str = ""
     received_at: int = 0
+    silenced_until: int = 0
     ended_at: int = 0
     end_received_at: int = 0
     count: int = 0
@@ -411,6 +415,7 @@ def _record_trigger(  # noqa: C901 - what is newer, higher and counted is one ta
         change.set("triggered_at", news.triggered_at)
         change.set("trigger_id", news.trigger_id)
         change.set("texts", news.texts)
+        change.set("silenced_until", news.silenced_until)
         change.conditions.append(
             "(attribute_not_exists(#triggered_at) OR #triggered_at < :triggered_at)"
         )
