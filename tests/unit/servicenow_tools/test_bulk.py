@@ -273,3 +273,49 @@ def test_a_look_up_never_takes_a_stranger(simulator: Simulator, connect: "Connec
             assert outcome["short_description"] == "part one"
 
     asyncio.run(create())
+
+
+def test_nothing_is_created_where_the_look_up_failed(connect: "Connect") -> None:
+    """A look-up that got no answer in time does not count as one that found nothing."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.method == "GET"
+        raise httpx.ReadTimeout("slow")
+
+    async def create() -> None:
+        async with connect(transport=httpx.MockTransport(answer)) as client:
+            row = {"short_description": "part one", "correlation_id": "cause"}
+            (outcome,) = await client.bulk.create("incident", [row])
+            assert isinstance(outcome, RequestTimeoutError)
+
+    asyncio.run(create())
+
+
+def test_a_look_up_sees_past_many_of_one_correlation_id(
+    simulator: Simulator, connect: "Connect"
+) -> None:
+    """Records that share a correlation_id do not hide that of another row."""
+    for number in range(5):
+        simulator.instance.put("incident", correlation_id="often", short_description=f"{number}")
+    simulator.instance.put("incident", correlation_id="once", short_description="there")
+
+    async def create() -> list[Record | ServiceNowError]:
+        async with connect() as client:
+            named = [{"short_description": "x", "correlation_id": key} for key in ("often", "once")]
+            return await client.bulk.create("incident", named)
+
+    outcomes = asyncio.run(create())
+    assert [o["short_description"] for o in outcomes if isinstance(o, Record)] == ["0", "there"]
+
+
+def test_a_table_without_correlation_ids_takes_no_row_with_one(connect: "Connect") -> None:
+    """It could be created twice: `create` refuses it as well."""
+
+    async def create() -> None:
+        async with connect("admin") as client:
+            row = {"name": "Night shift", "correlation_id": "night"}
+            (outcome,) = await client.bulk.create("sys_user_group", [row])
+            assert isinstance(outcome, InvalidRequestError)
+            assert outcome.field == "table"
+
+    asyncio.run(create())
