@@ -29,9 +29,15 @@ REFERENCES = {
     "assigned_to": _PERSON,
     "caller_id": _PERSON,
     "opened_by": _PERSON,
+    "resolved_by": _PERSON,
+    "closed_by": _PERSON,
+    "approver": _PERSON,
+    "manager": _PERSON,
     "requested_by": _PERSON,
     "cmdb_ci": _ITEM,
     "business_service": _ITEM,
+    "company": Target("core_company", ("name",)),
+    "location": Target("cmn_location", ("name",)),
     "problem_id": Target("problem", ("number",)),
     "rfc": _CHANGE,
     "caused_by": _CHANGE,
@@ -41,6 +47,14 @@ REFERENCES = {
     "duplicate_of": Target("problem", ("number",)),
     "affected_user": _PERSON,
 }
+
+# Further reference columns that every instance has; their records are given by sys_id.
+OTHER_REFERENCES = frozenset(
+    {
+        "chg_model", "first_reported_by_task", "parent", "std_change_producer_version",
+        "sys_domain", "sysapproval",
+    }
+)  # fmt: skip
 
 # The choice columns whose labels are understood; a company's own are found in the dictionary.
 CHOICE_COLUMNS = frozenset(
@@ -63,7 +77,7 @@ _TASK = frozenset(
     """.split()  # noqa: SIM905 - as a paragraph it can be read
 )
 
-# Columns that every instance has, so that nobody needs to ask for them.
+# Columns that every instance has, so that the dictionary need not be asked.
 COMMON = {
     "task": _TASK,
     "incident": _TASK

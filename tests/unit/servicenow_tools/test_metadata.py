@@ -245,6 +245,32 @@ def test_well_known_fields_cost_no_question(simulator: Simulator, connect: "Conn
     assert paths == ["sys_user_group", "sys_user", "incident", "change_request"]
 
 
+@pytest.mark.parametrize("username", ["admin", seed.INTEGRATION_USER])
+def test_a_query_walks_through_references(connect: "Connect", username: str) -> None:
+    """Through those that are given by sys_id as well, and through no other field."""
+
+    async def search() -> None:
+        async with connect(username) as client:
+            for name in ("resolved_by.name", "location.name", "parent.number", "company.name"):
+                assert await client.incidents.count(field(name).eq("x")) == 0
+            assert await client.changes.count(field("chg_model.name").eq("x")) == 0
+            with pytest.raises(InvalidRequestError, match="no reference"):
+                await client.incidents.count(field("state.name").eq("x"))
+
+    asyncio.run(search())
+
+
+def test_a_query_walks_through_no_text(connect: "Connect") -> None:
+    """The dictionary tells a company's own text from a reference."""
+
+    async def search() -> None:
+        async with connect("admin") as client:
+            with pytest.raises(InvalidRequestError, match="no reference"):
+                await client.incidents.count(field("reassignment_count.name").eq("x"))
+
+    asyncio.run(search())
+
+
 def test_without_the_dictionary_a_record_tells(simulator: Simulator, connect: "Connect") -> None:
     """Its columns are the table's; asked for once."""
     simulator.instance.put("cmdb_ci", name="One")
