@@ -4,8 +4,8 @@ import base64
 import binascii
 import json
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -22,11 +22,13 @@ class Item:
         method: the HTTP method.
         target: path and query.
         body: what is sent as JSON, if anything.
+        headers: further headers.
     """
 
     method: str
     target: str
     body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def document(items: Iterable[Item]) -> dict[str, Any]:
@@ -38,14 +40,13 @@ def document(items: Iterable[Item]) -> dict[str, Any]:
 
 
 def _request(number: str, item: Item) -> dict[str, Any]:
+    headers = httpx.Headers({"Content-Type": "application/json", "Accept": "application/json"})
+    headers.update(item.headers)
     request: dict[str, Any] = {
         "id": number,
         "method": item.method,
         "url": item.target,
-        "headers": [
-            {"name": "Content-Type", "value": "application/json"},
-            {"name": "Accept", "value": "application/json"},
-        ],
+        "headers": [{"name": name, "value": value} for name, value in headers.items()],
         "exclude_response_headers": False,
     }
     if item.body is not None:

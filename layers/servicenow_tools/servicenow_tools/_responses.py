@@ -281,7 +281,7 @@ _MESSAGES = {
 # Tables of applications that an instance may lack; a refusal names the table in any language.
 _OF_APPLICATIONS = ("sn_si_incident", "em_event")
 # What these say was not worked on.
-_NOT_BEGUN = frozenset({408, 413, 414, 425, 429})
+_NOT_BEGUN = frozenset({401, 408, 413, 414, 425, 429})
 # Business rules are named in whatever language: 'Name^<sys_id>'.
 _BUSINESS_RULE = re.compile(r"\^[0-9a-f]{32}")
 

@@ -1,7 +1,9 @@
 """Connections, events and the end of a call."""
 
 import asyncio
+import base64
 import contextlib
+import json
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from local.servicenow import Fault, Simulator, faults
 from servicenow_tools import ServiceNowClient, tls_context
 from servicenow_tools.auth import BasicAuth, ClientCredentials
 from servicenow_tools.errors import (
+    AuthenticationError,
     ConnectionFailedError,
     ConnectionLostError,
     InvalidRequestError,
@@ -211,3 +214,49 @@ def test_typed_values_become_text(connect: "Connect") -> None:
             }  # fmt: skip
 
     asyncio.run(read())
+
+
+def test_own_headers_replace_the_client_s(connect: "Connect") -> None:
+    """In any spelling, and also where a long query goes by the Batch API."""
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        item = {"id": "0", "status_code": 200, "body": base64.b64encode(b'{"result": []}').decode()}
+        return httpx.Response(200, json={"serviced_requests": [item]})
+
+    async def ask() -> None:
+        async with connect(transport=httpx.MockTransport(answer)) as client:
+            for query in ("x", "x" * 9000):
+                await client.request(
+                    "GET",
+                    "/api/x",
+                    params={"q": query},
+                    headers={"accept": "text/json", "X-A": "1"},
+                )
+
+    asyncio.run(ask())
+    alone, batch = sent
+    assert alone.headers.get_list("accept") == ["text/json"]
+    (item,) = json.loads(batch.content)["rest_requests"]
+    assert {one["name"]: one["value"] for one in item["headers"]} == {
+        "content-type": "application/json", "accept": "text/json", "x-a": "1",
+    }  # fmt: skip
+
+
+def test_who_is_not_let_in_has_written_nothing(connect: "Connect") -> None:
+    """Also where the 401 is that of a gateway, without ServiceNow's document: one request."""
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(401, text="Unauthorized")
+
+    async def create() -> None:
+        async with connect(transport=httpx.MockTransport(answer)) as client:
+            with pytest.raises(AuthenticationError) as refused:
+                await client.create_incident("x")
+            assert not refused.value.maybe_applied
+
+    asyncio.run(create())
+    assert len(sent) == 1
