@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -737,7 +737,8 @@ def test_events(simulator: Simulator, use: Callable[..., None]) -> None:
         event = await client.events.send(
             "CloudWatch", "web-1", "High CPU", "critical",
             resource="cpu0", metric_name="CPUUtilization", message_key="k", description="99 %",
-            time=datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC), additional_info={"a": 1},
+            time=datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC),
+            additional_info={"a": 1, "b": date(2030, 1, 2)},
         )  # fmt: skip
         assert (event["severity"], event["node"]) == ("1", "web-1")
         assert event.ignored_fields == []
@@ -748,7 +749,10 @@ def test_events(simulator: Simulator, use: Callable[..., None]) -> None:
 
     use(send)
     row = simulator.records("em_event")[0]
-    assert (row["time_of_event"], row["additional_info"]) == ("2030-01-02 03:04:05", '{"a": 1}')
+    assert (row["time_of_event"], row["additional_info"]) == (
+        "2030-01-02 03:04:05",
+        '{"a": 1, "b": "2030-01-02"}',
+    )
 
 
 # ---- import sets
@@ -758,7 +762,7 @@ def test_import_sets(use: Callable[..., None]) -> None:
     """A transform's status and record are read back; the same key twice is one record."""
 
     async def load(client: ServiceNowClient) -> None:
-        row = {"u_short_description": "x", "u_correlation_id": "c", "u_impact": 1}
+        row = {"u_short_description": "x", "u_correlation_id": "c", "u_impact": 1, "u_none": None}
         (made,) = await client.import_sets.insert("u_incident_import", row)
         assert (made.status, made.table) == ("inserted", "incident")
         assert (await client.get_incident(made.sys_id)).number == made.number
@@ -777,15 +781,20 @@ def test_an_import_that_fails(use: Callable[..., None]) -> None:
     """Is an error with the transform's own words, or says that there is none."""
 
     async def load(client: ServiceNowClient) -> None:
-        with pytest.raises(ImportRefusedError, match="No caller"):
+        with pytest.raises(ImportRefusedError, match="No caller") as partly:
             await client.import_sets.insert("u_incident_import", {"a": 1})
+        assert partly.value.maybe_applied
+        with pytest.raises(ImportRefusedError, match="No caller") as refused:
+            await client.import_sets.insert("u_incident_import", {"a": 1})
+        assert not refused.value.maybe_applied
         with pytest.raises(ImportRefusedError, match="ended with an error"):
             await client.import_sets.insert("u_incident_import", {"a": 1})
         with pytest.raises(UnexpectedContentError, match="no transform"):
             await client.import_sets.insert("u_incident_import", {"a": 1})
 
     failed = [{"status": "error", "error_message": "No caller"}]
-    results: list[list[dict[str, str]]] = [failed, [{"status": "error"}], []]
+    half = [{"status": "inserted"}, *failed]
+    results: list[list[dict[str, str]]] = [half, failed, [{"status": "error"}], []]
     use(load, transport=answering(*(httpx.Response(201, json={"result": r}) for r in results)))
 
 
