@@ -351,7 +351,7 @@ class Changes(Resource):
             return goal
         now = str(record.get("state"))
         if goal in _WAY and now in _WAY:
-            between = _WAY[_WAY.index(now) + 1 : max(_WAY.index(goal), 0)]
+            between = _WAY[_WAY.index(now) + 1 : _WAY.index(goal)]
             steps = [state for state in between if state in free]
             if steps:
                 return steps[-1]
