@@ -107,7 +107,7 @@ def fold(received: "Iterable[Received]") -> Group:
             end_received_at=microseconds(end.received_at),
             end_texts=_remembered(end.texts),
             outcome=end.outcome,
-            end_is_heartbeat=end.is_heartbeat,
+            end_is_heartbeat=_is_repeated(end),
         )
     if newest is not None and trigger is not None and severest is not None:
         begins_episode = end is not None and bool(episode)
@@ -127,15 +127,23 @@ def fold(received: "Iterable[Received]") -> Group:
     return Group(event, trigger, end, severest, news, tuple(once.values()))
 
 
+def _is_repeated(end: IncomingEvent) -> bool:
+    """Return whether an end says nothing new of a change that has ended before.
+
+    Of an incident each end counts: what begins between two of them may come later than both.
+    """
+    return end.is_heartbeat and end.kind == "change"
+
+
 def _newest_end(ordered: list[Received]) -> IncomingEvent | None:
-    """Return the end that counts: a heartbeat only where nothing has ended it before."""
+    """Return the newest end, but for those that say nothing new."""
     end: IncomingEvent | None = None
     is_over = False
     for item in ordered:
         event = item.event
         if event.action == "trigger":
             is_over = False
-        elif event.action == "resolve" and not (event.is_heartbeat and is_over):
+        elif event.action == "resolve" and not (_is_repeated(event) and is_over):
             end, is_over = event, True
     return end
 
