@@ -295,7 +295,7 @@ def _failure(
     # Whatever charset it names: there are some that are none, and what is looked for is ASCII.
     text = content.decode(errors="replace")
     kind = _BY_STATUS.get(status)
-    message = message or _MESSAGES.get(status)
+    message = _MESSAGES.get(status) if message is None else message
     if _CANCELLED in (message or "") or _CANCELLED in text[-4000:]:
         kind = TransactionCancelledError
         message = message or f"{_CANCELLED}: maximum execution time exceeded"

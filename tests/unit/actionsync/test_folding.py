@@ -13,6 +13,8 @@ from actionsync.events.models import Action, IncomingEvent
 from actionsync.stores.correlations import Correlation, CorrelationStore
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.conftest import Aws
 
 START = datetime(2026, 1, 10, 10, 0, tzinfo=UTC)
@@ -51,7 +53,7 @@ def store(aws: "Aws") -> CorrelationStore:
 
 
 def recorded(
-    store: CorrelationStore, key: str, *batches: "list[IncomingEvent | Received]"
+    store: CorrelationStore, key: str, *batches: "Sequence[IncomingEvent | Received]"
 ) -> Correlation:
     """Record batches, one after the other."""
     for batch in batches:
@@ -169,9 +171,14 @@ def test_a_correlation_stays_small(store: CorrelationStore, aws: "Aws") -> None:
 
 def test_most_batches_are_one_write(store: CorrelationStore, monkeypatch: Any) -> None:
     """One update where it is the newest, at most two where it is not, three with both actions."""
-    calls = []
+    calls: list[str] = []
     update = store._dynamodb.update_item
-    monkeypatch.setattr(store._dynamodb, "update_item", lambda **a: calls.append(1) or update(**a))
+
+    def counted(**arguments: Any) -> Any:
+        calls.append("update")
+        return update(**arguments)
+
+    monkeypatch.setattr(store._dynamodb, "update_item", counted)
 
     def writes(*batch: IncomingEvent) -> int:
         calls.clear()

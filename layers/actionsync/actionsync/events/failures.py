@@ -61,6 +61,7 @@ def meaning(
     if isinstance(error, errors.AuthenticationError):
         # Wrong passwords, sent again and again, lock an account.
         return RetryLaterError(cooldowns.start(scope.user, reason), reason, is_patient=False)
-    if isinstance(error, errors.ServerError):
+    is_page = isinstance(error, errors.ResponseError) and error.message is None
+    if is_page or isinstance(error, errors.ServerError):
         return RetryLaterError(_RETRIED_SECONDS, reason, is_patient=False)
     return PermanentError(reason, str(error))

@@ -503,7 +503,8 @@ class Work:
                         await self._without_what_is_wrong(columns, error) if is_first else None
                     )
                 else:
-                    self._report(rung.columns, columns, record)
+                    is_same = rung.result == rungs[0].result
+                    self._report(rungs[0].columns if is_same else {}, columns, record)
                     return replace(rung, columns=columns), record
         assert refusal is not None  # noqa: S101 - there is at least one rung
         raise refusal

@@ -1,0 +1,235 @@
+"""What ServiceNow refuses: the next rung of each step, ending in a note, at last in a failed event.
+
+No refusal is known by its wording: each is tried in English, in German and without a word.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from actionsync.wiring.stores import activity_store
+from local.servicenow import faults
+from tests.integration.events import USER, Queues, alarm, deployment, error, on_bus, send
+from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
+    instance,
+    made,
+    notes,
+    queues,
+    save_rules,
+)
+
+if TYPE_CHECKING:
+    from local.servicenow import Simulator
+    from tests.conftest import Aws
+    from tests.integration.conftest import Clock
+
+REFUSALS = [
+    (403, "Operation Failed", "ACL Exception Update Failed due to security constraints"),
+    (403, "Vorgang fehlgeschlagen", "Ausnahme der Datenrichtlinie: Zugewiesen an ist Pflicht"),
+    (400, "", ""),
+]
+INCIDENTS, CHANGES = "/api/now/table/incident/*", "/api/now/table/change_request/*"
+
+
+def refuse(instance: "Simulator", refusal: Any, method: str, path: str, times: int | None) -> None:  # noqa: F811 - a fixture's name
+    """Let the instance refuse with its own error document."""
+    status, message, detail = refusal
+    instance.faults.add(
+        faults.error(status, message, detail, method=method, path=path, times=times)
+    )
+
+
+def activity(user_id: str, action: str) -> dict[str, Any]:
+    """Return the newest record of an action that went otherwise than it was meant."""
+    records, _ = activity_store().page(user_id, 20, None)
+    return next(record for record in records if record["action"] == action and "warnings" in record)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=["english", "german", "empty"])
+class TestIncidents:
+    """Create, recur, resolve, annotate."""
+
+    def test_create(self, instance: "Simulator", queues: Queues, refusal: Any) -> None:  # noqa: F811
+        """Without the rule's columns where those are refused; a failed event where all is."""
+        refuse(instance, refusal, "POST", "*", 1)
+        send("error", error())
+        (row,) = made(instance)
+        assert row["short_description"] == "checkout: Payment 4711 failed: timeout"
+        assert "did not take everything" in notes(instance, row["sys_id"])[0]
+        assert "urgency" in str(activity(USER, "created")["warnings"])
+        refuse(instance, refusal, "POST", "*", None)
+        send("error", error(service="search"))
+        assert len(made(instance)) == 1
+        ((_, reason),) = queues.dead()
+        assert (refusal[1] or str(refusal[0])) in reason
+
+    def test_recur(
+        self,
+        instance: "Simulator",  # noqa: F811
+        queues: Queues,  # noqa: F811
+        time: "Clock",
+        refusal: Any,
+    ) -> None:
+        """Where reopening is forbidden, a new ticket names the old one and says why."""
+        send("alarm", alarm("ALARM"))
+        send("alarm", alarm("OK", 60))
+        time.advance(hours=1)
+        refuse(instance, refusal, "PATCH", INCIDENTS, 1)
+        send("alarm", alarm("ALARM", 3600))
+        first, second = sorted(made(instance), key=lambda row: row["number"])
+        assert (first["state"], second["state"]) == ("6", "1")
+        assert first["number"] in second["description"]
+        assert "did not take everything" in notes(instance, second["sys_id"])[0]
+        assert queues.dead() == []
+
+    def test_resolve(self, instance: "Simulator", queues: Queues, refusal: Any) -> None:  # noqa: F811
+        """Where it may not be resolved, the outcome is a note, and Activity says why."""
+        send("alarm", alarm("ALARM"))
+        refuse(instance, refusal, "PATCH", INCIDENTS, 1)
+        send("alarm", alarm("OK", 60))
+        (row,) = made(instance)
+        assert row["state"] == "1"
+        texts = notes(instance, row["sys_id"])
+        assert any("Recovered" in text for text in texts)
+        assert (refusal[1] or str(refusal[0])) in str(activity("automation", "noted")["warnings"])
+        assert queues.dead() == []
+
+    def test_annotate(self, instance: "Simulator", queues: Queues, refusal: Any) -> None:  # noqa: F811
+        """Where nothing may be noted, the event has failed, with ServiceNow's own text."""
+        send("alarm", alarm("ALARM"))
+        refuse(instance, refusal, "PATCH", INCIDENTS, None)
+        send("alarm", alarm("INSUFFICIENT_DATA", 60))
+        ((_, reason),) = queues.dead()
+        assert (refusal[1] or str(refusal[0])) in reason
+        instance.faults.clear()
+        send("alarm", alarm("INSUFFICIENT_DATA", 120))
+        (row,) = made(instance)
+        assert len(notes(instance, row["sys_id"])) == 1
+
+    def test_close(
+        self,
+        instance: "Simulator",  # noqa: F811
+        queues: Queues,  # noqa: F811
+        aws: "Aws",
+        refusal: Any,
+    ) -> None:
+        """A change that may not be closed stays where it is, with the outcome as a note."""
+        rule = {"change_type": "standard", "template": "Deploy a service"}
+        save_rules(aws, deployments=rule)
+        send("deployment", deployment("started"))
+        refuse(instance, refusal, "PATCH", CHANGES, 1)
+        send("deployment", deployment("succeeded", 60))
+        (row,) = made(instance, "change_request")
+        assert row["state"] == "-1"
+        assert any("Deployment succeeded" in text for text in notes(instance, row["sys_id"]))
+        assert queues.dead() == []
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_page_is_no_refusal(instance: "Simulator", queues: Queues, status: int) -> None:  # noqa: F811
+    """A gateway's 403 or 404 says nothing of the ticket: the event waits, and then ends it."""
+    send("alarm", alarm("ALARM"))
+    page = faults.unavailable(status, times=1, path=INCIDENTS)
+    instance.faults.add(page)
+    send("alarm", alarm("OK", 60))
+    (row,) = made(instance)
+    assert row["state"] == "1"
+    assert queues.dead() == []
+
+
+def test_an_end_goes_by_what_was_begun(instance: "Simulator", aws: "Aws") -> None:  # noqa: F811
+    """Whatever its severity, and whatever the rules leave out by now."""
+    send("error", error(fingerprint="db", severity="critical"))
+    send("error", error(60, fingerprint="db", severity="info", status="recovered"))
+    assert [row["state"] for row in made(instance)] == ["6"]
+    send("alarm", alarm("ALARM"))
+    save_rules(aws, "automation", alarms={"exclude": ["*"]})
+    send("alarm", alarm("OK", 60))
+    assert [row["state"] for row in made(instance)] == ["6", "6"]
+
+
+def test_urgency_rises_with_severity(instance: "Simulator", time: "Clock") -> None:  # noqa: F811
+    """At once, with a note; what a person has set stays."""
+    send("error", error())
+    send("error", error(60, severity="critical"))
+    (row,) = made(instance)
+    assert (row["urgency"], row["impact"], row["priority"]) == ("1", "1", "1")
+    assert len(notes(instance, row["sys_id"])) == 1
+    send("error", error(90, severity="critical"))
+    assert len(notes(instance, row["sys_id"])) == 1
+    send("error", error(service="search"))
+    row = next(row for row in made(instance) if row["short_description"].startswith("search"))
+    kept = instance.instance.find("incident", row["sys_id"])
+    assert kept is not None
+    kept |= {"urgency": "3"}
+    send("error", error(60, service="search", severity="critical"))
+    row = next(row for row in made(instance) if row["short_description"].startswith("search"))
+    assert row["urgency"] == "3"
+
+
+def test_a_flapping_key_is_one_ticket_and_one_note(
+    instance: "Simulator",  # noqa: F811
+    queues: Queues,  # noqa: F811
+    time: "Clock",
+) -> None:
+    """Six changes in twelve minutes: it stays open, and is resolved after a quiet time."""
+    for number in range(6):
+        send("alarm", alarm("ALARM" if number % 2 == 0 else "OK", 120 * number))
+        time.advance(minutes=2)
+    (row,) = made(instance)
+    assert row["state"] == "2"
+    assert len(notes(instance, row["sys_id"])) == 1
+    waiting = queues.waiting()
+    assert waiting
+    time.advance(minutes=14)
+    for message in waiting:
+        send("alarm", message)
+    (row,) = made(instance)
+    assert row["state"] == "6"
+    assert len(notes(instance, row["sys_id"])) == 1
+
+
+def test_a_hidden_column_says_nothing(
+    instance: "Simulator",  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An instance that does not show "Assigned to" has no ticket that a person took over."""
+    send("alarm", alarm("ALARM"))
+    columns = instance.instance.schema.table("incident").columns
+    monkeypatch.setitem(columns, "assigned_to", replace(columns["assigned_to"], hidden=True))
+    send("alarm", alarm("OK", 60))
+    (row,) = made(instance)
+    assert row["state"] == "6"
+
+
+def test_long_texts_are_attached_once(instance: "Simulator") -> None:  # noqa: F811
+    """A stack trace that does not fit is a file of the ticket."""
+    trace = "\n".join(f"  at shop.Checkout.pay{number}(Checkout.java)" for number in range(400))
+    detail = {"user_id": USER, "service": "checkout", "severity": "high", "message": "Failed",
+              "stack_trace": trace}  # fmt: skip
+    message = on_bus("Application Error", detail)
+    for _ in range(2):
+        send("error", message)
+    (row,) = made(instance)
+    (file,) = [
+        item for item in instance.records("sys_attachment") if item["table_sys_id"] == row["sys_id"]
+    ]
+    assert int(file["size_bytes"]) >= len(trace)
+
+
+def test_what_a_person_has_seen_is_not_reopened(instance: "Simulator", time: "Clock") -> None:  # noqa: F811
+    """A trigger received before a person resolved the ticket waits for nothing more."""
+    send("error", error())
+    waited = error(60)
+    time.advance(minutes=20)
+    (row,) = made(instance)
+    kept = instance.instance.find("incident", row["sys_id"])
+    assert kept is not None
+    kept |= {"state": "6", "incident_state": "6", "close_code": "x", "close_notes": "x",
+             "resolved_at": time().strftime("%Y-%m-%d %H:%M:%S")}  # fmt: skip
+    time.advance(minutes=1)
+    send("error", waited)
+    assert [row["state"] for row in made(instance)] == ["6"]
+    send("error", error(1300))
+    assert [row["state"] for row in made(instance)] == ["2"]
