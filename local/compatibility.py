@@ -46,12 +46,12 @@ def _operation(name: str, before: Schema, after: Schema) -> list[str]:
         if code.startswith("2") and code not in after["responses"]
     ]
     known = {(part["name"], part["in"]): part for part in before.get("parameters", [])}
-    kept = {(part["name"], part["in"]): part for part in after.get("parameters", [])}
+    remaining = {(part["name"], part["in"]): part for part in after.get("parameters", [])}
     found += [
         f"{name} lost the {where} parameter {part}"
-        for part, where in sorted(known.keys() - kept.keys())
+        for part, where in sorted(known.keys() - remaining.keys())
     ]
-    for key, part in kept.items():
+    for key, part in remaining.items():
         if part["required"] and not known.get(key, {"required": False})["required"]:
             found.append(f"{name} demands the parameter {part['name']}")
         if key in known:
@@ -152,8 +152,8 @@ def _lacks(name: str, before: Schema, after: Schema) -> list[str]:
     """Return what an answer no longer tells, or may tell in another type."""
     old, new = before.get("properties", {}), after.get("properties", {})
     found = [f"{name}.{field} is gone" for field in sorted(old.keys() - new.keys())]
-    kept = set(before.get("required", [])) - set(after.get("required", []))
-    found += [f"{name}.{field} may be missing now" for field in sorted(kept & new.keys())]
+    still_there = set(before.get("required", [])) - set(after.get("required", []))
+    found += [f"{name}.{field} may be missing now" for field in sorted(still_there & new.keys())]
     for field in sorted(old.keys() & new.keys()):
         known = _alternatives(old[field])
         added = set() if "any" in known else set(_alternatives(new[field])) - set(known)

@@ -49,7 +49,7 @@ _TEXTS = {
     HTTPStatus.UNPROCESSABLE_ENTITY: "A field is wrong, or ServiceNow refused it.",
     HTTPStatus.FAILED_DEPENDENCY: "ServiceNow refused the credentials, or a role is missing.",
     HTTPStatus.TOO_MANY_REQUESTS: "ServiceNow's rate limit is reached, or the user's own; "
-    "Retry-After tells when.",
+    "Retry-After says when.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong in the function.",
     HTTPStatus.BAD_GATEWAY: "ServiceNow failed or answered what is no answer.",
     HTTPStatus.SERVICE_UNAVAILABLE: "The instance cannot be reached, hibernates, or is left alone "
@@ -225,7 +225,7 @@ def _failure(status: HTTPStatus) -> dict[str, Any]:
         },
     }
     if status is HTTPStatus.UNAUTHORIZED:
-        # API Gateway's own words, before a function is asked.
+        # API Gateway's own answer, before a function is called.
         answer["content"]["application/json"] = {
             "schema": {"$ref": f"{REF}Message"},
             "example": {"message": "Unauthorized"},
@@ -236,7 +236,7 @@ def _failure(status: HTTPStatus) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write the document, or with --check tell whether the written one is stale.
+    """Write the document, or with --check fail where the written one is stale.
 
     A document that breaks callers is refused until pyproject's version begins with another number
     (with another second number, before 1.0).

@@ -162,16 +162,16 @@ def operation_of(folder: str) -> Described:
 def _described(folder: str, app: Any) -> "Iterator[Described]":
     if not (FOLDER / folder / "operation.py").exists():
         raise LookupError(f"functions/{folder} has no operation.py: describe its routes there")
-    told = dict(importlib.import_module(f"functions.{folder}.operation").OPERATIONS)
+    described = dict(importlib.import_module(f"functions.{folder}.operation").OPERATIONS)
     for route in (*app._static_routes, *app._dynamic_routes):  # noqa: SLF001 - has no other way
         path = re.sub(r"<(\w+)>", lambda name: "{" + _PARAMETERS.get(name[1], name[1]) + "}",
                       route.path)  # fmt: skip
-        operation = told.pop(f"{route.method} {path}", None)
+        operation = described.pop(f"{route.method} {path}", None)
         if operation is None:
             raise LookupError(f"functions/{folder}/operation.py lacks {route.method} {path}")
         yield _merged(folder, route, path, operation, app)
-    if told:
-        raise LookupError(f"functions/{folder}/app.py has no route {', '.join(told)}")
+    if described:
+        raise LookupError(f"functions/{folder}/app.py has no route {', '.join(described)}")
 
 
 # Names of the code's path parameters, and those of the API where they differ.

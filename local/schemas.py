@@ -76,7 +76,7 @@ ANSWERS: dict[str, Any] = {
             },
             "servicenow": {
                 "type": "object",
-                "description": "ServiceNow's own words.",
+                "description": "ServiceNow's own message.",
                 "properties": {
                     "status": {"type": "integer"},
                     "message": {"type": ["string", "null"]},
@@ -264,7 +264,7 @@ ANSWERS: dict[str, Any] = {
     },
     "Webhooks": {
         "type": "object",
-        "description": "A user's webhooks; their secrets were told once.",
+        "description": "A user's webhooks; their secrets were shown once.",
         "required": ["webhooks"],
         "properties": {
             "webhooks": {
@@ -279,7 +279,7 @@ ANSWERS: dict[str, Any] = {
     },
     "Webhook": {
         "type": "object",
-        "description": "A webhook's address and its secret, which is told once.",
+        "description": "A webhook's address and its secret, which is shown once.",
         "required": ["id", "path", "secret", "content_type"],
         "properties": {
             name: {"type": "string"} for name in ("id", "path", "secret", "content_type")

@@ -12,7 +12,7 @@ OPERATIONS = {
         example={
             "id": "0123456789abcdef0123456789abcdef",
             "path": "/api/servicenow/webhooks/github/0123456789abcdef0123456789abcdef",
-            "secret": "a-secret-that-is-told-this-once",
+            "secret": "a-secret-that-is-shown-once",
             "content_type": "application/json",
         },
         refused={

@@ -3,12 +3,12 @@
 from functions.operation import Operation, Refused, Request
 
 
-def _noted(name: str, words: str, number: str) -> Operation:
+def _noted(name: str, noun: str, number: str) -> Operation:
     path = {"id": number}
     return Operation(
         id=f"note_{name}",
         tag="Work notes",
-        summary=f"Add a work note to {words}",
+        summary=f"Add a work note to {noun}",
         status=201,
         request=Request(body={"work_note": "The second provider has confirmed."}, path=path),
         answer="Ticket",

@@ -1,4 +1,4 @@
-"""The queue of errors: an application error becomes an incident, or is told to its incident."""
+"""The queue of errors: an application error becomes an incident, or is noted on its incident."""
 
 from actionsync.queues.worker import entrypoint
 from actionsync.wiring.events import services

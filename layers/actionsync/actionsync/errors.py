@@ -6,7 +6,7 @@ ActionSyncError
  ├── ConnectionNotFoundError      the user has stored no connection
  ├── ConnectionExistsError        the user has one already
  ├── ConnectionBusyError          another request is changing it right now
- ├── ConnectionChangedError       it is not the version the caller knew
+ ├── ConnectionChangedError       it is not the version that the caller has read
  ├── ConnectionIncompleteError    its secret is missing or belongs to another host or user
  ├── IdempotencyKeyReusedError    the key came with another request before
  ├── WriteInProgressError         the same key's first request has not ended
@@ -80,7 +80,7 @@ class ConnectionBusyError(ActionSyncError):
 
 
 class ConnectionChangedError(ActionSyncError):
-    """The connection is not the version that the caller knew."""
+    """The connection is not the version that the caller has read."""
 
     def __init__(self, version: int) -> None:
         """Take the version that is stored."""
@@ -131,7 +131,7 @@ class TooManyWritesError(ActionSyncError):
 
 
 class RulesChangedError(ActionSyncError):
-    """The rules are not at the version that the caller knew."""
+    """The rules are not at the version that the caller has read."""
 
     def __init__(self, version: int) -> None:
         """Take the version that is stored."""
@@ -152,7 +152,7 @@ class WebhookNotFoundError(ActionSyncError):
 
 
 class WebhookRefusedError(ActionSyncError):
-    """No such webhook, or a wrong signature: which of the two is not told."""
+    """No such webhook, or a wrong signature: the answer does not say which."""
 
     def __init__(self) -> None:
         super().__init__("There is no such webhook, or its signature is wrong.")

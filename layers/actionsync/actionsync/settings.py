@@ -1,4 +1,4 @@
-"""What the template tells a function through its environment."""
+"""Settings that the template gives a function through its environment."""
 
 import os
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Settings:
         claims_table: DynamoDB table of the writes under way or done.
         events_table: DynamoDB table of causes, rules, cooldowns and webhooks.
         audit_table: DynamoDB table of the audit trail.
-        audit_days: for how long a record of it is kept.
+        audit_days: days after which a record of it expires.
         writes_per_minute: how many writes a user may ask for in a minute.
         secret_prefix: start of every secret's name, ending in a slash.
         kms_key: ARN of the key that encrypts the secrets, or empty for AWS's own.
@@ -85,7 +85,7 @@ def sign_in() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class EventSettings:
-    """What a function that works off a queue is told besides.
+    """Further settings of a function that reads a queue.
 
     Attributes:
         queue_url: its queue, where an event that has to wait is put again.

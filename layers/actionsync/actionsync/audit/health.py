@@ -1,6 +1,6 @@
 """How a user's events fare: what works, what waits, what was put aside, and how much there was.
 
-All of it is read from what is kept anyway: the connection, its cooldowns, and the newest part of
+All of it is read from what is stored anyway: the connection, its cooldowns, and the newest part of
 the user's audit trail. Nothing is asked of ServiceNow, and nothing is counted beside the trail.
 """
 

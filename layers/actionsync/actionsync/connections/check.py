@@ -31,7 +31,7 @@ async def check_stored_connection(sessions: "ClientCache", owner: str) -> "Conne
 async def check_typed_connection(
     sessions: "ClientCache", owner: str, typed: "ConnectionToTest"
 ) -> "ConnectionReport":
-    """Test a connection before it is stored; nothing of it is kept.
+    """Test a connection before it is stored; nothing of it is stored.
 
     Without secrets it must be what is stored, and the stored secrets are used.
 

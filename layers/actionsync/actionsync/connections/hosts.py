@@ -47,7 +47,7 @@ def instance_url(text: str, allowed_hosts: tuple[str, ...]) -> str:
 
 
 def is_allowed(authority: str, allowed_hosts: tuple[str, ...]) -> bool:
-    """Tell whether a host, or `host:port` for another port than 443, is on the list."""
+    """Return whether a host, or `host:port` for another port than 443, is on the list."""
     return any(
         authority.endswith(allowed[1:]) if allowed.startswith("*.") else authority == allowed
         for allowed in allowed_hosts

@@ -40,8 +40,8 @@ class Rotation:
     """What the steps share.
 
     Args:
-        connections: where connections are kept.
-        secrets: where secrets are kept.
+        connections: the connections.
+        secrets: their secrets.
         sessions: opens clients for ServiceNow.
         activity: the audit trail.
     """

@@ -1,4 +1,4 @@
-"""ServiceNow clients for users' stored connections, kept from one invocation to the next."""
+"""ServiceNow clients for stored connections, cached from one invocation to the next."""
 
 import time
 from collections import OrderedDict
@@ -44,7 +44,6 @@ class StoredCredentials:
     """
 
     def __init__(self, connections: "ConnectionStore", secrets: "SecretStore", owner: str) -> None:
-        """Take where connections and secrets are kept, and whose they are."""
         self._connections = connections
         self._secrets = secrets
         self._owner = owner
@@ -119,7 +118,6 @@ class ClientCache:
         breaker: "Breaker",
         settings: "Settings",
     ) -> None:
-        """Take where connections and secrets are kept, the breaker, the function's settings."""
         self.breaker = breaker
         self._connections = connections
         self._secrets = secrets
@@ -162,7 +160,7 @@ class ClientCache:
             yield client
 
     def is_stored(self, owner: str, identity: "Identity") -> bool:
-        """Tell whether this is who calls where in the user's stored connection."""
+        """Return whether this is the identity of the owner's stored connection."""
         stored = self._connections.get(owner)
         return stored is not None and stored.identity == identity
 

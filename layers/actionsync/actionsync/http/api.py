@@ -63,7 +63,7 @@ def _unexpected(_: Exception) -> Response[str]:
     logger.exception("unexpected error")
     return problems.problem(
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        "Something went wrong here, not in the request. The function's log tells more.",
+        "Something went wrong here, not in the request. The function's log says more.",
     )
 
 

@@ -1,4 +1,4 @@
-"""ServiceNow's failures as problem details: one table, with ServiceNow's own words.
+"""ServiceNow's failures as problem details: one table, with ServiceNow's own messages.
 
 Never 401: the caller is signed in here, it is ServiceNow that refused.
 """

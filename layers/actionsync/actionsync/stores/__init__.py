@@ -1,1 +1,1 @@
-"""What is kept: connections and claims in DynamoDB, passwords in Secrets Manager."""
+"""The stores: DynamoDB, and Secrets Manager for passwords."""

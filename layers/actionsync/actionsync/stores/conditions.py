@@ -1,4 +1,4 @@
-"""What DynamoDB tells of a condition that failed."""
+"""What DynamoDB returns of a condition that failed."""
 
 from typing import TYPE_CHECKING, cast
 

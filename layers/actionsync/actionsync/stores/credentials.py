@@ -1,4 +1,4 @@
-"""Ways in which ServiceNow is told who calls, and what each of them consists of."""
+"""Ways to sign in to ServiceNow, and what each of them consists of."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -14,7 +14,7 @@ class Method:
 
     Attributes:
         names: the fields that say who calls; anybody may see them.
-        secrets: the fields that prove it; they lie in Secrets Manager alone.
+        secrets: the fields that prove it; they are in Secrets Manager alone.
     """
 
     names: tuple[str, ...]
@@ -44,7 +44,7 @@ class Identity:
 
     Attributes:
         instance_url: `https://<host>`, the only host that may see the secrets.
-        auth_method: how ServiceNow is told who calls.
+        auth_method: how the connection signs in.
         username: the ServiceNow user, empty where the method names none.
         client_id: the OAuth application, empty where the method names none.
     """

@@ -50,7 +50,7 @@ async def once(
     """Do a write, or return what it answered when it was done before.
 
     Args:
-        claims: where claims are kept.
+        claims: the idempotency records.
         write: what is asked for.
         do: does it and returns the answer. It is given the claim, or None where the caller sent
             no key; `claim.taken_over` says that a dead attempt may have done it already.

@@ -26,7 +26,7 @@ class TicketService:
     Every method raises what `ClientCache.client` raises, `servicenow_tools`' errors as they come,
     and for writes with an idempotency key what `once` raises. A ticket is the record as
     ServiceNow gives it, with `url` and, after a write, `ignored_fields`: what ServiceNow dropped
-    or changed, as `[{field, sent, kept}]`.
+    or changed, as `[{field, sent, stored}]`.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class TicketService:
         async def answer(claim: "IdempotencyRecord | None") -> "Ticket":
             planned = self._facts(write, claim, action)
             async with self._clients.client_for(self._owner) as client:
-                # A claim tells the next attempt of this one; without a key nobody would know.
+                # The next attempt finds the idempotency record; without a key nobody would know.
                 with self._activity.around(
                     self._owner, planned, is_announced=claim is not None
                 ) as facts:
