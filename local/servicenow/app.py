@@ -22,6 +22,7 @@ from .apis import (
     table,
     tiny_url,
 )
+from .clock import Clock
 from .errors import no_resource
 from .faults import Fault
 from .gate import Gate, log, with_faults
@@ -81,13 +82,14 @@ async def _nothing(_: Request) -> Response:
 
 
 def refill(instance: Instance, *, rich: bool = False) -> None:
-    """Bring an instance back to its demo data, without faults."""
+    """Bring an instance back to its demo data and the present time, without faults."""
     with instance.lock:
         instance.faults.clear()
         instance.requests = []  # requests that are still under way belong to the old list
         for name in ("url_limit", "body_limit", "attachment_limit", "batch_limit"):
             setattr(instance, name, getattr(type(instance), name))
         instance.workers = {}
+        instance.clock = Clock()
         seed.fill(instance, rich=rich)
 
 

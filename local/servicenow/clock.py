@@ -18,10 +18,11 @@ class Clock:
 
     def __init__(self) -> None:
         self._last = datetime.min.replace(tzinfo=UTC)
+        self._ahead = timedelta()
 
     def moment(self) -> datetime:
         """Return the moment in UTC, never earlier than the last one."""
-        self._last = max(self._last, datetime.now(UTC))
+        self._last = max(self._last, datetime.now(UTC) + self._ahead)
         return self._last
 
     def now(self) -> str:
@@ -34,7 +35,7 @@ class Clock:
 
     def skip(self, seconds: float) -> None:
         """Let the clock run ahead."""
-        self._last = self.moment() + timedelta(seconds=seconds)
+        self._ahead += timedelta(seconds=seconds)
 
 
 def stored(moment: datetime) -> str:

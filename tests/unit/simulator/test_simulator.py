@@ -2,6 +2,7 @@
 
 import re
 import ssl
+import time
 from typing import Any
 
 import httpx
@@ -389,6 +390,17 @@ def test_a_reset_brings_every_row_back(simulator: Simulator) -> None:
     assert simulator.one("incident", number="INC0000001")["state"] == "8"
     simulator.reset()
     assert simulator.one("incident", number="INC0000001")["state"] == "2"
+
+
+def test_a_clock_that_was_moved_runs_on(simulator: Simulator) -> None:
+    """It is ahead of the real one until a reset, and does not stand still."""
+    simulator.instance.skip(3600)
+    first = simulator.instance.seconds()
+    assert first == pytest.approx(time.time() + 3600, abs=60)
+    time.sleep(0.01)
+    assert simulator.instance.seconds() > first
+    simulator.reset()
+    assert simulator.instance.seconds() == pytest.approx(time.time(), abs=60)
 
 
 def test_assertions_want_one_record() -> None:
