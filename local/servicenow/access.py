@@ -89,12 +89,6 @@ class Access:
         )
 
 
-def account_named(store: "Store", access: Access, user_name: str) -> Account | None:
-    """Return a user's account, whether it may sign in or not, or None."""
-    row = store.first("sys_user", user_name=user_name)
-    return None if row is None else account_of_row(store, access, row)
-
-
 def account_of_row(store: "Store", access: Access, row: "Row") -> Account:
     """Return the account of a row of sys_user."""
     name = row["user_name"]
