@@ -755,6 +755,46 @@ def test_events(simulator: Simulator, use: Callable[..., None]) -> None:
     )
 
 
+# ---- searches and ends
+
+
+def test_a_large_search_goes_in_parts(use: Callable[..., None]) -> None:
+    """No answer has so many records that the instance would end it."""
+    sizes: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        size = int(request.url.params["sysparm_limit"])
+        first = 10_000 - sum(sizes)
+        sizes.append(size)
+        rows = [
+            {
+                "sys_id": f"{first - n:032d}",
+                "sys_created_on": f"2024-01-10 10:00:00.{first - n:05d}",
+            }
+            for n in range(size)
+        ]
+        return httpx.Response(200, json={"result": rows}, headers={"X-Total-Count": "9999"})
+
+    async def search(client: ServiceNowClient) -> None:
+        found = await client.incidents.search(limit=2500, fields=["sys_id"])
+        assert len({record.sys_id for record in found}) == 2500
+
+    use(search, transport=httpx.MockTransport(answer))
+    assert sizes == [1000, 1000, 500]
+
+
+def test_an_end_that_is_none_is_refused(simulator: Simulator, use: Callable[..., None]) -> None:
+    """A slip never resolves what should be closed."""
+
+    async def close(client: ServiceNowClient) -> None:
+        for resource in (client.incidents, client.problems):
+            with pytest.raises(InvalidRequestError, match="resolved or closed"):
+                await resource.close("a" * 32, "Done", state="close")  # type: ignore[arg-type]
+
+    use(close)
+    assert simulator.requests == []
+
+
 # ---- import sets
 
 
