@@ -1,4 +1,4 @@
-"""Where a page ends, as an opaque text for the caller."""
+"""Cursors: where a page ends, as an opaque text for the caller."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ class Position:
     Attributes:
         created: its sys_created_on.
         sys_id: its sys_id, which decides among records of the same second.
-        total: how many records the query found when the first page was read, if told.
+        total: how many records the query found when the first page was read, or None if unknown.
     """
 
     created: str

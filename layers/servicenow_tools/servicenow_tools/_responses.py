@@ -38,7 +38,7 @@ from servicenow_tools.retries import Outcome
 
 # What of a request for a token is secret (RFC 6749, RFC 7523).
 _SECRET = ("password", "client_secret", "refresh_token", "assertion")
-# A shorter secret is a part of too many words.
+# A shorter secret is a part of too many texts.
 _SHORTEST_MASKED = 4
 _MIB = 1024 * 1024
 # More than any table has; what comes with more is no record.

@@ -140,7 +140,7 @@ class Transport(httpx.AsyncBaseTransport):
         await self._pool.aclose()
 
     def close_idle_later(self) -> None:
-        """See to it that a connection that nobody uses again is closed."""
+        """Close connections that stay unused for too long."""
         if self._sweep is None:
             loop = asyncio.get_running_loop()
             self._sweep = loop.call_later(self._keepalive_seconds, self._start_sweep)

@@ -1,4 +1,4 @@
-"""What the instance said a while ago and need not be asked again."""
+"""A cache whose values expire."""
 
 import time
 from collections import OrderedDict
@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 
 
 class TTLCache(Generic[Key, Value]):
-    """A cache of values that expire; the oldest is dropped when there are too many.
+    """A cache whose values expire; the oldest is dropped when there are too many.
 
     Args:
         seconds: how long a value is good.

@@ -214,7 +214,7 @@ class ServiceNowClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close the connections of the running event loop."""
         await self._http.aclose()
 
     # ---- short names of the everyday calls

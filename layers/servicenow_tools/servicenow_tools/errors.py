@@ -147,7 +147,7 @@ class AuthenticationError(ResponseError):
 
 
 class TokenRefusedError(AuthenticationError):
-    """The instance gives no OAuth token. It tells the cause in its own log alone."""
+    """The instance gives no OAuth token. The cause is in its own log alone."""
 
     advice = (
         "Check the client id and secret, the user, and that the instance allows this grant; the "
@@ -174,7 +174,7 @@ class DataPolicyError(PermissionDeniedError):
 class BusinessRuleError(PermissionDeniedError):
     """403: a business rule of the instance aborted the operation."""
 
-    advice = "The instance's own rule forbids it; its administrator can tell why."
+    advice = "The instance's own rule forbids it; its administrator knows why."
 
 
 class NotFoundError(ResponseError):
@@ -229,7 +229,7 @@ class UnavailableError(ResponseError):
 class ServerError(ResponseError):
     """500: the instance failed."""
 
-    advice = "The instance failed; its system log tells more."
+    advice = "The instance failed; its system log says more."
 
 
 class TransactionCancelledError(ServerError):

@@ -170,7 +170,7 @@ class Preview:
     """What a write would send, found out without writing.
 
     Attributes:
-        values: the columns as they would be sent: codes for words, sys_ids for names.
+        values: the columns as they would be sent: codes for labels, sys_ids for names.
         problems: what the instance would refuse, drop or cut; empty if nothing is known to be
             wrong.
     """
