@@ -25,8 +25,6 @@ UNUSED = (
     *(f"aws_lambda_powertools/utilities/{name}"
       for name in ("auth_alpha", "circuit_breaker", "data_masking", "feature_flags", "idempotency",
                    "kafka", "parameters", "parser", "streaming", "validation")),
-    # httpx's own transports: the functions connect with servicenow_tools' pool.
-    "httpcore", "h11", "anyio",
     # boto3's resources: the functions use clients.
     "boto3/data/*", "boto3/examples",
     "pydantic/v1",

@@ -2,12 +2,14 @@
 
 import gzip
 import json
-from typing import TYPE_CHECKING, Any
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
 from local.trim import UNUSED, services, trim
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.conftest import ENVIRONMENT
+from tests.template import ROOT, functions
 
 MODEL: dict[str, Any] = {
     "documentation": "<p>Much prose.</p>",
@@ -15,7 +17,7 @@ MODEL: dict[str, Any] = {
 }
 
 
-def _layer(folder: "Path") -> "Path":
+def _layer(folder: Path) -> Path:
     """Make a folder in the shape of the built layer."""
     data = folder / "botocore/data"
     for service in (*services(), "ec2"):
@@ -39,7 +41,7 @@ def test_services_are_those_with_a_client() -> None:
     assert "s3" not in services()
 
 
-def test_only_what_is_loaded_stays(tmp_path: "Path") -> None:
+def test_only_what_is_loaded_stays(tmp_path: Path) -> None:
     """Other services, older models, prose and unused parts go; a second run changes nothing."""
     layer = _layer(tmp_path)
     trim(layer)
@@ -58,3 +60,35 @@ def test_only_what_is_loaded_stays(tmp_path: "Path") -> None:
     before = {file: file.read_bytes() for file in layer.rglob("*") if file.is_file()}
     trim(layer)
     assert before == {file: file.read_bytes() for file in layer.rglob("*") if file.is_file()}
+
+
+def test_nothing_that_is_loaded_is_taken_out() -> None:
+    """Importing every function, and connecting, loads no file that the build takes out."""
+    # Workers of queues first: Powertools' batches load its parser where pydantic is there already.
+    folders = sorted(functions(), key=lambda folder: not folder.startswith("on_"))
+    imports = "; ".join(f"import functions.{folder}.app" for folder in folders)
+    program = (
+        f"{imports}; import sys, anyio, httpx, pystache; httpx.AsyncHTTPTransport(); "
+        "print(*(getattr(m, '__file__', None) or '' for m in sys.modules.values()), sep='\\n')"
+    )
+    done = subprocess.run(  # noqa: S603 - our own interpreter and program
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    loaded = [
+        Path(line.partition("/site-packages/")[2])
+        for line in done.stdout.splitlines()
+        if "/site-packages/" in line
+    ]
+    assert Path("httpcore/__init__.py") in loaded
+    taken_out = [
+        str(path)
+        for path in loaded
+        if any(part.match(pattern) for part in (path, *path.parents) for pattern in UNUSED)
+    ]
+    assert not taken_out
