@@ -1,6 +1,7 @@
 """The ticket endpoints, from the event to the instance and back."""
 
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from local.servicenow import Fault, Simulator
     from tests.conftest import Aws
+    from tests.integration.conftest import Clock
 
 NEW: dict[str, Any] = {"short_description": "Checkout answers 500"}
 KEY = {"idempotency-key": "the-cause"}
@@ -305,17 +307,42 @@ def test_a_failure_after_the_commit_makes_one_incident(
 @pytest.mark.parametrize("after_commit", [True, False])
 def test_a_repeat_after_a_lost_answer_makes_one_incident(
     connected: "Simulator",
+    time: "Clock",
     after_commit: bool,  # noqa: FBT001 - pytest fills it
 ) -> None:
-    """The answer and the look-up are lost; the caller's own repeat finds out what became of it."""
+    """The answer and the look-up are lost; the caller's own repeat finds out what became of it.
+
+    ServiceNow may work on a request for a minute: that nothing is found before proves nothing.
+    """
     connected.faults.add(faults.Fault(method="POST", reset=True, after_commit=after_commit))
     connected.faults.add(faults.unavailable(method="GET", times=3))
     first = call("create_incident", NEW, headers=KEY)
     assert first.status == 502
     assert "may have taken effect" in first.json["detail"]
     second = call("create_incident", NEW, headers=KEY)
-    assert second.status == 201, second.text
+    assert second.status == (201 if after_commit else 409), second.text
+    for seconds in (80, 11):
+        time.advance(seconds=seconds)
+        third = call("create_incident", NEW, headers=KEY)
+    assert third.status == 201, third.text
     assert len(_made(connected)) == 1
+
+
+def test_a_write_that_takes_effect_late_is_found(connected: "Simulator", time: "Clock") -> None:
+    """The answer is lost, and ServiceNow commits fifty seconds after the request was sent."""
+    connected.faults.add(faults.Fault(method="POST", reset=True))
+    connected.faults.add(faults.unavailable(method="GET", times=3))
+    assert call("create_incident", NEW, headers=KEY).status == 502
+    time.advance(seconds=49)
+    early = call("create_incident", NEW, headers=KEY)
+    assert (early.status, early.headers["retry-after"]) == (409, "41")
+    asked = " ".join(request.query for request in connected.requests)
+    correlation_id = re.search(r"actionsync-[0-9a-f]{32}", asked)
+    assert correlation_id is not None
+    connected.instance.put("incident", number="INC0099999", correlation_id=correlation_id[0])
+    time.advance(seconds=1)
+    late = call("create_incident", NEW, headers=KEY)
+    assert (late.status, late.json["number"]) == (201, "INC0099999")
 
 
 def test_a_dead_process_leaves_a_claim_that_is_taken_over(

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 # Longer than any function runs (template.yaml: Timeout), so that the holder has surely ended.
 LEASE_SECONDS = 30
+# ServiceNow ends a request after 60 seconds: until so long after a send whose answer is missing,
+# that no record is found proves nothing.
+UNCERTAIN_SECONDS = 90
 RETENTION_SECONDS = 24 * 3600
 UNFINISHED_RETENTION_SECONDS = 90 * RETENTION_SECONDS
 
@@ -35,12 +38,24 @@ class IdempotencyRecord:
         holder: the attempt that holds the lease.
         started_at: when the first attempt began.
         taken_over: whether an earlier attempt may have written already.
+        sent_until: epoch seconds until which that attempt may have sent its write.
     """
 
     key: str
     holder: str
     started_at: datetime
     taken_over: bool
+    sent_until: int = 0
+
+    def require_certainty(self) -> None:
+        """Make sure that what an earlier attempt sent cannot take effect any more.
+
+        Raises:
+            WriteInProgressError: it still can.
+        """
+        seconds = self.sent_until + UNCERTAIN_SECONDS - clock.epoch(clock.now())
+        if self.taken_over and seconds > 0:
+            raise WriteInProgressError(seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +125,7 @@ class IdempotencyStore:
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key={"pk": {"S": key}},
-                UpdateExpression="SET holder = :holder, leased_until = :until",
+                UpdateExpression="SET holder = :holder, leased_until = :until REMOVE sent_until",
                 ConditionExpression="holder = :dead AND leased_until = :ended",
                 ExpressionAttributeValues={
                     ":holder": {"S": holder},
@@ -122,7 +137,8 @@ class IdempotencyStore:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             raise WriteInProgressError(LEASE_SECONDS) from None
         started_at = datetime.fromtimestamp(int(held["started_at"]["N"]), UTC)
-        return IdempotencyRecord(key, holder, started_at, taken_over=True)
+        sent_until = int(held.get("sent_until", held["leased_until"])["N"])
+        return IdempotencyRecord(key, holder, started_at, taken_over=True, sent_until=sent_until)
 
     def finish(
         self, record: IdempotencyRecord, answer: str, keep_seconds: int = RETENTION_SECONDS
@@ -135,9 +151,19 @@ class IdempotencyStore:
             {":answer": {"S": answer}, ":expires": {"N": str(expires_at)}},
         )
 
-    def expire_lease(self, record: IdempotencyRecord) -> None:
-        """Let the next attempt take over at once: this one may have written, or not."""
-        self._update_own(record, "SET leased_until = :zero", {":zero": {"N": "0"}})
+    def expire_lease(self, record: IdempotencyRecord, *, has_sent: bool) -> None:
+        """Let the next attempt take over at once: a write may have been made, or not.
+
+        Args:
+            record: the claim.
+            has_sent: whether this attempt may have sent the write, or only an earlier one.
+        """
+        sent_until = clock.epoch(clock.now()) if has_sent else record.sent_until
+        self._update_own(
+            record,
+            "SET leased_until = :zero, sent_until = :sent",
+            {":zero": {"N": "0"}, ":sent": {"N": str(sent_until)}},
+        )
 
     def release(self, record: IdempotencyRecord) -> None:
         """Delete the record: nothing was written, and the key is free again."""

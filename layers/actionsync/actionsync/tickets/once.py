@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from actionsync.errors import WriteInProgressError
 from actionsync.stores.idempotency import Done, IdempotencyRecord, IdempotencyStore
 from servicenow_tools.errors import ServiceNowError
 
@@ -57,7 +58,8 @@ async def once(
 
     Raises:
         IdempotencyKeyReusedError: the key came with another content before.
-        WriteInProgressError: the key's first request has not ended.
+        WriteInProgressError: the key's first request has not ended, or what it sent may still
+            take effect.
         ServiceNowError: what `do` raises. The key is free again where nothing can have been
             written; else the next request with it finds out first.
     """
@@ -73,9 +75,12 @@ async def once(
         answer = await do(claim)
     except ServiceNowError as error:
         if error.maybe_applied or claim.taken_over:
-            claims.expire_lease(claim)
+            claims.expire_lease(claim, has_sent=error.maybe_applied)
         else:
             claims.release(claim)
+        raise
+    except WriteInProgressError:
+        claims.expire_lease(claim, has_sent=False)
         raise
     claims.finish(claim, json.dumps(answer))
     return answer

@@ -61,6 +61,7 @@ class TicketService:
                 )
                 if made is not None:
                     return made
+                claim.require_certainty()
             arguments = {
                 ticket_type.arguments.get(name, name): value for name, value in columns.items()
             }
@@ -237,6 +238,8 @@ async def _is_noted(
     if claim is None or not claim.taken_over:
         return False
     found = await client.table(table).find_work_note(record_id, note, claim.started_at)
+    if found is None:
+        claim.require_certainty()
     return found is not None
 
 
