@@ -125,7 +125,8 @@ def test_rights_are_exact(folder: str) -> None:
         if "Fn::GetAtt" in resource:
             assert resource["Fn::GetAtt"] in RESOURCES
         else:
-            assert resource["Fn::Sub"].endswith(":secret:actionsync/${AWS::StackName}/*")
+            kind = "webhook" if "webhook" in folder else "connection"
+            assert resource["Fn::Sub"].endswith(f":secret:actionsync/${{AWS::StackName}}/{kind}/*")
 
 
 def test_only_pages_are_public() -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 FOLDERS = sorted(functions())
 
 _TABLES = ("connections", "claims", "events", "audit")
+# The kinds of secrets: a function has one of them at most.
+KINDS = ("connection", "webhook")
+_SECRETS = "actionsync/actionsync-local"
 _KEY = {"pk": {"S": "CONNECTION#probe"}, "sk": {"S": "default"}}
 _KEYS = {"claims": {"pk": _KEY["pk"]}, "audit": {"pk": _KEY["pk"], "sk": {"N": "1"}}}
 
@@ -89,6 +92,9 @@ PROBES: dict[str, "Callable[[Any, dict[str, str]], object]"] = {
 BEYOND: dict[str, "Callable[[Any, dict[str, str]], object]"] = {
     "scan the connections": lambda c, a: c("dynamodb").scan(TableName=a["connections"]),
     "scan the events": lambda c, a: c("dynamodb").scan(TableName=a["events"]),
+    "read a secret of the other kind": lambda c, a: c("secretsmanager").get_secret_value(
+        SecretId=a["other secret"]
+    ),
     "read another stack's secret": lambda c, _: c("secretsmanager").get_secret_value(
         SecretId="actionsync/another/secret"
     ),
@@ -111,7 +117,8 @@ def addresses(cloud: "LocalCloud") -> dict[str, str]:
         for item in resources["StackResources"]
     }
     secrets = cloud.client("secretsmanager")
-    secrets.create_secret(Name="actionsync/actionsync-local/probe", SecretString="{}")
+    for kind in KINDS:
+        secrets.create_secret(Name=f"{_SECRETS}/{kind}/probe", SecretString="{}")
     secrets.create_secret(Name="actionsync/another/secret", SecretString="{}")
     cloud.client("dynamodb").create_table(
         TableName="another",
@@ -124,7 +131,6 @@ def addresses(cloud: "LocalCloud") -> dict[str, str]:
         "claims": names["ClaimsTable"],
         "events": names["EventsTable"],
         "audit": names["AuditTable"],
-        "secret": "actionsync/actionsync-local/probe",
         **names,
     }
 
@@ -135,6 +141,12 @@ def test_a_functions_role_is_exact(
 ) -> None:
     """Under its own role a function is refused everything but what its policy names."""
     client = _as_function(cloud, addresses, folder)
+    own, other = KINDS if "webhook" not in folder else reversed(KINDS)
+    addresses = {
+        **addresses,
+        "secret": f"{_SECRETS}/{own}/probe",
+        "other secret": f"{_SECRETS}/{other}/probe",
+    }
     granted = _granted(folder)
     assert bool(granted) == (folder not in public() - {"receive_github_webhook"})
     for action, probe in PROBES.items():

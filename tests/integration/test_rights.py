@@ -42,7 +42,6 @@ Right = tuple[str, str]
 # Lambda itself makes these, for the queue that a function works off.
 OF_LAMBDA = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 KEY = {"idempotency-key": "once"}
-SECRETS = "secrets"
 FIRST = "first-password"
 
 
@@ -81,7 +80,7 @@ def _right(service: str, operation: str, arguments: dict[str, Any]) -> Right:
     if service == "secretsmanager":
         name = arguments.get("SecretId") or arguments["Name"]
         assert name.startswith(ENVIRONMENT["SECRET_PREFIX"])
-        return action, SECRETS
+        return action, name.removeprefix(ENVIRONMENT["SECRET_PREFIX"]).partition("/")[0]
     if service == "sqs":
         queue = arguments["QueueUrl"].rpartition("/")[2]
         return action, {"QUEUE_URL": "Queue", "DEAD_LETTER_URL": "DeadLetters"}[queue]
@@ -95,11 +94,17 @@ def granted(folder: str) -> set[Right]:
     """Return the rights that a function's policy in the template gives."""
     kind = folder.removeprefix("on_").capitalize()
     return {
-        (action, statement["Resource"].get("Fn::GetAtt", f"{SECRETS}.Arn")
-         .removesuffix(".Arn").removeprefix(kind))
+        (action, _resource(statement["Resource"]).removeprefix(kind))
         for statement in statements(folder)
         for action in statement["Action"]
-    }  # fmt: skip
+    }
+
+
+def _resource(resource: dict[str, str]) -> str:
+    """Return a store's name, or the kind of the secrets."""
+    if "Fn::Sub" in resource:
+        return resource["Fn::Sub"].split("/")[2]
+    return resource["Fn::GetAtt"].removesuffix(".Arn")
 
 
 class World:
@@ -255,7 +260,9 @@ def receive_github_webhook(world: World) -> None:
     """A delivery that the bus takes, and one that it does not."""
     hook = webhook(world)
     for accepted in (True, False):
-        payload = conftest.event("receive_github_webhook")
+        # The same body again would be a repetition.
+        name = "valid" if accepted else "workflow_run_success"
+        payload = conftest.event("receive_github_webhook", name)
         body = payload["body"].encode()
         signature = hmac.new(hook["secret"].encode(), body, hashlib.sha256).hexdigest()
         payload["headers"] |= {
@@ -322,7 +329,7 @@ def of_events(kind: str) -> "Callable[[World], None]":
                 },
             )  # fmt: skip
         world.send(kind, record(world, "first"))
-        world.send(kind, events.on_bus("Nonsense", {"user_id": world.user}))
+        world.send(kind, events.error() | {"body": "no JSON"})
         if kind == "meeting":
             refusal = faults.error(403, "Not allowed", "x", method="PATCH", times=None)
             world.simulator.faults.add(refusal)
