@@ -101,7 +101,11 @@ def _webhooks(stack: Stack, user_id: str) -> int:
 
 
 def _settings(stack: Stack, user_id: str) -> int:
-    keys = [(f"RULES#{user_id}", "RULES"), (f"COOLDOWN#USER#{user_id}", "COOLDOWN")]
+    keys = [
+        (f"RULES#{user_id}", "RULES"),
+        (f"COOLDOWN#USER#{user_id}", "COOLDOWN"),
+        (f"PIPELINES#{user_id}", "PIPELINES"),
+    ]
     answers = [
         stack.dynamodb.delete_item(
             TableName=stack.names["EventsTable"],

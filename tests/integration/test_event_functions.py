@@ -405,6 +405,67 @@ def test_awss_own_deployments(  # noqa: PLR0917 - fixtures and parameters
     assert (row["state"], row["close_code"]) == ("3", "successful")
 
 
+def of_aws(source: str, minutes: int, **detail: Any) -> dict[str, Any]:
+    """Return CodePipeline's or CodeDeploy's change of a state."""
+    types = {"aws.codepipeline": "CodePipeline Pipeline Execution State Change",
+             "aws.codedeploy": "CodeDeploy Deployment State-change Notification"}  # fmt: skip
+    at = NOW + timedelta(minutes=minutes)
+    return on_bus(types[source], detail, source=source, at=at)
+
+
+def pipeline(state: str, minutes: int, run: str = "e-1", name: str = "shop") -> dict[str, Any]:
+    """Return a change of a pipeline execution's state."""
+    detail = {"pipeline": name, "execution-id": run, "state": state, "version": 3.0}
+    return of_aws("aws.codepipeline", minutes, **detail)
+
+
+def code_deploy(state: str, minutes: int, application: str = "shop-web") -> dict[str, Any]:
+    """Return a change of a CodeDeploy deployment's state."""
+    detail = {"application": application, "deploymentId": "d-1", "deploymentGroup": "blue"}
+    return of_aws("aws.codedeploy", minutes, **detail, state=state)
+
+
+def test_a_pipeline_with_a_code_deploy_action_is_one_change(
+    instance: "Simulator", aws: "Aws"
+) -> None:
+    """Its deployment is a note; the pipeline's own end closes the change."""
+    rule = {"change_type": "standard", "template": "Deploy a service"}
+    save_rules(aws, "automation", deployments=rule)
+    send("deployment", pipeline("STARTED", 0))
+    send("deployment", code_deploy("START", 5))
+    send("deployment", code_deploy("SUCCESS", 8))
+    (row,) = made(instance, "change_request")
+    assert any("d-1: START" in note for note in notes(instance, row["sys_id"]))
+    send("deployment", pipeline("SUCCEEDED", 9))
+    (row,) = made(instance, "change_request")
+    assert (row["short_description"], row["state"]) == ("Deploy shop", "3")
+    send("deployment", code_deploy("START", 20))
+    assert len(made(instance, "change_request")) == 2  # by itself, after the pipeline
+
+
+def test_of_two_pipelines_the_one_of_the_same_name_has_the_deployment(
+    instance: "Simulator", aws: "Aws"
+) -> None:
+    """Without such a one, the deployment has its own change."""
+    send("deployment", pipeline("STARTED", 0), pipeline("STARTED", 0, "e-2", "search"))
+    send("deployment", code_deploy("START", 5, "search"))
+    assert len(made(instance, "change_request")) == 2
+    send("deployment", code_deploy("START", 5, "other"))
+    assert len(made(instance, "change_request")) == 3
+
+
+def test_a_pipeline_that_rules_ignore_takes_no_deployment_with_it(
+    instance: "Simulator", aws: "Aws"
+) -> None:
+    """Whoever wants CodeDeploy's changes alone gets them."""
+    quiet = {"name": "x", "match": {"source": "codepipeline"}, "then": "ignore"}
+    save_rules(aws, "automation", rules=[quiet])
+    send("deployment", pipeline("STARTED", 0))
+    send("deployment", code_deploy("START", 5))
+    (row,) = made(instance, "change_request")
+    assert row["short_description"] == "Deploy shop-web"
+
+
 # ---- meetings
 
 

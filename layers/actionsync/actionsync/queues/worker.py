@@ -21,7 +21,7 @@ from aws_lambda_powertools.utilities.batch import (
 
 from actionsync import aws, clock, gc_freeze
 from actionsync.errors import ActionSyncError
-from actionsync.events import sources
+from actionsync.events import pipelines, sources
 from actionsync.events.failures import PATIENCE_SECONDS, PermanentError, RetryLaterError
 from actionsync.events.folding import Received, fold
 from actionsync.events.models import IncomingEvent, Kind, UnreadableEventError, digest
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from actionsync.events.engine import Engine, Handled
     from actionsync.events.sources.protocol import Reading
     from actionsync.rules.models import Rules
+    from actionsync.stores.pipelines import PipelineStore
     from actionsync.tickets.service import TicketService
 
 logger = Logger()
@@ -68,12 +69,14 @@ class Services:
         activity: the audit trail.
         rules: returns an owner's rules, which may be some seconds old.
         tickets: returns the tickets of an owner; `kind` is who asks, as records say.
+        pipelines: which pipelines run.
     """
 
     engine: "Engine"
     activity: "ActivityStore"
     rules: "Callable[[str], Rules]"
     tickets: "Callable[..., TicketService]"
+    pipelines: "PipelineStore"
 
 
 def entrypoint(
@@ -123,7 +126,11 @@ async def _one(services: Services, record: dict[str, Any], kind: "Feed") -> None
         _report(services, message, reading)
         has_waited = "waits_since" in (record.get("messageAttributes") or {})
         was_received = has_waited or int(record["attributes"]["ApproximateReceiveCount"]) > 1
-        received = [Received(event, was_received, has_waited) for event in reading.events]
+        events = reading.events
+        if kind == "deployment" and message.is_from_aws and events:
+            rules = services.rules(events[0].owner)
+            events = pipelines.join(events, services.pipelines, rules)
+        received = [Received(event, was_received, has_waited) for event in events]
         handled = [await _handled(services, item) for item in received]
         if due_at := max((item.due_at for item in handled), default=0):
             seconds = due_at - clock.epoch(clock.now())

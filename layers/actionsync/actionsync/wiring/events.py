@@ -8,6 +8,7 @@ from actionsync.queues.worker import Services
 from actionsync.rules.service import RecentRules
 from actionsync.settings import settings
 from actionsync.stores.correlations import CorrelationStore
+from actionsync.stores.pipelines import PipelineStore
 from actionsync.tickets.service import TicketService
 from actionsync.wiring import stores
 from actionsync.wiring.servicenow import client_cache
@@ -29,4 +30,5 @@ def services() -> Services:
             idempotency=stores.idempotency_store(),
             activity=activity,
         ),
+        pipelines=PipelineStore(aws.dynamodb(), settings().events_table),
     )

@@ -15,7 +15,7 @@ TYPE = "CodeDeploy Deployment State-change Notification"
 IDENTITIES: tuple[Identity, ...] = (
     Identity(
         what="CodeDeploy deployment",
-        key="account, region and deployment id",
+        key="account, region and deployment id; within a pipeline's run: that run's",
         end="SUCCESS, FAILURE or STOP; the last outcome counts",
         order="the time of the event",
         repeat="heartbeat",
