@@ -11,6 +11,7 @@ import boto3
 import botocore.session
 import pytest
 from botocore.loaders import create_loader
+from hypothesis import settings
 from moto import mock_aws
 from xdist.scheduler import LoadScopeScheduling
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
+
+# How long an example takes depends on the machine, and proves nothing.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
