@@ -204,7 +204,9 @@ class Correlation:
 
     @property
     def settles_at(self) -> int:
-        """The epoch second from which the newest end counts."""
+        """The epoch second from which the newest end counts; 0 where it counts at once."""
+        if not self.settle_seconds:
+            return 0
         return self.end_received_at // 1_000_000 + self.settle_seconds
 
 
