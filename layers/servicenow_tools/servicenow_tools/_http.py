@@ -258,7 +258,7 @@ class Http:
                 try:
                     answer = await self._attempt(request)
                 except AttemptError as failed:
-                    error, outcome = failed.error, failed.outcome
+                    error, outcome, cause = failed.error, failed.outcome, failed.__cause__
                 else:
                     self._report(request, attempt, started, answer.status, None)
                     return answer
@@ -272,7 +272,7 @@ class Http:
                     jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
                 )
                 if step is None:
-                    raise error
+                    raise error from cause
                 await asyncio.sleep(step.seconds)
 
     async def find(

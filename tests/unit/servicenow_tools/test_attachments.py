@@ -2,6 +2,9 @@
 
 import asyncio
 import hashlib
+import io
+import os
+import stat
 from typing import TYPE_CHECKING
 
 import httpx
@@ -217,3 +220,109 @@ def test_the_promised_size_is_compared(
                 assert await client.attachments.read("a" * 32) == outcome
 
     asyncio.run(download())
+
+
+# ---- what can be uploaded, and where it can be saved
+
+
+def test_any_binary_content(connect: "Connect", tmp_path: "Path") -> None:
+    """Bytes of any kind, a path, or a file that is read from where it stands."""
+    path = tmp_path / "a.log"
+    path.write_bytes(b"skip" + LARGE)
+
+    async def attach() -> None:
+        async with connect() as client:
+            with path.open("rb") as file, io.BytesIO(LARGE) as memory:
+                file.seek(4)
+                for content, name in (
+                    (LARGE, "a"), (bytearray(LARGE), "b"), (memoryview(LARGE), "c"),
+                    (memory, "d"), (file, None),
+                ):  # fmt: skip
+                    made = await client.attachments.upload("incident", "INC0000001", content, name)
+                    assert made["hash"] == hashlib.sha256(LARGE).hexdigest()
+                    assert made["file_name"] == (name or "a.log")
+
+    asyncio.run(attach())
+
+
+@pytest.mark.parametrize("content", ["text", io.StringIO("text"), 7, None, ["a"]])
+def test_other_content_is_refused_by_name(connect: "Connect", content: object) -> None:
+    """At once, before anything is sent."""
+
+    async def attach() -> None:
+        async with connect() as client:
+            with pytest.raises(InvalidRequestError) as refused:
+                await client.attachments.upload(
+                    "incident",
+                    "INC0000001",
+                    content,  # type: ignore[arg-type]
+                    "a.txt",
+                )
+            assert refused.value.field == "content"
+
+    asyncio.run(attach())
+
+
+def test_a_file_that_cannot_be_read_twice_is_refused(connect: "Connect") -> None:
+    """As a pipe: an upload may have to start again."""
+    read, write = os.pipe()
+    os.close(write)
+
+    async def attach() -> None:
+        async with connect() as client:
+            file = os.fdopen(read, "rb")
+            with file, pytest.raises(InvalidRequestError, match="content"):
+                await client.attachments.upload("incident", "INC0000001", file, "a.txt")
+
+    asyncio.run(attach())
+
+
+def saved(connect: "Connect", path: "Path") -> None:
+    """Save an attachment of "new" as a path."""
+
+    async def save() -> None:
+        async with connect() as client:
+            made = await client.attachments.upload("incident", "INC0000001", b"new", "a.txt")
+            await client.attachments.save(made.sys_id, path)
+
+    asyncio.run(save())
+
+
+def test_a_saved_file_has_the_modes_of_its_place(connect: "Connect", tmp_path: "Path") -> None:
+    """By umask where it is new, as they were where it is replaced; a link is followed."""
+    mask = os.umask(0o022)
+    try:
+        saved(connect, tmp_path / "new")
+    finally:
+        os.umask(mask)
+    (tmp_path / "old").write_bytes(b"old")
+    (tmp_path / "old").chmod(0o640)
+    (tmp_path / "link").symlink_to("old")
+    saved(connect, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    for name, mode in (("new", 0o644), ("old", 0o640)):
+        assert (tmp_path / name).read_bytes() == b"new"
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == mode
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_what_is_no_file_is_not_replaced(connect: "Connect", tmp_path: "Path") -> None:
+    """A folder, or a device."""
+    with pytest.raises(InvalidRequestError, match="path"):
+        saved(connect, tmp_path)
+
+
+def test_saved_content_is_not_lost(
+    connect: "Connect", tmp_path: "Path", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the last step fails, the error says where the content is."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError("not permitted")
+
+    monkeypatch.setattr("pathlib.Path.replace", refuse)
+    with pytest.raises(PermissionError) as failed:
+        saved(connect, tmp_path / "a.txt")
+    (draft,) = tmp_path.iterdir()
+    assert draft.read_bytes() == b"new"
+    assert str(draft) in failed.value.__notes__[0]

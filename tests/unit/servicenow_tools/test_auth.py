@@ -299,6 +299,25 @@ def test_a_token_without_a_lifetime_is_used_all_the_same(connect: "Connect", lif
     assert read(connect(auth=auth, transport=httpx.MockTransport(answer))) == ["INC0000001"]
 
 
+@pytest.mark.parametrize("lifetime", ['"1799"', '" 1799 "', "1799", "1799.0"])
+def test_a_lifetime_may_be_text(connect: "Connect", lifetime: str) -> None:
+    """One token serves two calls."""
+    asked = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        if request.url.path == TOKEN:
+            asked += 1
+            text = f'{{"access_token": "x", "expires_in": {lifetime}}}'
+            return httpx.Response(200, text=text)
+        return httpx.Response(200, json={"result": [{"number": "INC0000001"}]})
+
+    auth = ClientCredentials("an-id", SECRET)
+    read(connect(auth=auth, transport=httpx.MockTransport(answer)))
+    assert auth._good_until - time.monotonic() > 1700
+    assert asked == 1
+
+
 @pytest.mark.usefixtures("application")
 @pytest.mark.parametrize("fault", [faults.unavailable(path=TOKEN), Fault(reset=True, path=TOKEN)])
 def test_a_write_outlasts_a_passing_trouble_with_the_token(

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +57,10 @@ def test_servicenows_words_come_first() -> None:
     text = "User Not Authenticated: Required to provide Auth. Check the user name and the password"
     assert str(error).startswith(text)
     assert str(errors.NotFoundError(404)) == "HTTP status 404."
+
+
+def test_the_guide_lists_every_error() -> None:
+    """With what to do about it."""
+    guide = (Path(__file__).parents[3] / "docs/client.md").read_text()
+    listed = set(re.findall(r"`(\w+Error)`", guide.partition("| error |")[2].partition("\n\n")[0]))
+    assert listed == {kind.__name__ for kind in CLASSES} - {"ServiceNowError"}

@@ -10,20 +10,25 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from local.servicenow import Fault, Simulator, faults
+from local.servicenow import Fault, Simulator, faults, seed
 from servicenow_tools import ServiceNowClient, tls_context
+from servicenow_tools._transport import NotHttpError
 from servicenow_tools.auth import BasicAuth, ClientCredentials
 from servicenow_tools.errors import (
     AuthenticationError,
     ConnectionFailedError,
     ConnectionLostError,
+    ContentTooLargeError,
     InvalidRequestError,
+    MalformedResponseError,
     NotFoundError,
+    RedirectError,
     RequestTimeoutError,
     ServerError,
     ServiceNowError,
     UnavailableError,
     UnexpectedContentError,
+    UriTooLongError,
 )
 
 if TYPE_CHECKING:
@@ -176,8 +181,15 @@ def test_an_answer_is_not_read_without_end(options: dict[str, Any], most: int) -
         (httpx.Response(200, json={"result": "x"}), UnexpectedContentError, "not a record"),
         (httpx.Response(200, json=[1]), UnexpectedContentError, "application/json"),
         (httpx.Response(200, json={"result": {}, "error": "odd"}), ServiceNowError, "odd"),
-        (httpx.Response(301, headers={"location": "https://x"}), UnexpectedContentError,
-         "a redirect"),
+        (httpx.Response(301, headers={"location": "https://x.y/login.do?token=secret"}),
+         RedirectError, "a redirect to https://x.y/login.do\\."),
+        (httpx.Response(307, headers={"location": "/a"}), RedirectError, "localhost:[0-9]+/a"),
+        (httpx.Response(302), RedirectError, "an address that is none"),
+        (httpx.Response(408), UnavailableError, "waited too long"),
+        (httpx.Response(413), ContentTooLargeError, "too large"),
+        (httpx.Response(414, text="<title>414</title>"), UriTooLongError, "URL is too long"),
+        (httpx.Response(200, json={"result": {f"u_{n}": "" for n in range(5001)}}),
+         UnexpectedContentError, "more than 5000 columns"),
         (httpx.Response(302, headers={"location": "https://developer.servicenow.com/dev.do"}),
          UnexpectedContentError, "hibernating"),
         (httpx.Response(500), ServerError, "HTTP status 500"),
@@ -260,3 +272,102 @@ def test_who_is_not_let_in_has_written_nothing(connect: "Connect") -> None:
 
     asyncio.run(create())
     assert len(sent) == 1
+
+
+@pytest.mark.parametrize("status", [408, 425, 520, 522, 530, 502])
+def test_passing_troubles_are_repeated(connect: "Connect", status: int) -> None:
+    """Of a front end, or a connection that was kept too long."""
+    answers = [httpx.Response(status), httpx.Response(200, json={"result": {"number": "INC1"}})]
+
+    async def read() -> None:
+        transport = httpx.MockTransport(lambda _: answers.pop(0))
+        async with connect(transport=transport) as client:
+            assert (await client.get_incident("a" * 32)).number == "INC1"
+
+    asyncio.run(read())
+
+
+@pytest.mark.parametrize("status", [408, 425])
+def test_a_write_that_was_not_begun_is_repeated(connect: "Connect", status: int) -> None:
+    """The server says that it did not work on it."""
+    answers = [httpx.Response(status), httpx.Response(201, json={"result": {"number": "INC1"}})]
+
+    async def create() -> None:
+        transport = httpx.MockTransport(lambda _: answers.pop(0))
+        async with connect(transport=transport) as client:
+            assert (await client.create_incident("x")).number == "INC1"
+
+    asyncio.run(create())
+
+
+def test_what_is_no_http_is_asked_for_once(connect: "Connect") -> None:
+    """The error says so, and has its cause."""
+    asked = 0
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        raise NotHttpError("it begins with b'SSH-2.0'")
+
+    async def read() -> None:
+        async with connect(transport=httpx.MockTransport(answer)) as client:
+            with pytest.raises(MalformedResponseError, match="not valid HTTP: it begins") as odd:
+                await client.get_incident("a" * 32)
+            assert isinstance(odd.value.__cause__, NotHttpError)
+            with pytest.raises(MalformedResponseError) as odd:
+                await client.incidents.delete("a" * 32)
+            assert odd.value.maybe_applied
+
+    asyncio.run(read())
+    assert asked == 3
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "127.0.0.1:1"])
+def test_a_proxy_of_the_environment(
+    simulator: Simulator, connect: "Connect", monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """Is used, and its refusal is a check of the connection that failed."""
+    monkeypatch.setenv("HTTPS_PROXY", url)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+
+    async def check() -> None:
+        async with connect() as client:
+            report = await client.test_connection()
+            assert [one.status for one in report.checks[:2]] == ["failed", "skipped"]
+
+    asyncio.run(check())
+    assert simulator.requests == []
+
+
+def test_an_odd_proxy_of_the_environment(
+    connect: "Connect", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is an error of the client's tree, and a check that failed."""
+    monkeypatch.setenv("HTTPS_PROXY", "ftp://proxy")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+
+    async def check() -> None:
+        async with connect() as client:
+            assert not (await client.test_connection()).success
+            with pytest.raises(InvalidRequestError, match="proxy"):
+                await client.get_incident("INC0000001")
+
+    asyncio.run(check())
+
+
+def test_a_pair_signs_in(simulator: Simulator, connect: "Connect") -> None:
+    """As everywhere in httpx; anything else is refused by its name."""
+    user = seed.INTEGRATION_USER
+
+    async def read() -> None:
+        async with connect(auth=(user, seed.USERS[user][0])) as client:
+            assert (await client.test_connection()).success
+            assert client.username == user
+
+    asyncio.run(read())
+    for odd in (("u",), ("u", "p", "x"), "u:p", ("u", 7)):
+        with pytest.raises(InvalidRequestError) as refused:
+            connect(auth=odd)
+        assert refused.value.field == "auth"
