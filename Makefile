@@ -67,6 +67,7 @@ build: $(TOOLS)/sam/.installed ## Build functions and layers for this Python, tr
 	@rm -f .aws-sam/built-from
 	$(SAM) build --parameter-overrides Runtime=$(RUNTIME)
 	$(BIN)/python -m local.trim .aws-sam/build/DependenciesLayer/python
+	rm -rf .aws-sam/build/ServiceNowToolsLayer/python/servicenow_tools/sync
 	$(BIN)/python -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/build
 	@$(BIN)/python -m local.pin_runtime $(RUNTIME)
 
@@ -117,6 +118,7 @@ check: $(VENV)/.installed $(TOOLS)/sam/.installed ## Lint, types, dependency dir
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(OPENAPI) --check
+	$(BIN)/python -m local.unasync_client --check
 	$(call reference,.ruff_cache/client-reference.md)
 	diff --brief .ruff_cache/client-reference.md docs/client-reference.md || { echo "run: make reference"; exit 1; }
 	$(SAM) validate --lint
@@ -167,6 +169,10 @@ unit: $(VENV)/.installed ## The tests that need no local cloud
 wheel: $(VENV)/.installed ## Build the client and the simulator as packages of their own, into dist/
 	cd packaging && ../$(BIN)/hatchling build --target wheel --directory ../dist
 	cd packaging/simulator && ../../$(BIN)/hatchling build --target wheel --directory ../../dist
+
+.PHONY: sync
+sync: $(VENV)/.installed ## Write the synchronous client from the asynchronous one
+	$(BIN)/python -m local.unasync_client
 
 .PHONY: reference
 reference: $(VENV)/.installed ## Write the client's API reference from its docstrings

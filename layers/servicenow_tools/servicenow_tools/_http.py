@@ -1,6 +1,5 @@
 """One instance over HTTP: connections, deadline, retries."""
 
-import asyncio
 import logging
 import math
 import random
@@ -15,9 +14,9 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from servicenow_tools import _batch
+from servicenow_tools import _batch, _concurrency
 from servicenow_tools._responses import Answer, AttemptError, content_of, read
-from servicenow_tools._transport import NotHttpError
+from servicenow_tools._transport import ENDS_AT, NotHttpError
 from servicenow_tools.errors import (
     ConnectionFailedError,
     ConnectionLostError,
@@ -215,7 +214,7 @@ class Http:
         self._on_request = on_request
         self._timeout = timeout
         self._open_transport = open_transport
-        self._transports: dict[asyncio.AbstractEventLoop, httpx.AsyncBaseTransport] = {}
+        self._transports: dict[Any, httpx.AsyncBaseTransport] = {}
 
     @contextmanager
     def deadline(self) -> Iterator[None]:
@@ -273,7 +272,7 @@ class Http:
                 )
                 if step is None:
                     raise error from cause
-                await asyncio.sleep(step.seconds)
+                await _concurrency.sleep(step.seconds)
 
     async def find(
         self, table: str, query: str, *, limit: int, fields: Iterable[str] | None = None
@@ -316,7 +315,7 @@ class Http:
 
     async def aclose(self) -> None:
         """Close the running event loop's connections; a later request opens new ones."""
-        transport = self._transports.pop(asyncio.get_running_loop(), None)
+        transport = self._transports.pop(_concurrency.scope(), None)
         if transport is not None:
             await transport.aclose()
 
@@ -326,7 +325,7 @@ class Http:
             raise AttemptError(RequestTimeoutError(text, maybe_applied=False), Outcome.FAILED)
         sent = self._built(request)
         try:
-            async with asyncio.timeout(self._seconds_left()):
+            async with _concurrency.timeout(self._seconds_left()):
                 return await self._exchange(request, sent)
         except _NO_CONNECTION as error:
             text = f"No connection to {self.instance_url}: {str(error) or 'it did not answer'}"
@@ -368,7 +367,7 @@ class Http:
             headers=headers,
             json=request.body,
             content=request.upload,
-            extensions={"timeout": self._timeout.as_dict()},
+            extensions={"timeout": self._timeouts(), ENDS_AT: _ends_at.get() or math.inf},
         )
 
     async def _exchange(self, request: Request, sent: httpx.Request) -> Answer:
@@ -428,12 +427,16 @@ class Http:
 
     def _open(self) -> httpx.AsyncBaseTransport:
         """Return the transport of the running event loop: connections can't change loops."""
-        loop = asyncio.get_running_loop()
-        if loop not in self._transports:
-            for old in [old for old in self._transports if old.is_closed()]:
+        scope = _concurrency.scope()
+        if scope not in self._transports:
+            for old in [old for old in self._transports if _concurrency.is_closed(old)]:
                 del self._transports[old]
-            self._transports[loop] = self._open_transport()
-        return self._transports[loop]
+            self._transports[scope] = self._open_transport()
+        return self._transports[scope]
+
+    def _timeouts(self) -> dict[str, float | None]:
+        """Return the timeouts of a request's steps."""
+        return _concurrency.steps(self._timeout.as_dict(), self._seconds_left())
 
     def _seconds_left(self) -> float:
         ends_at = _ends_at.get()

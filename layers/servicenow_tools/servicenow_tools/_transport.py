@@ -4,9 +4,10 @@ httpcore and h11 speak HTTP/1.1. Bounded here is what they leave open: interim a
 body, content codings, and for how long an unused connection stays.
 """
 
-import asyncio
+import math
 import os
 import ssl
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import contextmanager
 from functools import lru_cache
@@ -19,6 +20,7 @@ import h11
 import httpcore
 import httpx
 
+from servicenow_tools import _concurrency
 from servicenow_tools.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ _CODINGS = frozenset({"gzip", "deflate"})
 _DISCONNECTED = ("Server disconnected", "peer closed", "peer unexpectedly closed")
 _START = b"HTTP/"
 _HTTPS_PORT = 443
+# The extension of a request that says when its answer has to be read, on time.monotonic()'s clock.
+ENDS_AT = "servicenow_tools.ends_at"
 # Variables of the environment that httpx reads where no authority is named.
 _PUBLIC_AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _HTTPCORE_ERRORS = (
@@ -80,14 +84,13 @@ class Transport(httpx.AsyncBaseTransport):
         network_backend: httpcore.AsyncNetworkBackend | None = None,
     ) -> None:
         self._keepalive_seconds = keepalive_seconds
-        self._sweep: asyncio.TimerHandle | None = None
-        self._sweeping: asyncio.Task[None] | None = None
+        self._sweep: _concurrency.Timer | None = None
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls,
             proxy=None if proxy is None else _proxy(proxy),
             max_connections=max_connections,
             keepalive_expiry=keepalive_seconds,
-            network_backend=_Backend(network_backend or httpcore.AnyIOBackend()),
+            network_backend=_Backend(network_backend or _concurrency.Backend()),
         )
 
     @property
@@ -123,7 +126,9 @@ class Transport(httpx.AsyncBaseTransport):
             )
         response.extensions["network_stream"].is_in_head = False
         answer = httpx.Response(
-            response.status, headers=response.headers, stream=_Body(self, response)
+            response.status,
+            headers=response.headers,
+            stream=_Body(self, response, request.extensions.get(ENDS_AT, math.inf)),
         )
         try:
             _check(answer.headers)
@@ -142,14 +147,10 @@ class Transport(httpx.AsyncBaseTransport):
     def close_idle_later(self) -> None:
         """Close connections that stay unused for too long."""
         if self._sweep is None:
-            loop = asyncio.get_running_loop()
-            self._sweep = loop.call_later(self._keepalive_seconds, self._start_sweep)
-
-    def _start_sweep(self) -> None:
-        self._sweep = None
-        self._sweeping = asyncio.get_running_loop().create_task(self._close_expired())
+            self._sweep = _concurrency.Timer(self._keepalive_seconds, self._close_expired)
 
     async def _close_expired(self) -> None:
+        self._sweep = None
         for connection in self._pool.connections:
             if connection.is_idle() and connection.has_expired():
                 await connection.aclose()
@@ -160,14 +161,17 @@ class Transport(httpx.AsyncBaseTransport):
 class _Body(httpx.AsyncByteStream):
     """An answer's body, in pieces that unpack to little."""
 
-    def __init__(self, transport: Transport, response: httpcore.Response) -> None:
+    def __init__(self, transport: Transport, response: httpcore.Response, ends_at: float) -> None:
         self._transport = transport
         self._response = response
+        self._ends_at = ends_at
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         pieces = size = 0
         with _httpx_errors():
             async for piece in self._response.aiter_stream():
+                if time.monotonic() > self._ends_at:
+                    raise httpx.ReadTimeout("the answer was not whole in time")
                 pieces += 1
                 size += len(piece)
                 if pieces > _MAX_SMALL_PIECES and size < pieces * _SMALL_PIECE_BYTES:
@@ -283,13 +287,7 @@ def _has_unread(connection: httpcore.AsyncConnectionInterface) -> bool:
     http11: Any = connection._connection  # type: ignore[attr-defined]  # noqa: SLF001 - see above
     if http11._h11_state.trailing_data[0]:  # noqa: SLF001 - see above
         return True
-    try:
-        http11._network_stream.get_extra_info("ssl_object").read(1)  # noqa: SLF001 - see above
-    except ssl.SSLWantReadError:
-        return False
-    except ssl.SSLError:
-        pass
-    return True
+    return _concurrency.has_unread(http11._network_stream.get_extra_info("ssl_object"))  # noqa: SLF001 - see above
 
 
 def _check(headers: httpx.Headers) -> None:

@@ -1,6 +1,5 @@
 """Files attached to records (documentation: Attachment API)."""
 
-import asyncio
 import hashlib
 import io
 import mimetypes
@@ -14,6 +13,7 @@ from typing import Any, BinaryIO
 
 import httpx
 
+from servicenow_tools import _concurrency
 from servicenow_tools._http import Request, Upload
 from servicenow_tools._references import is_sys_id
 from servicenow_tools._responses import AttemptError, parsed
@@ -75,7 +75,7 @@ class Attachments:
             ServiceNowError: with `maybe_applied`, it may be attached.
         """
         name = _validate_name(file_name, content)
-        size, digest = await asyncio.to_thread(_measured, content)
+        size, digest = await _concurrency.run_in_thread(_measured, content)
         if size > max_bytes:
             raise InvalidRequestError(f"must not be larger than {max_bytes} bytes", "content")
         media_type = content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
@@ -188,7 +188,7 @@ class Attachments:
                     text = f"The attachment is larger than {max_bytes} bytes."
                     error = UnexpectedContentError(response.status_code, text)
                     raise AttemptError(error, Outcome.FAILED)
-                await asyncio.to_thread(write, piece)
+                await _concurrency.run_in_thread(write, piece)
             if size not in {received, -1}:
                 text = f"{received} bytes of the attachment came, not {size}."
                 lost = ConnectionLostError(text, maybe_applied=False)
@@ -292,7 +292,7 @@ def _pieces(content: Content) -> Callable[[], AsyncIterator[bytes]]:
     async def pieces() -> AsyncIterator[bytes]:
         with _opened(content) as file:
             file.seek(start)
-            while piece := await asyncio.to_thread(file.read, _PIECE):
+            while piece := await _concurrency.run_in_thread(file.read, _PIECE):
                 yield piece
 
     return pieces

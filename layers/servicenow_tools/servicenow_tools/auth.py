@@ -8,17 +8,16 @@ concurrent callers cause one request for it (documentation: OAuth 2.0 API reques
 Anything that is an `httpx.Auth` serves as well. No secret is in a repr, a log line or an error.
 """
 
-import asyncio
 import re
 import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import httpx
 
+from servicenow_tools import _concurrency
 from servicenow_tools._responses import (
     AttemptError,
     content_of,
@@ -147,7 +146,7 @@ class ClientCertificate(httpx.Auth):
         return tls_context(ca_file, self.cert_file, self.key_file)
 
 
-class _OAuth(httpx.Auth, ABC):
+class _OAuth(_concurrency.Auth, ABC):
     """A grant: what is sent for a token, and the token as long as it is good."""
 
     def __init__(self, client_id: str, client_secret: str, **others: str) -> None:
@@ -158,9 +157,7 @@ class _OAuth(httpx.Auth, ABC):
         self._good_until = 0.0
         self._refresh_token = ""
         # A lock belongs to its event loop.
-        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
-            WeakKeyDictionary()
-        )
+        self._locks: dict[Any, _concurrency.Lock] = {}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(client_id={self.client_id!r})"
@@ -171,7 +168,7 @@ class _OAuth(httpx.Auth, ABC):
         """Sign the request with a token, and after a 401 once more with a new one."""
         token = ""
         for _ in range(2):
-            lock = self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+            lock = self._lock()
             async with lock:
                 # Another caller may have replaced the refused token meanwhile.
                 if self._token == token or self._good_until <= time.monotonic():
@@ -186,11 +183,14 @@ class _OAuth(httpx.Auth, ABC):
             if response.status_code != httpx.codes.UNAUTHORIZED:
                 return
 
-    def sync_auth_flow(
-        self, request: httpx.Request
-    ) -> Generator[httpx.Request, httpx.Response, None]:
-        """Refuse: it would go out unsigned."""
-        raise RuntimeError(f"{type(self).__name__} cannot sign {request.url} for a sync client")
+    def _lock(self) -> _concurrency.Lock:
+        """Return the lock of the running event loop; those of closed ones are forgotten."""
+        scope = _concurrency.scope()
+        if scope not in self._locks:
+            for old in [old for old in self._locks if _concurrency.is_closed(old)]:
+                del self._locks[old]
+            self._locks[scope] = _concurrency.Lock()
+        return self._locks[scope]
 
     @abstractmethod
     def grant(self) -> dict[str, str]:
@@ -290,7 +290,7 @@ class JwtBearer(_OAuth):
         }
 
 
-class RotatingAuth(httpx.Auth):
+class RotatingAuth(_concurrency.Auth):
     """Credentials that somebody may replace at any moment, as a rotation does.
 
     What ServiceNow refuses is signed once more, if there are newer ones: a rotation costs no
@@ -341,12 +341,6 @@ class RotatingAuth(httpx.Auth):
         if self._auth is auth:
             self._auth = self._renewed() or auth
         return None if self._auth is auth else self._auth
-
-    def sync_auth_flow(
-        self, request: httpx.Request
-    ) -> Generator[httpx.Request, httpx.Response, None]:
-        """Refuse: it would go out unsigned."""
-        raise RuntimeError(f"{type(self).__name__} cannot sign {request.url} for a sync client")
 
 
 def _bearing(request: httpx.Request, token: str) -> httpx.Request:

@@ -1,12 +1,12 @@
 """Many writes in few round trips (documentation: Batch API)."""
 
-import asyncio
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from servicenow_tools import _batch
+from servicenow_tools import _batch, _concurrency
 from servicenow_tools._http import Request
 from servicenow_tools._responses import Answer, AttemptError, read
 from servicenow_tools.errors import (
@@ -202,16 +202,14 @@ class Bulk:
                 return
         if not self._is_missing:
             return  # their outcome is still that the instance did not come to them
-        limit = asyncio.Semaphore(_AT_ONCE)
 
         async def send_one(part: _Part) -> None:
-            async with limit:
-                try:
-                    part.done(table, await self._http.send(part.request))
-                except ServiceNowError as error:
-                    part.outcome = error
+            try:
+                part.done(table, await self._http.send(part.request))
+            except ServiceNowError as error:
+                part.outcome = error
 
-        await asyncio.gather(*(send_one(part) for part in waiting))
+        await _concurrency.run_all([partial(send_one, part) for part in waiting], _AT_ONCE)
 
     async def _send_batch(self, table: Table, parts: list["_Part"]) -> list["_Part"]:
         """Send parts in one batch, and return those that the instance did not come to."""

@@ -4,11 +4,10 @@ It knows what the Table API does not: templates, the change model's next states,
 time slots. Where an instance has no such API, the Table API does what it can.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from servicenow_tools import _labels
+from servicenow_tools import _concurrency, _labels
 from servicenow_tools._http import Request
 from servicenow_tools._references import REFERENCES, TEMPLATE
 from servicenow_tools._responses import Answer, columns, stored
@@ -391,7 +390,7 @@ class Changes(Resource):
                 raise ServerError(answer.status, _read(answer, _said))
             if state == _COMPLETE:
                 return answer
-            await asyncio.sleep(_POLL_SECONDS)
+            await _concurrency.sleep(_POLL_SECONDS)
 
     def _records(self, table: str, rows: Iterable[dict[str, Any]]) -> list[Record]:
         resource = Resource(self._instance, table)

@@ -1,6 +1,5 @@
 """Records of any table, through the Table API."""
 
-import asyncio
 import re
 import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Any, Literal
 
 import httpx
 
-from servicenow_tools import _cursor, _labels
+from servicenow_tools import _concurrency, _cursor, _labels
 from servicenow_tools._http import Http, Request
 from servicenow_tools._metadata import InstanceMetadata, same, validate_table
 from servicenow_tools._references import is_sys_id
@@ -56,7 +55,7 @@ DisplayValue = bool | Literal["all"]
 class _Turns:
     """Those who would create the same record, one after the other."""
 
-    lock: asyncio.Lock = field_(default_factory=asyncio.Lock)
+    lock: _concurrency.Lock = field_(default_factory=_concurrency.Lock)
     takers: int = 0
 
 
@@ -66,7 +65,7 @@ class Instance:
 
     http: Http
     metadata: InstanceMetadata
-    turns: dict[tuple[asyncio.AbstractEventLoop, str, str], _Turns] = field_(default_factory=dict)
+    turns: dict[tuple[Any, str, str], _Turns] = field_(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -665,7 +664,7 @@ class Resource:
     async def _alone(self, correlation_id: str) -> AsyncIterator[bool]:
         """Let in one creator at a time; yield whether nobody else of this client is there."""
         turns = self._instance.turns
-        key = (asyncio.get_running_loop(), self.table, correlation_id)
+        key = (_concurrency.scope(), self.table, correlation_id)
         mine = turns.setdefault(key, _Turns())
         is_first = not mine.takers
         mine.takers += 1

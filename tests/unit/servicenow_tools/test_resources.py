@@ -171,7 +171,7 @@ def test_a_delete_whose_answer_is_lost(
 ) -> None:
     """Is looked at: what is gone is deleted."""
     sys_id = seed.sys_id("incident 1")
-    simulator.faults.add(Fault(method="DELETE", reset=True, after=is_gone))
+    simulator.faults.add(Fault(method="DELETE", reset=True, after_commit=is_gone))
 
     async def delete(client: ServiceNowClient) -> None:
         if is_gone:

@@ -1,0 +1,440 @@
+# Generated from servicenow_tools/_http.py by `make sync`: change that one.
+"""One instance over HTTP: connections, deadline, retries."""
+
+import logging
+import math
+import random
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from servicenow_tools import _batch
+from servicenow_tools.errors import (
+    ConnectionFailedError,
+    ConnectionLostError,
+    InvalidRequestError,
+    MalformedResponseError,
+    RequestTimeoutError,
+    ServiceNowError,
+)
+from servicenow_tools.retries import Outcome, next_step
+from servicenow_tools.sync import _concurrency
+from servicenow_tools.sync._responses import Answer, AttemptError, content_of, read
+from servicenow_tools.sync._transport import ENDS_AT, NotHttpError
+
+_log = logging.getLogger("servicenow_tools")
+
+_NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_HOST = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9])?|[0-9a-f:]+", re.IGNORECASE)
+_LARGEST_PORT = 65535
+_METHOD = re.compile(r"[A-Z]{3,10}")
+_PATH = re.compile(r"/(?!/)[!\"$->@-~]*")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_OWN_HEADERS = frozenset(
+    {"authorization", "connection", "content-length", "cookie", "host", "transfer-encoding",
+     "x-sn-apikey"}
+)  # fmt: skip
+_IS_SENT = "servicenow_tools.is_sent"
+# Instances refuse URLs with 414 from about 10,000 characters on.
+_LONGEST_TARGET = 8000
+# No cookies: one would put all requests into one session, which runs them one by one and drops
+# some with 202.
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "Content-Type": "application/json",
+    "User-Agent": "servicenow_tools",
+}
+
+# When the whole call that is under way has to be over, on time.monotonic()'s clock.
+_ends_at: ContextVar[float | None] = ContextVar("servicenow_tools_ends_at", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestEvent:
+    """One request to the instance and what became of it, for metrics; it holds no data.
+
+    Attributes:
+        method: the HTTP method.
+        path: the URL's path, without its query.
+        attempt: the number of the attempt at this request, from 1.
+        seconds: how long it took.
+        status: the HTTP status, or None where there was no answer.
+        error: the kind of failure, or None where there was none.
+    """
+
+    method: str
+    path: str
+    attempt: int
+    seconds: float
+    status: int | None
+    error: type[ServiceNowError] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A body that is sent in pieces, and may be sent again from its beginning.
+
+    Attributes:
+        pieces: returns the body from its beginning.
+        size: how many bytes it has.
+        content_type: its media type.
+    """
+
+    pieces: Callable[[], Iterator[bytes]]
+    size: int
+    content_type: str
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.pieces()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request below the instance's URL.
+
+    Attributes:
+        method: the HTTP method.
+        path: below the instance's URL.
+        params: the query string.
+        body: what to send as JSON.
+        upload: what to send in pieces.
+        key: where the answer's document has the result; None for the whole document.
+        receive: reads a successful answer in pieces instead of a JSON document, and returns the
+            result.
+        headers: further headers.
+    """
+
+    method: str
+    path: str
+    params: dict[str, str] | None = None
+    body: Any = None
+    upload: Upload | None = None
+    key: str | None = "result"
+    receive: Callable[[httpx.Response], Any] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it may change anything."""
+        return self.method not in {"GET", "HEAD"}
+
+    @property
+    def target(self) -> str:
+        """The path with the query."""
+        query = f"?{urlencode(self.params, quote_via=quote)}" if self.params else ""
+        return f"{self.path}{query}"
+
+
+def validate_url(instance_url: str) -> str:
+    """Return an instance's URL without a trailing slash.
+
+    Raises:
+        InvalidRequestError: it is no https URL of a host alone.
+    """
+    try:
+        url = httpx.URL(instance_url)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if (
+        url.scheme != "https"
+        or not _HOST.fullmatch(url.raw_host.decode())
+        or not 0 < (1 if url.port is None else url.port) <= _LARGEST_PORT
+        or url.path != "/"
+        or not {"@", "?", "#"}.isdisjoint(instance_url)
+    ):
+        raise InvalidRequestError(
+            "must be an https URL that ends after the host, as https://example.service-now.com",
+            "instance_url",
+        )
+    return instance_url.rstrip("/")
+
+
+def validate_path(method: str, path: str) -> str:
+    """Return a path below the instance's URL.
+
+    Raises:
+        InvalidRequestError: it is none, or the method is none.
+    """
+    if not _METHOD.fullmatch(method):
+        raise InvalidRequestError("must be an HTTP method", "method")
+    if not _PATH.fullmatch(path):
+        raise InvalidRequestError("must begin with / and have no query", "path")
+    return path
+
+
+def validate_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers that a caller adds to a request.
+
+    Raises:
+        InvalidRequestError: one of them signs or frames a request, or is none.
+    """
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name) or not value.isascii() or not value.isprintable():
+            raise InvalidRequestError("must have names and values of printable ASCII", "headers")
+        if name.lower() in _OWN_HEADERS:
+            raise InvalidRequestError(f"must leave {name} to the client", "headers")
+    return dict(headers)
+
+
+class Http:
+    """The HTTP side of one instance."""
+
+    def __init__(
+        self,
+        instance_url: str,
+        *,
+        auth: httpx.Auth,
+        timeout: httpx.Timeout,
+        deadline: float | None,
+        max_response_mib: int,
+        on_request: Callable[[RequestEvent], None] | None,
+        open_transport: Callable[[], httpx.BaseTransport],
+    ) -> None:
+        """Set what every request needs.
+
+        Args:
+            instance_url: `https://<host>`.
+            auth: how requests are signed.
+            timeout: for each of a request's steps.
+            deadline: seconds for a whole call, None for no end.
+            max_response_mib: how many MiB an answer may have.
+            on_request: is called after every request.
+            open_transport: opens the way to the network, once for each event loop.
+        """
+        self.instance_url = validate_url(instance_url)
+        self._auth = auth
+        self._seconds = math.inf if deadline is None else deadline
+        self._max_response_mib = max_response_mib
+        self._on_request = on_request
+        self._timeout = timeout
+        self._open_transport = open_transport
+        self._transports: dict[Any, httpx.BaseTransport] = {}
+
+    @contextmanager
+    def deadline(self) -> Iterator[None]:
+        """Let everything inside share one deadline; an outer one stays in force."""
+        if _ends_at.get() is not None:
+            yield
+            return
+        token = _ends_at.set(time.monotonic() + self._seconds)
+        try:
+            yield
+        finally:
+            _ends_at.reset(token)
+
+    def get(self, path: str, **params: str) -> Answer:
+        """Read what a path answers; see `send`."""
+        return self.send(Request("GET", path, params))
+
+    def send(self, request: Request, *, repeatable: bool | None = None) -> Answer:
+        """Send a request until it succeeds, may not be repeated, or time is up.
+
+        A read whose URL is longer than instances accept goes by the Batch API.
+
+        Args:
+            request: what to send.
+            repeatable: whether it may be sent twice; if None, a read may and a write may not.
+
+        Raises:
+            ServiceNowError: it did not succeed; `maybe_applied` says whether a write may have
+                been done.
+        """
+        if repeatable is None:
+            repeatable = not request.is_write
+        if request.method == "GET" and len(request.target) > _LONGEST_TARGET:
+            return self._read_by_batch(request)
+        with self.deadline():
+            attempt = 0
+            while True:
+                attempt += 1
+                started = time.monotonic()
+                try:
+                    answer = self._attempt(request)
+                except AttemptError as failed:
+                    error, outcome, cause = failed.error, failed.outcome, failed.__cause__
+                else:
+                    self._report(request, attempt, started, answer.status, None)
+                    return answer
+                self._report(request, attempt, started, getattr(error, "status", None), error)
+                step = next_step(
+                    outcome,
+                    repeatable=repeatable,
+                    attempt=attempt,
+                    seconds_left=self._seconds_left(),
+                    retry_after=getattr(error, "retry_after", None),
+                    jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
+                )
+                if step is None:
+                    raise error from cause
+                _concurrency.sleep(step.seconds)
+
+    def find(
+        self, table: str, query: str, *, limit: int, fields: Iterable[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the records that an encoded query finds, with these fields or all.
+
+        ServiceNow applies a query without the conditions it does not know (documentation: Table
+        API, sysparm_query): who acts on a row must see that it is the one asked for.
+        """
+        params = {
+            "sysparm_query": query,
+            "sysparm_limit": str(limit),
+            "sysparm_no_count": "true",
+            "sysparm_exclude_reference_link": "true",
+        }
+        if fields is not None:
+            params["sysparm_fields"] = ",".join(fields)
+        return (self.get(f"/api/now/table/{table}", **params)).records()
+
+    def _read_by_batch(self, request: Request) -> Answer:
+        batch = Request(
+            "POST",
+            _batch.PATH,
+            body=_batch.document([_batch.Item(request.method, request.target)]),
+            key="serviced_requests",
+        )
+        # All that it does is read.
+        served = (self.send(batch, repeatable=True)).documents()
+        if not served:
+            text = "The instance did not work on the long query within its time."
+            raise RequestTimeoutError(text, maybe_applied=False)
+        try:
+            return read(*_batch.response(served[0]), is_write=False, key=request.key)
+        except AttemptError as failed:
+            raise failed.error from None
+
+    def close(self) -> None:
+        """Close the running event loop's connections; a later request opens new ones."""
+        transport = self._transports.pop(_concurrency.scope(), None)
+        if transport is not None:
+            transport.close()
+
+    def _attempt(self, request: Request) -> Answer:
+        if self._seconds_left() <= 0:
+            text = f"The time for the whole call was up before {request.method} could be sent."
+            raise AttemptError(RequestTimeoutError(text, maybe_applied=False), Outcome.FAILED)
+        sent = self._built(request)
+        try:
+            with _concurrency.timeout(self._seconds_left()):
+                return self._exchange(request, sent)
+        except _NO_CONNECTION as error:
+            text = f"No connection to {self.instance_url}: {str(error) or 'it did not answer'}"
+            raise AttemptError(ConnectionFailedError(text), Outcome.NOT_SENT) from error
+        except (TimeoutError, httpx.TimeoutException) as error:
+            failure: type[RequestTimeoutError | ConnectionLostError] = RequestTimeoutError
+            text = f"{self.instance_url} did not answer in time."
+            cause: Exception = error
+        except (NotHttpError, httpx.DecodingError) as error:
+            failure = MalformedResponseError
+            text = f"The answer of {self.instance_url} is not valid HTTP: {error}."
+            cause = error
+        except httpx.HTTPError as error:
+            failure = ConnectionLostError
+            text = f"The connection to {self.instance_url} broke before the answer was whole."
+            cause = error
+        # What signs the request may have failed before the request itself was sent.
+        maybe_applied = request.is_write and _IS_SENT in sent.extensions
+        outcome = Outcome.UNANSWERED if _IS_SENT in sent.extensions else Outcome.NOT_SENT
+        if failure is MalformedResponseError:  # and would be again
+            outcome = Outcome.FAILED
+        raise AttemptError(failure(text, maybe_applied=maybe_applied), outcome) from cause
+
+    def _built(self, request: Request) -> httpx.Request:
+        headers = _HEADERS | request.headers
+        if request.upload is not None:
+            headers["Content-Type"] = request.upload.content_type
+            headers["Content-Length"] = str(request.upload.size)
+        if request.receive is not None:
+            headers["Accept"] = "*/*"
+        try:
+            url = httpx.URL(f"{self.instance_url}{request.target}")
+        except httpx.InvalidURL:
+            raise InvalidRequestError("holds what no URL may hold", "path") from None
+        return httpx.Request(
+            request.method,
+            url,
+            headers=headers,
+            json=request.body,
+            content=request.upload,
+            extensions={"timeout": self._timeouts(), ENDS_AT: _ends_at.get() or math.inf},
+        )
+
+    def _exchange(self, request: Request, sent: httpx.Request) -> Answer:
+        """Send one request and read its answer, up to a size."""
+        response = self._signed_and_sent(sent)
+        try:
+            if request.receive is not None and response.status_code == httpx.codes.OK:
+                result = request.receive(response)
+                if result is not None:
+                    return Answer(response.status_code, response.headers, result)
+            content = content_of(response, self._max_response_mib, is_write=request.is_write)
+        finally:
+            response.close()
+        return read(response, content, is_write=request.is_write, key=request.key)
+
+    def _signed_and_sent(self, sent: httpx.Request) -> httpx.Response:
+        """Send what the auth object makes of a request; return the last answer, unread.
+
+        This is httpx.AsyncClient's part: with its redirects, cookies and hooks, none of which
+        are wanted here, a call takes half as long again.
+        """
+        transport = self._open()
+        with closing(self._auth.sync_auth_flow(sent)) as flow:
+            request = next(flow)
+            while True:
+                request.extensions[_IS_SENT] = True
+                response = transport.handle_request(request)
+                response.request = request
+                try:
+                    request = flow.send(response)
+                    if not response.is_closed:
+                        content_of(response, self._max_response_mib)
+                except StopIteration:
+                    return response
+                except BaseException:
+                    response.close()
+                    raise
+
+    def _report(
+        self,
+        request: Request,
+        attempt: int,
+        started: float,
+        status: int | None,
+        error: ServiceNowError | None,
+    ) -> None:
+        seconds = time.monotonic() - started
+        kind = None if error is None else type(error)
+        _log.debug(
+            "%s %s, attempt %d: %s in %.0f ms",
+            request.method, request.path, attempt,
+            status if kind is None else kind.__name__, seconds * 1000,
+        )  # fmt: skip
+        if self._on_request is not None:
+            event = RequestEvent(request.method, request.path, attempt, seconds, status, kind)
+            self._on_request(event)
+
+    def _open(self) -> httpx.BaseTransport:
+        """Return the transport of the running event loop: connections can't change loops."""
+        scope = _concurrency.scope()
+        if scope not in self._transports:
+            for old in [old for old in self._transports if _concurrency.is_closed(old)]:
+                del self._transports[old]
+            self._transports[scope] = self._open_transport()
+        return self._transports[scope]
+
+    def _timeouts(self) -> dict[str, float | None]:
+        """Return the timeouts of a request's steps."""
+        return _concurrency.steps(self._timeout.as_dict(), self._seconds_left())
+
+    def _seconds_left(self) -> float:
+        ends_at = _ends_at.get()
+        return self._seconds if ends_at is None else ends_at - time.monotonic()

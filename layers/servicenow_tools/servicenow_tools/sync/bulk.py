@@ -1,0 +1,314 @@
+# Generated from servicenow_tools/bulk.py by `make sync`: change that one.
+"""Many writes in few round trips (documentation: Batch API)."""
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from servicenow_tools import _batch
+from servicenow_tools.errors import (
+    InvalidRequestError,
+    RequestTimeoutError,
+    ServiceNowError,
+    ValidationError,
+)
+from servicenow_tools.query import field
+from servicenow_tools.records import Record
+from servicenow_tools.sync import _concurrency
+from servicenow_tools.sync._http import Request
+from servicenow_tools.sync._responses import Answer, AttemptError, read
+from servicenow_tools.sync.tables import Instance, Table, Values, ignored_fields, is_final
+
+# An instance ends a batch after 30 s, and takes 10 MB at once, of which base64 leaves 7.5.
+CHUNK = 50
+_CHUNK_BYTES = 6 * 1024 * 1024
+_AT_ONCE = 8
+_ROUNDS = 3
+_LOOKED_UP_AT_ONCE = 50
+
+Outcome = Record | ServiceNowError
+
+
+class Bulk:
+    """Many creates, updates or deletes of one instance at once.
+
+    Each part has an outcome of its own, in the order of the parts. Where the instance has no
+    Batch API the parts are sent one by one, eight at a time.
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._http = instance.http
+        self._is_missing = False
+
+    def create(
+        self, table: str, rows: Iterable[Mapping[str, Any]], *, chunk: int = CHUNK
+    ) -> list[Outcome]:
+        """Create records, exactly one for each row, also when the network fails half-way.
+
+        Rows with a `correlation_id` of their own are looked up first, as `create` does: run twice,
+        nothing is created twice.
+
+        Args:
+            table: their table.
+            rows: the columns and values of each.
+            chunk: how many go into one round trip.
+
+        Returns:
+            A Record or a ServiceNowError for each row; with `maybe_applied` it is not known
+            whether the record exists.
+        """
+        target = Table(self._instance, table)
+        parts: list[_Part] = []
+        first_with: dict[str, _Part] = {}
+        with self._http.deadline():
+            for row in rows:
+                part = _Part()
+                parts.append(part)
+                try:
+                    part.values = target.serialize(row, is_new=True)
+                except ServiceNowError as error:
+                    part.outcome = error
+                    continue
+                given = part.values.get("correlation_id")
+                key = given or f"servicenow-tools-{uuid.uuid4()}"
+                part.values["correlation_id"] = key
+                part.is_given = bool(given)
+                part.request = target.create_request(part.values)
+                part.same_as = first_with.setdefault(key, part)
+            ready = list(first_with.values())
+            self._find_existing(target, [part for part in ready if part.is_given])
+            missing = [part for part in ready if part.is_to_send]
+            for some in _chunks(missing, chunk):
+                self._create_chunk(target, some)
+        return [part.same_as.outcome for part in parts]
+
+    def update(
+        self, table: str, changes: Iterable[tuple[str, Mapping[str, Any]]], *, chunk: int = CHUNK
+    ) -> list[Outcome]:
+        """Set fields of records.
+
+        Args:
+            table: their table.
+            changes: for each, its sys_id or number, and columns and values.
+            chunk: how many go into one round trip.
+
+        Returns:
+            A Record or a ServiceNowError for each change.
+        """
+        target = Table(self._instance, table)
+        parts: list[_Part] = []
+        with self._http.deadline():
+            for record_id, fields in changes:
+                part = _Part()
+                parts.append(part)
+                try:
+                    sys_id = target.resolve_sys_id(record_id)
+                    part.values = target.serialize(fields)
+                    part.request = target.update_request(sys_id, part.values)
+                except ServiceNowError as error:
+                    part.outcome = error
+            for some in _chunks([part for part in parts if part.is_to_send], chunk):
+                self._send(target, some)
+        return [part.outcome for part in parts]
+
+    def delete(
+        self, table: str, ids: Iterable[str], *, chunk: int = CHUNK
+    ) -> list[ServiceNowError | None]:
+        """Delete records.
+
+        Args:
+            table: their table.
+            ids: the sys_id or number of each.
+            chunk: how many go into one round trip.
+
+        Returns:
+            None for each record that is deleted, or a ServiceNowError: NotFoundError where there
+            was none.
+        """
+        target = Table(self._instance, table)
+        parts: list[_Part] = []
+        with self._http.deadline():
+            for record_id in ids:
+                part = _Part()
+                parts.append(part)
+                try:
+                    part.request = target.delete_request(target.resolve_sys_id(record_id))
+                except ServiceNowError as error:
+                    part.outcome = error
+            for some in _chunks([part for part in parts if part.is_to_send], chunk):
+                self._send(target, some)
+        errors = [None if part.is_done else part.outcome for part in parts]
+        return [error for error in errors if not isinstance(error, Record)]
+
+    def _find_existing(self, table: Table, parts: Sequence["_Part"]) -> None:
+        """Take over the records that have a row's own correlation_id already."""
+        try:
+            self._look_up(table, parts, existing=True)
+        except ServiceNowError as error:
+            _fail(parts, error)
+
+    def _create_chunk(self, table: Table, parts: Sequence["_Part"]) -> None:
+        """Create a chunk's records; look for those of which it is not known, and try once more."""
+        self._send(table, parts)
+        unsure = [part for part in parts if part.is_unsure]
+        try:
+            self._look_up(table, unsure)
+            again = [part for part in unsure if part.is_unsure and part.is_final]
+            if again:
+                self._send(table, again)
+                self._look_up(table, [part for part in again if part.is_unsure])
+        except ServiceNowError:
+            return  # the errors stand: it is still not known
+
+    def _look_up(self, table: Table, parts: Sequence["_Part"], *, existing: bool = False) -> None:
+        """Take over the records that exist, in few reads."""
+        by_id = {part.values["correlation_id"]: part for part in parts}
+        listable = [key for key in by_id if "," not in key]
+        for start in range(0, len(listable), _LOOKED_UP_AT_ONCE):
+            some = listable[start : start + _LOOKED_UP_AT_ONCE]
+            query = field("correlation_id").in_(some).order_by("sys_created_on")
+            rows = self._http.find(table.table, query.encode(), limit=2 * len(some))
+            for row in rows:
+                part = by_id.get(str(row.get("correlation_id")))
+                if part is not None and not isinstance(part.outcome, Record):
+                    part.take_over(table.to_record(row), existing=existing)
+        for key in by_id.keys() - set(listable):
+            record = table.find_by_correlation_id(key)
+            if record is not None:
+                by_id[key].take_over(record, existing=existing)
+
+    def _send(self, table: Table, parts: Sequence["_Part"]) -> None:
+        """Send parts until each was served, by the Batch API or one by one."""
+        waiting = list(parts)
+        for _ in range(_ROUNDS):
+            if self._is_missing:
+                break
+            waiting = self._send_batch(table, waiting)
+            if not waiting:
+                return
+        if not self._is_missing:
+            return  # their outcome is still that the instance did not come to them
+
+        def send_one(part: _Part) -> None:
+            try:
+                part.done(table, self._http.send(part.request))
+            except ServiceNowError as error:
+                part.outcome = error
+
+        _concurrency.run_all([partial(send_one, part) for part in waiting], _AT_ONCE)
+
+    def _send_batch(self, table: Table, parts: list["_Part"]) -> list["_Part"]:
+        """Send parts in one batch, and return those that the instance did not come to."""
+        items = [
+            _batch.Item(part.request.method, part.request.target, part.request.body)
+            for part in parts
+        ]
+        body = _batch.document(items)
+        request = Request("POST", _batch.PATH, body=body, key="serviced_requests")
+        try:
+            served = (self._http.send(request)).documents()
+        except ValidationError as error:
+            if self._instance.metadata.is_unknown_path(error):
+                self._is_missing = True
+                return parts
+            _fail(parts, error)
+            return []
+        except ServiceNowError as error:
+            _fail(parts, error)
+            return []
+        answers = {str(item.get("id")): item for item in served}
+        for number, part in enumerate(parts):
+            item = answers.get(str(number))
+            if item is not None:
+                try:
+                    part.done(table, read(*_batch.response(item), is_write=True))
+                except AttemptError as failed:
+                    part.outcome = failed.error
+                except ServiceNowError as error:
+                    part.outcome = error
+        return [part for number, part in enumerate(parts) if str(number) not in answers]
+
+
+class _Part:
+    """One part of a bulk write.
+
+    Attributes:
+        values: what is sent.
+        request: what sends it.
+        outcome: what became of it.
+        is_given: whether its correlation_id is the caller's own.
+        same_as: the part before it that creates the same record, or itself.
+        is_done: whether the instance has done it.
+    """
+
+    def __init__(self) -> None:
+        self.values: Values = {}
+        self.request = Request("POST", "")
+        self.is_given = False
+        self.same_as = self
+        self.outcome: Outcome = RequestTimeoutError(
+            "The instance did not come to this part of the batch within its time.",
+            maybe_applied=False,
+        )
+        self.is_done = False
+
+    @property
+    def is_to_send(self) -> bool:
+        """Whether nothing has become of it so far."""
+        return isinstance(self.outcome, RequestTimeoutError) and bool(self.request.path)
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether it is not known what became of it."""
+        return isinstance(self.outcome, ServiceNowError) and self.outcome.maybe_applied
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the instance has ended its work on it, and failed."""
+        return isinstance(self.outcome, ServiceNowError) and is_final(self.outcome)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of the batch it takes."""
+        return len(json.dumps(self.values)) * 4 // 3 + 500
+
+    def done(self, table: Table, answer: Answer) -> None:
+        """Take over the answer to its request."""
+        self.is_done = True
+        if self.request.method != "DELETE":
+            self.outcome = table.written(answer, self.values)
+
+    def take_over(self, record: Record, *, existing: bool) -> None:
+        """Take over a record that exists."""
+        record.existing = existing
+        if not existing:
+            record.ignored_fields = ignored_fields(self.values, record)
+        self.outcome = record
+
+
+def _chunks(parts: list[_Part], size: int) -> Iterator[list[_Part]]:
+    """Yield the parts in chunks that are neither too many nor too large.
+
+    Raises:
+        InvalidRequestError: the size is none.
+    """
+    if size < 1:
+        raise InvalidRequestError("must be at least 1", "chunk")
+    chunk: list[_Part] = []
+    weight = 0
+    for part in parts:
+        if chunk and (len(chunk) == size or weight + part.size > _CHUNK_BYTES):
+            yield chunk
+            chunk, weight = [], 0
+        chunk.append(part)
+        weight += part.size
+    if chunk:
+        yield chunk
+
+
+def _fail(parts: Iterable[_Part], error: ServiceNowError) -> None:
+    for part in parts:
+        part.outcome = error
