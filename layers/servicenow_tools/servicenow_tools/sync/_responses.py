@@ -63,6 +63,11 @@ class Answer:
     result: Any
     is_write: bool = False
 
+    @property
+    def sent_at(self) -> datetime | None:
+        """When the instance sent it, by its own clock, or None where it does not say."""
+        return http_date(self.headers.get("date", ""))
+
     def records(self) -> list[dict[str, Any]]:
         """Return the records of a list: columns are text, or objects with display values.
 
@@ -394,7 +399,8 @@ def _message_of(said: Any) -> tuple[str | None, str | None]:
     """Return ServiceNow's message and detail, wherever it put them."""
     if isinstance(said, dict):
         message, detail = said.get("message"), said.get("detail")
-        return (str(message) if message else None, str(detail) if detail else None)
+        # Its own document speaks, also where it says nothing.
+        return (str(message or ""), str(detail) if detail else None)
     return (str(said) if said else None, None)
 
 
@@ -410,10 +416,14 @@ def retry_after(response: httpx.Response) -> float | None:
     value = response.headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,9}", value):
         return float(value)
+    moment = http_date(value)
+    return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def http_date(text: str) -> datetime | None:
+    """Return the moment that a header writes as RFC 9110 has it, or None."""
     try:
-        moment = parsedate_to_datetime(value)
+        moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

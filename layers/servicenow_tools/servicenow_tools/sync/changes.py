@@ -208,6 +208,7 @@ class Changes(Resource):
         id: str,  # noqa: A002 - the API's own name
         close_code: str = "successful",
         close_notes: str = "",
+        **fields: Any,
     ) -> Record:
         """Close a change that is in Implement or Review; see `close_change_request`."""
         with self._http.deadline():
@@ -216,6 +217,7 @@ class Changes(Resource):
                 "state": ChangeState.CLOSED,
                 "close_code": close_code,
                 "close_notes": close_notes,
+                **fields,
             }
             ahead = [s.value for s in self._next_states(record) if s.is_available]
             steps: list[dict[str, Any]] = [closing]

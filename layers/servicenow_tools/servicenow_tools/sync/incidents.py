@@ -87,6 +87,7 @@ class Incidents(Resource):
         close_code: str | None = None,
         *,
         state: Literal["resolved", "closed"] = "resolved",
+        **fields: Any,
     ) -> Record:
         """Resolve an incident, and close it if asked to.
 
@@ -101,6 +102,7 @@ class Incidents(Resource):
                 lists them). If None, the first of Solution provided, Solved (Permanently) and
                 Solved Remotely (Permanently) that it has.
             state: `resolved`, or `closed` to go on to Closed in a second write.
+            fields: further columns, set together with the resolution.
 
         Raises:
             InvalidRequestError: the instance has no such code; the text lists those it has, and
@@ -110,18 +112,20 @@ class Incidents(Resource):
         with self._http.deadline():
             code = self._close_code(close_code)
             steps: list[dict[str, Any]] = [
-                {"state": IncidentState.RESOLVED, "close_code": code, "close_notes": close_notes}
-            ]
+                {"state": IncidentState.RESOLVED, "close_code": code, "close_notes": close_notes,
+                 **fields}
+            ]  # fmt: skip
             if state == "closed":
                 steps.append({"state": IncidentState.CLOSED})
             return self.update_in_steps(id, steps)
 
-    def reopen(self, id: str, reason: str) -> Record:  # noqa: A002
+    def reopen(self, id: str, reason: str, **fields: Any) -> Record:  # noqa: A002
         """Bring a resolved incident back to In Progress, with a work note that says why.
 
         Args:
             id: the incident.
             reason: the work note.
+            fields: further columns.
 
         Raises:
             StateError: it is not resolved; a closed incident stays closed (documentation:
@@ -132,7 +136,10 @@ class Incidents(Resource):
             if record.get("state") != IncidentState.RESOLVED:
                 now = _labels.label_of("incident", "state", str(record.get("state")))
                 raise StateError(f"The incident is {now}; only a resolved one can be reopened.")
-            return self.update(record.sys_id, state=IncidentState.IN_PROGRESS, work_notes=reason)
+            return self.update(
+                record.sys_id,
+                **{"state": IncidentState.IN_PROGRESS, "work_notes": reason, **fields},
+            )
 
     def hold(
         self,

@@ -127,7 +127,9 @@ class Resource:
         path = f"/api/now/table/{self.table}"
         if is_sys_id(id):
             answer = self._http.get(f"{path}/{id}", **_view(display=display, fields=fields))
-            return self.to_record(answer.row(), display_value)
+            record = self.to_record(answer.row(), display_value)
+            record.answered_at = answer.sent_at
+            return record
         query = field("number").eq(_validate_number(id))
         wanted = None if fields is None else list(dict.fromkeys((*fields, "number")))
         params = _view(display=display, fields=wanted)
