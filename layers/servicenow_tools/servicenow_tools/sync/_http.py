@@ -289,6 +289,8 @@ class Http:
             "sysparm_limit": str(limit),
             "sysparm_no_count": "true",
             "sysparm_exclude_reference_link": "true",
+            # It would repeat a long query four times.
+            "sysparm_suppress_pagination_header": "true",
         }
         if fields is not None:
             params["sysparm_fields"] = ",".join(fields)
@@ -298,7 +300,9 @@ class Http:
         batch = Request(
             "POST",
             _batch.PATH,
-            body=_batch.document([_batch.Item(request.method, request.target)]),
+            body=_batch.document(
+                [_batch.Item(request.method, request.target, headers=request.headers)]
+            ),
             key="serviced_requests",
         )
         # All that it does is read.
@@ -348,7 +352,8 @@ class Http:
         raise AttemptError(failure(text, maybe_applied=maybe_applied), outcome) from cause
 
     def _built(self, request: Request) -> httpx.Request:
-        headers = _HEADERS | request.headers
+        headers = httpx.Headers(_HEADERS)
+        headers.update(request.headers)
         if request.upload is not None:
             headers["Content-Type"] = request.upload.content_type
             headers["Content-Length"] = str(request.upload.size)

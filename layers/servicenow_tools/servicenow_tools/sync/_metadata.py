@@ -9,7 +9,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from servicenow_tools._references import CHOICE_COLUMNS, COMMON, REFERENCES, Target, is_sys_id
+from servicenow_tools._references import (
+    CHOICE_COLUMNS,
+    COMMON,
+    OTHER_REFERENCES,
+    REFERENCES,
+    Target,
+    is_sys_id,
+)
 from servicenow_tools._ttl_cache import TTLCache
 from servicenow_tools.errors import (
     AmbiguousReferenceError,
@@ -41,8 +48,9 @@ _TASKS = frozenset(
      "sc_task", "sn_si_incident", "sn_si_task"}
 )  # fmt: skip
 
-# How the names of columns begin that a company or an application has added.
 _UNKNOWN_PATH = "does not represent any resource"
+
+# How the names of columns begin that a company or an application has added.
 _OWN = ("u_", "x_")
 
 # How far a table's ancestors are followed: cmdb_ci's deepest descendants have fewer.
@@ -274,7 +282,10 @@ class InstanceMetadata:
     def _check_path(self, table: str, path: str, whole: str) -> None:
         name, _, rest = path.partition(".")
         target = REFERENCES[name].table if name in REFERENCES else ""
-        if name not in COMMON.get(table, ()):
+        is_other = name in OTHER_REFERENCES
+        is_common = name in COMMON.get(table, ())
+        columns: dict[str, Column] = {}
+        if not is_common or (rest and is_other):
             columns = self.columns(table)
             names = frozenset(columns) or self._sample(table)
             if names and name not in names:
@@ -285,7 +296,7 @@ class InstanceMetadata:
             return
         if target:
             self._check_path(target, rest, whole)
-        elif name in COMMON.get(table, ()):
+        elif name in columns or (is_common and not is_other):
             raise InvalidRequestError("walks through a field that is no reference", whole)
 
     def _sample(self, table: str) -> frozenset[str]:

@@ -39,7 +39,7 @@ from servicenow_tools.retries import Outcome
 
 # What of a request for a token is secret (RFC 6749, RFC 7523).
 _SECRET = ("password", "client_secret", "refresh_token", "assertion")
-# A shorter secret is a part of too many words.
+# A shorter secret is a part of too many texts.
 _SHORTEST_MASKED = 4
 _MIB = 1024 * 1024
 # More than any table has; what comes with more is no record.
@@ -282,7 +282,7 @@ _MESSAGES = {
 # Tables of applications that an instance may lack; a refusal names the table in any language.
 _OF_APPLICATIONS = ("sn_si_incident", "em_event")
 # What these say was not worked on.
-_NOT_BEGUN = frozenset({408, 413, 414, 425, 429})
+_NOT_BEGUN = frozenset({401, 408, 413, 414, 425, 429})
 # Business rules are named in whatever language: 'Name^<sys_id>'.
 _BUSINESS_RULE = re.compile(r"\^[0-9a-f]{32}")
 
@@ -296,7 +296,7 @@ def _failure(
     # Whatever charset it names: there are some that are none, and what is looked for is ASCII.
     text = content.decode(errors="replace")
     kind = _BY_STATUS.get(status)
-    message = message or _MESSAGES.get(status)
+    message = _MESSAGES.get(status) if message is None else message
     if _CANCELLED in (message or "") or _CANCELLED in text[-4000:]:
         kind = TransactionCancelledError
         message = message or f"{_CANCELLED}: maximum execution time exceeded"

@@ -146,7 +146,7 @@ class Transport(httpx.BaseTransport):
         self._pool.close()
 
     def close_idle_later(self) -> None:
-        """See to it that a connection that nobody uses again is closed."""
+        """Close connections that stay unused for too long."""
         if self._sweep is None:
             self._sweep = _concurrency.Timer(self._keepalive_seconds, self._close_expired)
 

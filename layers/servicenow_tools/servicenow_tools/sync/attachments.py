@@ -221,7 +221,7 @@ def _replacing(path: Path) -> "Iterator[BinaryIO]":
 
 
 def _promised_size(response: httpx.Response) -> int | None:
-    """Return the size that the metadata header tells, -1 where it does not, None without one."""
+    """Return the size that the metadata header names, -1 where it does not, None without one."""
     text = response.headers.get("x-attachment-metadata")
     if text is None:
         return None

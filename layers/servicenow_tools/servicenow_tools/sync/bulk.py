@@ -164,18 +164,29 @@ class Bulk:
             return  # the errors stand: it is still not known
 
     def _look_up(self, table: Table, parts: Sequence["_Part"], *, existing: bool = False) -> None:
-        """Take over the records that exist, in few reads."""
+        """Take over the records that exist, in few reads.
+
+        Raises:
+            InvalidRequestError: the table cannot be searched by correlation_id.
+        """
         by_id = {part.values["correlation_id"]: part for part in parts}
         listable = [key for key in by_id if "," not in key]
+        single = [key for key in by_id if "," in key]
         for start in range(0, len(listable), _LOOKED_UP_AT_ONCE):
             some = listable[start : start + _LOOKED_UP_AT_ONCE]
             query = field("correlation_id").in_(some).order_by("sys_created_on")
-            rows = self._http.find(table.table, query.encode(), limit=2 * len(some))
+            limit = 2 * len(some)
+            rows = self._http.find(table.table, query.encode(), limit=limit)
+            found = {str(row.get("correlation_id")) for row in rows}
+            if not {key.casefold() for key in found} <= {key.casefold() for key in some}:
+                raise InvalidRequestError("cannot be searched by correlation_id", "table")
             for row in rows:
                 part = by_id.get(str(row.get("correlation_id")))
                 if part is not None and not isinstance(part.outcome, Record):
                     part.take_over(table.to_record(row), existing=existing)
-        for key in by_id.keys() - set(listable):
+            if len(rows) == limit:  # those of one correlation_id may hide others
+                single += [key for key in some if key not in found]
+        for key in single:
             record = table.find_by_correlation_id(key)
             if record is not None:
                 by_id[key].take_over(record, existing=existing)
@@ -249,16 +260,17 @@ class _Part:
         self.request = Request("POST", "")
         self.is_given = False
         self.same_as = self
-        self.outcome: Outcome = RequestTimeoutError(
+        self.is_done = False
+        self._unserved = RequestTimeoutError(
             "The instance did not come to this part of the batch within its time.",
             maybe_applied=False,
         )
-        self.is_done = False
+        self.outcome: Outcome = self._unserved
 
     @property
     def is_to_send(self) -> bool:
         """Whether nothing has become of it so far."""
-        return isinstance(self.outcome, RequestTimeoutError) and bool(self.request.path)
+        return self.outcome is self._unserved
 
     @property
     def is_unsure(self) -> bool:

@@ -108,7 +108,7 @@ class Changes(Resource):
             kind = (self.serialize({"type": type_}))["type"]
             if (kind == "standard") != (template is not None):
                 raise InvalidRequestError(
-                    "goes with a standard change, and only with one", "template"
+                    "is needed for a standard change, and for nothing else", "template"
                 )
             if template is not None:
                 # A Table API insert would leave the template's fields out.
@@ -313,14 +313,14 @@ class Changes(Resource):
             started = self._http.send(Request("POST", path), repeatable=True)
             self._worker(started.result)
             answer = self._http.get(path)
-        # The status is Conflict even where there is none: the list tells.
+        # The status is Conflict even where there is none: only the list counts.
         conflicts = self._records("conflict", _read(answer, _conflicts))
         return Conflicts(conflicts, str(answer.record().get("last_run") or ""))
 
     def free_slots(self, id: str) -> list[Slot]:  # noqa: A002 - the API's own name
         """Return when a change could be done: free time slots of its configuration item.
 
-        The change needs a configuration item and planned dates, which tell how long it takes.
+        The change needs a configuration item and planned dates, which say how long it takes.
         Empty where there is no slot within the instance's window, 90 days by default.
 
         Raises:
@@ -352,7 +352,7 @@ class Changes(Resource):
             return goal
         now = str(record.get("state"))
         if goal in _WAY and now in _WAY:
-            between = _WAY[_WAY.index(now) + 1 : max(_WAY.index(goal), 0)]
+            between = _WAY[_WAY.index(now) + 1 : _WAY.index(goal)]
             steps = [state for state in between if state in free]
             if steps:
                 return steps[-1]

@@ -214,7 +214,7 @@ class ServiceNowClient:
         self.close()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close the connections of the running event loop."""
         self._http.close()
 
     # ---- short names of the everyday calls

@@ -60,12 +60,12 @@ class Events:
                 type, resource and metric if None.
             description: what happened.
             time: when; the moment of arrival if None.
-            additional_info: further facts.
+            additional_info: further facts; what JSON has no form for goes as text.
 
         Raises:
             PluginMissingError: the instance has no Event Management.
         """
-        info = None if additional_info is None else json.dumps(additional_info)
+        info = None if additional_info is None else json.dumps(additional_info, default=str)
         values = {
             "source": source,
             "node": node,

@@ -31,27 +31,28 @@ class ImportSets:
 
         Args:
             staging: the staging table.
-            fields: columns of the staging table and values.
+            fields: columns of the staging table and values; None stands for one that is not set.
 
         Returns:
             One result for each transform: its status, and the record it made or changed.
 
         Raises:
-            ImportRefusedError: a transform ended with an error, which the text names.
+            ImportRefusedError: a transform ended with an error, which the text names; with
+                `maybe_applied`, another one has made or changed a record.
             ServiceNowError: with `maybe_applied`, the row may be imported.
         """
-        values = {name: as_text(name, value) for name, value in fields.items()}
+        values = {name: as_text(name, value) for name, value in fields.items() if value is not None}
         request = Request("POST", f"{_PATH}/{validate_table(staging)}", body=values)
         answer = self._instance.http.send(request)
         imported = [_imported(row) for row in answer.documents()]
         if not imported:
             text = "The instance has no transform for this staging table."
             raise UnexpectedContentError(answer.status, text, maybe_applied=True)
+        done = any(one.status in {"inserted", "updated"} for one in imported)
         for one in imported:
             if one.status == "error":
-                raise ImportRefusedError(
-                    _REFUSED, one.message or "The transform ended with an error"
-                )
+                message = one.message or "The transform ended with an error"
+                raise ImportRefusedError(_REFUSED, message, maybe_applied=done)
         return imported
 
 

@@ -105,10 +105,13 @@ class Incidents(Resource):
             fields: further columns, set together with the resolution.
 
         Raises:
-            InvalidRequestError: the instance has no such code; the text lists those it has, and
-                nothing was written. Where the codes cannot be read the instance itself judges.
+            InvalidRequestError: the instance has no such code (the text lists those it has), or
+                `state` is another; nothing was written. Where the codes cannot be read the
+                instance itself judges.
             ServiceNowError: with `maybe_applied`, the incident may be resolved and not closed.
         """
+        if state not in {"resolved", "closed"}:
+            raise InvalidRequestError("must be resolved or closed", "state")
         with self._http.deadline():
             code = self._close_code(close_code)
             steps: list[dict[str, Any]] = [

@@ -90,27 +90,31 @@ class Problems(Resource):
 
         Raises:
             StateError: it is closed already.
-            InvalidRequestError: a duplicate without the problem that goes on.
+            InvalidRequestError: a duplicate without the problem that goes on, or another `state`.
             ServiceNowError: with `maybe_applied`, it may be resolved and not closed.
         """
+        if state not in {"resolved", "closed"}:
+            raise InvalidRequestError("must be resolved or closed", "state")
         with self._http.deadline():
             values = self.serialize({"resolution_code": resolution_code})
             code = values["resolution_code"]
             if (code == "duplicate") != (duplicate_of is not None):
                 raise InvalidRequestError(
-                    "goes with a duplicate, and only with one", "duplicate_of"
+                    "is needed for a duplicate, and for nothing else", "duplicate_of"
                 )
             record = self.get(id, fields=["sys_id", "number", "state"])
             now = str(record.get("state"))
             if now == ProblemState.CLOSED:
                 raise StateError(f"{record.number} is closed already.", "state")
-            ending: dict[str, Any] = {"resolution_code": code, "close_notes": close_notes}
+            ending: dict[str, Any] = {
+                "resolution_code": code,
+                "close_notes": close_notes,
+                "duplicate_of": duplicate_of,
+            }
             if code in {"fix_applied", "risk_accepted"}:
                 ending["cause_notes"] = cause_notes or close_notes
             if code == "fix_applied":
                 ending["fix_notes"] = fix_notes or close_notes
-            if duplicate_of is not None:
-                ending["duplicate_of"] = duplicate_of
             if code != "fix_applied":
                 return self.update(record.sys_id, ending, state=ProblemState.CLOSED)
             steps: list[dict[str, Any]] = []

@@ -1,5 +1,5 @@
 # Generated from servicenow_tools/tables.py by `make sync`: change that one.
-"""Records of any table, through the Table API: created once, read truly, changed as asked."""
+"""Records of any table, through the Table API."""
 
 import re
 import uuid
@@ -51,6 +51,7 @@ _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,79}")
 _JOURNALS = frozenset({"work_notes", "comments"})
 _MADE_UP = "servicenow-tools-"
 _LONGEST_CORRELATION_ID = 100
+# How many records are asked for at once: an instance ends an answer that takes it a minute.
 _LARGEST_STEP = 1000
 _MISSED = "The instance ignored a condition of the query: {}."
 
@@ -174,7 +175,7 @@ class Resource:
             while len(found) < limit:
                 page = self.page(
                     conditions,
-                    limit=limit - len(found),
+                    limit=min(limit - len(found), _LARGEST_STEP),
                     cursor=cursor,
                     fields=fields,
                     display_value=display_value,
@@ -189,7 +190,7 @@ class Resource:
         """Return the query for records that meet all filters that are not None.
 
         Args:
-            filters: columns and the value each must have, in the words that `create` takes: a
+            filters: columns and the value each must have, as `create` takes it: a
                 reference by sys_id or by what names its record, a state, level or choice by code
                 or label. `state="open"` finds all that is not finished; `short_description` finds
                 texts that contain the value.
