@@ -56,8 +56,8 @@ def test_a_storm_is_folded(
     assert writes(instance) - before == CAUSES
     items = [item for item in aws.items("EventsTable") if item["sk"]["S"] == "CORRELATION"]
     assert sum(int(item["count"]["N"]) for item in items) == EVENTS
-    # Two for each event that is folded; a ticket costs three more: its lease, its record in the
-    # audit trail, and its number.
+    # All of them share a moment, so that each needs a second update; a ticket costs three more: its
+    # lease, its record in the audit trail, and its number.
     written = calls["PutItem"] + calls["UpdateItem"] + calls["DeleteItem"]
     assert written <= 2 * EVENTS + 4 * CAUSES
     assert calls["GetItem"] < CAUSES

@@ -13,7 +13,7 @@ const KINDS = {
 };
 const MARKS = {
   done: ["✓", "done", "passed"], failed: ["!", "failed", "failed"], unknown: ["?", "may have been done", "unknown"],
-  started: ["…", "has not ended", "skipped"],
+  started: ["…", "has not ended", "skipped"], warned: ["!", "done, but not as it was meant", "unknown"],
 };
 const STATES = {
   none: ["Not connected", "", "Store a connection first."],
@@ -118,7 +118,7 @@ async function readHealth() {
 // ---- list
 
 function item(record) {
-  const [sign, words, kind] = MARKS[record.outcome];
+  const [sign, words, kind] = MARKS[record.outcome === "done" && record.warnings ? "warned" : record.outcome];
   const mark = make("span", { className: "mark", textContent: sign, "aria-hidden": "true" });
   const what = DONE[record.action] ?? record.action;
   const isLink = record.url?.startsWith("https://");
@@ -130,6 +130,7 @@ function item(record) {
     make("h3", {}, what, " ", ticket, make("span", { className: "visually-hidden", textContent: `: ${words}` })),
     make("p", {}, about, about ? " · " : "", make("time", { dateTime: record.at, textContent: moment(record.at) })),
     record.assumptions ? make("p", { textContent: `Assumed: ${record.assumptions.join("; ")}` }) : null,
+    record.warnings ? make("blockquote", { textContent: record.warnings.join("\n") }) : null,
     record.reason ? make("blockquote", { textContent: record.reason }) : null));
 }
 
