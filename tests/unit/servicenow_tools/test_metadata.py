@@ -230,6 +230,31 @@ def test_an_unknown_field_is_refused(
     assert not [r for r in simulator.requests if r.path.endswith("/incident")]
 
 
+def test_an_active_record_wins_over_one_of_the_same_name(
+    simulator: Simulator, connect: "Connect"
+) -> None:
+    """A group that was given up does not make its successor's name ambiguous."""
+    active = simulator.one("sys_user_group", name="Field Services", active="true")
+
+    async def create() -> None:
+        async with connect() as client:
+            made = await client.create_incident("x", assignment_group="Field Services")
+            assert made["assignment_group"] == active["sys_id"]
+
+    asyncio.run(create())
+
+
+def test_a_whole_number_has_no_fraction(connect: "Connect") -> None:
+    """JSON of others has 1.0 where ServiceNow has 1."""
+
+    async def update() -> None:
+        async with connect() as client:
+            changed = await client.incidents.update("INC0000001", {"urgency": 1.0})
+            assert (changed["urgency"], changed.ignored_fields) == ("1", [])
+
+    asyncio.run(update())
+
+
 def test_well_known_fields_cost_no_question(simulator: Simulator, connect: "Connect") -> None:
     """What every instance has is not asked about, but who is meant."""
 
