@@ -226,7 +226,7 @@ class InstanceMetadata:
         return Target(column.reference, tuple(n for n in ("name", "number") if n in names))
 
     def sys_id_of(self, name: str, given: str, target: Target) -> str:
-        """Return the sys_id of the only record with this name.
+        """Return the sys_id of the only record with this name; an active one wins over others.
 
         ServiceNow stores a name it cannot resolve as it is, without an error, so names are
         resolved here.
@@ -250,12 +250,16 @@ class InstanceMetadata:
                 query = field(column).eq(given).encode()
             except InvalidRequestError as error:
                 raise InvalidRequestError(error.reason, name) from None
-            rows = self._http.find(target.table, query, limit=10, fields=["sys_id", column])
-            found = [
-                row["sys_id"]
+            rows = self._http.find(
+                target.table, query, limit=10, fields=["sys_id", column, "active"]
+            )
+            named = [
+                row
                 for row in rows
                 if same(row.get(column), given) and is_sys_id(str(row.get("sys_id")))
             ]
+            active = [row for row in named if row.get("active") != "false"]
+            found = [row["sys_id"] for row in active or named]
             if len(found) > 1:
                 raise AmbiguousReferenceError(
                     f"several records of {target.table} have this {column}; give the sys_id", name

@@ -842,6 +842,8 @@ def as_text(name: str, value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if not isinstance(value, str | int | float | date):
         raise InvalidRequestError("must be text, a number, a truth value or a date", name)
     text = str(value)
