@@ -97,7 +97,7 @@ def document() -> dict[str, Any]:
             "securitySchemes": {
                 "oidc": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
             },
-            "responses": {status.name: _failure(status) for status in _TEXTS},
+            "responses": {_name(status): _failure(status) for status in _TEXTS},
             "schemas": dict(sorted(schemas.items())),
         },
     }
@@ -175,7 +175,7 @@ def _responses(op: Described) -> dict[str, Any]:
         success["content"] = {"application/json": {"schema": schema, "example": operation.example}}
     responses = {str(operation.status): success}
     for code in sorted(_failures(op)):
-        responses[str(code)] = {"$ref": f"#/components/responses/{HTTPStatus(code).name}"}
+        responses[str(code)] = {"$ref": f"#/components/responses/{_name(HTTPStatus(code))}"}
     return responses
 
 
@@ -201,11 +201,16 @@ def _failures(op: Described) -> set[int]:
     return codes
 
 
+def _name(status: HTTPStatus) -> str:
+    """Return what a status is called among the components."""
+    return problems.title_of(status).upper().replace(" ", "_")
+
+
 def _failure(status: HTTPStatus) -> dict[str, Any]:
     text = _TEXTS[status]
     example: dict[str, Any] = {
         "type": "about:blank",
-        "title": status.phrase,
+        "title": problems.title_of(status),
         "status": status.value,
         "detail": text,
         "instance": "urn:request:JKJaXmPLvHcESHA=",

@@ -41,6 +41,11 @@ class BadRequestError(Exception):
         self.detail = detail
 
 
+def title_of(status: HTTPStatus) -> str:
+    """Return a status's name as RFC 9110 has it; Python has two of them so since 3.13 alone."""
+    return {413: "Content Too Large", 422: "Unprocessable Content"}.get(status, status.phrase)
+
+
 def problem(
     status: HTTPStatus,
     detail: str,
@@ -60,7 +65,7 @@ def problem(
     """
     document: dict[str, Any] = {
         "type": "about:blank",
-        "title": status.phrase,
+        "title": title_of(status),
         "status": status.value,
         "detail": detail,
         "instance": f"urn:request:{logger.get_correlation_id()}",
