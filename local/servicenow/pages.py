@@ -305,11 +305,18 @@ class _Pages:
                 found.append((related.label, fields))
         return found
 
-    def _page(self, template: str, status: int = 200, **values: object) -> Response:
-        values.setdefault("account", None)
-        return HTMLResponse(
-            _TEMPLATES.get_template(template).render(**values), status, headers=_HEADERS
+    def _page(
+        self,
+        template: str,
+        status: int = 200,
+        account: "Account | None" = None,
+        **values: object,
+    ) -> Response:
+        language = self._instance.reader(account).language
+        text = _TEMPLATES.get_template(template).render(
+            **values, account=account, language=language
         )
+        return HTMLResponse(text, status, headers=_HEADERS)
 
 
 _RELATED = {

@@ -149,5 +149,6 @@ def test_logging_out_ends_the_session(simulator: Simulator, browser: "httpx.Clie
 def test_a_page_is_in_the_readers_language(sign_in: "SignIn") -> None:
     """Labels, choices and dates."""
     page = sign_in("gerda.schmidt").get(f"/incident.do?sys_id={INCIDENT}").text
+    assert '<html lang="de">' in page
     assert ">Dringlichkeit<" in page
     assert "In Bearbeitung" in page
