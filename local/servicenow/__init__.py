@@ -1,7 +1,7 @@
 """A ServiceNow instance in memory, true to the REST APIs that integrations use.
 
-`Simulator` serves it over https; `create_app` is the bare application. What is imitated, and from
-which of ServiceNow's documentation pages, is said module by module.
+`Simulator` serves it over https; `create_app` is the bare application. Each module names what it
+imitates, and the pages of ServiceNow's documentation that it follows.
 """
 
 from .app import create_app
