@@ -331,51 +331,6 @@ class ServiceNowClient:
         """Add a work note to a record of any table; see `Table.add_work_note`."""
         return await self.table(table).add_work_note(sys_id, work_note)
 
-    # ---- TEMPORARY
-
-    async def create_record(self, table: str, fields: "Mapping[str, Any]") -> "Record":
-        """See `Table.create`."""
-        return await self.table(table).create(fields)
-
-    async def get_record(self, table: str, id: str, **options: Any) -> "Record":  # noqa: A002
-        """See `Table.get`."""
-        return await self.table(table).get(id, **options)
-
-    async def update_record(
-        self,
-        table: str,
-        id: str,  # noqa: A002
-        fields: "Mapping[str, Any]",
-    ) -> "Record":
-        """See `Table.update`."""
-        return await self.table(table).update(id, fields)
-
-    async def preview_record(self, table: str, fields: "Mapping[str, Any]") -> Any:
-        """See `Table.preview`."""
-        return await self.table(table).preview(fields)
-
-    async def find_by_correlation_id(self, table: str, correlation_id: str) -> "Record | None":
-        """See `Table.find_by_correlation_id`."""
-        return await self.table(table).find_by_correlation_id(correlation_id)
-
-    async def find_work_note(
-        self,
-        table: str,
-        id: str,  # noqa: A002
-        work_note: str,
-        since: Any,
-    ) -> "Record | None":
-        """See `Table.find_work_note`."""
-        return await self.table(table).find_work_note(id, work_note, since)
-
-    async def reopen_incident(self, sys_id: str, reason: str) -> "Record":
-        """See `incidents.reopen`."""
-        return await self.incidents.reopen(sys_id, reason)
-
-    async def choices(self, table: str, field: str) -> Any:
-        """See `Table.choices`."""
-        return await self.table(table).choices(field)
-
     # ---- the instance
 
     async def request(

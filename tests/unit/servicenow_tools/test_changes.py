@@ -193,9 +193,8 @@ def test_a_change_is_moved_through_its_states(
                 assert "it waits for approval" in str(waiting.value)
             (approval,) = await client.changes.approvals("CHG0000005")
             assert (approval["state"], approval["approver.name"]) == ("requested", "Chris Manager")
-            await manager.update_record(
-                "sysapproval_approver", approval.sys_id, {"state": "approved"}
-            )
+            approvals = manager.table("sysapproval_approver")
+            await approvals.update(approval.sys_id, state="approved")
             moved = await client.changes.move(change["sys_id"], "implement")
             assert moved["state"] == "-1"
             again = await client.changes.move("CHG0000005", -1)

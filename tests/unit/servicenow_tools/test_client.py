@@ -304,7 +304,7 @@ def test_an_odd_id_never_reads_all(simulator: Simulator, connect: "Connect", id_
             with pytest.raises(InvalidRequestError):
                 await client.get_incident(id_)
             with pytest.raises(InvalidRequestError):
-                await client.get_record(id_ or "Bad", "INC0000001")
+                await client.table(id_ or "Bad").get("INC0000001")
 
     asyncio.run(read())
     assert simulator.requests == []
