@@ -31,6 +31,7 @@ const TEXTS = [
 const AGAIN = [
   { type: "number", name: "recurrence.note_every_minutes", label: "Minutes between two notes", min: 1, max: 1440 },
   { type: "number", name: "recurrence.reopen_within_hours", label: "Hours in which a resolved ticket is reopened", min: 0, max: 2160 },
+  { type: "number", name: "recurrence.settle_minutes", label: "Minutes that an end must last, once it came back sooner", min: 0, max: 1440 },
   long("recurrence_note", "Note when it happens again"),
 ];
 const OVER = [
