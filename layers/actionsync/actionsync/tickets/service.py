@@ -48,6 +48,7 @@ class TicketService:
     ) -> "Ticket":
         """Open a ticket."""
         values = new.columns()
+        write = self._write(f"create {ticket_type.table}", idempotency_key, values)
 
         async def create(client: "ServiceNowClient", claim: "IdempotencyRecord | None") -> "Record":
             resource = ticket_type.resource(client)
@@ -68,7 +69,6 @@ class TicketService:
             created: Record = await resource.create(**arguments, claimed=claimed)
             return created
 
-        write = self._write(f"create {ticket_type.table}", idempotency_key, values)
         return await self._once(write, create, ("created", ticket_type.table))
 
     async def get(self, ticket_type: "TicketType", record_id: str) -> "Ticket":
