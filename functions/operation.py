@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from actionsync.errors import ActionSyncError
 
 Calls = dict[str, int]
-# The connection, its instance's cooldown, and the secret.
-CONNECT: Calls = {"GetItem": 2, "GetSecretValue": 1}
+# The connection, the pauses that concern it, and the secret.
+CONNECT: Calls = {"GetItem": 1, "BatchGetItem": 1, "GetSecretValue": 1}
 # A write is announced and its outcome recorded.
 RECORD: Calls = {"PutItem": 2}
 # A share of the writes that a user has in a minute.

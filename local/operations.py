@@ -175,7 +175,7 @@ def _described(folder: str, app: Any) -> "Iterator[Described]":
 
 
 # Names of the code's path parameters, and those of the API where they differ.
-_PARAMETERS = {"record_id": "id", "webhook_id": "id"}
+_PARAMETERS = {"record_id": "id", "webhook_id": "id", "event_id": "id"}
 
 
 def _merged(folder: str, route: Any, path: str, operation: Operation, app: Any) -> Described:

@@ -1,8 +1,9 @@
 """`make forget-user`: delete all that a stack keeps of a user.
 
-The user of the stack's pool, connection, passwords, webhooks, rules, causes, kept answers, dead
-letters and the audit trail. Run it again after an hour, when the user's last token has ended and no
-warm function remembers anything: it says what it still found. Logs and backups end by themselves.
+The user of the stack's pool, connection, passwords, webhooks, rules, causes, what waits, kept
+answers, dead letters and the audit trail. Run it again after an hour, when the user's last token
+has ended and no warm function remembers anything: it says what it still found. Logs and backups end
+by themselves.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import boto3
 from actionsync.connections.service import delete_connection
 from actionsync.errors import ConnectionNotFoundError
 from actionsync.stores.connections import ConnectionStore
+from actionsync.stores.pauses import PauseStore, Target
 from actionsync.stores.secrets import SecretStore
 from actionsync.stores.webhooks import WebhookStore
 from operate.redrive import KINDS
@@ -61,7 +63,8 @@ def forget(stack: Stack, user_id: str) -> dict[str, int]:
         "users of the pool": _users(stack, user_id),
         "connections": _connection(stack, user_id),
         "webhooks": _webhooks(stack, user_id),
-        "rules and pauses": _settings(stack, user_id),
+        "rules": _settings(stack, user_id),
+        "waiting events": _waiting(stack, user_id),
         "causes": _scanned(stack, "EventsTable", ("pk", "sk"), user_id),
         "kept answers": _scanned(stack, "ClaimsTable", ("pk",), user_id),
         "dead letters": sum(_letters(stack, f"{kind}DeadLetters", user_id) for kind in KINDS),
@@ -83,6 +86,9 @@ def _users(stack: Stack, user_id: str) -> int:
 def _connection(stack: Stack, user_id: str) -> int:
     connections = ConnectionStore(stack.dynamodb, stack.names["ConnectionsTable"])
     secrets = SecretStore(stack.secrets_manager, stack.secret_prefix)
+    connection = connections.get(user_id)
+    if connection is not None:
+        PauseStore(stack.dynamodb, stack.names["EventsTable"]).end(Target.of(connection))
     try:
         delete_connection(connections, secrets, user_id)
     except ConnectionNotFoundError:
@@ -101,11 +107,7 @@ def _webhooks(stack: Stack, user_id: str) -> int:
 
 
 def _settings(stack: Stack, user_id: str) -> int:
-    keys = [
-        (f"RULES#{user_id}", "RULES"),
-        (f"COOLDOWN#USER#{user_id}", "COOLDOWN"),
-        (f"PIPELINES#{user_id}", "PIPELINES"),
-    ]
+    keys = [(f"RULES#{user_id}", "RULES"), (f"PIPELINES#{user_id}", "PIPELINES")]
     answers = [
         stack.dynamodb.delete_item(
             TableName=stack.names["EventsTable"],
@@ -115,6 +117,21 @@ def _settings(stack: Stack, user_id: str) -> int:
         for pk, sk in keys
     ]
     return sum("Attributes" in answer for answer in answers)
+
+
+def _waiting(stack: Stack, user_id: str) -> int:
+    """Delete what waits or has failed; the items' wait keys name the user, too."""
+    pages = stack.dynamodb.get_paginator("scan").paginate(
+        TableName=stack.names["WaitingTable"],
+        FilterExpression="#owner = :user",
+        ExpressionAttributeNames={"#owner": "owner"},
+        ExpressionAttributeValues={":user": {"S": user_id}},
+        ProjectionExpression="pk, sk",
+        ConsistentRead=True,
+    )
+    items = [item for page in pages for item in page["Items"]]
+    _delete(stack, "WaitingTable", ("pk", "sk"), items)
+    return sum(item["pk"]["S"] != "WAITING" for item in items)
 
 
 def _scanned(stack: Stack, table: str, key: tuple[str, ...], user_id: str) -> int:

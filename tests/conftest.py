@@ -41,8 +41,9 @@ ENVIRONMENT = {
     "WRITES_PER_MINUTE": "300",
     "EVENT_BUS": "events",
     "AUTOMATION_USER_ID": "automation",
-    "QUEUE_URL": "",
-    "DEAD_LETTER_URL": "",
+    "WAITING_TABLE": "WaitingTable",
+    "EVENT_QUEUE_URL": "",
+    "RELEASE_PER_MINUTE": "200",
     "SECRET_PREFIX": "actionsync/test/",
     "KMS_KEY_ARN": "",
     "ALLOWED_INSTANCE_HOSTS": "*.service-now.com,*.servicenowservices.com",
@@ -62,6 +63,11 @@ class LambdaContext:
     memory_limit_in_mb = 512
     invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:function"
     aws_request_id = "00000000-0000-4000-8000-000000000000"
+    seconds_left = 60.0
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return how much time is left."""
+        return int(self.seconds_left * 1000)
 
 
 @cache
@@ -84,6 +90,11 @@ class Aws:
                     BillingMode=properties["BillingMode"],
                     AttributeDefinitions=properties["AttributeDefinitions"],
                     KeySchema=properties["KeySchema"],
+                    **{
+                        name: properties[name]
+                        for name in ("GlobalSecondaryIndexes",)
+                        if name in properties
+                    },
                 )
 
     def items(self, table: str) -> list[dict[str, Any]]:

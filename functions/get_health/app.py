@@ -13,7 +13,8 @@ app = http_api()
 def get_health(owner: UserId) -> Response[str]:
     """Answer 200 with what works, what waits, what has failed, and counts by day."""
     connection = stores.connection_store().get(owner)
-    return ok(health(connection, owner, stores.cooldown_store(), stores.activity_store()))
+    pauses, waiting = stores.pause_store(), stores.waiting_store()
+    return ok(health(connection, owner, pauses, waiting, stores.activity_store()))
 
 
 lambda_handler = entrypoint(app)

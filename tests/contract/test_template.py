@@ -7,9 +7,10 @@ import re
 import pytest
 
 from actionsync.connections.sessions import DEADLINE_SECONDS
-from actionsync.stores.cooldowns import PROBE_SECONDS
 from actionsync.stores.correlations import LEASE_SECONDS
 from actionsync.stores.idempotency import LEASE_SECONDS as CLAIM_SECONDS
+from actionsync.stores.pauses import PROBE_SECONDS
+from actionsync.stores.waiting import RELEASED_SECONDS
 from local.operations import operations
 from tests.template import ROOT, functions, public, statements, template, uses_own_key
 
@@ -23,7 +24,9 @@ RESOURCES = {
     for name, resource in template()["Resources"].items()
     if resource["Type"] in {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Events::EventBus"}
 }
-OF_HTTP = [folder for folder in FOLDERS if folder not in {*OF_QUEUES, "rotate_secret"}]
+OF_HTTP = [
+    folder for folder in FOLDERS if folder not in {*OF_QUEUES, "rotate_secret", "release_waiting"}
+]
 
 
 def test_every_folder_is_a_function() -> None:
@@ -77,9 +80,6 @@ def test_a_queue_is_whole(folder: str) -> None:
     function = resources[f"On{kind}Function"]["Properties"]
     assert function["CodeUri"] == f"functions/{folder}"
     assert "Events" not in function
-    variables = function["Environment"]["Variables"]
-    assert variables["QUEUE_URL"] == {"Ref": f"{kind}Queue"}
-    assert variables["DEAD_LETTER_URL"] == {"Ref": f"{kind}DeadLetters"}
     source = resources[f"{kind}Source"]["Properties"]
     assert source["FunctionName"] == {"Ref": f"On{kind}Function"}
     assert source["EventSourceArn"] == {"Fn::GetAtt": f"{kind}Queue.Arn"}
@@ -95,6 +95,58 @@ def test_a_queue_is_whole(folder: str) -> None:
         assert resources[f"{kind}{alarm}Alarm"]["Type"] == "AWS::CloudWatch::Alarm"
 
 
+def test_no_function_sends_to_its_own_source() -> None:
+    """Lambda ends such a loop after 16 rounds; only the tick sends to a queue that is worked off.
+
+    The template lets nobody else, and the code of what works a queue off has no way to one.
+    """
+    resources = template()["Resources"]
+    sources = {
+        source["Properties"]["FunctionName"]["Ref"]: source["Properties"]["EventSourceArn"]
+        for source in resources.values()
+        if source["Type"] == "AWS::Lambda::EventSourceMapping"
+    }
+    queues = {resource["Fn::GetAtt"] for resource in sources.values()}
+    senders: dict[str, set[str]] = {}
+    for folder in FOLDERS:
+        name = "".join(word.capitalize() for word in folder.split("_")) + "Function"
+        for statement in statements(folder):
+            for action in statement["Action"]:
+                if any(
+                    "Send" in action or action == "sns:Publish" for action in statement["Action"]
+                ):
+                    senders.setdefault(name, set()).add(statement["Resource"]["Fn::GetAtt"])
+    assert senders.pop("ReleaseWaitingFunction") == {"EventQueue.Arn"}
+    assert "ReleaseWaitingFunction" not in sources
+    assert not set(senders) & set(sources)
+    assert all(not sent & queues for sent in senders.values())
+    calls = {
+        path.relative_to(ROOT / "layers/actionsync/actionsync").as_posix()
+        for path in (ROOT / "layers/actionsync/actionsync").rglob("*.py")
+        if re.search(r"\bsqs\(\)|\.send_message|\.publish\(", path.read_text())
+    }
+    assert calls == {"aws.py", "queues/release.py", "wiring/tick.py"}
+
+
+def test_the_tick_runs_each_minute() -> None:
+    """One schedule, whose run ends before the next begins, and is not repeated."""
+    function = template()["Resources"]["ReleaseWaitingFunction"]["Properties"]
+    (schedule,) = function["Events"].values()
+    assert schedule["Type"] == "Schedule"
+    assert schedule["Properties"]["Schedule"] == "rate(1 minute)"
+    assert schedule["Properties"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
+    assert function["Timeout"] <= 60
+    variables = function["Environment"]["Variables"]
+    assert variables["EVENT_QUEUE_URL"] == {"Ref": "EventQueue"}
+    assert resources_timeout("EventQueue") < RELEASED_SECONDS
+
+
+def resources_timeout(queue: str) -> int:
+    """Return for how long a message of a queue is hidden from others."""
+    seconds: int = template()["Resources"][queue]["Properties"]["VisibilityTimeout"]
+    return seconds
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_function_is_wiring(folder: str) -> None:
     """A handler stays small, and neither catches, configures nor talks to AWS itself."""
@@ -108,8 +160,11 @@ def test_a_function_has_events(folder: str) -> None:
     """Each function has a valid payload, and one that it refuses if it takes any input."""
     names = {path.stem for path in (ROOT / "events" / folder).glob("*.json")}
     assert "valid" in names
-    takes_nothing = folder in public() and all(
-        "{" not in http["Properties"]["Path"] for http in functions()[folder]["Events"].values()
+    takes_nothing = folder == "release_waiting" or (
+        folder in public()
+        and all(
+            "{" not in http["Properties"]["Path"] for http in functions()[folder]["Events"].values()
+        )
     )
     assert takes_nothing or any(name.startswith("invalid_") for name in names)
 
@@ -125,8 +180,11 @@ def test_rights_are_exact(folder: str) -> None:
         if "Fn::GetAtt" in resource:
             assert resource["Fn::GetAtt"] in RESOURCES
         else:
+            name = resource["Fn::Sub"]
             kind = "webhook" if "webhook" in folder else "connection"
-            assert resource["Fn::Sub"].endswith(f":secret:actionsync/${{AWS::StackName}}/{kind}/*")
+            assert name.endswith(
+                f":secret:actionsync/${{AWS::StackName}}/{kind}/*"
+            ) or re.fullmatch(r"\$\{\w+Table\.Arn\}/index/\w+", name)
 
 
 def test_only_pages_are_public() -> None:

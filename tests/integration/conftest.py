@@ -29,7 +29,7 @@ class Clock:
     def advance(self, **span: float) -> None:
         """Let time pass, also for what processes keep."""
         self.moment += timedelta(**span)
-        stores.cooldown_store()._known.clear()
+        stores.pause_store()._known.clear()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from moto.sqs.models import sqs_backends
 
 from actionsync import clock
 from tests.conftest import LambdaContext
@@ -20,59 +19,59 @@ NOW = datetime(2026, 1, 10, 10, 0, tzinfo=UTC)
 USER = "11111111-2222-4333-8444-555555555555"
 
 
+PROMPTS = "arn:aws:sqs:us-east-1:123456789012:EventQueue"
+
+
 @dataclass
 class Queues:
-    """A queue and its dead-letter queue, with the function that works the queue off."""
+    """What waits and what has failed, and the queue of prompts."""
 
     monkeypatch: pytest.MonkeyPatch
     sqs: "SQSClient" = field(init=False)
     queue_url: str = field(init=False)
-    dead_letter_url: str = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the queues and tell the function."""
+        """Make the queue and tell the functions."""
         self.sqs = boto3.client("sqs")
-        for name in ("QUEUE_URL", "DEAD_LETTER_URL"):
-            url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
-            self.monkeypatch.setenv(name, url)
-            setattr(self, name.lower(), url)
+        self.queue_url = self.sqs.create_queue(QueueName="EventQueue")["QueueUrl"]
+        self.monkeypatch.setenv("EVENT_QUEUE_URL", self.queue_url)
 
-    def dead(self) -> list[tuple[str, str]]:
-        """Return the dead letters: the kind of their reason, and the reason."""
-        found: list[tuple[str, str]] = []
-        while True:
-            answer = self.sqs.receive_message(
-                QueueUrl=self.dead_letter_url,
-                MessageAttributeNames=["All"],
-                MaxNumberOfMessages=10,
-            )
-            if not answer.get("Messages"):
-                return found
-            for message in answer["Messages"]:
-                attributes = message["MessageAttributes"]
-                found.append(
-                    (attributes["reason_type"]["StringValue"], attributes["reason"]["StringValue"])
-                )
+    def items(self, state: str) -> list[dict[str, Any]]:
+        """Return the items of the table of what waits that are in a state, the oldest first."""
+        found = boto3.client("dynamodb").scan(TableName="WaitingTable")["Items"]
+        return sorted(
+            (item for item in found if item.get("state") == {"S": state}),
+            key=lambda item: str(item["listed"]["S"]),
+        )
+
+    def failed(self) -> list[tuple[str, str]]:
+        """Return the kinds and texts of the reasons of what has failed."""
+        return [(item["reason"]["S"], item["said"]["S"]) for item in self.items("failed")]
 
     def waiting(self) -> list[dict[str, Any]]:
-        """Take the records that were put back, as Lambda gets them once their delay is over."""
-        queue = sqs_backends["123456789012"]["us-east-1"].queues["QUEUE_URL"]
-        for delayed in queue._messages:
-            delayed.delayed_until = 0
+        """Return a prompt for each item that waits, as Lambda gets it, whenever it is due."""
+        return [prompt(item["pk"]["S"].removeprefix("EVENT#")) for item in self.items("waiting")]
+
+    def tick(self) -> list[dict[str, Any]]:
+        """Run the tick, and return the prompts that it sends, as Lambda gets them."""
+        from functions.release_waiting.app import lambda_handler  # noqa: PLC0415 - when it is used
+
+        lambda_handler({}, LambdaContext())  # type: ignore[arg-type] # as much of it as is used
         records = []
         while messages := self.sqs.receive_message(
-            QueueUrl=self.queue_url, MessageAttributeNames=["All"], MaxNumberOfMessages=10
+            QueueUrl=self.queue_url, MaxNumberOfMessages=10
         ).get("Messages"):
             for message in messages:
-                attributes = {
-                    name: {"stringValue": value["StringValue"], "dataType": value["DataType"]}
-                    for name, value in message["MessageAttributes"].items()
-                }
-                records.append(record(message["Body"], attributes))
+                records.append({**record(message["Body"]), "eventSourceARN": PROMPTS})
                 self.sqs.delete_message(
                     QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"]
                 )
         return records
+
+
+def prompt(item_id: str) -> dict[str, Any]:
+    """Return a prompt for an item that waits."""
+    return {**record(json.dumps({"version": 1, "item": item_id})), "eventSourceARN": PROMPTS}
 
 
 def record(
@@ -188,9 +187,20 @@ def deployment(status: str, seconds: int = 0, **values: Any) -> dict[str, Any]:
 
 
 def send(kind: str, *records: dict[str, Any]) -> list[str]:
-    """Invoke a kind's function with a batch; return the message ids that failed."""
+    """Invoke a kind's function with a batch, and on_event with the prompts of it.
+
+    Returns:
+        The message ids that failed.
+    """
     import importlib  # noqa: PLC0415 - functions load when they are used
 
-    handler = importlib.import_module(f"functions.on_{kind}.app").lambda_handler
-    answer = handler({"Records": list(records)}, LambdaContext())
-    return [item["itemIdentifier"] for item in answer["batchItemFailures"]]
+    failed = []
+    for of, chosen in (
+        (kind, [record for record in records if record["eventSourceARN"] != PROMPTS]),
+        ("event", [record for record in records if record["eventSourceARN"] == PROMPTS]),
+    ):
+        if chosen:
+            handler = importlib.import_module(f"functions.on_{of}.app").lambda_handler
+            answer = handler({"Records": chosen}, LambdaContext())
+            failed += [item["itemIdentifier"] for item in answer["batchItemFailures"]]
+    return failed

@@ -119,9 +119,9 @@ def test_an_event_that_cannot_become_a_ticket_is_recorded(
     assert (lonely["action"], lonely["kind"], lonely["cause"]) == ("failed", "incident", "checkout")
     assert lonely["reason_type"] == "ConnectionNotFound"
     (poison,) = trail(USER)
-    assert poison["reason_type"] == "Poison"
+    assert poison["reason_type"] == "Unreadable"
     assert "message" in poison["reason"]
-    assert len(queues.dead()) == 2
+    assert len(queues.failed()) == 2
 
 
 def test_an_event_that_names_nobody_is_in_the_log_alone(
@@ -130,7 +130,7 @@ def test_an_event_that_names_nobody_is_in_the_log_alone(
     """No record can be made for a user id that is none."""
     before = len(records(aws))
     assert send("error", error(user_id=["x"]), error(user_id="x" * 200)) == []
-    assert len(queues.dead()) == 2
+    assert len(queues.failed()) == 2
     assert len(records(aws)) == before
 
 

@@ -82,7 +82,7 @@ def test_events_use_it(instance: "Simulator", monkeypatch: pytest.MonkeyPatch, m
     queues = Queues(monkeypatch)
     assert call("create_config", config(instance, method), user_id=EVENTS_USER).status == 201
     assert send("error", error()) == []
-    assert queues.dead() == []
+    assert queues.failed() == []
     assert queues.waiting() == []
     assert any(row["correlation_display"] == "ActionSync" for row in instance.records("incident"))
 

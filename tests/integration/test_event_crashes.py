@@ -8,8 +8,8 @@ import pytest
 
 from actionsync.queues import worker
 from actionsync.runtime import run
-from actionsync.wiring.events import services
 from actionsync.wiring.servicenow import client_cache
+from actionsync.wiring.stores import pause_store
 from servicenow_tools import Transport
 from tests.integration.events import Queues, alarm, deployment, error, send
 from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
@@ -93,7 +93,7 @@ def _new_process() -> None:
     for session in client_cache()._kept.values():
         run(session.client.aclose())
     client_cache().__dict__["_kept"].clear()
-    services().engine._cooldowns._known.clear()
+    pause_store()._known.clear()
 
 
 def _story(name: str) -> list[tuple[str, dict[str, Any]]]:
@@ -178,4 +178,4 @@ def test_a_death_at_any_call_is_mended(  # noqa: C901, PLR0917 - a play in acts
         if not was_killed:
             break
     assert at > 8
-    assert queues.dead() == []
+    assert queues.failed() == []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actionsync import clock
-from actionsync.queues import worker
+from actionsync.queues.outcome import Outcomes
 from actionsync.rules.models import Rules
 from actionsync.runtime import run
 from actionsync.settings import settings
@@ -18,6 +18,7 @@ from actionsync.wiring import events as events_wiring
 from actionsync.wiring.servicenow import client_cache
 from actionsync.wiring.stores import activity_store
 from local.servicenow import Simulator, faults, seed
+from tests.conftest import call
 from tests.integration.conftest import Clock, connect
 from tests.integration.events import (
     NOW,
@@ -89,7 +90,7 @@ def test_an_error_becomes_an_incident(instance: "Simulator", queues: Queues) -> 
     for text in ("Trace", "https://x/1", "Service: checkout", "2026-01-10T10:00:00Z"):
         assert text in row["description"]
     assert row["correlation_id"].startswith("actionsync-")
-    assert queues.dead() == []
+    assert queues.failed() == []
 
 
 def test_one_cause_is_one_incident(instance: "Simulator", queues: Queues, time: Clock) -> None:
@@ -192,15 +193,15 @@ def test_a_resolved_one_is_reopened_and_a_closed_one_is_followed(
         ("meeting", on_bus("Meeting Processed", {"user_id": USER}), "meeting_id"),
     ],
 )
-def test_poison_is_put_aside_with_the_reason(
+def test_an_unreadable_event_fails_with_the_reason(
     instance: "Simulator", queues: Queues, kind: str, message: dict[str, Any], reason: str
 ) -> None:
-    """What cannot be understood is in the dead-letter queue at once; its neighbours are not."""
+    """What cannot be understood has failed at once; its neighbours have not."""
     neighbour = {"error": error(), "alarm": alarm("ALARM"), "deployment": deployment("started"),
                  "meeting": meeting()}[kind]  # fmt: skip
     assert send(kind, message, neighbour) == []
-    ((reason_type, text),) = queues.dead()
-    assert reason_type == "Poison"
+    ((reason_type, text),) = queues.failed()
+    assert reason_type == "Unreadable"
     assert reason in text
     assert len(made(instance, "change_request" if kind == "deployment" else "incident")) >= 1
 
@@ -211,7 +212,7 @@ def test_a_group_that_does_not_exist_costs_no_ticket(
     """The ticket is made without it, and the ticket's notes and Activity say which it was."""
     save_rules(aws, errors={"assignment_group": "No such group"})
     assert send("error", error()) == []
-    assert queues.dead() == []
+    assert queues.failed() == []
     (row,) = made(instance)
     assert row["assignment_group"] == ""
     (note,) = notes(instance, row["sys_id"])
@@ -221,28 +222,38 @@ def test_a_group_that_does_not_exist_costs_no_ticket(
     assert any("No such group" in warning for warning in created["warnings"])
 
 
-def test_what_servicenow_refuses_whatever_is_sent_is_put_aside(
+def test_what_servicenow_refuses_whatever_is_sent_fails(
     instance: "Simulator", queues: Queues
 ) -> None:
-    """No retries, the reason in the dead-letter queue, redrivable."""
+    """No retries, its own words; the next event of its key goes on."""
     refusal = faults.error(403, "Operation Failed", "ACL", times=None, method="POST")
     instance.faults.add(refusal)
     message = error()
     assert send("error", message) == []
-    ((reason_type, text),) = queues.dead()
+    ((reason_type, text),) = queues.failed()
     assert reason_type == "PermissionDenied"
     assert "ACL" in text
     assert made(instance) == []
     instance.faults.clear()
     send("error", message)
     assert len(made(instance)) == 1
+    assert queues.failed() == []
 
 
-def test_nobodys_events_are_put_aside(aws: "Aws", queues: Queues) -> None:
-    """A user without a connection loses nothing."""
+def test_an_event_waits_for_its_owners_connection(
+    aws: "Aws", simulator: "Simulator", queues: Queues, time: Clock
+) -> None:
+    """A user without a connection loses nothing; nothing is released until there is one."""
     assert send("error", error()) == []
-    ((reason_type, _),) = queues.dead()
-    assert reason_type == "ConnectionNotFound"
+    (item,) = queues.items("waiting")
+    assert item["reason"]["S"] == "ConnectionNotFound"
+    time.advance(days=2)
+    assert queues.tick() == []
+    connect(simulator, seed.INTEGRATION_USER, USER)
+    time.advance(minutes=1)
+    assert send("error", *queues.tick()) == []
+    assert len(made(simulator)) == 1
+    assert queues.items("waiting") == []
 
 
 # ---- alarms
@@ -502,29 +513,30 @@ def test_a_meeting_makes_a_ticket_an_item_and_one_note(instance: "Simulator") ->
 
 
 def test_an_outage_loses_nothing(instance: "Simulator", queues: Queues, time: Clock) -> None:
-    """An hour of 503: the events wait, nobody hammers the instance, then each has its ticket."""
-    fault = faults.unavailable(times=None)
-    instance.faults.add(fault)
-    records = [error(service=f"service {number}") for number in range(5)]
-    seen = 0
-    for _ in range(12):
+    """An hour of hibernation: the events wait, one a pause looks, then each has its ticket."""
+    instance.faults.add(faults.hibernating(times=None))
+    assert send("error", *(error(service=f"service {number}") for number in range(5))) == []
+    looks = []
+    for _ in range(60):
         before = len(instance.requests)
-        assert send("error", *records) == []
-        records = queues.waiting()
-        seen += len(instance.requests) - before
-        time.advance(minutes=5)
-    assert len(records) == 5
-    assert queues.dead() == []
+        time.advance(minutes=1)
+        assert send("error", *queues.tick()) == []
+        looks.append(len(instance.requests) - before)
+    assert len(queues.items("waiting")) == 5
+    assert queues.failed() == []
     assert made(instance) == []
+    assert max(looks) <= 3  # the attempts of one call
+    assert sum(1 for count in looks if count) <= 10
     instance.faults.clear()
-    time.advance(minutes=20)
-    send("error", *records)
-    assert len(made(instance)) == 1  # one finds out that it is back
-    time.advance(seconds=10)
-    send("error", *queues.waiting())
+    released = []
+    for _ in range(20):
+        time.advance(minutes=1)
+        prompts = queues.tick()
+        released.append(len(prompts))
+        assert send("error", *prompts) == []
+    assert [count for count in released if count] == [1, 4]
     assert len(made(instance)) == 5
-    assert queues.waiting() == []
-    assert seen <= 12 * 5 * 3
+    assert queues.items("waiting") == []
 
 
 def test_a_rate_limit_is_shared(instance: "Simulator", queues: Queues, time: Clock) -> None:
@@ -543,7 +555,7 @@ def test_a_rate_limit_is_shared(instance: "Simulator", queues: Queues, time: Clo
     time.advance(seconds=10)
     send("error", *queues.waiting())
     assert len(made(instance)) == 2
-    assert queues.dead() == []
+    assert queues.failed() == []
 
 
 def test_while_one_waits_its_causes_others_are_folded(
@@ -567,11 +579,10 @@ def test_a_hanging_instance_holds_up_nobody_else(
 ) -> None:
     """Of ten users' ten instances one takes requests and never answers: nine have their tickets.
 
-    They have them before the hanging call is given up, and it is tried once, not once an event.
+    They have them before the hanging call is given up.
     """
-    monkeypatch.setattr("actionsync.connections.sessions.DEADLINE_SECONDS", 2.0)
+    monkeypatch.setattr("actionsync.connections.sessions.DEADLINE_SECONDS", 5.0)
     done_before: list[int] = []
-    put_back = worker._put_back
 
     with contextlib.ExitStack() as running:
         instances = {
@@ -582,6 +593,7 @@ def test_a_hanging_instance_holds_up_nobody_else(
         monkeypatch.setenv("ALLOWED_INSTANCE_HOSTS", ",".join(hosts))
         monkeypatch.setenv("INSTANCE_CA_FILE", str(tmp_path / "ca.pem"))
         settings.cache_clear()
+        wait = events_wiring.services().outcomes.wait
         for user, instance in instances.items():
             connect(instance, seed.INTEGRATION_USER, user)
         hanging = faults.Fault(delay=60, times=100)
@@ -590,40 +602,48 @@ def test_a_hanging_instance_holds_up_nobody_else(
         def tickets() -> int:
             return sum(len(made(instance)) for instance in instances.values())
 
-        def watched(services: worker.Services, *arguments: Any) -> None:
+        def watched(*arguments: Any) -> None:
             done_before.append(tickets())
-            put_back(services, *arguments)
+            wait(*arguments)
 
-        monkeypatch.setattr(worker, "_put_back", watched)
-        for round_ in range(3):
-            batch = [error(user_id=user, service=f"service {round_}") for user in instances]
-            assert send("error", *batch) == []
-            assert tickets() == 9 * (round_ + 1)
+        monkeypatch.setattr(Outcomes, "wait", lambda _, *arguments: watched(*arguments))
+        assert send("error", *(error(user_id=user) for user in instances)) == []
+        assert tickets() == 9
         for session in client_cache()._kept.values():
             run(session.client.aclose())
-        assert done_before[0] == 9
-        assert len(done_before) == 3
+        assert done_before == [9]
         assert hanging.times == 99
-        assert len(queues.waiting()) == 3
-        assert queues.dead() == []
+        assert len(queues.waiting()) == 1
+        assert queues.failed() == []
 
 
 def test_a_wrong_password_is_not_tried_again_and_again(
     instance: "Simulator", queues: Queues, time: Clock
 ) -> None:
-    """It would lock the account: the user's events wait, and end in the dead-letter queue."""
+    """It would lock the account: the user's events wait; the right one lets them go at once."""
+    connect(instance, seed.INTEGRATION_USER, "another-user")
     refusal = faults.error(401, "User Not Authenticated", "Required", times=None)
     instance.faults.add(refusal)
     send("error", error())
     before = len(instance.requests)
     send("error", error(service="another"))
     assert len(instance.requests) == before
-    records = queues.waiting()
-    for _ in range(6):
-        time.advance(minutes=16)
-        send("error", *records)
-        records = queues.waiting() or records
-    assert "Authentication" in {reason for reason, _ in queues.dead()}
+    for _ in range(300):
+        time.advance(minutes=1)
+        send("error", *queues.tick())
+    assert len(instance.requests) - before <= 30
+    assert {item["reason"]["S"] for item in queues.items("waiting")} == {"Authentication"}
+    instance.faults.clear()
+    send("error", error(user_id="another-user"))
+    assert len(made(instance)) == 1  # nobody else's events wait
+    body = {"instance_url": instance.url, "username": seed.INTEGRATION_USER,
+            "password": seed.USERS[seed.INTEGRATION_USER][0]}  # fmt: skip
+    assert call("update_config", body, user_id=USER).status == 200
+    for _ in range(3):
+        time.advance(minutes=1)
+        send("error", *queues.tick())
+    assert len(made(instance)) == 3
+    assert queues.items("waiting") == []
 
 
 # ---- what is left behind

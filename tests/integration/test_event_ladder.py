@@ -61,7 +61,7 @@ class TestIncidents:
         refuse(instance, refusal, "POST", "*", None)
         send("error", error(service="search"))
         assert len(made(instance)) == 1
-        ((_, reason),) = queues.dead()
+        ((_, reason),) = queues.failed()
         assert (refusal[1] or str(refusal[0])) in reason
 
     def test_recur(
@@ -81,7 +81,7 @@ class TestIncidents:
         assert (first["state"], second["state"]) == ("6", "1")
         assert first["number"] in second["description"]
         assert "did not take everything" in notes(instance, second["sys_id"])[0]
-        assert queues.dead() == []
+        assert queues.failed() == []
 
     def test_resolve(self, instance: "Simulator", queues: Queues, refusal: Any) -> None:  # noqa: F811
         """Where it may not be resolved, the outcome is a note, and Activity says why."""
@@ -93,14 +93,14 @@ class TestIncidents:
         texts = notes(instance, row["sys_id"])
         assert any("Recovered" in text for text in texts)
         assert (refusal[1] or str(refusal[0])) in str(activity("automation", "noted")["warnings"])
-        assert queues.dead() == []
+        assert queues.failed() == []
 
     def test_annotate(self, instance: "Simulator", queues: Queues, refusal: Any) -> None:  # noqa: F811
         """Where nothing may be noted, the event has failed, with ServiceNow's own text."""
         send("alarm", alarm("ALARM"))
         refuse(instance, refusal, "PATCH", INCIDENTS, None)
         send("alarm", alarm("INSUFFICIENT_DATA", 60))
-        ((_, reason),) = queues.dead()
+        ((_, reason),) = queues.failed()
         assert (refusal[1] or str(refusal[0])) in reason
         instance.faults.clear()
         send("alarm", alarm("INSUFFICIENT_DATA", 120))
@@ -123,7 +123,7 @@ class TestIncidents:
         (row,) = made(instance, "change_request")
         assert row["state"] == "-1"
         assert any("Deployment succeeded" in text for text in notes(instance, row["sys_id"]))
-        assert queues.dead() == []
+        assert queues.failed() == []
 
 
 @pytest.mark.parametrize("status", [403, 404])
@@ -135,7 +135,7 @@ def test_a_page_is_no_refusal(instance: "Simulator", queues: Queues, status: int
     send("alarm", alarm("OK", 60))
     (row,) = made(instance)
     assert row["state"] == "1"
-    assert queues.dead() == []
+    assert queues.failed() == []
 
 
 def test_an_end_goes_by_what_was_begun(instance: "Simulator", aws: "Aws") -> None:  # noqa: F811

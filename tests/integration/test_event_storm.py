@@ -61,4 +61,4 @@ def test_a_storm_is_folded(
     written = calls["PutItem"] + calls["UpdateItem"] + calls["DeleteItem"]
     assert written <= 2 * EVENTS + 4 * CAUSES
     assert calls["GetItem"] < CAUSES
-    assert queues.dead() == []
+    assert queues.failed() == []

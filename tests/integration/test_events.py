@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,9 @@ from actionsync import clock
 from actionsync.events import sources
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.protocol import Context
+from actionsync.stores.waiting import WaitingItem, WaitKey
 from actionsync.stores.webhooks import WebhookStore
+from actionsync.wiring.stores import waiting_store
 from local.events import payloads
 from local.operations import operations
 from tests.conftest import LambdaContext, call, event, invoke
@@ -99,6 +102,13 @@ QUEUED: dict[tuple[str, str], tuple[str, int]] = {
     ("on_meeting", "without_items"): ("incident", 0),
     ("on_meeting", "invalid_item"): ("", 0),
 }
+# Which messages of a prompt's payload have to come again.
+PROMPTS: dict[tuple[str, str], list[str]] = {
+    ("on_event", "valid"): [],
+    ("on_event", "invalid_version"): ["059f36b4-87a3-44ab-83d2-661975600000"],
+}
+TICK = {("release_waiting", "valid")}
+CALLER = "00000000-0000-4000-8000-000000000001"
 # Steps that test_rotation.py carries out.
 ROTATION = {("rotate_secret", "valid"), ("rotate_secret", "invalid_step")}
 
@@ -107,7 +117,7 @@ def test_every_event_is_run() -> None:
     """No payload is without an expectation, and no expectation without a payload."""
     files = {(file.parent.name, file.stem) for file in (ROOT / "events").glob("*/*.json")}
     written = {("receive_github_webhook", name) for name in (*GITHUB, *REFUSED_DELIVERIES)}
-    assert files == set(PAYLOADS) | written | set(QUEUED) | ROTATION
+    assert files == {*PAYLOADS, *written, *QUEUED, *PROMPTS, *TICK, *ROTATION}
 
 
 @pytest.mark.parametrize(("function", "name"), PAYLOADS)
@@ -126,7 +136,7 @@ def test_a_queues_event_makes_what_it_says(
     function: str,
     scenario: str,
 ) -> None:
-    """Each shape is understood; one that cannot be is in the dead-letter queue, alone."""
+    """Each shape is understood; one that cannot be has failed, alone."""
     queues = Queues(monkeypatch)
     monkeypatch.setenv("AUTOMATION_USER_ID", "00000000-0000-4000-8000-000000000001")
     before = [row["sys_id"] for row in connected.records("incident")]
@@ -141,7 +151,18 @@ def test_a_queues_event_makes_what_it_says(
     assert {name: number for name, number in made.items() if number} == (
         {table: count} if count else {}
     )
-    assert len(queues.dead()) == int(scenario.startswith("invalid"))
+    assert len(queues.failed()) == int(scenario.startswith("invalid"))
+
+
+@pytest.mark.parametrize(("function", "scenario"), PROMPTS)
+@pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
+def test_a_prompt_decides_nothing(aws: "Aws", function: str, scenario: str) -> None:
+    """One for what waits no more does nothing; what newer code has sent comes again."""
+    handler = importlib.import_module(f"functions.{function}.app").lambda_handler
+    answer = handler(event(function, scenario), LambdaContext())
+    again = [item["itemIdentifier"] for item in answer["batchItemFailures"]]
+    assert again == PROMPTS[function, scenario]
+    assert aws.items("WaitingTable") == []
 
 
 @pytest.mark.parametrize("scenario", GITHUB)
@@ -174,6 +195,7 @@ def test_a_valid_event_succeeds(aws: "Aws", bus: "Bus", connected: "Simulator", 
     operation, function = described.operation, described.folder
     put_example_tickets(connected)
     put_example_webhook(aws)
+    put_example_item()
     if function == "create_config":
         call("delete_config")
     if function == "get_activity":
@@ -286,9 +308,13 @@ def bus(aws: "Aws") -> Bus:
 def put_example_webhook(aws: "Aws") -> None:
     """Put the webhook that the payloads are signed for."""
     store = WebhookStore(aws.dynamodb, "EventsTable", aws.secrets_manager, "actionsync/test/")
-    store.create(
-        "0123456789abcdef" * 2, "00000000-0000-4000-8000-000000000001", "made-up-webhook-secret"
-    )
+    store.create("0123456789abcdef" * 2, CALLER, "made-up-webhook-secret")
+
+
+def put_example_item() -> None:
+    """Put the event that the payloads retry and discard."""
+    item = WaitingItem("0123456789abcdef" * 2, WaitKey(CALLER, table="incident"), "{}", 0)
+    waiting_store().put_failed(replace(item, state="failed", reason="PermissionDenied"))
 
 
 def put_example_tickets(simulator: "Simulator") -> None:

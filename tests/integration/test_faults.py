@@ -253,7 +253,7 @@ def test_a_call_to_aws_fails_an_event(
         assert len(ours) == 1, where
     assert tried > 10
     assert queues.waiting() == []
-    assert queues.dead() == []
+    assert queues.failed() == []
 
 
 def test_a_long_run_of_everything(
@@ -295,7 +295,7 @@ def test_a_long_run_of_everything(
         if not waiting and not open_keys:
             break
         assert number < ROUNDS * 20
-    assert queues.dead() == []
+    assert queues.failed() == []
     rows = connected.instance.records("incident")
     assert sorted(row["description"] for row in rows if row["description"] in keys) == sorted(keys)
     ours = [row for row in rows if row["correlation_display"] == "ActionSync"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from local.servicenow import seed
+from local.servicenow import faults, seed
 from operate.forget_user import Stack, forget
 from operate.redrive import KINDS
 from tests.conftest import call
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from local.servicenow import Simulator
     from tests.conftest import Aws
 
-TABLES = ("ConnectionsTable", "ClaimsTable", "EventsTable", "AuditTable")
+TABLES = ("ConnectionsTable", "ClaimsTable", "EventsTable", "WaitingTable", "AuditTable")
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def live(simulator: "Simulator", stack: Stack, user_id: str) -> None:
     assert call("create_github_webhook", user_id=user_id).status == 201
     send("error", error(user_id=user_id))
     send("deployment", deployment("started", user_id=user_id))
-    stack.dynamodb.put_item(
-        TableName="EventsTable",
-        Item={"pk": {"S": f"COOLDOWN#USER#{user_id}"}, "sk": {"S": "COOLDOWN"}},
-    )
+    simulator.faults.add(faults.rate_limited(60, method="POST"))
+    send("error", error(user_id=user_id, service="waits"))
+    simulator.faults.clear()
+    send("error", error(user_id=user_id, message=7))
     for kind in KINDS:
         url = stack.names[f"{kind}DeadLetters"]
         detail = {"user_id": user_id}

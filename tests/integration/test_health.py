@@ -14,9 +14,8 @@ from actionsync.audit import health, trail
 from actionsync.audit.trail import ActivityStore
 from actionsync.rules.models import Rules
 from actionsync.stores.rules import RuleStore
-from actionsync.wiring.stores import cooldown_store
+from actionsync.wiring.stores import pause_store
 from local.servicenow import Simulator, faults, seed
-from operate.redrive import redrive
 from tests.conftest import call
 from tests.integration.conftest import connect
 from tests.integration.events import USER, Queues, error, record, send
@@ -54,7 +53,7 @@ def page(user_id: str = USER, **query: str) -> Any:
 
 def state(user_id: str = USER) -> Any:
     """Return what the API answers of a user's health, in a process that knows no cooldown yet."""
-    cooldown_store.cache_clear()
+    pause_store.cache_clear()
     answer = call("get_health", None, user_id=user_id)
     assert answer.status == 200, answer.text
     return answer.json
@@ -158,7 +157,7 @@ def test_tickets_and_failures_are_counted_by_day(
     assert counts[-4:] == [(1, 0, 0), (1, 1, 0), (0, 0, 0), (1, 0, 1)]
     assert sum(tickets for tickets, _, _ in counts) == 3
     assert found["connection"] == {"state": "working", "instance_url": instance.url}
-    assert found["last_failure"]["reason_type"] == "Poison"
+    assert found["last_failure"]["reason_type"] == "Unreadable"
     assert "message" in found["last_failure"]["reason"]
     assert found["counted_since"] == f"{found['days'][0]['date']}T00:00:00Z"
 
@@ -177,7 +176,7 @@ def test_a_very_long_trail_is_counted_in_part_and_says_so(
 
 
 def test_a_pause_and_a_refused_password_are_told(instance: Simulator, queues: Queues) -> None:
-    """An instance that is away pauses all its users; a wrong password is its user's own."""
+    """A wrong password and a rate limit are the connection's own."""
     connect(instance, seed.INTEGRATION_USER, OTHER)
     instance.faults.add(faults.error(401, "User Not Authenticated", "Required", times=None))
     send("error", error())
@@ -187,6 +186,7 @@ def test_a_pause_and_a_refused_password_are_told(instance: Simulator, queues: Qu
     assert state(OTHER)["connection"]["state"] == "untried"
     instance.faults.add(faults.rate_limited(120, times=1, method="POST"))
     send("error", error(user_id=OTHER))
+    assert state()["connection"]["state"] == "refused"
     found = state(OTHER)
     assert found["connection"]["state"] == "paused"
     assert found["cooldown"]["reason"] == "RateLimited"
@@ -194,60 +194,19 @@ def test_a_pause_and_a_refused_password_are_told(instance: Simulator, queues: Qu
     assert found["dead_letters"] == 0
 
 
-def test_dead_letters_wait_until_they_are_put_back(
+def test_failed_events_are_counted_until_they_go_on(
     instance: Simulator, queues: Queues, aws: "Aws"
 ) -> None:
-    """Put aside once or twice it is one letter; put back and worked off it is none any more."""
+    """One that fails twice is one; its ticket, or its owner, ends it."""
     save_rules(aws, errors={"assignment_group": "No such group"})
     send("error", error(), error(service="search"))
     assert state()["dead_letters"] == 2
     assert state(OTHER)["dead_letters"] == 0
-    put_back(queues)
-    assert state()["dead_letters"] == 2
-    assert sum(day["failures"] for day in state()["days"]) == 2
-    save_rules(aws)
-    put_back(queues)
-    assert state()["dead_letters"] == 0
-    assert sum(day["failures"] for day in state()["days"]) == 0
-    actions = [item["action"] for item in page()["items"]]
-    assert sorted(actions[:4]) == ["created", "created", "redriven", "redriven"]
-    assert page(outcome="failed")["items"] == []
-
-
-def test_a_letter_that_has_to_wait_is_still_known_as_one(
-    instance: Simulator, queues: Queues, aws: "Aws"
-) -> None:
-    """Redriven into an outage it waits in the queue, and is worked off as what it is."""
-    save_rules(aws, errors={"assignment_group": "No such group"})
     send("error", error())
+    assert state()["dead_letters"] == 2
     save_rules(aws)
-    instance.faults.add(faults.rate_limited(120, times=1, method="POST"))
-    put_back(queues)
-    assert state()["dead_letters"] == 1
-    (waiting,) = queues.waiting()
-    clock_moves_on()
-    send("error", waiting)
+    send("error", error(), error(service="search"))
     assert state()["dead_letters"] == 0
-
-
-def put_back(queues: Queues) -> None:
-    """Put the dead letters back as `make redrive` does, and work them off."""
-    names = {"ErrorDeadLettersUrl": queues.dead_letter_url, "ErrorQueueUrl": queues.queue_url}
-    assert redrive(queues.sqs, names, ("Error",)) > 0
-    send("error", *queues.waiting())
-
-
-def clock_moves_on() -> None:
-    """End every pause, as time does."""
-    table = boto3.client("dynamodb")
-    for item in table.scan(TableName="EventsTable")["Items"]:
-        if item["sk"]["S"] == "COOLDOWN":
-            table.delete_item(
-                TableName="EventsTable", Key={name: item[name] for name in ("pk", "sk")}
-            )
-    from actionsync.wiring import events  # noqa: PLC0415 - loaded when it is used
-
-    events.services().engine._cooldowns._known.clear()
 
 
 def test_a_letter_that_names_nobody_is_only_in_the_queue(instance: Simulator) -> None:

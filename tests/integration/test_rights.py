@@ -10,18 +10,20 @@ import contextlib
 import hashlib
 import hmac
 import importlib
+import json
 import os
 import uuid
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from actionsync.stores.cooldowns import CooldownStore
+from actionsync.stores.connections import ConnectionStore
+from actionsync.stores.pauses import PauseStore, Target
 from actionsync.tickets.types import TABLES
+from actionsync.wiring.stores import pause_store
 from local.operations import Described, operations
 from local.servicenow import faults, seed
 from tests import conftest
@@ -83,28 +85,32 @@ def _right(service: str, operation: str, arguments: dict[str, Any]) -> Right:
         return action, name.removeprefix(ENVIRONMENT["SECRET_PREFIX"]).partition("/")[0]
     if service == "sqs":
         queue = arguments["QueueUrl"].rpartition("/")[2]
-        return action, {"QUEUE_URL": "Queue", "DEAD_LETTER_URL": "DeadLetters"}[queue]
+        return action.replace("Batch", ""), queue
     if service == "events":
         return action, {"events": "EventBus"}[arguments["Entries"][0]["EventBusName"]]
     assert service == "dynamodb"
-    return action, arguments["TableName"]
+    if operation == "BatchGetItem":
+        (table,) = arguments["RequestItems"]
+        return action, table
+    index = arguments.get("IndexName")
+    return action, arguments["TableName"] + (f"/{index}" if index else "")
 
 
 def granted(folder: str) -> set[Right]:
     """Return the rights that a function's policy in the template gives."""
-    kind = folder.removeprefix("on_").capitalize()
     return {
-        (action, _resource(statement["Resource"]).removeprefix(kind))
+        (action, _resource(statement["Resource"]))
         for statement in statements(folder)
         for action in statement["Action"]
     }
 
 
 def _resource(resource: dict[str, str]) -> str:
-    """Return a store's name, or the kind of the secrets."""
-    if "Fn::Sub" in resource:
-        return resource["Fn::Sub"].split("/")[2]
-    return resource["Fn::GetAtt"].removesuffix(".Arn")
+    """Return a store's name, an index's, or the kind of the secrets."""
+    if "Fn::GetAtt" in resource:
+        return resource["Fn::GetAtt"].removesuffix(".Arn")
+    table, _, index = resource["Fn::Sub"].removeprefix("${").partition(".Arn}/index/")
+    return f"{table}/{index}" if index else resource["Fn::Sub"].split("/")[2]
 
 
 class World:
@@ -185,8 +191,9 @@ def works_again(world: World) -> None:
     """An instance that is left alone is tested, and works."""
     world.connect()
     with world.iam.off():
-        store = CooldownStore(world.aws.dynamodb, "EventsTable")
-        store.start(urlsplit(world.simulator.url).netloc, "Unavailable")
+        store = PauseStore(world.aws.dynamodb, "EventsTable")
+        store.record_failure(whom(world), "table", "RateLimited", key="x")
+    world.monkeypatch.setattr("actionsync.stores.pauses.SLOW_SECONDS", 0.0)
     world.call("test_connection")
     world.left("EventsTable")
 
@@ -320,14 +327,7 @@ def of_events(kind: str) -> "Callable[[World], None]":
 
     def scenario(world: World) -> None:
         world.connect()
-        with world.iam.off():  # a pause that is over
-            world.aws.dynamodb.put_item(
-                TableName="EventsTable",
-                Item={
-                    "pk": {"S": f"COOLDOWN#USER#{world.user}"}, "sk": {"S": "COOLDOWN"},
-                    "paused_until": {"N": "1"}, "failures": {"N": "1"}, "reason": {"S": "x"},
-                },
-            )  # fmt: skip
+        past_pause(world)
         world.send(kind, record(world, "first"))
         world.send(kind, events.error() | {"body": "no JSON"})
         if kind == "meeting":
@@ -335,16 +335,14 @@ def of_events(kind: str) -> "Callable[[World], None]":
             world.simulator.faults.add(refusal)
             world.send(kind, record(world, "second"))
             world.simulator.faults.clear()
+        third = record(world, "third")
         world.simulator.faults.add(faults.rate_limited(100, method="POST", times=None))
-        world.send(kind, record(world, "third"))
+        world.send(kind, third)
         world.simulator.faults.clear()
-        world.left("ClaimsTable")
-        world.left("EventsTable")
-        with world.iam.off():  # the instance's pause is the next world's too
-            for item in world.aws.items("EventsTable"):
-                if item["pk"]["S"].startswith("COOLDOWN#"):
-                    key = {"pk": item["pk"], "sk": item["sk"]}
-                    world.aws.dynamodb.delete_item(TableName="EventsTable", Key=key)
+        no_pauses(world)
+        world.send(kind, third)
+        for table in ("ClaimsTable", "EventsTable", "WaitingTable"):
+            world.left(table)
 
     return scenario
 
@@ -360,6 +358,127 @@ def scenario_of(described: Described) -> "Callable[[World], None]":
     return reads(described.folder)
 
 
+def past_pause(world: World) -> None:
+    """Leave a pause of the user's connection that is over."""
+    with world.iam.off():
+        pk, sk = whom(world).key("connection")
+        world.aws.dynamodb.put_item(
+            TableName="EventsTable",
+            Item={
+                "pk": {"S": pk}, "sk": {"S": sk}, "paused_until": {"N": "1"},
+                "failures": {"N": "1"}, "reason": {"S": "x"},
+            },
+        )  # fmt: skip
+
+
+def no_pauses(world: World) -> None:
+    """End all pauses, also those that a process knows of."""
+    with world.iam.off():
+        for item in world.aws.items("EventsTable"):
+            if item["pk"]["S"].startswith("PAUSE#"):
+                key = {"pk": item["pk"], "sk": item["sk"]}
+                world.aws.dynamodb.delete_item(TableName="EventsTable", Key=key)
+        pause_store()._known.clear()
+
+
+def whom(world: World) -> Target:
+    """Return whom the user's calls concern."""
+    connection = ConnectionStore(world.aws.dynamodb, "ConnectionsTable").get(world.user)
+    assert connection is not None
+    return Target.of(connection, "incident")
+
+
+def meeting_waits(world: World, name: str) -> list[dict[str, Any]]:
+    """Let a meeting's two items wait, and return their prompts."""
+    with world.iam.off():
+        items = [{"summary": f"{name} {n}", "requires_incident": True} for n in range(2)]
+        detail = {"user_id": world.user, "meeting_id": name, "title": name, "action_items": items}
+        world.simulator.faults.add(faults.rate_limited(100, method="POST", times=None))
+        events.send("meeting", events.on_bus("Meeting Processed", detail))
+        world.simulator.faults.clear()
+        no_pauses(world)
+        return [
+            events.prompt(item["pk"]["S"].removeprefix("EVENT#"))
+            for item in world.aws.items("WaitingTable")
+            if item.get("state") == {"S": "waiting"}
+        ]
+
+
+def on_event(world: World) -> None:
+    """Items that go on, one that has to wait again, and a message that was suspected."""
+    world.connect()
+    prompts = meeting_waits(world, "first")
+    past_pause(world)
+    with world.iam.off():
+        _forget()  # another process goes on with them
+    world.send("event", *prompts)
+    refusal = faults.error(403, "Not allowed", "x", method="PATCH", times=None)
+    prompts = meeting_waits(world, "second")
+    world.simulator.faults.add(refusal)
+    world.send("event", *prompts)
+    world.simulator.faults.clear()
+    with world.iam.off():
+        suspect = events.error(user_id=world.user)
+        suspect["attributes"]["ApproximateReceiveCount"] = "3"
+        events.send("error", suspect)
+        prompts = [
+            events.prompt(item["pk"]["S"].removeprefix("EVENT#"))
+            for item in world.aws.items("WaitingTable")
+            if item.get("state") == {"S": "waiting"}
+        ]
+    world.simulator.faults.add(faults.rate_limited(100, method="POST", times=None))
+    world.send("event", *prompts)
+    world.simulator.faults.clear()
+    for table in ("ClaimsTable", "EventsTable", "WaitingTable"):
+        world.left(table)
+
+
+def unfinished(folder: str) -> "Callable[[World], None]":
+    """Return the scenario of a function that does something about an event that waits."""
+
+    def scenario(world: World) -> None:
+        world.connect()
+        prompts = meeting_waits(world, "first")
+        item = json.loads(prompts[0]["body"])["item"]
+        _forget()
+        world.call(folder, path={"id": item})
+        for table in ("EventsTable", "WaitingTable", "AuditTable"):
+            world.left(table)
+
+    return scenario
+
+
+def release_waiting(world: World) -> None:
+    """What is due is sent, and a key for which nothing waits is forgotten."""
+    world.connect()
+    meeting_waits(world, "first")
+    with world.iam.off():
+        for item in world.aws.items("WaitingTable"):
+            if item["pk"]["S"] != "WAITING":
+                world.aws.dynamodb.update_item(
+                    TableName="WaitingTable",
+                    Key={"pk": item["pk"], "sk": item["sk"]},
+                    UpdateExpression="SET next_at = :now",
+                    ExpressionAttributeValues={":now": {"N": "1"}},
+                )
+        world.aws.dynamodb.put_item(
+            TableName="WaitingTable",
+            Item={
+                "pk": {"S": "WAITING"}, "sk": {"S": "0" * 32}, "owner": {"S": "nobody"},
+                "connection": {"S": "default"}, "table": {"S": "incident"},
+                "touched_at": {"N": "1"},
+            },
+        )  # fmt: skip
+    handler = importlib.import_module("functions.release_waiting.app").lambda_handler
+    handler({}, conftest.LambdaContext())
+    world.left("WaitingTable")
+    with world.iam.off():
+        sqs = boto3.client("sqs")
+        queue = os.environ["EVENT_QUEUE_URL"]
+        found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        world.results.append(len(found))
+
+
 SCENARIOS: "dict[str, Callable[[World], None]]" = {
     **{described.folder: scenario_of(described) for described in reversed(list(operations()))},
     "test_connection": works_again,
@@ -369,12 +488,16 @@ SCENARIOS: "dict[str, Callable[[World], None]]" = {
     "delete_github_webhook": delete_github_webhook,
     "receive_github_webhook": receive_github_webhook,
     **{f"on_{kind}": of_events(kind) for kind in ("error", "alarm", "deployment", "meeting")},
-}
+    "retry_unfinished_event": unfinished("retry_unfinished_event"),
+    "discard_unfinished_event": unfinished("discard_unfinished_event"),
+    "on_event": on_event,
+    "release_waiting": release_waiting,
+}  # fmt: skip
 
 
 @pytest.fixture
 def iam(aws: "Aws", simulator: "Simulator", monkeypatch: pytest.MonkeyPatch) -> Iam:
-    """AWS with a queue, a dead-letter queue and a bus; its calls are noted when it is on."""
+    """AWS with a queue and a bus; its calls are noted when it is on."""
     Queues(monkeypatch)
     boto3.client("events").create_event_bus(Name="events")
     return Iam(monkeypatch)
@@ -397,7 +520,7 @@ def test_every_right_is_needed(
     """All that the function does is granted, all that is granted is done, and needed."""
 
     def play(refused: Right | None) -> list[Any]:
-        for table in ("ClaimsTable", "EventsTable"):
+        for table in ("ClaimsTable", "EventsTable", "WaitingTable"):
             for item in aws.items(table):
                 key: Any = {name: item[name] for name in ("pk", "sk") if name in item}
                 aws.dynamodb.delete_item(TableName=table, Key=key)

@@ -497,9 +497,9 @@ def test_a_warm_call_asks_aws_nothing(
     monkeypatch.setattr("actionsync.stores.rates._MINUTE", 10**10)
     connected.requests.clear()
     assert call("create_incident", NEW, headers={"idempotency-key": "1"}).status == 201
-    share, connection, cooldown = "UpdateItem", "GetItem", "GetItem"
+    share, connection, pauses = "UpdateItem", "GetItem", "BatchGetItem"
     assert calls == [
-        share, connection, "GetSecretValue", "PutItem", cooldown, "PutItem", "UpdateItem"
+        share, connection, "GetSecretValue", "PutItem", pauses, "PutItem", "UpdateItem"
     ]  # fmt: skip
     calls.clear()
     connected.requests.clear()

@@ -12,6 +12,8 @@ ActionSyncError
  ├── WriteInProgressError         the same key's first request has not ended
  ├── TooManyWritesError           the user asks for more writes than a minute allows
  ├── RulesChangedError            the rules are not at the version the caller knew
+ ├── UnfinishedEventNotFoundError  the user has no such event that waits or has failed
+ ├── EventIsWorkedOffError        somebody is at the event right now
  ├── WebhookNotFoundError         the user has no such webhook
  └── WebhookRefusedError          no such webhook, or a wrong signature
 
@@ -140,6 +142,26 @@ class RulesChangedError(ActionSyncError):
             "Read them again before changing them."
         )
         self.version = version
+
+
+class UnfinishedEventNotFoundError(ActionSyncError):
+    """The user has no such event that waits or has failed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You have no such unfinished event. GET /api/servicenow/unfinished-events lists yours."
+        )
+
+
+class EventIsWorkedOffError(ActionSyncError):
+    """Somebody is at the event right now."""
+
+    def __init__(self, retry_after: int) -> None:
+        """Take the seconds after which that has surely ended."""
+        super().__init__(
+            f"This event is being worked off right now. Try again in {retry_after} seconds."
+        )
+        self.retry_after = retry_after
 
 
 class WebhookNotFoundError(ActionSyncError):

@@ -20,7 +20,8 @@ class Settings:
     Attributes:
         connections_table: DynamoDB table of the users' connections.
         claims_table: DynamoDB table of the writes under way or done.
-        events_table: DynamoDB table of causes, rules, cooldowns and webhooks.
+        events_table: DynamoDB table of correlations, rules, pauses and webhooks.
+        waiting_table: DynamoDB table of what waits and what has failed.
         audit_table: DynamoDB table of the audit trail.
         audit_days: days after which a record of it expires.
         writes_per_minute: how many writes a user may ask for in a minute.
@@ -34,6 +35,7 @@ class Settings:
     connections_table: str
     claims_table: str
     events_table: str
+    waiting_table: str
     audit_table: str
     audit_days: int
     writes_per_minute: int
@@ -62,6 +64,7 @@ def settings() -> Settings:
         connections_table=_variable("CONNECTIONS_TABLE"),
         claims_table=_variable("CLAIMS_TABLE"),
         events_table=_variable("EVENTS_TABLE"),
+        waiting_table=_variable("WAITING_TABLE"),
         audit_table=_variable("AUDIT_TABLE"),
         audit_days=int(_variable("AUDIT_DAYS")),
         writes_per_minute=int(_variable("WRITES_PER_MINUTE")),
@@ -88,13 +91,9 @@ class EventSettings:
     """Further settings of a function that reads a queue.
 
     Attributes:
-        queue_url: its queue, where an event that has to wait is put again.
-        dead_letter_url: where an event goes that cannot become a ticket.
         automation_user_id: the user for events that AWS itself makes; empty for nobody.
     """
 
-    queue_url: str
-    dead_letter_url: str
     automation_user_id: str
 
 
@@ -106,9 +105,33 @@ def event_settings() -> EventSettings:
         MissingSettingError: a variable is not set.
     """
     return EventSettings(
-        queue_url=_variable("QUEUE_URL"),
-        dead_letter_url=_variable("DEAD_LETTER_URL"),
         automation_user_id=_variable("AUTOMATION_USER_ID"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TickSettings:
+    """What the tick needs besides.
+
+    Attributes:
+        event_queue_url: where it sends its prompts.
+        release_per_minute: how many items of a wait key it releases in a minute at most.
+    """
+
+    event_queue_url: str
+    release_per_minute: int
+
+
+@cache
+def tick_settings() -> TickSettings:
+    """Read the settings of the tick, once in a process.
+
+    Raises:
+        MissingSettingError: a variable is not set.
+    """
+    return TickSettings(
+        event_queue_url=_variable("EVENT_QUEUE_URL"),
+        release_per_minute=int(_variable("RELEASE_PER_MINUTE")),
     )
 
 

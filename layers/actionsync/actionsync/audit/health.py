@@ -1,6 +1,6 @@
 """How a user's events fare: what works, what waits, what was put aside, and how much there was.
 
-All of it is read from what is stored anyway: the connection, its cooldowns, and the newest part of
+All of it is read from what is stored anyway: the connection, its pauses, and the newest part of
 the user's audit trail. Nothing is asked of ServiceNow, and nothing is counted beside the trail.
 """
 
@@ -8,27 +8,30 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from actionsync import clock
+from actionsync.stores.pauses import Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from actionsync.audit.trail import ActivityStore
     from actionsync.stores.connections import Connection
-    from actionsync.stores.cooldowns import CooldownStore
+    from actionsync.stores.pauses import PauseStore
+    from actionsync.stores.waiting import WaitingStore
 
-# The dead-letter queues keep a message for as long (template.yaml: MessageRetentionPeriod).
+# An event waits for as long (`actionsync.stores.waiting`).
 DAYS = 14
 # Some 3 MB of the trail, and a second: whoever writes more sees the newest days only.
 MOST_RECORDS = 4000
+MOST_FAILED = 1000
 
 
 def health(
     connection: "Connection | None",
     user_id: str,
-    cooldowns: "CooldownStore",
+    pauses: "PauseStore",
+    waiting: "WaitingStore",
     activity: "ActivityStore",
 ) -> dict[str, Any]:
     """Return how a user's events fare.
@@ -37,21 +40,20 @@ def health(
         `connection` (`state` is `none`, `untried`, `working`, `paused` or `refused`; and its
         `instance_url`), `last_success` (when ServiceNow last took a write), `last_failure`
         (`{at, kind, cause, reason_type, reason}`), `cooldown` (`{until, reason}`),
-        `dead_letters` (events put aside and not put back since), `days` (`{date, tickets, updates,
-        failures}`, the oldest first) and `counted_since`, before which nothing was counted.
+        `dead_letters` (events that have failed, at most MOST_FAILED), `days` (`{date, tickets,
+        updates, failures}`, the oldest first) and `counted_since`, before which nothing was
+        counted.
     """
     now = clock.now()
     since = (now - timedelta(days=DAYS - 1)).strftime("%Y-%m-%d")
     counts: dict[str, Counter[str]] = {}
     last_success: str | None = None
     last_failure: dict[str, Any] | None = None
-    dead_letters = 0
     records = list(islice(_of_days(activity.newest(user_id), since), MOST_RECORDS))
     for record in records:
         day = counts.setdefault(record["at"][:10], Counter())
         if record["outcome"] in {"failed", "unknown"}:
             day["failures"] += 1
-            dead_letters += record["action"] == "failed"
             last_failure = last_failure or _failure(record)
         elif record["outcome"] == "done" and record["sys_id"]:
             day["tickets" if record["action"] == "created" else "updates"] += 1
@@ -59,16 +61,16 @@ def health(
     # The oldest day of a trail that was cut is not whole.
     is_cut = len(records) == MOST_RECORDS
     first = records[-1]["at"] if is_cut else f"{since}T00:00:00Z"
-    cooldown = _cooldown(connection, user_id, cooldowns)
+    pause = _pause(connection, pauses)
     return {
         "connection": {
-            "state": _state(connection, cooldown, last_success),
+            "state": _state(connection, pause, last_success),
             "instance_url": None if connection is None else connection.instance_url,
         },
         "last_success": last_success,
         "last_failure": last_failure,
-        "cooldown": None if cooldown is None else {name: cooldown[name] for name in _PAUSE},
-        "dead_letters": dead_letters,
+        "cooldown": None if pause is None else {name: pause[name] for name in _PAUSE},
+        "dead_letters": waiting.count(user_id, "failed", MOST_FAILED),
         "counted_since": first,
         "days": [
             {"date": date, **{name: counts.get(date, Counter())[name] for name in _COUNTS}}
@@ -78,6 +80,7 @@ def health(
 
 
 _PAUSE = ("until", "reason")
+_TABLES = ("incident", "change_request")
 _COUNTS = ("tickets", "updates", "failures")
 # The trail's moments have milliseconds, a connection's have none.
 _SECONDS = len("2024-01-10T10:00:00")
@@ -100,30 +103,27 @@ def _failure(record: dict[str, Any]) -> dict[str, Any]:
     return {name: record.get(name, "") for name in names}
 
 
-def _cooldown(
-    connection: "Connection | None", user_id: str, cooldowns: "CooldownStore"
-) -> dict[str, Any] | None:
-    """Return the user's own pause, or else the one of the whole instance."""
+def _pause(connection: "Connection | None", pauses: "PauseStore") -> dict[str, Any] | None:
+    """Return the pause that ends last of those that the user's calls have to wait for."""
     if connection is None:
         return None
-    for what, is_own in (
-        (f"USER#{user_id}", True),
-        (urlsplit(connection.instance_url).netloc, False),
-    ):
-        if cooldowns.seconds_left(what):
-            pause = cooldowns.get(what)
-            until = clock.iso(datetime.fromtimestamp(pause.until, UTC))
-            return {"until": until, "reason": pause.reason, "is_own": is_own}
-    return None
+    now = clock.epoch(clock.now())
+    found = [pauses.look(Target.of(connection, table)) for table in _TABLES]
+    pause = max((pause for pause in found if pause), key=lambda pause: pause.until, default=None)
+    if pause is None or pause.until <= now:
+        return None
+    until = clock.iso(datetime.fromtimestamp(pause.until, UTC))
+    is_refused = pause.reason in {"Authentication", "TokenRefused"}
+    return {"until": until, "reason": pause.reason, "is_refused": is_refused}
 
 
 def _state(
-    connection: "Connection | None", cooldown: dict[str, Any] | None, last_success: str | None
+    connection: "Connection | None", pause: dict[str, Any] | None, last_success: str | None
 ) -> str:
     if connection is None:
         return "none"
-    if cooldown is not None:
-        return "refused" if cooldown["is_own"] else "paused"
+    if pause is not None:
+        return "refused" if pause["is_refused"] else "paused"
     # What an earlier connection took says nothing of this one.
     is_tried = (
         last_success is not None and last_success[:_SECONDS] >= connection.updated_at[:_SECONDS]

@@ -1,13 +1,10 @@
 """Questions to the audit trail, and the pages of records that answer them."""
 
-import base64
-import hashlib
-import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from actionsync.errors import FieldError, InvalidInputError
+from actionsync.stores.pages import cursor_of, place_of
 
 if TYPE_CHECKING:
     from actionsync.audit.trail import ActivityStore
@@ -52,27 +49,6 @@ def page(owner: str, asked: ActivityQuery, activity: "ActivityStore") -> dict[st
         return all(record.get(name) == value for name, value in filters.items())
 
     search = [owner, filters]
-    before = None if asked.cursor is None else _place(asked.cursor, search)
+    before = None if asked.cursor is None else place_of(asked.cursor, search)
     items, end = activity.page(owner, asked.limit, before, wanted if filters else None)
-    return {"items": items, "next": None if end is None else _cursor(end, search)}
-
-
-def _cursor(place: str, search: list[Any]) -> str:
-    """Return a place with a mark that shows a cursor of another search. It guards no secret.
-
-    Whoever forges one still reads only their own records: the owner is the token's.
-    """
-    content = json.dumps([place, search], sort_keys=True).encode()
-    mark = hashlib.blake2s(content, digest_size=8).hexdigest()
-    return f"{base64.urlsafe_b64encode(place.encode()).decode().rstrip('=')}.{mark}"
-
-
-def _place(cursor: str, search: list[Any]) -> str:
-    encoded = cursor.partition(".")[0]
-    try:
-        place = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
-    except ValueError:
-        place = ""
-    if not place or cursor != _cursor(place, search):
-        raise InvalidInputError(FieldError("cursor", "is not a cursor of this search"))
-    return place
+    return {"items": items, "next": None if end is None else cursor_of(end, search)}

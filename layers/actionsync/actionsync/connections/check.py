@@ -1,7 +1,6 @@
 """Testing a connection: the stored one, or one that is still being typed."""
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from actionsync.connections.sessions import auth_of
 from actionsync.errors import FieldError, InvalidInputError
@@ -15,7 +14,9 @@ if TYPE_CHECKING:
 
 
 async def check_stored_connection(sessions: "ClientCache", owner: str) -> "ConnectionReport":
-    """Test the user's stored connection, stage by stage, also while its instance is left alone.
+    """Test the user's stored connection, stage by stage, also while it is left alone.
+
+    One that works ends the pauses of this connection, and of no other.
 
     Raises:
         ConnectionNotFoundError: the user has none.
@@ -24,7 +25,7 @@ async def check_stored_connection(sessions: "ClientCache", owner: str) -> "Conne
     client = await sessions.client(owner)
     report = await client.test_connection()
     if report.success:
-        sessions.breaker.back(urlsplit(client.instance_url).netloc)
+        sessions.circuit.pauses.end(sessions.target(owner))
     return report
 
 

@@ -5,24 +5,26 @@ from collections import OrderedDict
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import httpx
 
 from actionsync.connections.network import guarded_transport
 from actionsync.connections.service import find_connection
 from actionsync.errors import ConnectionIncompleteError, ConnectionNotFoundError
+from actionsync.stores.pauses import Target
 from servicenow_tools import ServiceNowClient, auth, tls_context
 from servicenow_tools.auth import RotatingAuth
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
-    from actionsync.connections.breaker import Breaker
+    from actionsync.connections.circuit import Circuit
     from actionsync.settings import Settings
     from actionsync.stores.connections import Connection, ConnectionStore
     from actionsync.stores.credentials import Identity
+    from actionsync.stores.pauses import Pause
     from actionsync.stores.secrets import Secret, SecretStore
+    from servicenow_tools import RequestEvent
 
 # For so long a warm function may use a connection that was changed or deleted meanwhile.
 KEPT_SECONDS = 120.0
@@ -115,24 +117,28 @@ class ClientCache:
         self,
         connections: "ConnectionStore",
         secrets: "SecretStore",
-        breaker: "Breaker",
+        circuit: "Circuit",
         settings: "Settings",
     ) -> None:
-        self.breaker = breaker
+        self.circuit = circuit
         self._connections = connections
         self._secrets = secrets
         self._settings = settings
         self._kept: OrderedDict[str, _Session] = OrderedDict()
 
-    async def client(self, owner: str) -> ServiceNowClient:
+    async def client(self, owner: str, *, is_stale: bool = False) -> ServiceNowClient:
         """Return a client for the user's stored connection.
+
+        Args:
+            owner: whose connection.
+            is_stale: look whether the connection has changed, whenever it was last looked at.
 
         Raises:
             ConnectionNotFoundError: the user has none.
             ConnectionIncompleteError: its secret is missing.
         """
         session = self._kept.pop(owner, None)
-        if session is not None and session.fresh_until <= time.monotonic():
+        if session is not None and (is_stale or session.fresh_until <= time.monotonic()):
             if self._connections.get(owner) == session.credentials.connection:
                 session.fresh_until = time.monotonic() + KEPT_SECONDS
             else:
@@ -146,17 +152,46 @@ class ClientCache:
             await oldest.client.aclose()
         return session.client
 
+    def target(self, owner: str, table: str = "") -> Target:
+        """Return whom calls of the client concern that `client` returned last for this owner."""
+        return Target.of(self._kept[owner].credentials.connection, table)
+
+    async def admit(
+        self, owner: str, table: str
+    ) -> "tuple[ServiceNowClient, Target, Pause | None]":
+        """Return a client, whom its calls concern, and the pause that they have to wait for.
+
+        Raises:
+            ConnectionNotFoundError: the owner has none.
+            ConnectionIncompleteError: its secret is missing.
+        """
+        client = await self.client(owner)
+        target = self.target(owner, table)
+        pause = self.circuit.pauses.check(target)
+        if pause is not None and pause.scope != "instance":
+            client = await self.client(owner, is_stale=True)  # it may have a new password
+            if self.target(owner, table) != target:
+                target = self.target(owner, table)
+                pause = self.circuit.pauses.check(target)
+        return client, target, pause
+
     @asynccontextmanager
-    async def client_for(self, owner: str) -> "AsyncIterator[ServiceNowClient]":
+    async def client_for(self, owner: str, table: str = "") -> "AsyncIterator[ServiceNowClient]":
         """Lend a client for the user's stored connection to a block that calls ServiceNow.
+
+        Args:
+            owner: whose connection.
+            table: what is read or written.
 
         Raises:
             ConnectionNotFoundError: the user has none.
             ConnectionIncompleteError: its secret is missing.
-            PausedError: the instance is left alone for a while.
+            CircuitOpenError: the connection or its instance is left alone for a while.
         """
         client = await self.client(owner)
-        with self.breaker.around(urlsplit(client.instance_url).netloc):
+        if self.circuit.is_open(self.target(owner, table)):
+            client = await self.client(owner, is_stale=True)  # it may have a new password
+        with self.circuit.around(self.target(owner, table)):
             yield client
 
     def is_stored(self, owner: str, identity: "Identity") -> bool:
@@ -164,7 +199,12 @@ class ClientCache:
         stored = self._connections.get(owner)
         return stored is not None and stored.identity == identity
 
-    def open(self, identity: "Identity", signer: httpx.Auth) -> ServiceNowClient:
+    def open(
+        self,
+        identity: "Identity",
+        signer: httpx.Auth,
+        on_request: "Callable[[RequestEvent], None] | None" = None,
+    ) -> ServiceNowClient:
         """Return a client of its own that reaches only what the stack allows."""
         return ServiceNowClient(
             identity.instance_url,
@@ -177,9 +217,16 @@ class ClientCache:
             ),
             deadline=DEADLINE_SECONDS,
             max_response_mib=MAX_RESPONSE_MIB,
+            on_request=on_request,
         )
 
     def _stored(self, owner: str) -> _Session:
         credentials = StoredCredentials(self._connections, self._secrets, owner)
-        client = self.open(credentials.connection.identity, credentials.auth)
+
+        def measure(request: "RequestEvent") -> None:
+            if request.status is not None:
+                target = Target.of(credentials.connection)
+                self.circuit.pauses.record_answer(target, request.seconds)
+
+        client = self.open(credentials.connection.identity, credentials.auth, measure)
         return _Session(client, credentials, time.monotonic() + KEPT_SECONDS)

@@ -11,13 +11,12 @@ import uuid
 from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from actionsync import clock
 from actionsync.connections.sessions import DEADLINE_SECONDS
 from actionsync.events import drafts
 from actionsync.events.decision import due_at, next_step
-from actionsync.events.failures import PermanentError, RetryLaterError, Scope, meaning
+from actionsync.events.failures import PermanentError, RetryLaterError, classify_failure
 from actionsync.events.folding import rank
 from actionsync.events.models import digest
 from actionsync.events.steps import Work
@@ -34,14 +33,12 @@ if TYPE_CHECKING:
     from actionsync.events.folding import Group
     from actionsync.events.steps import Result, StepResult
     from actionsync.rules.models import AnyRule, MatchedRule, Rules
-    from actionsync.stores.cooldowns import CooldownStore
     from actionsync.stores.correlations import Correlation, CorrelationStore
+    from actionsync.stores.pauses import PauseStore
 
 # What a step's calls may take, and what is recorded after them.
 STEP_SECONDS = DEADLINE_SECONDS + 5
 _NEXT_MINUTE = 60
-# How much later than announced a waiting event may come back.
-_GRACE_SECONDS = 120
 _LONGEST_WARNING = 300
 
 
@@ -81,7 +78,7 @@ class Engine:
     Args:
         sessions: ServiceNow clients by owner.
         correlations: what is known of dedup keys.
-        cooldowns: who is to be left alone.
+        pauses: who is to be left alone.
         activity: the audit trail.
         rules_of: returns an owner's rules.
     """
@@ -90,13 +87,13 @@ class Engine:
         self,
         sessions: "ClientCache",
         correlations: "CorrelationStore",
-        cooldowns: "CooldownStore",
+        pauses: "PauseStore",
         activity: "ActivityStore",
         rules_of: "Callable[[str], Rules]",
     ) -> None:
         self._sessions = sessions
         self._correlations = correlations
-        self._cooldowns = cooldowns
+        self._pauses = pauses
         self._activity = activity
         self._rules_of = rules_of
 
@@ -135,7 +132,7 @@ class Engine:
         kind = group.event.kind
         while (step := next_step(correlation, kind, _now())) is not None:
             if ends_at is not None and ends_at - monotonic() < STEP_SECONDS:
-                raise RetryLaterError(_NEXT_MINUTE, "NoTimeLeft")
+                raise RetryLaterError("NoTimeLeft", seconds=_NEXT_MINUTE, scope="worker")
             following = await self._do(group, matched, correlation, step, handled)
             if following is None:
                 handled.is_finished = False
@@ -177,9 +174,10 @@ class Engine:
     ) -> "Correlation | None":
         """Take the lease and do one step; return what is known then, or None without the lease."""
         event = group.event
-        client = await self._sessions.client(event.owner)
-        scope = Scope(urlsplit(client.instance_url).netloc, f"USER#{event.owner}")
-        self._check_pauses(scope, correlation.key)
+        table = correlation.table or ("change_request" if event.kind == "change" else "incident")
+        client, target, pause = await self._sessions.admit(event.owner, table)
+        if pause is not None:
+            raise RetryLaterError.during(pause)
         self._check_certainty(correlation)
         rules = self._rules_of(event.owner)
         if step == "create" and matched is not None and matched.then is not None:
@@ -218,18 +216,14 @@ class Engine:
                 if is_uncertain
                 else None,
             )
-            outcome = meaning(error, scope, self._cooldowns)
-            if isinstance(outcome, RetryLaterError):
-                self._wait(leased.key, outcome.seconds)
-            raise outcome from error
+            raise classify_failure(error, target, self._pauses, leased.key) from error
         except (RetryLaterError, PermanentError):  # of a failed deployment's incident
             self._correlations.release(leased, uncertain_until=_now())
             raise
         handled.results.append(done.result)
         handled.warnings += len(done.warnings)
         self._audit(work, done, is_ours=is_ours)
-        self._cooldowns.end(scope.instance)
-        self._cooldowns.end(scope.user)
+        self._pauses.record_success(target)
         if done.is_given_up:
             given_up = _given_up(group, leased)
             return self._correlations.finish(leased, given_up, report=_report(work))
@@ -261,23 +255,12 @@ class Engine:
             },
         )
 
-    def _check_pauses(self, scope: Scope, key: str) -> None:
-        for what, is_patient in ((scope.user, False), (scope.instance, True)):
-            if seconds := self._cooldowns.admit(what):
-                self._wait(key, seconds)
-                reason = self._cooldowns.get(what).reason
-                raise RetryLaterError(seconds, reason, is_patient=is_patient)
-
     def _check_certainty(self, correlation: "Correlation") -> None:
         """Let a key wait while what a dead holder sent may still take effect."""
         seconds = correlation.uncertain_until - _now()
         is_held = correlation.leased_until > _now()
         if correlation.pending_action is not None and not is_held and seconds > 0:
-            self._wait(correlation.key, seconds)
-            raise RetryLaterError(seconds, "Uncertain")
-
-    def _wait(self, key: str, seconds: int) -> None:
-        self._correlations.wait(key, _now() + seconds + _GRACE_SECONDS)
+            raise RetryLaterError("Uncertain", seconds=seconds, scope="worker")
 
 
 def _now() -> int:

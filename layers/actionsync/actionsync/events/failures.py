@@ -1,67 +1,85 @@
 """What a failure means for an event: wait, or give up with a reason. One table."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from actionsync.connections.breaker import AWAY
+from actionsync import clock
+from actionsync.connections.circuit import reason_of, record_failure, trouble_of
 from servicenow_tools import errors
 
 if TYPE_CHECKING:
-    from actionsync.stores.cooldowns import CooldownStore
+    from actionsync.stores.pauses import Pause, PauseStore, Scope, Target
 
-# For how long an event waits for what only its user can mend, before it is put aside.
-PATIENCE_SECONDS = 3600
+# For so long an item waits after its first, second, ... failure of its own; the next is its last.
+ITEM_WAITS = (60, 300, 900, 3600)
 
 
 class RetryLaterError(Exception):
-    """The event has to wait; it lies in the queue meanwhile.
+    """The event has to wait.
 
     Attributes:
-        seconds: for how long.
         reason: the kind of failure.
-        is_patient: whether it waits for as long as it takes, or for PATIENCE_SECONDS in all.
+        text: what ServiceNow said.
+        seconds: for how long, or None for as long as its own tries say (ITEM_WAITS).
+        scope: whom the failure concerns: the item alone, whose pause it waits for, or the worker
+            that had no time left.
+        paused_by: what met the pause it waits for, None where it waits for no pause.
     """
 
-    def __init__(self, seconds: int, reason: str, *, is_patient: bool = True) -> None:
-        super().__init__(f"{reason}: wait for {seconds} seconds")
-        self.seconds = seconds
+    def __init__(
+        self,
+        reason: str,
+        text: str = "",
+        *,
+        seconds: int | None = None,
+        scope: "Scope | Literal['item', 'worker']" = "item",
+        paused_by: str | None = None,
+    ) -> None:
+        super().__init__(text or reason)
         self.reason = reason
-        self.is_patient = is_patient
+        self.text = text or reason
+        self.seconds = seconds
+        self.scope = scope
+        self.paused_by = paused_by
+
+    @classmethod
+    def during(cls, pause: "Pause") -> "RetryLaterError":
+        """Return what an event meets that meets a pause."""
+        seconds = max(1, pause.seconds_left(clock.epoch(clock.now())))
+        return cls(
+            pause.reason, pause.text, seconds=seconds, scope=pause.scope, paused_by=pause.key
+        )
 
 
 class PermanentError(Exception):
-    """ServiceNow, or the user's own settings, will not have the event; waiting does not help."""
+    """ServiceNow, or the user's own settings, will not have the event; waiting does not help.
+
+    Attributes:
+        reason: the kind of failure.
+        text: what was said, which holds no secret.
+    """
 
     def __init__(self, reason: str, text: str) -> None:
-        """Take the kind of failure and what was said, which holds no secret."""
         super().__init__(f"{reason}: {text}")
         self.reason = reason
+        self.text = text
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Whom a failure concerns: the names of an instance's and a user's cooldown."""
-
-    instance: str
-    user: str
-
-
-_RETRIED_SECONDS = 60
-
-
-def meaning(
-    error: errors.ServiceNowError, scope: Scope, cooldowns: "CooldownStore"
+def classify_failure(
+    error: errors.ServiceNowError, target: "Target", pauses: "PauseStore", key: str
 ) -> RetryLaterError | PermanentError:
-    """Return what follows from a failure, after starting the cooldown that it calls for."""
-    reason = type(error).__name__.removesuffix("Error")
-    if isinstance(error, errors.RateLimitedError):
-        return RetryLaterError(cooldowns.start(scope.instance, reason, error.retry_after), reason)
-    if isinstance(error, AWAY):
-        return RetryLaterError(cooldowns.start(scope.instance, reason), reason)
-    if isinstance(error, errors.AuthenticationError):
-        # Wrong passwords, sent again and again, lock an account.
-        return RetryLaterError(cooldowns.start(scope.user, reason), reason, is_patient=False)
-    is_page = isinstance(error, errors.ResponseError) and error.message is None
-    if is_page or isinstance(error, errors.ServerError):
-        return RetryLaterError(_RETRIED_SECONDS, reason, is_patient=False)
-    return PermanentError(reason, str(error))
+    """Return what follows from a failure for the event that met it, after recording it for others.
+
+    Args:
+        error: the failure.
+        target: whom the call concerned.
+        pauses: where it is recorded.
+        key: the event's dedup key.
+    """
+    pause = record_failure(pauses, target, error, key)
+    trouble = trouble_of(error)
+    if trouble is not None and trouble.is_items_own:
+        return RetryLaterError(reason_of(error), str(error))
+    if pause is not None:
+        return RetryLaterError.during(pause)
+    field = error.field if isinstance(error, errors.InvalidRequestError) else None
+    return PermanentError(reason_of(error), f"{field}: {error}" if field else str(error))

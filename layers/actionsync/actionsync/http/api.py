@@ -84,6 +84,11 @@ def created(document: dict[str, Any], *, version: int | None = None) -> Response
     return _answer(HTTPStatus.CREATED, document, version)
 
 
+def accepted(document: dict[str, Any]) -> Response[str]:
+    """Answer 202 with what will be done."""
+    return _answer(HTTPStatus.ACCEPTED, document, None)
+
+
 def no_content() -> Response[str]:
     """Answer 204."""
     return Response(

@@ -26,6 +26,8 @@ STATUSES: dict[type[errors.ActionSyncError], HTTPStatus] = {
     errors.WriteInProgressError: HTTPStatus.CONFLICT,
     errors.TooManyWritesError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.RulesChangedError: HTTPStatus.PRECONDITION_FAILED,
+    errors.UnfinishedEventNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.EventIsWorkedOffError: HTTPStatus.CONFLICT,
     errors.WebhookNotFoundError: HTTPStatus.NOT_FOUND,
     errors.WebhookRefusedError: HTTPStatus.UNAUTHORIZED,
 }

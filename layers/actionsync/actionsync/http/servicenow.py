@@ -6,7 +6,11 @@ Never 401: the caller is signed in here, it is ServiceNow that refused.
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from actionsync.connections.breaker import CircuitOpenError, LimitedError
+from actionsync.connections.circuit import (
+    CircuitOpenError,
+    RateLimitPauseError,
+    SignInPauseError,
+)
 from actionsync.errors import FieldError
 from actionsync.http.api import http_api
 from actionsync.http.log import logger
@@ -18,7 +22,8 @@ if TYPE_CHECKING:
 
 # The first class that fits decides, so that a special case stands before its parent.
 STATUSES: dict[type[errors.ServiceNowError], HTTPStatus] = {
-    LimitedError: HTTPStatus.TOO_MANY_REQUESTS,
+    RateLimitPauseError: HTTPStatus.TOO_MANY_REQUESTS,
+    SignInPauseError: HTTPStatus.FAILED_DEPENDENCY,
     CircuitOpenError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StateError: HTTPStatus.CONFLICT,
     errors.InvalidRequestError: HTTPStatus.UNPROCESSABLE_ENTITY,

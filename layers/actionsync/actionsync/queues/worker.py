@@ -1,14 +1,16 @@
-"""What the functions of events share: a batch from the queue, through the engine, to an answer.
+"""What the functions of events share: a batch from a queue, through the engine, to its outcome.
 
-An event that has to wait is put into the queue again, with a delay, and this message of it is done:
-waiting takes none of the tries that SQS counts, so that only a real failure ends in the dead-letter
-queue. An event that cannot become a ticket goes there at once, with the reason as an attribute.
+A message is an event as it came, or a prompt: the id of an item of what waits, which holds the
+event. A batch's events are folded by dedup key. Whatever becomes of them is recorded
+(queues.outcome); a batch failure is for what could not be recorded. What will not fit into the time
+that is left waits for a minute.
 """
 
 import asyncio
-import random
+import json
+from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
 from aws_lambda_powertools import Logger, Metrics
@@ -19,44 +21,55 @@ from aws_lambda_powertools.utilities.batch import (
     process_partial_response,
 )
 
-from actionsync import aws, clock, gc_freeze
-from actionsync.errors import ActionSyncError
+from actionsync import clock, gc_freeze
+from actionsync.connections.circuit import reason_of
+from actionsync.errors import ActionSyncError, ConnectionNotFoundError
 from actionsync.events import pipelines, sources
-from actionsync.events.failures import PATIENCE_SECONDS, PermanentError, RetryLaterError
-from actionsync.events.folding import Received, fold
-from actionsync.events.models import IncomingEvent, Kind, UnreadableEventError, digest
+from actionsync.events.failures import PermanentError, RetryLaterError
+from actionsync.events.folding import Group, Received, fold
+from actionsync.events.models import IncomingEvent, UnreadableEventError, digest
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.protocol import Context
+from actionsync.queues.outcome import Delivery
 from actionsync.runtime import run
 from actionsync.settings import event_settings
+from actionsync.stores.waiting import VERSION, UnknownVersionError
 from actionsync.tickets.models import NewWorkNote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
-    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
     from actionsync.audit.trail import ActivityStore
     from actionsync.events.engine import Engine, Handled
     from actionsync.events.sources.protocol import Reading
+    from actionsync.queues.outcome import Outcomes
     from actionsync.rules.models import Rules
+    from actionsync.stores.correlations import CorrelationStore
     from actionsync.stores.pipelines import PipelineStore
     from actionsync.tickets.service import TicketService
+
+    Failures = dict[str, BaseException | None]
 
 logger = Logger()
 metrics = Metrics(namespace="ActionSync")
 
-# The queues, each with its function, and what their events become.
+# The queues of today's sources, each with its function.
 Feed = Literal["error", "alarm", "deployment", "meeting"]
-KINDS: "dict[Feed, Kind]" = {
-    "error": "incident", "alarm": "incident", "deployment": "change", "meeting": "action_item",
-}  # fmt: skip
-_LONGEST_DELAY = 900  # SQS API: SendMessage, DelaySeconds
+# So many keys of one owner are worked off at once.
+_AT_ONCE = 4
+# A message that is received so often may have killed its function.
+_SUSPECT_RECEIVES = 3
+# What is left of an invocation when what is under way is given up.
+_LAST_SECONDS = 4
+# Longer than the lease of who was given up, so that nobody waits for it.
+_OUT_OF_TIME_SECONDS = 90
+_NEXT_MINUTE = 60
 _LONGEST_REASON = 1000
-_LONGEST_USER_ID = 128
-# Where the kinds of events name what they are about.
+_LONGEST_OWNER = 128
+# Where events name what they are about.
 _NAMES = ("service", "application", "alarmName", "AlarmName", "title")
 
 
@@ -65,7 +78,9 @@ class Services:
     """What a function of events works with.
 
     Attributes:
-        engine: turns an event into its ticket.
+        engine: turns a key's events into its ticket.
+        outcomes: where it is reported what became of them.
+        correlations: what is known of dedup keys.
         activity: the audit trail.
         rules: returns an owner's rules, which may be some seconds old.
         tickets: returns the tickets of an owner; `kind` is who asks, as records say.
@@ -73,6 +88,8 @@ class Services:
     """
 
     engine: "Engine"
+    outcomes: "Outcomes"
+    correlations: "CorrelationStore"
     activity: "ActivityStore"
     rules: "Callable[[str], Rules]"
     tickets: "Callable[..., TicketService]"
@@ -80,25 +97,29 @@ class Services:
 
 
 def entrypoint(
-    kind: "Feed", services: "Callable[[], Services]"
+    feed: "Feed | None", services: "Callable[[], Services]"
 ) -> "Callable[[dict[str, Any], LambdaContext], Any]":
-    """Return the Lambda handler of the events of a kind."""
+    """Return the Lambda handler of a queue.
+
+    Args:
+        feed: what its messages are; None for prompts.
+        services: returns what it works with.
+    """
 
     @metrics.log_metrics
     @logger.inject_lambda_context
     def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> Any:
-        outcomes: dict[str, BaseException | None] = run(
-            _work_off(services(), event["Records"], kind)
-        )
+        batch = _Batch(services(), feed, monotonic() + context.get_remaining_time_in_millis() / 1e3)
+        failures = run(batch.work_off(event["Records"]))
         processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
-        def outcome(record: "SQSRecord") -> None:
-            error = outcomes[record.message_id]
+        def result(record: "SQSRecord") -> None:
+            error = failures[record.message_id]
             if error is not None:
                 raise error
 
         answer = process_partial_response(
-            event=event, record_handler=outcome, processor=processor, context=context
+            event=event, record_handler=result, processor=processor, context=context
         )
         gc_freeze.freeze()
         return answer
@@ -106,59 +127,233 @@ def entrypoint(
     return lambda_handler
 
 
-async def _work_off(
-    services: Services, records: list[dict[str, Any]], kind: "Feed"
-) -> dict[str, BaseException | None]:
-    """Work off all records at once, so that a slow instance holds up nobody else's."""
-    done = await asyncio.gather(
-        *(_one(services, record, kind) for record in records), return_exceptions=True
-    )
-    return {record["messageId"]: error for record, error in zip(records, done, strict=True)}
+class _Batch:
+    """One invocation's messages.
 
+    Args:
+        services: what it works with.
+        feed: what the messages are; None for prompts.
+        ends_at: when the function is ended, on time.monotonic()'s clock.
+    """
 
-async def _one(services: Services, record: dict[str, Any], kind: "Feed") -> None:
-    try:
-        received_at = _received_at(record)
-        message = envelopes.read(record["body"], received_at)
-        automation_user = event_settings().automation_user_id
-        rules = services.rules(automation_user) if kind == "alarm" and automation_user else None
-        reading = sources.read(message, Context(received_at, automation_user, rules))
-        _report(services, message, reading)
-        has_waited = "waits_since" in (record.get("messageAttributes") or {})
-        was_received = has_waited or int(record["attributes"]["ApproximateReceiveCount"]) > 1
+    def __init__(self, services: Services, feed: "Feed | None", ends_at: float) -> None:
+        self._services = services
+        self._feed = feed
+        self._ends_at = ends_at
+        self._turns: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
+        self._failures: Failures = {}
+
+    async def work_off(self, records: list[dict[str, Any]]) -> "Failures":
+        """Work off all messages, and return what went wrong with those that are to come again.
+
+        All at once, so that a slow instance holds up nobody else's; what may have killed its
+        function before comes last, one by one.
+        """
+        deliveries: list[Delivery] = []
+        for record in records:
+            self._failures[record["messageId"]] = None
+            try:
+                delivery = self._delivery(record)
+            except Exception as error:
+                logger.exception("message not taken up", message_id=record["messageId"])
+                self._failures[record["messageId"]] = error
+            else:
+                if delivery is not None:
+                    deliveries.append(delivery)
+        await self._work_off([delivery for delivery in deliveries if not delivery.is_suspect])
+        for delivery in deliveries:
+            if delivery.is_suspect:
+                await self._work_off([delivery])
+        return self._failures
+
+    def _delivery(self, record: dict[str, Any]) -> Delivery | None:
+        """Return what a message holds, or None where nothing is to be done."""
+        message_id, body = record["messageId"], record["body"]
+        if self._feed is None:
+            prompt = json.loads(body)
+            if prompt["version"] > VERSION:
+                raise UnknownVersionError
+            return self._services.outcomes.take_up(prompt["item"], message_id)
+        receives = int(record["attributes"]["ApproximateReceiveCount"])
+        owner, name = _about(body)
+        delivery = Delivery(
+            body, _received_at(record), message_id, owner, name, was_received=receives > 1
+        )
+        if receives >= _SUSPECT_RECEIVES:
+            self._services.outcomes.suspect(delivery)
+            return None
+        return delivery
+
+    async def _work_off(self, deliveries: list[Delivery]) -> None:
+        groups: dict[str, list[tuple[Delivery, IncomingEvent]]] = {}
+        meetings: list[tuple[Delivery, IncomingEvent]] = []
+        read: list[Delivery] = []
+        for delivery in deliveries:
+            try:
+                events = self._read(delivery)
+            except UnreadableEventError as error:
+                self._services.outcomes.fail(delivery, None, "Unreadable", str(error))
+                continue
+            except Exception as error:
+                logger.exception("message not read", message_id=delivery.message_id)
+                self._failures[delivery.message_id] = error
+                continue
+            read.append(delivery)
+            for event in events:
+                groups.setdefault(event.dedup_key, []).append((delivery, event))
+            if events and events[0].kind == "action_item":
+                meetings.append((delivery, events[0]))
+        await self._all(
+            {
+                key: ([delivery for delivery, _ in items], self._handle(items))
+                for key, items in groups.items()
+            }
+        )
+        await self._all(
+            {
+                delivery.message_id: ([delivery], self._link(delivery, event))
+                for delivery, event in meetings
+            }
+        )
+        for delivery in read:
+            if self._failures[delivery.message_id] is None:
+                self._services.outcomes.close(delivery)
+
+    async def _all(
+        self, work: "dict[str, tuple[list[Delivery], Coroutine[Any, Any, None]]]"
+    ) -> None:
+        """Do all of it, and note whose messages have to come again."""
+        done = await asyncio.gather(*(doing for _, doing in work.values()), return_exceptions=True)
+        for (deliveries, _), error in zip(work.values(), done, strict=True):
+            if error is not None:
+                logger.error("event not worked off", exc_info=error)
+                for delivery in deliveries:
+                    self._failures[delivery.message_id] = error
+
+    def _read(self, delivery: Delivery) -> list[IncomingEvent]:
+        """Return the events of a message; of one that waited, those that its item is for."""
+        if delivery.event_in_short is not None:
+            return [delivery.event_in_short]
+        message = envelopes.read(delivery.body, delivery.received)
+        reading = sources.read(message, self._context(delivery))
         events = reading.events
-        if kind == "deployment" and message.is_from_aws and events:
-            rules = services.rules(events[0].owner)
-            events = pipelines.join(events, services.pipelines, rules)
-        received = [Received(event, was_received, has_waited) for event in events]
-        handled = [await _handled(services, item) for item in received]
-        if due_at := max((item.due_at for item in handled), default=0):
-            seconds = due_at - clock.epoch(clock.now())
-            _put_back(services, record, kind, RetryLaterError(seconds, "QuietTime"))
-        if not reading.events and not reading.unknown:
+        if message.is_from_aws and any(event.kind == "change" for event in events):
+            rules = self._services.rules(events[0].owner)
+            events = pipelines.join(events, self._services.pipelines, rules)
+        own = [event for event in events if delivery.is_of(event)]
+        if own:
+            return own
+        self._report(message, reading)
+        if not events and not reading.unknown:
             metrics.add_metric(name="Ignored", unit=MetricUnit.Count, value=1)
-        if reading.events and reading.events[0].kind == "action_item":
-            await _link(services, reading.events[0], handled)
-        if _was_put_aside(record):
-            _record_event(services, record, kind, {"action": "redriven"})
-    except UnreadableEventError as error:
-        _put_aside(services, record, kind, "Poison", str(error))
-    except (PermanentError, ActionSyncError) as error:
-        reason = getattr(error, "reason", type(error).__name__.removesuffix("Error"))
-        _put_aside(services, record, kind, reason, str(error))
-    except RetryLaterError as error:
-        _put_back(services, record, kind, error)
+        return list(events)
+
+    def _context(self, delivery: Delivery) -> Context:
+        automation_user = event_settings().automation_user_id
+        has_rules = self._feed in {None, "alarm"} and automation_user
+        rules = self._services.rules(automation_user) if has_rules else None
+        return Context(delivery.received, automation_user, rules)
+
+    async def _handle(self, items: list[tuple[Delivery, IncomingEvent]]) -> None:
+        """Bring a key's ticket up to date, and report what became of its events."""
+        group = fold(
+            Received(event, delivery.was_received, delivery.is_of(event))
+            for delivery, event in items
+        )
+        waited = [delivery for delivery, event in items if delivery.is_of(event)]
+        acting = [delivery for delivery, event in items if event.id == group.event.id]
+        delivery, event = (waited or acting or [items[0][0]])[0], group.event
+        outcomes = self._services.outcomes
+        async with self._turns[event.owner]:
+            try:
+                async with asyncio.timeout(self._ends_at - monotonic() - _LAST_SECONDS):
+                    handled = await self._services.engine.handle(
+                        group, has_waited=bool(waited), ends_at=self._ends_at
+                    )
+            except RetryLaterError as error:
+                outcomes.wait(delivery, event, error)
+            except TimeoutError:
+                late = RetryLaterError("NoTimeLeft", seconds=_OUT_OF_TIME_SECONDS, scope="worker")
+                outcomes.wait(delivery, event, late)
+            except ConnectionNotFoundError as error:
+                # It waits for its owner to store one; until then nothing is released.
+                lonely = RetryLaterError(
+                    reason_of(error), str(error), seconds=_NEXT_MINUTE, scope="connection"
+                )
+                outcomes.wait(delivery, event, lonely)
+            except PermanentError as error:
+                outcomes.fail(delivery, event, error.reason, error.text)
+            except ActionSyncError as error:
+                outcomes.fail(delivery, event, reason_of(error), str(error))
+            else:
+                _count(group, handled)
+                outcomes.finish(delivery, event, handled)
+
+    def _report(self, message: envelopes.Message, reading: "Reading") -> None:
+        """Report what of a message no source knows, or could not read, where people look."""
+        if reading.unknown:
+            metrics.add_metric(name="Unknown", unit=MetricUnit.Count, value=1)
+            logger.warning("event of an unknown kind dropped", type=reading.unknown)
+            if 0 < len(reading.owner) <= _LONGEST_OWNER:
+                self._services.activity.add(
+                    reading.owner,
+                    {
+                        "id": digest(message.id, "unknown"),
+                        "action": "dropped",
+                        "kind": "incident",
+                        "cause": reading.unknown,
+                        "reason_type": "Unknown",
+                        "reason": "No source knows this kind of event",
+                    },
+                )
+        for position, part in enumerate(reading.rejected):
+            metrics.add_metric(name="Rejected", unit=MetricUnit.Count, value=1)
+            logger.warning("a part of an event could not be read", reason=part.reason)
+            self._services.activity.add(
+                part.owner,
+                {
+                    "id": digest(message.id, str(position), "rejected"),
+                    "action": "failed",
+                    "outcome": "failed",
+                    "kind": "action_item",
+                    "cause": part.name[:200],
+                    "reason_type": "Unreadable",
+                    "reason": part.reason[:_LONGEST_REASON],
+                },
+            )
+
+    async def _link(self, delivery: Delivery, event: IncomingEvent) -> None:
+        """Leave one note, on the first ticket, that names all the tickets of a meeting.
+
+        Whoever makes the last of them leaves it.
+        """
+        if delivery.event_in_short is not None:
+            return
+        message = envelopes.read(delivery.body, delivery.received)
+        events = sources.read(message, self._context(delivery)).events
+        known = [self._services.correlations.get(item.dedup_key) for item in events]
+        tickets = [correlation for correlation in known if correlation.sys_id]
+        is_under_way = any(item.is_known and not item.sys_id for item in known)
+        if is_under_way or len(tickets) < 2:  # noqa: PLR2004 - one has nothing to be linked to
+            return
+        lines = [f"Action items of the meeting {event.labels['meeting']}:"]
+        lines += [f"{ticket.number} {ticket.url}" for ticket in tickets]
+        numbers = (ticket.sys_id for ticket in tickets)
+        await self._services.tickets(event.owner, kind="meeting").add_work_note(
+            "incident",
+            tickets[0].sys_id,
+            NewWorkNote(work_note="\n".join(lines)[:4000]),
+            f"meeting-{digest(event.labels['meeting_id'], *numbers)}",
+        )
 
 
-def _received_at(record: dict[str, Any]) -> datetime:
-    return datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC)
-
-
-async def _handled(services: Services, received: Received) -> "Handled":
-    event = received.event
-    handled = await services.engine.handle(fold([received]), has_waited=received.is_recorded)
+def _count(group: Group, handled: "Handled") -> None:
+    event = group.event
     if handled.warnings:
         metrics.add_metric(name="Warnings", unit=MetricUnit.Count, value=handled.warnings)
+    folded = len(group.received) - 1
+    if folded:
+        metrics.add_metric(name="Deduplicated", unit=MetricUnit.Count, value=folded)
     for result in handled.results:
         metrics.add_metric(
             name=result.replace("_", " ").title().replace(" ", ""), unit=MetricUnit.Count, value=1
@@ -170,140 +365,27 @@ async def _handled(services: Services, received: Received) -> "Handled":
         "event handled",
         source=event.source,
         kind=event.kind,
+        events=len(group.received),
         results=handled.results,
         correlation_id=f"actionsync-{event.dedup_key}",
         number=handled.ticket.number if handled.ticket else None,
     )
-    return handled
 
 
-def _report(services: Services, message: envelopes.Message, reading: "Reading") -> None:
-    """Report what of a message no source knows, or could not read, where people look."""
-    if reading.unknown:
-        metrics.add_metric(name="Unknown", unit=MetricUnit.Count, value=1)
-        logger.warning("event of an unknown kind dropped", type=reading.unknown)
-        if 0 < len(reading.owner) <= _LONGEST_USER_ID:
-            services.activity.add(
-                reading.owner,
-                {
-                    "id": digest(message.id, "unknown"),
-                    "action": "dropped",
-                    "kind": "incident",
-                    "cause": reading.unknown,
-                    "reason_type": "Unknown",
-                    "reason": "No source knows this kind of event",
-                },
-            )
-    for position, part in enumerate(reading.rejected):
-        metrics.add_metric(name="Rejected", unit=MetricUnit.Count, value=1)
-        logger.warning("a part of an event could not be read", reason=part.reason)
-        services.activity.add(
-            part.owner,
-            {
-                "id": digest(message.id, str(position), "rejected"),
-                "action": "failed",
-                "outcome": "failed",
-                "kind": "action_item",
-                "cause": part.name[:200],
-                "reason_type": "Unreadable",
-                "reason": part.reason[:_LONGEST_REASON],
-            },
-        )
+def _received_at(record: dict[str, Any]) -> int:
+    """Return when a message was first received, in epoch milliseconds."""
+    carried = (record.get("messageAttributes") or {}).get("received_at", {}).get("stringValue")
+    return int(carried or record["attributes"]["SentTimestamp"])
 
 
-async def _link(services: Services, event: IncomingEvent, handled: "list[Handled]") -> None:
-    """Leave one note, on the first ticket, that names all the tickets of a meeting."""
-    tickets = [item.ticket for item in handled if item.ticket is not None]
-    if len(tickets) < 2:  # noqa: PLR2004 - one ticket has nothing to be linked to
-        return
-    lines = [f"Action items of the meeting {event.labels['meeting']}:"]
-    lines += [f"{ticket.number} {ticket.url}" for ticket in tickets]
-    await services.tickets(event.owner, kind="meeting").add_work_note(
-        "incident",
-        tickets[0].sys_id,
-        NewWorkNote(work_note="\n".join(lines)[:4000]),
-        f"meeting-{digest(event.labels['meeting_id'], *(ticket.sys_id for ticket in tickets))}",
-    )
-
-
-def _put_back(
-    services: Services, record: dict[str, Any], kind: "Feed", wait: RetryLaterError
-) -> None:
-    now = clock.epoch(clock.now())
-    attributes = record.get("messageAttributes") or {}
-    since = int(attributes.get("waits_since", {}).get("stringValue") or now)
-    if not wait.is_patient and now - since > PATIENCE_SECONDS:
-        _put_aside(services, record, kind, wait.reason, str(wait))
-        return
-    # Spread a little, so that those who wait together do not come back together.
-    delay = wait.seconds + random.randint(0, max(1, wait.seconds // 4))  # noqa: S311 - no secret
-    aws.sqs().send_message(
-        QueueUrl=event_settings().queue_url,
-        MessageBody=record["body"],
-        DelaySeconds=min(_LONGEST_DELAY, delay),
-        MessageAttributes={
-            "waits_since": {"DataType": "Number", "StringValue": str(since)},
-            **({"reason_type": _text("Waiting")} if _was_put_aside(record) else {}),
-        },
-    )
-    metrics.add_metric(
-        name="RateLimited" if wait.reason == "RateLimited" else "Waiting",
-        unit=MetricUnit.Count,
-        value=1,
-    )
-    logger.info("event waits", reason=wait.reason, seconds=delay)
-
-
-def _put_aside(
-    services: Services, record: dict[str, Any], kind: "Feed", reason: str, text: str
-) -> None:
-    """Put an event into the dead-letter queue, with the reason why it cannot become a ticket."""
-    failure = {"outcome": "failed", "reason_type": reason, "reason": text[:_LONGEST_REASON]}
-    _record_event(services, record, kind, {"action": "failed", **failure})
-    aws.sqs().send_message(
-        QueueUrl=event_settings().dead_letter_url,
-        MessageBody=record["body"],
-        MessageAttributes={
-            "reason": _text(_printable(text)),
-            "reason_type": _text(reason),
-        },
-    )
-    metrics.add_metric(name="Failed", unit=MetricUnit.Count, value=1)
-    # By reason, beside the sum: a metric of its own, because a dimension would split every other.
-    metrics.add_metric(name=f"Failed{reason}", unit=MetricUnit.Count, value=1)
-    logger.warning("event put aside", reason=reason, text=text, message_id=record["messageId"])
-
-
-def _was_put_aside(record: dict[str, Any]) -> bool:
-    """Tell whether an event comes back from the dead-letter queue: SQS keeps its attributes."""
-    return "reason_type" in (record.get("messageAttributes") or {})
-
-
-def _record_event(
-    services: Services, record: dict[str, Any], kind: "Feed", facts: dict[str, Any]
-) -> None:
-    """Tell the event's user, in the audit trail; an event that names nobody has only the log.
-
-    An event has one id there, so that its being put back takes the place of its being put aside.
-    """
+def _about(body: str) -> tuple[str, str]:
+    """Return whose a message is and what it is about, as far as an unreadable one says it."""
+    automation_user = event_settings().automation_user_id
     try:
-        message = envelopes.read(record["body"])
+        message = envelopes.read(body)
     except UnreadableEventError:
-        return
-    user_id = message.detail.get("user_id") or event_settings().automation_user_id
-    if not isinstance(user_id, str) or not 0 < len(user_id) <= _LONGEST_USER_ID:
-        return
+        return automation_user, ""
+    owner = message.detail.get("user_id") or automation_user
     named = [message.detail.get(name) for name in _NAMES]
-    cause = next((name for name in named if name), message.type)
-    what = {"id": digest(message.id, kind), "kind": KINDS[kind], "cause": str(cause)[:200]}
-    services.activity.add(user_id, {**what, **facts})
-
-
-def _text(value: str) -> "MessageAttributeValueTypeDef":
-    return {"DataType": "String", "StringValue": value}
-
-
-def _printable(text: str) -> str:
-    """Return text that SQS takes in an attribute (API: SendMessage, allowed characters)."""
-    shown = "".join(letter if letter.isprintable() else " " for letter in text)
-    return shown[:_LONGEST_REASON] or "?"
+    name = str(next((name for name in named if name), message.type))
+    return (owner if isinstance(owner, str) and len(owner) <= _LONGEST_OWNER else ""), name

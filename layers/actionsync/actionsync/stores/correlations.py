@@ -318,10 +318,42 @@ class CorrelationStore:
         self._end(correlation, change)
 
     def wait(self, key: str, until: int) -> None:
-        """Record that an event of a key waits, and will go on with it before this moment."""
+        """Record that an item of a key waits, and will go on with it before this moment.
+
+        A moment that has passed says that the item is due, or has failed; 0 that there is none.
+        """
         change = _Change()
         change.set("waits_until", until)
         self._update(key, change)
+
+    def give_up(self, key: str) -> int:
+        """Take what is known of a key for told, so that only news is worth a ticket.
+
+        What a dead holder was about to write stays, to be found out by who follows.
+
+        Returns:
+            The seconds for which somebody still holds the lease, 0 where it is done.
+        """
+        now = clock.epoch(clock.now())
+        known = self.get(key)
+        change = _Change()
+        change.set("synced_trigger", known.triggered_at)
+        change.set("synced_end", known.ended_at)
+        change.set("synced_count", known.count)
+        change.set("synced_severity", known.severity)
+        change.set("synced_outcome", known.outcome)
+        if known.sys_id:
+            change.set("synced_phase", "trigger" if known.is_firing else "resolve")
+        change.removes += ["#waits_until", "#notes"]
+        change.conditions.append("(attribute_not_exists(#leased_until) OR #leased_until <= :now)")
+        change.values[":now"] = _attribute(now)
+        if not known.is_known:
+            return 0
+        try:
+            self._update(key, change)
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return max(1, self.get(key).leased_until - now)
+        return 0
 
     def _end(self, correlation: Correlation, change: "_Change") -> Correlation | None:
         """Make the change that ends a lease, unless it is another's by now."""

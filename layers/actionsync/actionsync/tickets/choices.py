@@ -27,6 +27,6 @@ async def choices(clients: "ClientCache", owner: str, table: str, field: str) ->
         raise InvalidInputError(
             FieldError("field", "must name a column: lower-case letters, digits and underscores")
         )
-    async with clients.client_for(owner) as client:
+    async with clients.client_for(owner, "sys_choice") as client:
         found = await client.table(table).choices(field)
     return {"table": table, "field": field, "choices": [asdict(choice) for choice in found]}

@@ -74,13 +74,13 @@ class TicketService:
     async def get(self, ticket_type: "TicketType", record_id: str) -> "Ticket":
         """Read a ticket by sys_id or number."""
         record_id = _checked(record_id)
-        async with self._clients.client_for(self._owner) as client:
+        async with self._clients.client_for(self._owner, ticket_type.table) as client:
             return _ticket(await ticket_type.resource(client).get(record_id))
 
     async def search_incidents(self, search: "IncidentSearch") -> "dict[str, Any]":
         """Return a page of incidents: `{incidents, total, next_cursor}`, newest first."""
         filters = search.model_dump(exclude={"limit", "cursor"}, exclude_none=True)
-        async with self._clients.client_for(self._owner) as client:
+        async with self._clients.client_for(self._owner, "incident") as client:
             incidents = client.incidents
             page = await incidents.page(
                 await incidents.query(**filters), limit=search.limit, cursor=search.cursor
@@ -190,7 +190,7 @@ class TicketService:
 
         async def answer(claim: "IdempotencyRecord | None") -> "Ticket":
             planned = self._facts(write, claim, action)
-            async with self._clients.client_for(self._owner) as client:
+            async with self._clients.client_for(self._owner, action[1]) as client:
                 # The next attempt finds the idempotency record; without a key nobody would know.
                 with self._activity.around(
                     self._owner, planned, is_announced=claim is not None

@@ -4,10 +4,10 @@ from functools import cache, partial
 
 from actionsync import aws
 from actionsync.events.engine import Engine
+from actionsync.queues.outcome import Outcomes
 from actionsync.queues.worker import Services
 from actionsync.rules.service import RecentRules
 from actionsync.settings import settings
-from actionsync.stores.correlations import CorrelationStore
 from actionsync.stores.pipelines import PipelineStore
 from actionsync.tickets.service import TicketService
 from actionsync.wiring import stores
@@ -18,10 +18,12 @@ from actionsync.wiring.servicenow import client_cache
 def services() -> Services:
     """Return what a function of events works with."""
     rules = RecentRules(stores.rule_store())
-    correlations = CorrelationStore(aws.dynamodb(), settings().events_table)
+    correlations = stores.correlation_store()
     activity = stores.activity_store()
     return Services(
-        engine=Engine(client_cache(), correlations, stores.cooldown_store(), activity, rules),
+        engine=Engine(client_cache(), correlations, stores.pause_store(), activity, rules),
+        outcomes=Outcomes(stores.waiting_store(), correlations, activity),
+        correlations=correlations,
         activity=activity,
         rules=rules,
         tickets=partial(

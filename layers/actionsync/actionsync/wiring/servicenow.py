@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from actionsync.connections.breaker import Breaker
+from actionsync.connections.circuit import Circuit
 from actionsync.connections.rotation import Rotation
 from actionsync.connections.sessions import ClientCache
 from actionsync.settings import settings
@@ -16,7 +16,7 @@ def client_cache() -> ClientCache:
     return ClientCache(
         stores.connection_store(),
         stores.secret_store(),
-        Breaker(stores.cooldown_store()),
+        Circuit(stores.pause_store()),
         settings(),
     )
 

@@ -6,11 +6,13 @@ from actionsync import aws
 from actionsync.audit.trail import ActivityStore
 from actionsync.settings import settings
 from actionsync.stores.connections import ConnectionStore
-from actionsync.stores.cooldowns import CooldownStore
+from actionsync.stores.correlations import CorrelationStore
 from actionsync.stores.idempotency import IdempotencyStore
+from actionsync.stores.pauses import PauseStore
 from actionsync.stores.rates import WriteRates
 from actionsync.stores.rules import RuleStore
 from actionsync.stores.secrets import SecretStore
+from actionsync.stores.waiting import WaitingStore
 from actionsync.stores.webhooks import WebhookStore
 
 
@@ -51,9 +53,21 @@ def webhook_store() -> WebhookStore:
 
 
 @cache
-def cooldown_store() -> CooldownStore:
-    """Return the cooldowns of instances and connections."""
-    return CooldownStore(aws.dynamodb(), settings().events_table)
+def pause_store() -> PauseStore:
+    """Return the pauses of instances and connections."""
+    return PauseStore(aws.dynamodb(), settings().events_table)
+
+
+@cache
+def waiting_store() -> WaitingStore:
+    """Return what waits and what has failed."""
+    return WaitingStore(aws.dynamodb(), settings().waiting_table)
+
+
+@cache
+def correlation_store() -> CorrelationStore:
+    """Return what is known of dedup keys."""
+    return CorrelationStore(aws.dynamodb(), settings().events_table)
 
 
 @cache

@@ -1,0 +1,268 @@
+"""What becomes of an event that was read: it is done, it waits, or it has failed.
+
+Who waits is an item of the table of what waits; then its correlation says until when, so that
+further events of its key only count. Who finishes deletes the item last.
+"""
+
+import gzip
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from pydantic import TypeAdapter
+
+from actionsync import clock
+from actionsync.events.failures import ITEM_WAITS
+from actionsync.events.models import IncomingEvent, digest
+from actionsync.stores.waiting import (
+    MOST_BODY_BYTES,
+    MOST_TRIES,
+    WAITING_DAYS,
+    WaitingItem,
+    WaitKey,
+)
+
+if TYPE_CHECKING:
+    from actionsync.audit.trail import ActivityStore
+    from actionsync.events.engine import Handled
+    from actionsync.events.failures import RetryLaterError
+    from actionsync.stores.correlations import CorrelationStore
+    from actionsync.stores.waiting import WaitingStore
+
+logger = Logger()
+metrics = Metrics(namespace="ActionSync")
+
+# How much later than announced a waiting event may come back: until then the others of its key
+# only count.
+_GRACE_SECONDS = 120
+# What a text of an event that is too large to wait as it came is cut to.
+_CUT_TEXT = 4000
+_EVENT = TypeAdapter(IncomingEvent)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message in a worker's hands, fresh or taken up from what waits.
+
+    Attributes:
+        body: the message as it came.
+        received_at: when, in epoch milliseconds.
+        message_id: its id in SQS.
+        owner: whose it is, as far as it can be said without reading it.
+        name: what it is about, as far as it can be said.
+        item: the item that it was taken up from.
+        was_received: whether SQS says that it was received before.
+    """
+
+    body: str
+    received_at: int
+    message_id: str
+    owner: str = ""
+    name: str = ""
+    item: WaitingItem | None = None
+    was_received: bool = False
+
+    @classmethod
+    def of_item(cls, item: WaitingItem, message_id: str) -> "Delivery":
+        """Return what waited, when it was taken up for a prompt."""
+        return cls(
+            item.body,
+            item.received_at,
+            message_id,
+            item.owner,
+            item.name,
+            item,
+            was_received=True,
+        )
+
+    @property
+    def received(self) -> datetime:
+        """When it was received."""
+        return datetime.fromtimestamp(self.received_at / 1000, UTC)
+
+    def is_of(self, event: IncomingEvent) -> bool:
+        """Return whether it was taken up from this event's item."""
+        return self.item is not None and self.item.id == event.dedup_key
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it may have killed its function: it comes last, by itself."""
+        item = self.item
+        return item is not None and (item.wait_key.is_of_suspects or item.takes > 1)
+
+    @property
+    def event_in_short(self) -> IncomingEvent | None:
+        """The event itself, where its message was too large to wait."""
+        if self.item is None or not self.item.is_cut:
+            return None
+        return _EVENT.validate_json(self.body)
+
+
+class Outcomes:
+    """Where workers report what became of events.
+
+    Args:
+        waiting: the table of what waits.
+        correlations: where a key says that its event waits.
+        activity: the audit trail.
+    """
+
+    def __init__(
+        self, waiting: "WaitingStore", correlations: "CorrelationStore", activity: "ActivityStore"
+    ) -> None:
+        self._waiting = waiting
+        self._correlations = correlations
+        self._activity = activity
+
+    def take_up(self, item_id: str, message_id: str) -> Delivery | None:
+        """Return what waits under an id, or None where nothing is to be done.
+
+        Raises:
+            UnknownVersionError: newer code has written it.
+        """
+        item = self._waiting.take_up(item_id)
+        if item is None:
+            return None
+        delivery = Delivery.of_item(item, message_id)
+        age = clock.epoch(clock.now()) - item.created_at
+        if item.tries > MOST_TRIES:
+            said = item.text or "The function ended before it could say why, five times."
+            self.fail(delivery, None, item.reason or "Crashed", said)
+            return None
+        if age > WAITING_DAYS * 24 * 3600:
+            said = f"It has waited for {WAITING_DAYS} days. {item.text}"
+            self.fail(delivery, None, item.reason or "Expired", said)
+            return None
+        return delivery
+
+    def wait(self, delivery: Delivery, event: IncomingEvent, error: "RetryLaterError") -> None:
+        """Let an event wait; one that has failed for its own sake too often has failed."""
+        item = _own(delivery, event)
+        is_own_trouble = error.scope == "item"
+        tries = (1 if item is None else item.tries) if is_own_trouble else 0
+        if tries >= MOST_TRIES:
+            self.fail(delivery, event, error.reason, error.text)
+            return
+        seconds = error.seconds if error.seconds is not None else ITEM_WAITS[max(0, tries - 1)]
+        next_at = clock.epoch(clock.now()) + seconds
+        if item is None:
+            waits = self._item(delivery, event)
+            waits = replace(
+                waits, next_at=next_at, tries=tries, reason=error.reason, text=error.text
+            )
+            self._waiting.put(waits, paused_by=error.paused_by)
+        else:
+            self._waiting.postpone(
+                item,
+                next_at,
+                error.reason,
+                error.text,
+                counts=is_own_trouble,
+                paused_by=error.paused_by,
+            )
+        self._correlations.wait(event.dedup_key, next_at + _GRACE_SECONDS)
+        metrics.add_metric(
+            name="RateLimited" if error.reason == "RateLimited" else "Waiting",
+            unit=MetricUnit.Count,
+            value=1,
+        )
+        logger.info("event waits", reason=error.reason, seconds=seconds, scope=error.scope)
+
+    def suspect(self, delivery: Delivery) -> None:
+        """Let a message that may have killed its function wait, to be taken up by itself."""
+        item = self._item(delivery, None)
+        text = "Its function has ended before its answer, again and again."
+        self._waiting.put(replace(item, reason="Crashed", text=text, next_at=0))
+
+    def fail(self, delivery: Delivery, event: IncomingEvent | None, reason: str, text: str) -> None:
+        """Record an event that cannot become a ticket, with the reason, for its owner."""
+        item = delivery.item if event is None else _own(delivery, event)
+        failed = item or self._item(delivery, event)
+        if item is None:
+            self._waiting.put_failed(replace(failed, state="failed", reason=reason, text=text))
+        else:
+            self._waiting.fail(item, reason, text)
+        if event is not None:
+            # A mark in the past: the next event of its key goes on, and removes the item.
+            self._correlations.wait(event.dedup_key, clock.epoch(clock.now()))
+        if failed.owner:
+            self._activity.add(
+                failed.owner,
+                {
+                    "id": failed.id,
+                    "kind": failed.kind or "incident",
+                    "cause": failed.name,
+                    "action": "failed",
+                    "outcome": "failed",
+                    "reason_type": reason,
+                    "reason": text[:1000],
+                },
+            )
+        metrics.add_metric(name="Failed", unit=MetricUnit.Count, value=1)
+        # By reason, beside the sum: a metric of its own, because a dimension would split every
+        # other.
+        metrics.add_metric(name=f"Failed{reason}", unit=MetricUnit.Count, value=1)
+        logger.warning("event failed", reason=reason, text=text, message_id=delivery.message_id)
+
+    def schedule(self, delivery: Delivery, event: IncomingEvent, due_at: int) -> None:
+        """Let a key be looked at again at a moment; until then its further events go on."""
+        item = _own(delivery, event)
+        if item is not None:
+            self._waiting.postpone(item, due_at, "QuietTime", "", counts=False)
+            return
+        self._waiting.put(replace(self._item(delivery, event), next_at=due_at, reason="QuietTime"))
+
+    def finish(self, delivery: Delivery, event: IncomingEvent, handled: "Handled") -> None:
+        """Remove the item of an event whose ticket says all; it goes last."""
+        item = _own(delivery, event)
+        if handled.due_at:
+            self.schedule(delivery, event, handled.due_at)
+            return
+        if not handled.is_finished:
+            if item is not None:  # another is at it
+                next_at = clock.epoch(clock.now()) + _GRACE_SECONDS
+                self._waiting.postpone(item, next_at, item.reason, item.text, counts=False)
+            return
+        if item is not None or handled.had_item:
+            if handled.had_item:
+                self._correlations.wait(event.dedup_key, 0)
+            self._waiting.delete(event.dedup_key)
+
+    def close(self, delivery: Delivery) -> None:
+        """Remove the item of a message that was taken up by itself and is recorded now."""
+        if delivery.item is not None and delivery.item.wait_key.is_of_suspects:
+            self._waiting.delete(delivery.item.id)
+
+    def _item(self, delivery: Delivery, event: IncomingEvent | None) -> WaitingItem:
+        if event is None:
+            return WaitingItem(
+                digest("message", delivery.message_id),
+                WaitKey(delivery.owner),
+                delivery.body[:MOST_BODY_BYTES],
+                delivery.received_at,
+                name=delivery.name,
+            )
+        table = "change_request" if event.kind == "change" else "incident"
+        body = delivery.body
+        is_cut = len(gzip.compress(body.encode())) > MOST_BODY_BYTES
+        if is_cut:
+            texts = {name: text[:_CUT_TEXT] for name, text in event.texts.items()}
+            body = json.dumps(asdict(replace(event, texts=texts)), default=str)
+        return WaitingItem(
+            event.dedup_key,
+            WaitKey(event.owner, table=table),
+            body,
+            delivery.received_at,
+            source=event.source,
+            kind=event.kind,
+            name=event.name,
+            is_cut=is_cut,
+        )
+
+
+def _own(delivery: Delivery, event: IncomingEvent) -> WaitingItem | None:
+    """Return the item that a delivery was taken up from, where it is this event's."""
+    return delivery.item if delivery.is_of(event) else None

@@ -1,0 +1,164 @@
+"""The tick: each minute it sends prompts for what is due, and decides nothing.
+
+A wait key without a pause gets its whole share at once. After a pause one item finds out, then ten
+follow, then twice as many each minute. A run claims a key's minute, so that overlapping runs send
+once; a missed minute is made good by the next, and a doubled prompt finds nothing to do.
+"""
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from actionsync import clock
+from actionsync.stores.pauses import Target
+from actionsync.stores.waiting import VERSION, WAITING_DAYS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_sqs.client import SQSClient
+
+    from actionsync.stores.connections import ConnectionStore
+    from actionsync.stores.pauses import PauseStore
+    from actionsync.stores.waiting import Due, Entry, WaitingStore
+
+FIRST, SECOND = 1, 10
+_AT_ONCE = 8
+_DAY = 24 * 3600
+
+
+@dataclass(slots=True)
+class Released:
+    """What a run did.
+
+    Attributes:
+        keys: how many wait keys it served.
+        sent: how many prompts it sent.
+        paused: how many keys have to wait for a pause, or for a connection.
+        left: how many keys there was no time for.
+    """
+
+    keys: int = 0
+    sent: int = 0
+    paused: int = 0
+    left: int = 0
+
+
+class Release:
+    """One run a minute.
+
+    Args:
+        waiting: the table of what waits.
+        pauses: who is to be left alone.
+        connections: the connections that items wait for.
+        sqs: where prompts are sent.
+        queue_url: the queue of `on_event`.
+        per_minute: how many items of a key are sent in a minute at most.
+    """
+
+    def __init__(
+        self,
+        waiting: "WaitingStore",
+        pauses: "PauseStore",
+        connections: "ConnectionStore",
+        *,
+        sqs: "SQSClient",
+        queue_url: str,
+        per_minute: int,
+    ) -> None:
+        self._waiting = waiting
+        self._pauses = pauses
+        self._connections = connections
+        self._sqs = sqs
+        self._queue_url = queue_url
+        self._per_minute = per_minute
+
+    def run(self, has_time: "Callable[[], bool]") -> Released:
+        """Serve the wait keys, the one that was served longest ago first.
+
+        Args:
+            has_time: returns whether there is time for another key.
+        """
+        released = Released()
+
+        def serve(entry: "Entry") -> None:
+            if not has_time():
+                released.left += 1
+                return
+            sent = self._serve(entry)
+            released.keys += 1
+            if sent is None:
+                released.paused += 1
+            else:
+                released.sent += sent
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(serve, self._waiting.entries()))
+        return released
+
+    def _serve(self, entry: "Entry") -> int | None:
+        """Send what is due for a key; None where it has to wait for others' trouble to end."""
+        now = clock.epoch(clock.now())
+        due = self._waiting.due(entry.wait_key, self._per_minute)
+        if not due and not self._waiting.has_any(entry.wait_key):
+            self._waiting.remove(entry)
+            return 0
+        if not due or not self._waiting.claim(entry, now // 60):
+            return 0
+        # What has waited too long fails, whoever is away.
+        old = [item for item in due if item.created_at < now - WAITING_DAYS * _DAY]
+        self._send(entry, old)
+        due = [item for item in due if item not in old]
+        limit = self._limit(entry, now)
+        if limit is None:
+            return None if not old else len(old)
+        if limit == FIRST and len(due) > 1:
+            due = [item for item in due if item.id != entry.failed_last]
+        return len(old) + self._send(entry, due[:limit])
+
+    def _limit(self, entry: "Entry", now: int) -> int | None:
+        """Return how many items of a key are sent in this minute, None during a pause."""
+        key = entry.wait_key
+        if key.is_of_suspects:
+            return 1
+        connection = self._connections.get(key.owner)
+        if connection is None:
+            return None
+        pause = self._pauses.look(Target.of(connection, key.table))
+        if pause is not None and pause.until > now:
+            self._waiting.set_ramp(entry, 0)
+            return None
+        if pause is not None and pause.failures:
+            limit = FIRST  # until somebody has found out
+        elif entry.ramp is None:
+            return self._per_minute
+        else:
+            limit = {0: FIRST, FIRST: SECOND}.get(entry.ramp, 2 * entry.ramp)
+        limit = min(limit, self._per_minute)
+        self._waiting.set_ramp(entry, None if limit == self._per_minute else limit)
+        return limit
+
+    def _send(self, entry: "Entry", due: "list[Due]") -> int:
+        """Move items on and send their prompts; return how many."""
+        sent = 0
+        # SQS's fair queues; an owner's id may hold what a group's may not.
+        group = hashlib.sha256(entry.wait_key.owner.encode()).hexdigest()
+        for start in range(0, len(due), 10):
+            moved = [item for item in due[start : start + 10] if self._waiting.release(item)]
+            if not moved:
+                continue
+            self._sqs.send_message_batch(
+                QueueUrl=self._queue_url,
+                Entries=[
+                    {
+                        "Id": str(number),
+                        "MessageBody": json.dumps({"version": VERSION, "item": item.id}),
+                        "MessageGroupId": group,
+                    }
+                    for number, item in enumerate(moved)
+                ],
+            )
+            sent += len(moved)
+        return sent

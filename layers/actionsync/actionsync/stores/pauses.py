@@ -1,0 +1,350 @@
+"""Pauses: who refuses or fails is left alone by every function of the stack, and nobody else is.
+
+A pause belongs to an instance, to a connection at the version of its secret, or to a table of that
+connection. Each is one item: when it ends, how many failures there were since the last success,
+and why. After a pause one caller at a time finds out whether it was long enough: a success ends it
+for all whom it concerns, a failure begins a longer one.
+"""
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from actionsync import clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+    from actionsync.stores.connections import Connection
+
+    Item = dict[str, AttributeValueTypeDef]
+
+Scope = Literal["instance", "connection", "table"]
+
+FIRST_SECONDS = 15
+LONGEST_SECONDS = 900
+# A Retry-After beyond it is taken for this much: ServiceNow counts requests by the hour.
+LONGEST_RETRY_AFTER_SECONDS = 3600
+# An answer that took longer is a slow one; so many in a row make a pause of FIRST_SECONDS.
+SLOW_SECONDS = 5.0
+SLOW_IN_A_ROW = 10
+# Longer than one call takes (`actionsync.connections.sessions.DEADLINE_SECONDS`).
+PROBE_SECONDS = 30
+# For how long those wait who do not find out themselves.
+_PROBED_SECONDS = 5
+# What a process knows of a pause is at most so old.
+_KNOWN_SECONDS = 1.0
+_MOST_KNOWN = 3000
+_DAY = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom a call concerns.
+
+    Attributes:
+        connection_id: the connection.
+        secret_version: the version of its secret: with a new password nothing is known.
+        host: the instance, with its port.
+        table: what is read or written.
+    """
+
+    connection_id: int
+    secret_version: str
+    host: str
+    table: str = ""
+
+    @classmethod
+    def of(cls, connection: "Connection", table: str = "") -> "Target":
+        """Return whom a call by a connection concerns."""
+        host = connection.instance_url.removeprefix("https://")
+        return cls(connection.id, connection.secret_version, host, table)
+
+    def key(self, scope: Scope) -> tuple[str, str]:
+        """Return the key of this target's pause in a scope."""
+        if scope == "instance":
+            return f"PAUSE#INSTANCE#{self.host}", "PAUSE"
+        own = (
+            self.secret_version if scope == "connection" else f"{self.secret_version}#{self.table}"
+        )
+        return f"PAUSE#CONNECTION#{self.connection_id}", own
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """The scopes of the pauses that concern it."""
+        return ("instance", "connection", "table") if self.table else ("instance", "connection")
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A pause.
+
+    Attributes:
+        scope: whom it concerns.
+        until: epoch seconds at which it ends, or has ended; 0 for none.
+        failures: how many failures there were since the last success.
+        reason: the kind of failure.
+        text: what ServiceNow said.
+        key: what met the last failure.
+        keys: what has failed without a success, before there is a pause.
+        slow: how many answers in a row were slow.
+    """
+
+    scope: Scope
+    until: int = 0
+    failures: int = 0
+    reason: str = ""
+    text: str = ""
+    key: str = ""
+    keys: frozenset[str] = field(default=frozenset())
+    slow: int = 0
+
+    def seconds_left(self, now: int) -> int:
+        """Return for how many more seconds it lasts."""
+        return max(0, self.until - now)
+
+
+class PauseStore:
+    """The pauses, in the events table."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+        """Take the DynamoDB client and the table's name."""
+        self._dynamodb = dynamodb
+        self._table = table
+        self._known: dict[tuple[str, str], tuple[float, Pause]] = {}
+
+    def look(self, target: Target) -> Pause | None:
+        """Return the pause that ends last of those that concern a target, or None without any.
+
+        One that has ended is returned while its failures are remembered: whoever calls finds out.
+        """
+        pauses = [pause for pause in self._get(target).values() if pause.failures or pause.until]
+        return max(pauses, key=lambda pause: pause.until, default=None)
+
+    def check(self, target: Target) -> Pause | None:
+        """Return the pause that a target has to be left alone for, or None where it may be called.
+
+        Whoever may call when a pause has ended is the only one for a while.
+        """
+        now = clock.epoch(clock.now())
+        pause = self.look(target)
+        if pause is None or pause.until > now:
+            return pause
+        for pause in self._get(target).values():
+            if pause.failures and pause.until and not self._probe(target, pause, now):
+                return self._changed(target, pause, now)
+        return None
+
+    def _probe(self, target: Target, pause: Pause, now: int) -> bool:
+        """Return whether this caller is the one that finds out whether a pause was long enough."""
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(target, pause.scope),
+                UpdateExpression="SET probed_until = :until",
+                ConditionExpression=(
+                    "paused_until = :ended AND "
+                    "(attribute_not_exists(probed_until) OR probed_until <= :now)"
+                ),
+                ExpressionAttributeValues={
+                    ":until": {"N": str(now + PROBE_SECONDS)},
+                    ":ended": {"N": str(pause.until)},
+                    ":now": {"N": str(now)},
+                },
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def _changed(self, target: Target, pause: Pause, now: int) -> Pause | None:
+        """Return what those wait for who do not find out themselves."""
+        self._known.pop(target.key(pause.scope), None)
+        current = self._get(target)[pause.scope]
+        if not current.until:
+            return None  # somebody has found out meanwhile
+        until = max(current.until, now + _PROBED_SECONDS)
+        return replace(current, until=until)
+
+    def record_failure(
+        self,
+        target: Target,
+        scope: Scope,
+        reason: str,
+        text: str = "",
+        *,
+        key: str,
+        retry_after: float | None = None,
+        threshold: int = 1,
+    ) -> Pause | None:
+        """Record a failure, and return the pause that it begins or makes longer.
+
+        Args:
+            target: whom the call concerned.
+            scope: whom the failure concerns.
+            reason: the kind of failure.
+            text: what ServiceNow said.
+            key: what met it: a dedup key, or a request's id.
+            retry_after: for how many seconds; by default longer with each failure.
+            threshold: how many different keys must meet a failure without a success between them
+                before there is a pause; from then on each failure makes one, until a success.
+        """
+        now = clock.epoch(clock.now())
+        known = self._get(target)[scope]
+        if not known.failures and threshold > 1:
+            known = self._update(
+                target, scope, "SET paused_until = if_not_exists(paused_until, :none), "
+                "expires_at = :expires ADD failed_keys :keys",
+                {":none": {"N": "0"}, ":keys": {"SS": [key]}},
+            ) or known  # fmt: skip
+            if not known.failures and len(known.keys) < threshold:
+                return None
+        pause = min(LONGEST_RETRY_AFTER_SECONDS, round(retry_after or 0)) or min(
+            LONGEST_SECONDS, FIRST_SECONDS * 2 ** min(known.failures, 10)
+        )
+        started = self._update(
+            target,
+            scope,
+            "SET paused_until = :until, reason = :reason, said = :said, last_key = :key, "
+            "expires_at = :expires REMOVE probed_until, failed_keys ADD failures :one",
+            {
+                ":until": {"N": str(now + max(1, pause))},
+                ":reason": {"S": reason},
+                ":said": {"S": text[:1000]},
+                ":key": {"S": key},
+                ":one": {"N": "1"},
+                ":now": {"N": str(now)},
+            },
+            # Those who failed together count once, and none makes another's pause shorter.
+            "attribute_not_exists(paused_until) OR paused_until <= :now",
+        )
+        return started or self._get(target)[scope]
+
+    def record_success(self, target: Target) -> None:
+        """Forget the failures of a target; costs no call where this process knows of none."""
+        for scope in target.scopes:
+            _, known = self._known.get(target.key(scope), (0.0, Pause(scope)))
+            if known.failures or known.keys:
+                self._forget(target, scope)
+
+    def record_answer(self, target: Target, seconds: float) -> None:
+        """Record how long an answer took: slow ones in a row make a short pause."""
+        _, known = self._known.get(target.key("connection"), (0.0, Pause("connection")))
+        if seconds <= SLOW_SECONDS:
+            if known.slow and not known.failures:
+                self._forget(target, "connection")
+            return
+        found = self._update(
+            target, "connection",
+            "SET paused_until = if_not_exists(paused_until, :none), expires_at = :expires "
+            "ADD slow_answers :one",
+            {":none": {"N": "0"}, ":one": {"N": "1"}},
+        )  # fmt: skip
+        if found is not None and found.slow >= SLOW_IN_A_ROW and not found.failures:
+            now = clock.epoch(clock.now())
+            self._update(
+                target, "connection",
+                "SET paused_until = :until, reason = :reason, expires_at = :expires "
+                "REMOVE slow_answers",
+                {":until": {"N": str(now + FIRST_SECONDS)}, ":reason": {"S": "Slow"},
+                 ":now": {"N": str(now)}},
+                "paused_until <= :now",
+            )  # fmt: skip
+
+    def end(self, target: Target) -> None:
+        """End the pauses of a target's connection, whatever this process knows of them."""
+        pk, _ = target.key("connection")
+        found = self._dynamodb.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+        )["Items"]
+        for item in found:
+            self._dynamodb.delete_item(
+                TableName=self._table, Key={"pk": item["pk"], "sk": item["sk"]}
+            )
+        for key in [key for key in self._known if key[0] == pk]:
+            del self._known[key]
+
+    def _get(self, target: Target) -> dict[Scope, Pause]:
+        """Return the pauses that concern a target, at most a second old."""
+        now = time.monotonic()
+        scopes: dict[tuple[str, str], Scope] = {target.key(scope): scope for scope in target.scopes}
+        missing = [
+            key for key in scopes if now - self._known.get(key, (-1.0, None))[0] > _KNOWN_SECONDS
+        ]
+        if missing:
+            read = {key: Pause(scopes[key]) for key in missing}
+            for item in self._read(missing):
+                key = (item["pk"]["S"], item["sk"]["S"])
+                read[key] = _pause(scopes[key], item)
+            if len(self._known) > _MOST_KNOWN:
+                self._known = {key: known for key, known in self._known.items() if key in scopes}
+            self._known.update({key: (now, pause) for key, pause in read.items()})
+        return {scope: self._known[key][1] for key, scope in scopes.items()}
+
+    def _read(self, keys: list[tuple[str, str]]) -> "list[Item]":
+        asked: Any = {
+            self._table: {"Keys": [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in keys]}
+        }
+        items: list[Item] = []
+        while asked:
+            answer = self._dynamodb.batch_get_item(RequestItems=asked)
+            items += answer["Responses"].get(self._table, [])
+            asked = answer.get("UnprocessedKeys")
+        return items
+
+    def _update(
+        self,
+        target: Target,
+        scope: Scope,
+        expression: str,
+        values: dict[str, Any],
+        condition: str | None = None,
+    ) -> Pause | None:
+        """Update a pause and return it, or None where it was otherwise than the condition says."""
+        expires_at = clock.epoch(clock.now()) + _DAY
+        options: dict[str, Any] = {} if condition is None else {"ConditionExpression": condition}
+        try:
+            item = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(target, scope),
+                UpdateExpression=expression,
+                ExpressionAttributeValues={":expires": {"N": str(expires_at)}, **values},
+                ReturnValues="ALL_NEW",
+                **options,
+            )["Attributes"]
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            self._known.pop(target.key(scope), None)
+            return None
+        pause = _pause(scope, item)
+        self._known[target.key(scope)] = (time.monotonic(), pause)
+        return pause
+
+    def _forget(self, target: Target, scope: Scope) -> None:
+        self._dynamodb.delete_item(TableName=self._table, Key=_key(target, scope))
+        self._known[target.key(scope)] = (time.monotonic(), Pause(scope))
+
+
+def _key(target: Target, scope: Scope) -> "Item":
+    pk, sk = target.key(scope)
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _pause(scope: Scope, item: "Item") -> Pause:
+    def text(name: str) -> str:
+        return item[name]["S"] if name in item else ""
+
+    def number(name: str) -> int:
+        return int(item[name]["N"]) if name in item else 0
+
+    return Pause(
+        scope,
+        number("paused_until"),
+        number("failures"),
+        text("reason"),
+        text("said"),
+        text("last_key"),
+        frozenset(item["failed_keys"]["SS"]) if "failed_keys" in item else frozenset(),
+        number("slow_answers"),
+    )
