@@ -88,7 +88,7 @@ def _leaves(text: str | None) -> set[str]:
         document = json.loads(text)
     except ValueError:
         return {text}
-    public = {"user_id", "instance_url", "auth_method", "username", "client_id", "rotated_from"}
+    public = {"owner", "instance_url", "auth_method", "username", "client_id", "rotated_from"}
     return {
         value for name, value in document.items() if name not in public and isinstance(value, str)
     }
