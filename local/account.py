@@ -179,6 +179,10 @@ def _filled(node: Any, resources: _Resources | None = None) -> str:
         kind = (resources or {}).get(logical_id, {}).get("Type", "AWS::Lambda::Function")
         return _ARNS.get(kind, "name").format(logical_id)
 
+    def named(name: str) -> str:
+        logical_id, dot, _ = name.partition(".")
+        return arn(logical_id) if dot else _REFERENCES.get(name, "name")
+
     def fill(part: Any) -> Any:
         match part:
             case {"Ref": name}:
@@ -186,7 +190,7 @@ def _filled(node: Any, resources: _Resources | None = None) -> str:
             case {"Fn::GetAtt": [logical_id, _]}:
                 part = arn(logical_id)
             case {"Fn::Sub": str(text)} | {"Fn::Sub": [str(text), _]}:
-                part = re.sub(r"\$\{([^}]*)\}", lambda m: _REFERENCES.get(m[1], "name"), text)
+                part = re.sub(r"\$\{([^}]*)\}", lambda found: named(found[1]), text)
             case {"Fn::If": [_, then, _]}:
                 part = fill(then)
             case {"Fn::Join": _} | {"Fn::Select": _} | {"Fn::ImportValue": _}:
