@@ -9,8 +9,9 @@ from botocore.client import BaseClient
 
 from actionsync import clock
 from actionsync.audit.trail import ActivityStore
-from local.servicenow import faults
+from local.servicenow import faults, seed
 from tests.conftest import call
+from tests.integration.conftest import connect
 from tests.integration.events import USER, Queues, error, send
 
 if TYPE_CHECKING:
@@ -112,12 +113,16 @@ def test_a_refused_write_is_recorded_with_its_reason(connected: "Simulator") -> 
 def test_an_event_that_cannot_become_a_ticket_is_recorded(
     connected: "Simulator", queues: Queues
 ) -> None:
-    """Refused, poisonous, of a user without connection: each in its user's trail, with why."""
+    """Refused or unreadable: each in its owner's trail, with why. What waits is in none."""
     send("error", error(user_id="nobody"))
     send("error", error(user_id=USER, message=None))
-    (lonely,) = trail("nobody")
-    assert (lonely["action"], lonely["kind"], lonely["cause"]) == ("failed", "incident", "checkout")
-    assert lonely["reason_type"] == "ConnectionNotFound"
+    assert trail("nobody") == []
+    connected.faults.add(faults.error(403, "Refused", "ACL", method="POST", times=None))
+    connect(connected, seed.INTEGRATION_USER, "refused")
+    send("error", error(user_id="refused"))
+    refused = trail("refused")[0]
+    assert (refused["action"], refused["kind"]) == ("failed", "incident")
+    assert (refused["cause"], refused["reason_type"]) == ("checkout", "PermissionDenied")
     (poison,) = trail(USER)
     assert poison["reason_type"] == "Unreadable"
     assert "message" in poison["reason"]

@@ -42,8 +42,8 @@ OPERATIONS = {described.operation.id: described for described in operations()}
 
 FOLDED: Calls = {"UpdateItem": 2}  # the event is recorded: its moments, and its texts
 SYNCED: Calls = {"PutItem": 1, "UpdateItem": 3}  # leased, written to ServiceNow, audited, ended
-# The user's rules, the connection, and whether its instance or user has to be left alone.
-FIRST: Calls = {"GetItem": 4, "GetSecretValue": 1}
+# The user's rules, the connection, and the pauses that concern it.
+FIRST: Calls = {"GetItem": 2, "BatchGetItem": 1, "GetSecretValue": 1}
 
 
 def _meeting(meeting_id: str) -> dict[str, Any]:
@@ -65,20 +65,22 @@ EVENTS: dict[str, list[tuple[dict[str, Any], Calls, int]]] = {
         (error(service="search"), SYNCED, 1),
     ],
     "alarm": [
-        (alarm("ALARM"), {**FIRST, "GetItem": 3, **SYNCED}, 1),
+        (alarm("ALARM"), {**FIRST, **SYNCED}, 1),
         (alarm("ALARM", 1), FOLDED, 0),
         (alarm("INSUFFICIENT_DATA", 2), SYNCED, 2),
         # Codes of the instance and the language of its user: asked once in a process.
         (alarm("OK", 3), SYNCED, 4),
     ],
     "deployment": [
-        (deployment("started"), SYNCED, 5),
+        # The pauses of another table.
+        (deployment("started"), {"BatchGetItem": 1, **SYNCED}, 5),
         # A note, then a close through Review; seven of the calls are asked once in a process.
         (deployment("succeeded", 5), {"PutItem": 2, "UpdateItem": 5}, 13),
     ],
     "meeting": [
-        (_meeting("m-1"), {"PutItem": 4, "UpdateItem": 7}, 3),
-        (_meeting("m-2"), {"PutItem": 4, "UpdateItem": 7}, 3),
+        # Whether all tickets of a meeting are there is read before they are linked.
+        (_meeting("m-1"), {"GetItem": 2, "PutItem": 4, "UpdateItem": 7}, 3),
+        (_meeting("m-2"), {"GetItem": 2, "PutItem": 4, "UpdateItem": 7}, 3),
     ],
 }
 

@@ -67,7 +67,7 @@ def everything(aws: "Aws", stack: Stack) -> list[str]:
                 QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0
             )
     items = [
-        f"{table} {json.dumps(item, sort_keys=True)}"
+        f"{table} {json.dumps(item, sort_keys=True, default=str)}"
         for table in TABLES
         for item in aws.items(table)
     ]

@@ -194,17 +194,16 @@ def test_a_pause_and_a_refused_password_are_told(instance: Simulator, queues: Qu
     assert found["dead_letters"] == 0
 
 
-def test_failed_events_are_counted_until_they_go_on(
-    instance: Simulator, queues: Queues, aws: "Aws"
-) -> None:
+def test_failed_events_are_counted_until_they_go_on(instance: Simulator, queues: Queues) -> None:
     """One that fails twice is one; its ticket, or its owner, ends it."""
-    save_rules(aws, errors={"assignment_group": "No such group"})
+    refusal = faults.error(403, "Operation Failed", "ACL", method="POST", times=None)
+    instance.faults.add(refusal)
     send("error", error(), error(service="search"))
     assert state()["dead_letters"] == 2
     assert state(OTHER)["dead_letters"] == 0
     send("error", error())
     assert state()["dead_letters"] == 2
-    save_rules(aws)
+    instance.faults.clear()
     send("error", error(), error(service="search"))
     assert state()["dead_letters"] == 0
 

@@ -327,7 +327,10 @@ def of_events(kind: str) -> "Callable[[World], None]":
 
     def scenario(world: World) -> None:
         world.connect()
+        world.send(kind, record(world, "zeroth"))
         past_pause(world)
+        with world.iam.off():
+            pause_store()._known.clear()
         world.send(kind, record(world, "first"))
         world.send(kind, events.error() | {"body": "no JSON"})
         if kind == "meeting":
@@ -340,6 +343,7 @@ def of_events(kind: str) -> "Callable[[World], None]":
         world.send(kind, third)
         world.simulator.faults.clear()
         no_pauses(world)
+        third["attributes"]["ApproximateReceiveCount"] = "2"
         world.send(kind, third)
         for table in ("ClaimsTable", "EventsTable", "WaitingTable"):
             world.left(table)
@@ -412,6 +416,8 @@ def on_event(world: World) -> None:
     with world.iam.off():
         _forget()  # another process goes on with them
     world.send("event", *prompts)
+    no_pauses(world)
+    world.send("event", *meeting_waits(world, "another"))
     refusal = faults.error(403, "Not allowed", "x", method="PATCH", times=None)
     prompts = meeting_waits(world, "second")
     world.simulator.faults.add(refusal)
