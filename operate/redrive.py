@@ -1,8 +1,8 @@
 """`make redrive`: put a stack's dead letters back into their queues.
 
-Each letter goes to the queue that it came from, with its reason, by which the function knows it
-again: as when SQS moves letters by itself, with StartMessageMoveTask, which the local AWS lacks. An
-event that was half done goes on where it stopped.
+They hold what crashed its function, or could not be recorded; what failed otherwise is an item of
+the table of what waits. Each letter goes to the queue that it came from, with the moment at which
+it was first received. An event that was half done goes on where it stopped.
 """
 
 import argparse
@@ -12,8 +12,9 @@ import boto3
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
-KINDS = ("Error", "Alarm", "Deployment", "Meeting")
+KINDS = ("Error", "Alarm", "Deployment", "Meeting", "Event")
 
 
 def redrive(sqs: "SQSClient", outputs: dict[str, str], kinds: tuple[str, ...] = KINDS) -> int:
@@ -35,13 +36,22 @@ def redrive(sqs: "SQSClient", outputs: dict[str, str], kinds: tuple[str, ...] = 
             MaxNumberOfMessages=10,
             VisibilityTimeout=300,
             MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["SentTimestamp"],
+            WaitTimeSeconds=1,
         ).get("Messages"):
             for message in messages:
+                receipt: MessageAttributeValueTypeDef = {
+                    "DataType": "Number",
+                    "StringValue": message["Attributes"]["SentTimestamp"],
+                }
                 # In this order: whoever is interrupted leaves an event twice, which counts once.
                 sqs.send_message(
                     QueueUrl=queue,
                     MessageBody=message["Body"],
-                    MessageAttributes=message.get("MessageAttributes", {}),
+                    MessageAttributes={
+                        "received_at": receipt,
+                        **message.get("MessageAttributes", {}),
+                    },
                 )
                 sqs.delete_message(QueueUrl=letters, ReceiptHandle=message["ReceiptHandle"])
                 moved += 1

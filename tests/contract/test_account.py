@@ -53,7 +53,7 @@ def test_own_deployments_are_no_change_requests(gradually: dict[str, Any]) -> No
         each["Properties"]["EventPattern"]
         for each in gradually.values()
         if each["Type"] == "AWS::Events::Rule"
-        and "aws.codedeploy" in each["Properties"]["EventPattern"].get("source", [])
+        and "aws.codedeploy" in each["Properties"].get("EventPattern", {}).get("source", [])
     )
     application = gradually["ServerlessDeploymentApplication"]
     assert "ApplicationName" not in application["Properties"]

@@ -41,7 +41,7 @@ def test_every_alarm_has_an_answer() -> None:
     """docs/operations.md says of each alarm of the template what to do, and of no other."""
     section = OPERATIONS.partition("## Alarms")[2].partition("\n## ")[0]
     told = set(re.findall(r"^\| `(\.{3})?(\w+)`", section, re.MULTILINE))
-    kinds = ("Error", "Alarm", "Deployment", "Meeting")
+    kinds = ("Error", "Alarm", "Deployment", "Meeting", "Event")
     names = {f"{kind}{name}" for dots, name in told if dots for kind in kinds}
     names |= {name for dots, name in told if not dots}
     assert names == set(of_type("AWS::CloudWatch::Alarm"))

@@ -11,7 +11,6 @@ import pytest
 
 from local.cloud import STACK
 from local.servicenow import faults
-from operate.redrive import redrive
 from tests.e2e.conftest import put, wait_for
 from tests.template import ROOT
 
@@ -129,40 +128,47 @@ def test_githubs_webhook(cloud: "LocalCloud", user: "User") -> None:
     assert "Build on main: failure" in row["short_description"]
 
 
-def test_poison_ends_in_the_dead_letters_and_redrive_puts_it_back(
-    cloud: "LocalCloud", user: "User"
-) -> None:
-    """With its reason; once its user has mended the cause, one command makes the ticket."""
+def test_an_event_that_failed_is_seen_and_retried(cloud: "LocalCloud", user: "User") -> None:
+    """With ServiceNow's own words; once the cause is repaired, Retry makes the ticket."""
     service = f"shop-{uuid.uuid4().hex[:8]}"
-    rules = {"errors": {"assignment_group": "No such group"}}
-    assert user.call("PUT", "rules", rules).status_code == 200
+    refusal = faults.error(403, "Operation Failed", "ACL", method="POST", times=None)
+    cloud.simulator.faults.add(refusal)
     put(cloud, "Application Error", _error(user, service))
-    sqs = cloud.client("sqs")
-    url = cloud.outputs["ErrorDeadLettersUrl"]
 
-    def letters() -> list[dict[str, Any]]:
-        found = sqs.receive_message(
-            QueueUrl=url, MessageAttributeNames=["All"], VisibilityTimeout=0, MaxNumberOfMessages=10
-        )
-        return [item for item in found.get("Messages", []) if service in item["Body"]]
+    def failed() -> list[dict[str, Any]]:
+        found = user.call("GET", "unfinished-events?state=failed").json()["items"]
+        return [item for item in found if item["name"] == service]
 
-    (letter,) = wait_for("dead letter", letters)
-    assert "assignment_group" in letter["MessageAttributes"]["reason"]["StringValue"]
-    assert user.call("PUT", "rules", {}).status_code == 200
-    time.sleep(16)  # a saved rule counts after 15 seconds
-    assert redrive(sqs, cloud.outputs) >= 1
+    (item,) = wait_for("failed event", failed)
+    cloud.simulator.faults.clear()
+    assert "ACL" in item["reason"]
+    assert user.call("POST", f"unfinished-events/{item['id']}/retry").status_code == 202
+    release(cloud)
     wait_for("incident", lambda: incidents(cloud, service))
+    wait_for("nothing failed", lambda: not failed())
 
 
 def test_an_outage_loses_nothing(cloud: "LocalCloud", user: "User") -> None:
-    """While the instance refuses, events wait in the queue; then each has its ticket, once."""
+    """While the instance refuses, events wait in the table; then each has its ticket, once."""
     prefix = f"shop-{uuid.uuid4().hex[:8]}"
     cloud.simulator.faults.add(faults.rate_limited(3, method="POST", times=3))
     for number in range(10):
         put(cloud, "Application Error", _error(user, f"{prefix}-{number}"))
-    wait_for("tickets of all", lambda: len(incidents(cloud, prefix)) == 10, 120)
+
+    def released() -> bool:
+        release(cloud)
+        return len(incidents(cloud, prefix)) == 10
+
+    wait_for("tickets of all", released, 240)
     time.sleep(2)
     assert len(incidents(cloud, prefix)) == 10
+
+
+def release(cloud: "LocalCloud") -> None:
+    """Run the tick, as the schedule does each minute."""
+    function = cloud.resource("ReleaseWaitingFunction")
+    answer = cloud.client("lambda").invoke(FunctionName=function, Payload=b"{}")
+    assert "FunctionError" not in answer
 
 
 def test_a_preview_writes_nothing(cloud: "LocalCloud", user: "User") -> None:

@@ -206,7 +206,7 @@ def test_a_call_to_aws_fails(  # noqa: PLR0917 - fixtures and parameters
         connected.reset()
         _forget()
         KEY["idempotency-key"] = f"{name} {where}"
-        for _ in range(4):
+        for _ in range(6):  # what was sent may take effect for ninety seconds
             try:
                 answer = write()
             except KilledError:
@@ -256,6 +256,7 @@ def test_a_call_to_aws_fails_an_event(
     assert queues.failed() == []
 
 
+@pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")  # a prompt too many
 def test_a_long_run_of_everything(
     connected: "Simulator", time: "Clock", monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,7 +267,7 @@ def test_a_long_run_of_everything(
     monkeypatch.setattr("actionsync.connections.sessions.DEADLINE_SECONDS", 1.0)
     queues = Queues(monkeypatch)
     connect(connected, seed.INTEGRATION_USER, USER)
-    # What ServiceNow refuses is put aside, and told: it is no trouble that passes.
+    # What ServiceNow refuses has failed, visibly: it is no trouble that passes.
     refused = ("status 3", "status 4", "page 403", "slow")
     troubles = [trouble for name, trouble in TROUBLES.items() if not name.startswith(refused)]
     chance = random.Random(4711)  # noqa: S311 - no secret

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actionsync import clock
 from actionsync.wiring.stores import correlation_store, waiting_store
 from local.servicenow import faults
+from operate.redrive import redrive
 from tests.conftest import LambdaContext, call
 from tests.integration.events import USER, Queues, deployment, error, record, send
 from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
@@ -418,15 +418,32 @@ def test_a_table_that_cannot_be_written_gives_the_batch_back(
 
 
 def test_the_receipt_is_carried_along(
+    aws: "Aws",
     instance: "Simulator",  # noqa: F811
     queues: Queues,  # noqa: F811
     time: "Clock",
 ) -> None:
-    """What was redriven keeps the moment at which it was first received."""
-    sent = error()
-    moment = str(int(clock.now().timestamp() * 1000) - 5 * 24 * 3600 * 1000)
-    attributes = {"received_at": {"stringValue": moment, "dataType": "Number"}}
+    """What was redriven, be it twice, keeps the moment at which it was first received."""
+    sqs = queues.sqs
+    names = ("ErrorQueue", "ErrorDeadLetters")
+    urls = {f"{name}Url": sqs.create_queue(QueueName=name)["QueueUrl"] for name in names}
+    letters, queue = urls["ErrorDeadLettersUrl"], urls["ErrorQueueUrl"]
+    sqs.send_message(QueueUrl=letters, MessageBody=error()["body"])
+    moments = []
+    for _ in range(2):
+        assert redrive(sqs, urls, ("Error",)) == 1
+        asked: Any = {"QueueUrl": queue, "MessageAttributeNames": ["All"]}
+        (message,) = sqs.receive_message(**asked, MessageSystemAttributeNames=["All"])["Messages"]
+        moments.append(message["MessageAttributes"]["received_at"]["StringValue"])
+        sqs.send_message(
+            QueueUrl=letters,
+            MessageBody=message["Body"],
+            MessageAttributes=message["MessageAttributes"],
+        )
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    assert moments[0] == moments[1]
     instance.faults.add(faults.rate_limited(600, method="POST"))
-    send("error", record(sent["body"], attributes))
+    carried = {"received_at": {"stringValue": moments[0], "dataType": "Number"}}
+    send("error", record(error()["body"], carried))
     (item,) = queues.items("waiting")
-    assert item["received_at"]["N"] == moment
+    assert item["received_at"]["N"] == moments[0]
