@@ -11,7 +11,7 @@ import pytest
 
 from local.servicenow import Fault, Simulator, faults, seed
 from local.servicenow.access import Application
-from servicenow_tools import Choice, ServiceNowClient, Transport, field, tls_context
+from servicenow_tools import Choice, Query, ServiceNowClient, Transport, field, tls_context
 from servicenow_tools.auth import ApiKey, BasicAuth, ClientCredentials
 from servicenow_tools.errors import (
     AmbiguousReferenceError,
@@ -274,6 +274,8 @@ def test_hidden_rows_make_no_early_end(connect: "Connect") -> None:
             page = await client.table("incident").page(limit=2)
             assert (len(page.records), page.total) == (1, None)
             assert page.next is not None
+            ordered = await client.table("incident").page(Query().order_by("number"), limit=2)
+            assert len(ordered.records) == 1
 
     asyncio.run(read())
 
@@ -380,6 +382,22 @@ def test_closing_with_the_codes_of_an_older_release(
             assert (record["state"], record["close_code"]) == ("7", "Solved (Permanently)")
             with pytest.raises(BusinessRuleError):
                 await client.update_incident(record.sys_id, state="in progress")
+
+    asyncio.run(close())
+
+
+def test_closing_with_a_codes_label(simulator: Simulator, connect: "Connect") -> None:
+    """A code that is known by its label alone goes out as the instance's own value."""
+    simulator.instance.put(
+        "sys_choice", name="incident", element="close_code", value="healed",
+        label="Healed by itself", inactive="false", language="en",
+    )  # fmt: skip
+
+    async def close() -> None:
+        async with connect("closer") as client:
+            assert repr(client.table("u_x")) == "Table('u_x')"
+            record = await client.close_incident("INC0000004", "done", "Healed by itself")
+            assert record["close_code"] == "healed"
 
     asyncio.run(close())
 

@@ -2,12 +2,18 @@
 
 import asyncio
 import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from typing import Any
 
+import httpcore
 import httpx
 import pytest
 
 from local.servicenow import Fault, Simulator, seed
 from servicenow_tools import Transport, tls_context
+from servicenow_tools._concurrency import has_unread
+from servicenow_tools._transport import _Backend, _Body
 
 USER = (seed.INTEGRATION_USER, seed.USERS[seed.INTEGRATION_USER][0])
 PATH = "/api/now/table/incident?sysparm_limit=1"
@@ -134,5 +140,71 @@ def test_nobody_there() -> None:
         async with httpx.AsyncClient(transport=Transport(tls_context())) as http:
             with pytest.raises(httpx.ConnectError):
                 await http.get("https://localhost:1")
+
+    asyncio.run(read())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "unread"),
+    [(ssl.SSLWantReadError(), False), (ssl.SSLZeroReturnError(), True), (b"x", True)],
+    ids=["nothing yet", "closed", "data"],
+)
+def test_what_tls_has_read_already(outcome: Exception | bytes, *, unread: bool) -> None:
+    """Data or an end that came while the connection lay idle is seen before it is used again."""
+
+    class Tls:
+        def read(self, _: int) -> bytes:
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
+
+    assert has_unread(Tls()) is unread
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (UnicodeError("label empty or too long"), "a..b does not resolve: label empty or too long"),
+        (httpcore.ConnectError("refused"), "^refused$"),
+    ],
+    ids=["no name", "refused"],
+)
+def test_a_connection_that_fails_says_why(error: Exception, text: str) -> None:
+    """A name that cannot be encoded is a failure to connect, as any other."""
+
+    class Failing(httpcore.AsyncNetworkBackend):
+        async def connect_tcp(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
+            raise error
+
+    with pytest.raises(httpcore.ConnectError, match=text):
+        asyncio.run(_Backend(Failing()).connect_tcp("a..b", 443))
+
+
+def test_the_first_of_many_causes_is_named() -> None:
+    """Where all addresses of a host refuse, the first one's reason is the text."""
+
+    class Failing(httpcore.AsyncNetworkBackend):
+        async def connect_tcp(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
+            attempts = OSError("All connection attempts failed")
+            attempts.__cause__ = ExceptionGroup("all", [OSError("first"), OSError("second")])
+            error = httpcore.ConnectError("All connection attempts failed")
+            raise error from attempts
+
+    with pytest.raises(httpcore.ConnectError, match=r"^first$"):
+        asyncio.run(_Backend(Failing()).connect_tcp("host", 443))
+
+
+def test_a_body_that_is_late_is_given_up() -> None:
+    """An answer that drips is read no longer than the request may take."""
+
+    class Dripping:
+        async def aiter_stream(self) -> AsyncIterator[bytes]:
+            yield b"x"
+
+    async def read() -> None:
+        body = _Body(Transport(ssl.create_default_context()), Dripping(), ends_at=0.0)  # type: ignore[arg-type]
+        with pytest.raises(httpx.ReadTimeout, match="not whole in time"):
+            async for _ in body:
+                pass
 
     asyncio.run(read())

@@ -679,9 +679,10 @@ def test_affected_items_of_a_change(use: Callable[..., None]) -> None:
     """Added once, listed with their names, and removed."""
 
     async def plan(client: ServiceNowClient) -> None:
-        (item, *_) = await client.table("cmdb_ci").search(Query().order_by("name"), limit=1)
+        item, other = await client.table("cmdb_ci").search(Query().order_by("name"), limit=2)
         name = item["name"]
         change = await client.create_change_request("Deploy")
+        await client.changes.add_affected_ci(change.number, other.sys_id)
         assert change["state"] == ChangeState.NEW
         added = await client.changes.add_affected_ci(change.number, name)
         again = await client.changes.add_affected_ci(change.number, item.sys_id)
@@ -691,7 +692,7 @@ def test_affected_items_of_a_change(use: Callable[..., None]) -> None:
         await client.changes.remove_affected_ci(change.number, name)
         await client.changes.remove_affected_ci(change.number, name)
         left = await client.changes.affected_cis(change.sys_id)
-        assert item.sys_id not in {one["ci_item"] for one in left}
+        assert [one["ci_item"] for one in left] == [other.sys_id]
 
     use(plan, username="admin")
 
