@@ -30,6 +30,13 @@ UNUSED = (
     "pydantic/v1",
     "pydantic/mypy.py",
     "pystache/tests",
+    # What httpx brings for trio and HTTP/2.
+    "anyio/_backends/_trio.py", "anyio/pytest_plugin.py", "httpcore/_*/http2.py",
+    "urllib3/contrib/emscripten",
+    # Time zones and certificates come from Lambda and certifi.
+    "dateutil/zoneinfo/*.tar.gz", "botocore/cacert.pem",
+    "s3transfer/crt.py",
+    "*.dist-info/RECORD",
 )  # fmt: skip
 
 
