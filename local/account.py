@@ -172,25 +172,29 @@ _REFERENCES = {
 }
 
 
+def _arn(logical_id: str, resources: _Resources) -> str:
+    kind = resources.get(logical_id, {}).get("Type", "AWS::Lambda::Function")
+    return _ARNS.get(kind, "name").format(logical_id)
+
+
+def _named(name: str, resources: _Resources) -> str:
+    """Return what stands for `${name}` in a text: a reference, or an attribute's ARN."""
+    logical_id, dot, _ = name.partition(".")
+    return _arn(logical_id, resources) if dot else _REFERENCES.get(name, "name")
+
+
 def _filled(node: Any, resources: _Resources | None = None) -> str:
     """Return a part of a template as JSON, with names made up for what is not known yet."""
-
-    def arn(logical_id: str) -> str:
-        kind = (resources or {}).get(logical_id, {}).get("Type", "AWS::Lambda::Function")
-        return _ARNS.get(kind, "name").format(logical_id)
-
-    def named(name: str) -> str:
-        logical_id, dot, _ = name.partition(".")
-        return arn(logical_id) if dot else _REFERENCES.get(name, "name")
+    known = resources or {}
 
     def fill(part: Any) -> Any:
         match part:
             case {"Ref": name}:
                 part = _REFERENCES.get(name, "name")
             case {"Fn::GetAtt": [logical_id, _]}:
-                part = arn(logical_id)
+                part = _arn(logical_id, known)
             case {"Fn::Sub": str(text)} | {"Fn::Sub": [str(text), _]}:
-                part = re.sub(r"\$\{([^}]*)\}", lambda found: named(found[1]), text)
+                part = re.sub(r"\$\{([^}]*)\}", lambda found: _named(found[1], known), text)
             case {"Fn::If": [_, then, _]}:
                 part = fill(then)
             case {"Fn::Join": _} | {"Fn::Select": _} | {"Fn::ImportValue": _}:

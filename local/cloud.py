@@ -52,7 +52,7 @@ class LocalCloud:
     """The product, deployed here, while the `with` block lasts.
 
     Args:
-        say: is told each step as it begins.
+        say: is called with each step as it begins.
         for_containers: let `sam local invoke`'s containers in: listen on every interface of this
             machine instead of the loopback only.
     """
@@ -100,7 +100,7 @@ class LocalCloud:
         self._cleanup.close()
 
     def client(self, service: str, **options: Any) -> Any:
-        """Return a boto3 client of the local AWS, its administrator's unless told otherwise."""
+        """Return a boto3 client of the local AWS, its administrator's by default."""
         defaults = {
             "aws_access_key_id": _CREDENTIALS["AWS_ACCESS_KEY_ID"],
             "aws_secret_access_key": _CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
@@ -208,7 +208,7 @@ class LocalCloud:
             "S3_DATA_DIR": str(STATE / "ministack" / "s3"),
         }
         environment.pop("PYTHONPATH", None)
-        # MiniStack unpacks each function anew and leaves that behind.
+        # MiniStack unpacks each function again and leaves that behind.
         environment["TMPDIR"] = self._cleanup.enter_context(TemporaryDirectory())
         process = subprocess.Popen(  # noqa: S603 - our own tool
             [TOOLS / "ministack/bin/ministack"],

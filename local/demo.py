@@ -225,7 +225,7 @@ class Walk:
             self._tell(f"A deployment {status}", f"its change request is {done}", started)
 
     def _wait(self, table: str, title: str, **values: str) -> list[dict[str, str]]:
-        """Return the records with this title once they are as told."""
+        """Return the records with this title once they are as expected."""
         ends_at = time.monotonic() + 60
         while time.monotonic() < ends_at:
             rows = [

@@ -65,8 +65,8 @@ def deploy(
     page = outputs["SettingsUrl"]
     if "UserPoolId" in outputs and page not in urls:
         print(f"Sign-in may come back to {page} from now on: added to {file.name}.", flush=True)
-        kept = [url for url in urls if not url.startswith("http://localhost")]
-        line = f"PageUrls: [{', '.join([page, *kept])}]\n"
+        others = [url for url in urls if not url.startswith("http://localhost")]
+        line = f"PageUrls: [{', '.join([page, *others])}]\n"
         text = file.read_text()
         file.write_text(_PAGE_URLS.sub("", text).rstrip("\n") + "\n" + line)
         sam_deploy()

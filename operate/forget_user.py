@@ -1,7 +1,7 @@
-"""`make forget-user`: delete all that a stack keeps of a user.
+"""`make forget-user`: delete everything that a stack has of a user.
 
-The user of the stack's pool, connection, passwords, webhooks, rules, causes, what waits, kept
-answers, dead letters and the audit trail. Run it again after an hour, when the user's last token
+The user of the stack's pool, connection, passwords, webhooks, rules, correlations, what waits,
+stored answers, dead letters and the audit trail. Run it again after an hour, when the user's last token
 has ended and no warm function remembers anything: it says what it still found. Logs and backups end
 by themselves.
 """
@@ -54,7 +54,7 @@ class Stack:
 
 
 def forget(stack: Stack, user_id: str) -> dict[str, int]:
-    """Delete all that is kept of a user, and return how much of what there was.
+    """Delete everything stored for a user, and return how much of what there was.
 
     Whoever can still add something goes first, the audit trail last: it is what tells of the rest
     if this is interrupted. Doing it again does what was left.
@@ -66,7 +66,7 @@ def forget(stack: Stack, user_id: str) -> dict[str, int]:
         "rules": _settings(stack, user_id),
         "waiting events": _waiting(stack, user_id),
         "causes": _scanned(stack, "EventsTable", ("pk", "sk"), user_id),
-        "kept answers": _scanned(stack, "ClaimsTable", ("pk",), user_id),
+        "stored answers": _scanned(stack, "ClaimsTable", ("pk",), user_id),
         "dead letters": sum(_letters(stack, f"{kind}DeadLetters", user_id) for kind in KINDS),
         "records of the audit trail": _trail(stack, user_id),
     }
@@ -183,7 +183,7 @@ def _letters(stack: Stack, queue: str, user_id: str) -> int:
 
 
 def _is_of(body: str, user_id: str) -> bool:
-    """Tell whether a letter names the user: EventBridge's detail, or SNS's message in JSON."""
+    """Return whether a letter names the user: EventBridge's detail, or SNS's message in JSON."""
     with suppress(ValueError, TypeError, AttributeError):
         document = json.loads(body)
         detail = document.get("detail") or json.loads(document.get("Message") or "{}")

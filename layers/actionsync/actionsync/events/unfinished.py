@@ -65,7 +65,7 @@ def discard(
     correlations: "CorrelationStore",
     activity: "ActivityStore",
 ) -> None:
-    """Give an event up: its key counts as told, and the item goes last.
+    """Discard an event: its key counts as synced, and the item goes last.
 
     Raises:
         UnfinishedEventNotFoundError: the owner has no such event.

@@ -108,7 +108,7 @@ async function readHealth() {
     const since = health.counted_since.slice(0, 10) > health.days[0].date ? `, counted since ${moment(health.counted_since)}` : "";
     $("totals").textContent = `${plural(sum("tickets"), "ticket")}, ${plural(sum("updates"), "update")}, ${plural(sum("failures"), "failure")}${since}`;
   } catch (error) {
-    $("chart").replaceChildren(failure(`How it fares cannot be told: ${error.message}`, readHealth));
+    $("chart").replaceChildren(failure(`Health cannot be read: ${error.message}`, readHealth));
     $("health").replaceChildren(...["Connection", "Last write", "Waiting", "Put aside"].map((title) => tile(title, "–", "Not known")));
   }
   $("health").removeAttribute("aria-busy");

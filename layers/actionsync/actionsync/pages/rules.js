@@ -195,7 +195,7 @@ function showForm() {
   render();
 }
 
-/** Put each message beside its field; what belongs to none is told as a whole. */
+/** Put each message beside its field; the rest is shown above the form. */
 function showErrors(fields) {
   const rest = [];
   let first = null;

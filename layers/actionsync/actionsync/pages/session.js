@@ -14,8 +14,8 @@ export class SessionEnded extends Error {}
 
 /** Return `{token, email}`, or null where nobody is signed in or the token has run out. */
 export function session() {
-  const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
-  return kept && kept.expires > Date.now() ? kept : null;
+  const saved = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+  return saved && saved.expires > Date.now() ? saved : null;
 }
 
 async function authorizeUrl(pending) {
@@ -105,7 +105,7 @@ export function signOut() {
   location.assign(`${meta("logout-url")}?${query}`);
 }
 
-/** A problem that the API told, or a network that failed; `fields` maps fields to messages. */
+/** A problem that the API answered, or a network that failed; `fields` maps fields to messages. */
 export class Problem extends Error {
   constructor(status, document) {
     super(document.detail ?? document.message ?? `The API answered ${status}.`);

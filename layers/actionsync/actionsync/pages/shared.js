@@ -76,18 +76,18 @@ export function failure(message, retry) {
     make("button", { type: "button", textContent: "Try again", onclick: retry }));
 }
 
-const kept = new Map();
+const choicesOf = new Map();
 
 /** The instance's own choices of a column, asked for once; null where they cannot be had. */
 export function choices(table, column) {
   const key = `${table}/${column}`;
-  if (!kept.has(key)) {
-    kept.set(key, ask("GET", `choices/${key}`).then(({ document }) => document.choices, () => {
-      kept.delete(key);
+  if (!choicesOf.has(key)) {
+    choicesOf.set(key, ask("GET", `choices/${key}`).then(({ document }) => document.choices, () => {
+      choicesOf.delete(key);
       return null;
     }));
   }
-  return kept.get(key);
+  return choicesOf.get(key);
 }
 
 /** A moment as people write it: the year only where it is another one. */

@@ -327,7 +327,7 @@ class CorrelationStore:
         self._update(key, change)
 
     def give_up(self, key: str) -> int:
-        """Take what is known of a key for told, so that only news is worth a ticket.
+        """Count what is known of a key as synced, so that only news is worth a ticket.
 
         What a dead holder was about to write stays, to be found out by who follows.
 
