@@ -168,7 +168,7 @@ def release(cloud: "LocalCloud") -> None:
     """Run the tick, as the schedule does each minute."""
     function = cloud.resource("ReleaseWaitingFunction")
     answer = cloud.client("lambda").invoke(FunctionName=function, Payload=b"{}")
-    assert "FunctionError" not in answer
+    assert "FunctionError" not in answer, answer["Payload"].read()
 
 
 def test_a_preview_writes_nothing(cloud: "LocalCloud", user: "User") -> None:

@@ -85,7 +85,7 @@ def _right(service: str, operation: str, arguments: dict[str, Any]) -> Right:
         return action, name.removeprefix(ENVIRONMENT["SECRET_PREFIX"]).partition("/")[0]
     if service == "sqs":
         queue = arguments["QueueUrl"].rpartition("/")[2]
-        return action.replace("Batch", ""), queue
+        return action, queue
     if service == "events":
         return action, {"events": "EventBus"}[arguments["Entries"][0]["EventBusName"]]
     assert service == "dynamodb"

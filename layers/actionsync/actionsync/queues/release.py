@@ -142,23 +142,15 @@ class Release:
 
     def _send(self, entry: "Entry", due: "list[Due]") -> int:
         """Move items on and send their prompts; return how many."""
-        sent = 0
         # SQS's fair queues; an owner's id may hold what a group's may not.
         group = hashlib.sha256(entry.wait_key.owner.encode()).hexdigest()
-        for start in range(0, len(due), 10):
-            moved = [item for item in due[start : start + 10] if self._waiting.release(item)]
-            if not moved:
-                continue
-            self._sqs.send_message_batch(
-                QueueUrl=self._queue_url,
-                Entries=[
-                    {
-                        "Id": str(number),
-                        "MessageBody": json.dumps({"version": VERSION, "item": item.id}),
-                        "MessageGroupId": group,
-                    }
-                    for number, item in enumerate(moved)
-                ],
-            )
-            sent += len(moved)
+        sent = 0
+        for item in due:
+            if self._waiting.release(item):
+                self._sqs.send_message(
+                    QueueUrl=self._queue_url,
+                    MessageBody=json.dumps({"version": VERSION, "item": item.id}),
+                    MessageGroupId=group,
+                )
+                sent += 1
         return sent
