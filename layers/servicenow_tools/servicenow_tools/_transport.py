@@ -199,14 +199,13 @@ class _Backend(httpcore.AsyncNetworkBackend):
         socket_options: "Iterable[httpcore.SOCKET_OPTION] | None" = None,
     ) -> httpcore.AsyncNetworkStream:
         try:
-            stream = await self._backend.connect_tcp(
-                host, port, timeout, local_address, socket_options
+            return _Stream(
+                await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
             )
         except UnicodeError as error:
             raise httpcore.ConnectError(f"{host} does not resolve: {error}") from error
         except httpcore.ConnectError as error:
             raise httpcore.ConnectError(_innermost(error)) from error
-        return _Stream(stream)
 
 
 class _Stream(httpcore.AsyncNetworkStream):

@@ -200,12 +200,13 @@ class _Backend(httpcore.NetworkBackend):
         socket_options: "Iterable[httpcore.SOCKET_OPTION] | None" = None,
     ) -> httpcore.NetworkStream:
         try:
-            stream = self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+            return _Stream(
+                self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+            )
         except UnicodeError as error:
             raise httpcore.ConnectError(f"{host} does not resolve: {error}") from error
         except httpcore.ConnectError as error:
             raise httpcore.ConnectError(_innermost(error)) from error
-        return _Stream(stream)
 
 
 class _Stream(httpcore.NetworkStream):
