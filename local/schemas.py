@@ -287,7 +287,7 @@ ANSWERS: dict[str, Any] = {
             },
             "dead_letters": {
                 "type": "integer",
-                "description": "Events put aside in these days and not put back since.",
+                "description": "Events that failed in these days and were not worked off since.",
             },
             "counted_since": _MOMENT,
             "days": {

@@ -145,6 +145,13 @@ class Tenant:
         missing += [partial(self.note, key) for key, is_done in self.notes.items() if not is_done]
         return all(repeat() for repeat in missing)
 
+    def retry_events(self) -> bool:
+        """Send what still waits again at once, as a person would; return whether nothing waits."""
+        page = self.call("GET", "unfinished-events?state=waiting&limit=100").json()
+        for item in page["items"]:
+            self.call("POST", f"unfinished-events/{item['id']}/retry")
+        return not page["items"]
+
     def counted(self, cloud: "LocalCloud", causes: CorrelationStore) -> Counter[str]:
         """Return how many events each of the user's causes has counted."""
         return Counter(
@@ -204,7 +211,8 @@ def settle(cloud: "LocalCloud", tenants: list[Tenant]) -> None:
     wait_for("connection", lambda: tenants[0].call("POST", "test").is_success)
     causes = CorrelationStore(cloud.client("dynamodb"), cloud.resource("EventsTable"))
     for tenant in tenants:
-        wait_for("answers", tenant.finish, 120)
+        wait_for("answers", tenant.finish, 240)
+        tenant.retry_events()
         wait_for("counted events", partial(tenant.is_counted, cloud, causes), 180)
         tenant.check(cloud, causes)
     answers = [answer for tenant in tenants for answer in tenant.answers]

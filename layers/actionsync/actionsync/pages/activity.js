@@ -4,7 +4,7 @@ import { $, ask, busy, failure, make, moment } from "./shared.js";
 
 const DONE = {
   created: "Opened", noted: "Noted on", updated: "Changed", reopened: "Reopened", resolved: "Resolved", closed: "Closed",
-  failed: "Put aside", dropped: "Dropped, of an unknown kind", redriven: "Put back and worked off", connection_created: "Connection stored",
+  failed: "Failed", dropped: "Dropped, of an unknown kind", redriven: "Sent again and worked off", connection_created: "Connection stored",
   connection_changed: "Connection changed", connection_deleted: "Connection deleted", rules_changed: "Rules changed",
   webhook_created: "GitHub webhook made", webhook_deleted: "GitHub webhook removed",
 };
@@ -55,8 +55,8 @@ function tiles(health) {
       health.last_success ? "ServiceNow took it." : "In the last two weeks."),
     tile("Waiting", pause ? `Until ${new Date(pause.until).toLocaleTimeString([], { timeStyle: "short" })}` : "Nothing",
       pause ? `Events wait: ${why}.` : "Events are worked off as they come.", pause ? "warn" : ""),
-    tile("Put aside", plural(letters, "event"),
-      letters ? show : "Nothing was put aside.", letters ? "bad" : ""),
+    tile("Failed events", plural(letters, "event"),
+      letters ? show : "None in these days.", letters ? "bad" : ""),
   ];
 }
 
@@ -109,7 +109,7 @@ async function readHealth() {
     $("totals").textContent = `${plural(sum("tickets"), "ticket")}, ${plural(sum("updates"), "update")}, ${plural(sum("failures"), "failure")}${since}`;
   } catch (error) {
     $("chart").replaceChildren(failure(`Health cannot be read: ${error.message}`, readHealth));
-    $("health").replaceChildren(...["Connection", "Last write", "Waiting", "Put aside"].map((title) => tile(title, "–", "Not known")));
+    $("health").replaceChildren(...["Connection", "Last write", "Waiting", "Failed events"].map((title) => tile(title, "–", "Not known")));
   }
   $("health").removeAttribute("aria-busy");
   card.removeAttribute("aria-busy");
