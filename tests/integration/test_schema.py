@@ -84,7 +84,9 @@ async def _document(_: "Request") -> Response:
 _ROUTES = [
     Route(http["Path"], _endpoint(folder), methods=[http["Method"]])
     for folder, function in functions().items()
-    for http in [event["Properties"] for event in function.get("Events", {}).values()]
+    for event in function.get("Events", {}).values()
+    if event["Type"] == "HttpApi"
+    for http in [event["Properties"]]
 ]
 schema = schemathesis.openapi.from_asgi(
     "/document.json", Starlette(routes=[Route("/document.json", _document), *_ROUTES])
