@@ -38,7 +38,7 @@ class ActivityQuery(BaseModel):
             "meeting",
             "api",
             "settings",
-        ]  # fmt: skip
+        ]
         | None,
         Field(description="What asked for it: a kind of event, a call, a change of settings."),
     ] = None
