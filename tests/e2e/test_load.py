@@ -145,12 +145,11 @@ class Tenant:
         missing += [partial(self.note, key) for key, is_done in self.notes.items() if not is_done]
         return all(repeat() for repeat in missing)
 
-    def retry_events(self) -> bool:
-        """Send what still waits again at once, as a person would; return whether nothing waits."""
+    def retry_events(self) -> None:
+        """Send what still waits again at once, as a person would."""
         page = self.call("GET", "unfinished-events?state=waiting&limit=100").json()
         for item in page["items"]:
             self.call("POST", f"unfinished-events/{item['id']}/retry")
-        return not page["items"]
 
     def counted(self, cloud: "LocalCloud", causes: CorrelationStore) -> Counter[str]:
         """Return how many events each of the user's causes has counted."""
