@@ -146,8 +146,8 @@ def _forget() -> None:
     if runtime is not None and runtime._runner.cache_info().currsize:
         wiring = sys.modules.get("actionsync.wiring.servicenow")
         if wiring is not None and wiring.client_cache.cache_info().currsize:
-            for session in wiring.client_cache()._kept.values():
-                runtime.run(session.client.aclose())
+            for entry in wiring.client_cache()._cached.values():
+                runtime.run(entry.client.aclose())
         runtime._runner().close()
     for name, module in sys.modules.items():
         if name.startswith("actionsync.") and name != "actionsync.aws":

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from actionsync.connections.sessions import DEADLINE_SECONDS
+from actionsync.connections.clients import DEADLINE_SECONDS
 from actionsync.stores.correlations import LEASE_SECONDS
 from actionsync.stores.idempotency import LEASE_SECONDS as CLAIM_SECONDS
 from actionsync.stores.pauses import PROBE_SECONDS

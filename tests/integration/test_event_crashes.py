@@ -90,9 +90,9 @@ class Killer:
 
 def _new_process() -> None:
     """Forget what the dead process had kept."""
-    for session in client_cache()._kept.values():
-        run(session.client.aclose())
-    client_cache().__dict__["_kept"].clear()
+    for entry in client_cache()._cached.values():
+        run(entry.client.aclose())
+    client_cache().__dict__["_cached"].clear()
     pause_store()._known.clear()
 
 

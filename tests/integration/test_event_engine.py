@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actionsync import clock
-from actionsync.connections import sessions
+from actionsync.connections import clients
 from actionsync.events.failures import RetryLaterError
 from actionsync.events.folding import Received, fold
 from actionsync.events.models import Action, IncomingEvent
@@ -142,7 +142,7 @@ def test_a_write_that_takes_effect_late_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A POST commits fifty seconds after it was sent: until ninety seconds the key waits."""
-    monkeypatch.setattr(sessions, "DEADLINE_SECONDS", 5.0)
+    monkeypatch.setattr(clients, "DEADLINE_SECONDS", 5.0)
     instance.faults.add(faults.Fault(method="POST", reset=True))
     instance.faults.add(faults.Fault(method="GET", reset=True, times=3))
     first = event("trigger")

@@ -581,7 +581,7 @@ def test_a_hanging_instance_holds_up_nobody_else(
 
     They have them before the hanging call is given up.
     """
-    monkeypatch.setattr("actionsync.connections.sessions.DEADLINE_SECONDS", 5.0)
+    monkeypatch.setattr("actionsync.connections.clients.DEADLINE_SECONDS", 5.0)
     done_before: list[int] = []
 
     with contextlib.ExitStack() as running:
@@ -609,8 +609,8 @@ def test_a_hanging_instance_holds_up_nobody_else(
         monkeypatch.setattr(Outcomes, "wait", lambda _, *arguments: watched(*arguments))
         assert send("error", *(error(user_id=user) for user in instances)) == []
         assert tickets() == 9
-        for session in client_cache()._kept.values():
-            run(session.client.aclose())
+        for entry in client_cache()._cached.values():
+            run(entry.client.aclose())
         assert done_before == [9]
         assert hanging.times == 99
         assert len(queues.waiting()) == 1

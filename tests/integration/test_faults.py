@@ -111,7 +111,7 @@ def test_servicenow_fails(
     after_commit: bool,
 ) -> None:
     """Once, at the write itself: told at once, and right when it is repeated."""
-    monkeypatch.setattr("actionsync.connections.sessions.DEADLINE_SECONDS", 1.0)
+    monkeypatch.setattr("actionsync.connections.clients.DEADLINE_SECONDS", 1.0)
     for name, trouble in TROUBLES.items():
         if after_commit and name.startswith(REFUSALS):
             continue
@@ -264,7 +264,7 @@ def test_a_long_run_of_everything(
 
     Two users on one process: in the end each has one ticket for each key and each cause.
     """
-    monkeypatch.setattr("actionsync.connections.sessions.DEADLINE_SECONDS", 1.0)
+    monkeypatch.setattr("actionsync.connections.clients.DEADLINE_SECONDS", 1.0)
     queues = Queues(monkeypatch)
     connect(connected, seed.INTEGRATION_USER, USER)
     # What ServiceNow refuses has failed, visibly: it is no trouble that passes.

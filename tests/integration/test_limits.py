@@ -80,7 +80,7 @@ def test_a_connection_whose_calls_fail_is_left_alone(
     connected: "Simulator", time: "Clock", monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """After ten in a row, and then at once, until a success; nobody else's calls are refused."""
-    monkeypatch.setattr("actionsync.connections.sessions.DEADLINE_SECONDS", 0.5)
+    monkeypatch.setattr("actionsync.connections.clients.DEADLINE_SECONDS", 0.5)
     connect(connected, seed.INTEGRATION_USER, OTHER)
     fault, status = FAILING[name]
     connected.faults.add(fault)

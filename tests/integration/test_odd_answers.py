@@ -35,8 +35,8 @@ def meddlers(aws: "Aws", simulator: "Simulator", monkeypatch: pytest.MonkeyPatch
         made.append(Meddler(Transport(tls_context(simulator.ca_file)), chance))
         return made[-1]
 
-    monkeypatch.setattr("actionsync.connections.sessions.guarded_transport", open_way)
-    monkeypatch.setattr("actionsync.connections.sessions.DEADLINE_SECONDS", 1.0)
+    monkeypatch.setattr("actionsync.connections.clients.guarded_transport", open_way)
+    monkeypatch.setattr("actionsync.connections.clients.DEADLINE_SECONDS", 1.0)
     monkeypatch.setattr("servicenow_tools.retries._FIRST_PAUSE", 0.0)
     connect(simulator, "closer")
     put_example_tickets(simulator)

@@ -78,8 +78,8 @@ def test_a_password_is_rotated(aws: "Aws", instance: "Simulator", secret: str) -
         rotate(secret)
         assert password(instance) == kept(aws) != before
     assert call("create_incident", NEW).status == 201
-    for session in client_cache()._kept.values():
-        run(session.client.aclose())
+    for entry in client_cache()._cached.values():
+        run(entry.client.aclose())
     client_cache.cache_clear()
     instance.requests.clear()
     assert call("create_incident", NEW).status == 201

@@ -119,7 +119,7 @@ def test_every_answer_is_in_the_document(
     monkeypatch: pytest.MonkeyPatch, name: str, mode: GenerationMode
 ) -> None:
     """Status, content type, headers and body of it; never a failure of the function's own."""
-    monkeypatch.setattr("actionsync.connections.sessions.DEADLINE_SECONDS", 2.0)
+    monkeypatch.setattr("actionsync.connections.clients.DEADLINE_SECONDS", 2.0)
     operation = OPERATIONS[name]
     if mode is GenerationMode.NEGATIVE and not (operation.body or operation.query):
         return  # nothing in it can be wrong

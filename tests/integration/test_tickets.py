@@ -234,7 +234,7 @@ async def _nowhere(*_: object) -> list[str]:
 
 def test_a_slow_instance_is_504(connected: "Simulator", monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer comes in time, with what is known."""
-    monkeypatch.setattr("actionsync.connections.sessions.DEADLINE_SECONDS", 0.5)
+    monkeypatch.setattr("actionsync.connections.clients.DEADLINE_SECONDS", 0.5)
     connected.faults.add(faults.Fault(delay=3, times=None))
     assert call("get_incident", path={"id": seed.sys_id("incident 1")}).status == 504
 
@@ -512,7 +512,7 @@ def test_a_deleted_connection_ends(connected: "Simulator", monkeypatch: pytest.M
     """What a warm function keeps ends with its time."""
     assert call("create_incident", NEW).status == 201
     call("delete_config")
-    monkeypatch.setattr("actionsync.connections.sessions.KEPT_SECONDS", -1)
+    monkeypatch.setattr("actionsync.connections.clients.FRESH_SECONDS", -1)
     monotonic = time.monotonic
     monkeypatch.setattr(time, "monotonic", lambda: monotonic() + 121)
     assert call("create_incident", NEW).status == 404

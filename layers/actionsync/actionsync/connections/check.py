@@ -2,18 +2,18 @@
 
 from typing import TYPE_CHECKING
 
-from actionsync.connections.sessions import auth_of
+from actionsync.connections.clients import auth_of
 from actionsync.errors import FieldError, InvalidInputError
 from actionsync.stores.credentials import METHODS
 from actionsync.stores.secrets import Secret
 
 if TYPE_CHECKING:
+    from actionsync.connections.clients import ClientCache
     from actionsync.connections.models import ConnectionToTest
-    from actionsync.connections.sessions import ClientCache
     from servicenow_tools import ConnectionReport
 
 
-async def check_stored_connection(sessions: "ClientCache", owner: str) -> "ConnectionReport":
+async def check_stored_connection(clients: "ClientCache", owner: str) -> "ConnectionReport":
     """Test the user's stored connection, stage by stage, also while it is left alone.
 
     One that works ends the pauses of this connection, and of no other.
@@ -22,15 +22,15 @@ async def check_stored_connection(sessions: "ClientCache", owner: str) -> "Conne
         ConnectionNotFoundError: the user has none.
         ConnectionIncompleteError: its secret is missing.
     """
-    client = await sessions.client(owner)
+    client = await clients.client(owner)
     report = await client.test_connection()
     if report.success:
-        sessions.circuit.pauses.end(sessions.target(owner))
+        clients.circuit.pauses.end(clients.target(owner))
     return report
 
 
 async def check_typed_connection(
-    sessions: "ClientCache", owner: str, typed: "ConnectionToTest"
+    clients: "ClientCache", owner: str, typed: "ConnectionToTest"
 ) -> "ConnectionReport":
     """Test a connection before it is stored; nothing of it is stored.
 
@@ -41,12 +41,12 @@ async def check_typed_connection(
         ConnectionIncompleteError: the stored connection's secret is missing.
     """
     identity, secrets = typed.identity, typed.secrets()
-    if not secrets and sessions.is_stored(owner, identity):
-        return await check_stored_connection(sessions, owner)
+    if not secrets and clients.is_stored(owner, identity):
+        return await check_stored_connection(clients, owner)
     if missing := [name for name in METHODS[identity.auth_method].secrets if name not in secrets]:
         raise InvalidInputError(
             *(FieldError(name, "is needed for what is not stored") for name in missing)
         )
     signer = auth_of(Secret(owner, identity, secrets))
-    async with sessions.open(identity, signer) as client:
+    async with clients.open(identity, signer) as client:
         return await client.test_connection()

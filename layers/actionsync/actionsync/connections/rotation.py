@@ -14,12 +14,12 @@ import secrets as randomness
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from actionsync.connections.sessions import auth_of
+from actionsync.connections.clients import auth_of
 from servicenow_tools.errors import AuthenticationError
 
 if TYPE_CHECKING:
     from actionsync.audit.trail import ActivityStore
-    from actionsync.connections.sessions import ClientCache
+    from actionsync.connections.clients import ClientCache
     from actionsync.stores.connections import ConnectionStore
     from actionsync.stores.secrets import Secret, SecretStore
     from servicenow_tools import ServiceNowClient
@@ -42,7 +42,7 @@ class Rotation:
     Args:
         connections: the connections.
         secrets: their secrets.
-        sessions: opens clients for ServiceNow.
+        clients: opens clients for ServiceNow.
         activity: the audit trail.
     """
 
@@ -50,12 +50,12 @@ class Rotation:
         self,
         connections: "ConnectionStore",
         secrets: "SecretStore",
-        sessions: "ClientCache",
+        clients: "ClientCache",
         activity: "ActivityStore",
     ) -> None:
         self._connections = connections
         self._secrets = secrets
-        self._sessions = sessions
+        self._clients = clients
         self._activity = activity
 
     async def run(self, step: str, secret_id: str, token: str) -> None:
@@ -133,7 +133,7 @@ class Rotation:
         self._connections.follow(secret.owner, replaced, token)
 
     def _client(self, secret: "Secret") -> "ServiceNowClient":
-        return self._sessions.open(secret.identity, auth_of(secret))
+        return self._clients.open(secret.identity, auth_of(secret))
 
 
 def _renewed(secret: "Secret") -> str:

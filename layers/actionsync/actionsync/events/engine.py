@@ -13,7 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from actionsync import clock
-from actionsync.connections.sessions import DEADLINE_SECONDS
+from actionsync.connections.clients import DEADLINE_SECONDS
 from actionsync.events import drafts
 from actionsync.events.decision import due_at, next_step
 from actionsync.events.failures import PermanentError, RetryLaterError, classify_failure
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actionsync.audit.trail import ActivityStore
-    from actionsync.connections.sessions import ClientCache
+    from actionsync.connections.clients import ClientCache
     from actionsync.events.decision import Step
     from actionsync.events.folding import Group
     from actionsync.events.steps import Result, StepResult
@@ -76,7 +76,7 @@ class Engine:
     """What the functions of events share.
 
     Args:
-        sessions: ServiceNow clients by owner.
+        clients: ServiceNow clients by owner.
         correlations: what is known of dedup keys.
         pauses: who is to be left alone.
         activity: the audit trail.
@@ -85,13 +85,13 @@ class Engine:
 
     def __init__(
         self,
-        sessions: "ClientCache",
+        clients: "ClientCache",
         correlations: "CorrelationStore",
         pauses: "PauseStore",
         activity: "ActivityStore",
         rules_of: "Callable[[str], Rules]",
     ) -> None:
-        self._sessions = sessions
+        self._clients = clients
         self._correlations = correlations
         self._pauses = pauses
         self._activity = activity
@@ -175,7 +175,7 @@ class Engine:
         """Take the lease and do one step; return what is known then, or None without the lease."""
         event = group.event
         table = correlation.table or ("change_request" if event.kind == "change" else "incident")
-        client, target, pause = await self._sessions.admit(event.owner, table)
+        client, target, pause = await self._clients.admit(event.owner, table)
         if pause is not None:
             raise RetryLaterError.during(pause)
         self._check_certainty(correlation)

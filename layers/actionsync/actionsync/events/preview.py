@@ -11,7 +11,7 @@ from actionsync.events.sources.protocol import Context
 from servicenow_tools.errors import ServiceNowError
 
 if TYPE_CHECKING:
-    from actionsync.connections.sessions import ClientCache
+    from actionsync.connections.clients import ClientCache
     from actionsync.rules.models import Rules, RulesPreview
     from servicenow_tools import ServiceNowClient
 
@@ -31,7 +31,7 @@ _ALWAYS = frozenset(
 
 
 async def preview(
-    user_id: str, asked: "RulesPreview", rules: "Rules", sessions: "ClientCache"
+    user_id: str, asked: "RulesPreview", rules: "Rules", clients: "ClientCache"
 ) -> dict[str, Any]:
     """Return `{tickets: [...], checked}`; nothing is written.
 
@@ -53,7 +53,7 @@ async def preview(
     tickets = [_ticket(event, rules) for event in events]
     checked = False
     try:
-        async with sessions.client_for(user_id) as client:
+        async with clients.client_for(user_id) as client:
             for item in tickets:
                 if item["wanted"]:
                     await _check(item, client)

@@ -29,7 +29,7 @@ LONGEST_RETRY_AFTER_SECONDS = 3600
 # An answer that took longer is a slow one; so many in a row make a pause of FIRST_SECONDS.
 SLOW_SECONDS = 5.0
 SLOW_IN_A_ROW = 10
-# Longer than one call takes (`actionsync.connections.sessions.DEADLINE_SECONDS`).
+# Longer than one call takes (`actionsync.connections.clients.DEADLINE_SECONDS`).
 PROBE_SECONDS = 30
 # For how long those wait who do not find out themselves.
 _PROBED_SECONDS = 5

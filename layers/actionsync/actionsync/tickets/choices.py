@@ -8,7 +8,7 @@ from actionsync.errors import FieldError, InvalidInputError
 from actionsync.tickets.types import TABLES
 
 if TYPE_CHECKING:
-    from actionsync.connections.sessions import ClientCache
+    from actionsync.connections.clients import ClientCache
 
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,79}")
 

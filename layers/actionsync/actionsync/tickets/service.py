@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from actionsync.audit.trail import ActivityStore
-    from actionsync.connections.sessions import ClientCache
+    from actionsync.connections.clients import ClientCache
     from actionsync.stores.idempotency import IdempotencyRecord, IdempotencyStore
     from actionsync.tickets.models import Cancellation, IncidentSearch, Input, NewWorkNote
     from actionsync.tickets.types import TicketType

@@ -3,8 +3,8 @@
 from functools import cache
 
 from actionsync.connections.circuit import Circuit
+from actionsync.connections.clients import ClientCache
 from actionsync.connections.rotation import Rotation
-from actionsync.connections.sessions import ClientCache
 from actionsync.settings import settings
 from actionsync.tickets.service import TicketService
 from actionsync.wiring import stores

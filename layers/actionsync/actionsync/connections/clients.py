@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from servicenow_tools import RequestEvent
 
 # For so long a warm function may use a connection that was changed or deleted meanwhile.
-KEPT_SECONDS = 120.0
-KEPT_SESSIONS = 64
+FRESH_SECONDS = 120.0
+MAX_CLIENTS = 64
 
 # Below API Gateway's 30 s and the functions' 29 s, with room for the calls to AWS.
 DEADLINE_SECONDS = 22.0
@@ -104,7 +104,7 @@ def auth_of(secret: "Secret") -> httpx.Auth:
 
 
 @dataclass(slots=True)
-class _Session:
+class _Entry:
     client: ServiceNowClient
     credentials: StoredCredentials
     fresh_until: float
@@ -124,7 +124,7 @@ class ClientCache:
         self._connections = connections
         self._secrets = secrets
         self._settings = settings
-        self._kept: OrderedDict[str, _Session] = OrderedDict()
+        self._cached: OrderedDict[str, _Entry] = OrderedDict()
 
     async def client(self, owner: str, *, is_stale: bool = False) -> ServiceNowClient:
         """Return a client for the user's stored connection.
@@ -137,24 +137,24 @@ class ClientCache:
             ConnectionNotFoundError: the user has none.
             ConnectionIncompleteError: its secret is missing.
         """
-        session = self._kept.pop(owner, None)
-        if session is not None and (is_stale or session.fresh_until <= time.monotonic()):
-            if self._connections.get(owner) == session.credentials.connection:
-                session.fresh_until = time.monotonic() + KEPT_SECONDS
+        entry = self._cached.pop(owner, None)
+        if entry is not None and (is_stale or entry.fresh_until <= time.monotonic()):
+            if self._connections.get(owner) == entry.credentials.connection:
+                entry.fresh_until = time.monotonic() + FRESH_SECONDS
             else:
-                await session.client.aclose()
-                session = None
-        if session is None:
-            session = self._stored(owner)
-        self._kept[owner] = session
-        if len(self._kept) > KEPT_SESSIONS:
-            _, oldest = self._kept.popitem(last=False)
+                await entry.client.aclose()
+                entry = None
+        if entry is None:
+            entry = self._stored(owner)
+        self._cached[owner] = entry
+        if len(self._cached) > MAX_CLIENTS:
+            _, oldest = self._cached.popitem(last=False)
             await oldest.client.aclose()
-        return session.client
+        return entry.client
 
     def target(self, owner: str, table: str = "") -> Target:
         """Return whom calls of the client concern that `client` returned last for this owner."""
-        return Target.of(self._kept[owner].credentials.connection, table)
+        return Target.of(self._cached[owner].credentials.connection, table)
 
     async def admit(
         self, owner: str, table: str
@@ -220,7 +220,7 @@ class ClientCache:
             on_request=on_request,
         )
 
-    def _stored(self, owner: str) -> _Session:
+    def _stored(self, owner: str) -> _Entry:
         credentials = StoredCredentials(self._connections, self._secrets, owner)
 
         def measure(request: "RequestEvent") -> None:
@@ -229,4 +229,4 @@ class ClientCache:
                 self.circuit.pauses.record_answer(target, request.seconds)
 
         client = self.open(credentials.connection.identity, credentials.auth, measure)
-        return _Session(client, credentials, time.monotonic() + KEPT_SECONDS)
+        return _Entry(client, credentials, time.monotonic() + FRESH_SECONDS)
