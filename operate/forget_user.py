@@ -66,7 +66,7 @@ def forget(stack: Stack, user_id: str) -> dict[str, int]:
         "rules": _settings(stack, user_id),
         "waiting events": _waiting(stack, user_id),
         "causes": _scanned(stack, "EventsTable", ("pk", "sk"), user_id),
-        "stored answers": _scanned(stack, "ClaimsTable", ("pk",), user_id),
+        "stored answers": _scanned(stack, "IdempotencyTable", ("pk",), user_id),
         "dead letters": sum(_letters(stack, f"{kind}DeadLetters", user_id) for kind in KINDS),
         "records of the audit trail": _trail(stack, user_id),
     }

@@ -34,7 +34,7 @@ ENVIRONMENT = {
     "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_DEFAULT_REGION": "us-east-1",
     "CONNECTIONS_TABLE": "ConnectionsTable",
-    "CLAIMS_TABLE": "ClaimsTable",
+    "IDEMPOTENCY_TABLE": "IdempotencyTable",
     "EVENTS_TABLE": "EventsTable",
     "AUDIT_TABLE": "AuditTable",
     "AUDIT_DAYS": "365",

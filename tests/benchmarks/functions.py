@@ -252,7 +252,7 @@ def _environment(aws: AwsStub, simulator: Simulator) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_NAME": "function",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
         "CONNECTIONS_TABLE": "connections",
-        "CLAIMS_TABLE": "claims",
+        "IDEMPOTENCY_TABLE": "idempotency",
         "EVENTS_TABLE": "events",
         "AUDIT_TABLE": "audit",
         "QUEUE_URL": f"{aws.url}/queue",

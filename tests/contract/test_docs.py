@@ -52,7 +52,7 @@ def test_what_is_kept_is_protected() -> None:
     tables = of_type("AWS::DynamoDB::Table")
     for name, table in tables.items():
         assert table["SSESpecification"]["SSEEnabled"] is True  # type: ignore[index]
-        if name != "ClaimsTable":
+        if name != "IdempotencyTable":
             assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
             assert table["DeletionProtectionEnabled"] == {"Fn::If": ["Production", True, False]}
     for queue in of_type("AWS::SQS::Queue").values():

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 FOLDERS = sorted(functions())
 
-_TABLES = ("connections", "claims", "events", "audit")
+_TABLES = ("connections", "idempotency", "events", "audit")
 # The kinds of secrets: a function has one of them at most.
 KINDS = ("connection", "webhook")
 _SECRETS = "actionsync/actionsync-local"
 _KEY = {"pk": {"S": "CONNECTION#probe"}, "sk": {"S": "default"}}
-_KEYS = {"claims": {"pk": _KEY["pk"]}, "audit": {"pk": _KEY["pk"], "sk": {"N": "1"}}}
+_KEYS = {"idempotency": {"pk": _KEY["pk"]}, "audit": {"pk": _KEY["pk"], "sk": {"N": "1"}}}
 
 
 def _table_probes(table: str) -> dict[str, "Callable[[Any, dict[str, str]], object]"]:
@@ -128,7 +128,7 @@ def addresses(cloud: "LocalCloud") -> dict[str, str]:
     )
     return {
         "connections": names["ConnectionsTable"],
-        "claims": names["ClaimsTable"],
+        "idempotency": names["IdempotencyTable"],
         "events": names["EventsTable"],
         "audit": names["AuditTable"],
         **names,

@@ -217,7 +217,7 @@ def test_the_cage_notices(
         item: Any = {"pk": {"S": "x" * 100}, "leak": {"B": leak}}
         if isinstance(leak, str):
             item["leak"] = {"S": leak}
-        aws.dynamodb.put_item(TableName="ClaimsTable", Item=item)
+        aws.dynamodb.put_item(TableName="IdempotencyTable", Item=item)
         with pytest.raises(AssertionError):
             cage.assert_closed(capsys, caplog)
     cage = Cage(monkeypatch)

@@ -149,8 +149,8 @@ def test_a_death_at_any_call_is_mended(  # noqa: C901, PLR0917 - a play in acts
             if not item["pk"]["S"].startswith("RULES"):
                 key = {"pk": item["pk"], "sk": item["sk"]}
                 aws.dynamodb.delete_item(TableName="EventsTable", Key=key)
-        for item in aws.items("ClaimsTable"):
-            aws.dynamodb.delete_item(TableName="ClaimsTable", Key={"pk": item["pk"]})
+        for item in aws.items("IdempotencyTable"):
+            aws.dynamodb.delete_item(TableName="IdempotencyTable", Key={"pk": item["pk"]})
         _new_process()
         was_killed = False
         killer.arm(at, is_after=is_after)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from local.servicenow import Simulator
     from tests.conftest import Aws
 
-TABLES = ("ConnectionsTable", "ClaimsTable", "EventsTable", "WaitingTable", "AuditTable")
+TABLES = ("ConnectionsTable", "IdempotencyTable", "EventsTable", "WaitingTable", "AuditTable")
 
 
 @pytest.fixture

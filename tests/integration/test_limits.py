@@ -319,7 +319,7 @@ def test_the_limit_is_exact_for_one_process(
                 return count
         raise AssertionError("there is no limit")
 
-    one, other = (WriteRates(aws.dynamodb, "ClaimsTable", limit) for _ in range(2))
+    one, other = (WriteRates(aws.dynamodb, "IdempotencyTable", limit) for _ in range(2))
     assert most(one, "ada") == limit
     assert most(other, "ada") == 0
     other.take("grace")

@@ -213,7 +213,7 @@ def writes(described: Described) -> "Callable[[World], None]":
             world.call(described.folder, headers={"idempotency-key": f"{number}"}, path=where)
             world.left("EventsTable")
         world.simulator.faults.clear()
-        world.left("ClaimsTable")
+        world.left("IdempotencyTable")
 
     return scenario
 
@@ -288,7 +288,7 @@ def receive_github_webhook(world: World) -> None:
 
                 patch.setattr(BaseClient, "_make_api_call", refuse)
             world.results.append(conftest.invoke("receive_github_webhook", payload).status)
-    world.left("ClaimsTable")
+    world.left("IdempotencyTable")
 
 
 def rotate_secret(world: World) -> None:
@@ -345,7 +345,7 @@ def of_events(kind: str) -> "Callable[[World], None]":
         no_pauses(world)
         third["attributes"]["ApproximateReceiveCount"] = "2"
         world.send(kind, third)
-        for table in ("ClaimsTable", "EventsTable", "WaitingTable"):
+        for table in ("IdempotencyTable", "EventsTable", "WaitingTable"):
             world.left(table)
 
     return scenario
@@ -435,7 +435,7 @@ def on_event(world: World) -> None:
     world.simulator.faults.add(faults.rate_limited(100, method="POST", times=None))
     world.send("event", *prompts)
     world.simulator.faults.clear()
-    for table in ("ClaimsTable", "EventsTable", "WaitingTable"):
+    for table in ("IdempotencyTable", "EventsTable", "WaitingTable"):
         world.left(table)
 
 
@@ -526,7 +526,7 @@ def test_every_right_is_needed(
     """All that the function does is granted, all that is granted is done, and needed."""
 
     def play(refused: Right | None) -> list[Any]:
-        for table in ("ClaimsTable", "EventsTable", "WaitingTable"):
+        for table in ("IdempotencyTable", "EventsTable", "WaitingTable"):
             for item in aws.items(table):
                 key: Any = {name: item[name] for name in ("pk", "sk") if name in item}
                 aws.dynamodb.delete_item(TableName=table, Key=key)

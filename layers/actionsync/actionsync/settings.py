@@ -19,7 +19,7 @@ class Settings:
 
     Attributes:
         connections_table: DynamoDB table of the users' connections.
-        claims_table: DynamoDB table of the writes under way or done.
+        idempotency_table: DynamoDB table of the writes under way or done.
         events_table: DynamoDB table of correlations, rules, pauses and webhooks.
         waiting_table: DynamoDB table of what waits and what has failed.
         audit_table: DynamoDB table of the audit trail.
@@ -33,7 +33,7 @@ class Settings:
     """
 
     connections_table: str
-    claims_table: str
+    idempotency_table: str
     events_table: str
     waiting_table: str
     audit_table: str
@@ -62,7 +62,7 @@ def settings() -> Settings:
     hosts = _variable("ALLOWED_INSTANCE_HOSTS").split(",")
     return Settings(
         connections_table=_variable("CONNECTIONS_TABLE"),
-        claims_table=_variable("CLAIMS_TABLE"),
+        idempotency_table=_variable("IDEMPOTENCY_TABLE"),
         events_table=_variable("EVENTS_TABLE"),
         waiting_table=_variable("WAITING_TABLE"),
         audit_table=_variable("AUDIT_TABLE"),

@@ -12,7 +12,7 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     for record in event["Records"]:
         detail = json.loads(record["body"])["detail"]
         dynamodb.put_item(
-            TableName=os.environ["CLAIMS_TABLE"],
+            TableName=os.environ["IDEMPOTENCY_TABLE"],
             Item={"pk": {"S": record["messageId"]}},
             ConditionExpression="attribute_not_exists(pk)",
         )

@@ -181,8 +181,8 @@ def test_a_name_that_does_not_resolve(host: str) -> None:
 
 def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """A function that lacks a variable says which."""
-    monkeypatch.delenv("CLAIMS_TABLE")
-    with pytest.raises(MissingSettingError, match="CLAIMS_TABLE"):
+    monkeypatch.delenv("IDEMPOTENCY_TABLE")
+    with pytest.raises(MissingSettingError, match="IDEMPOTENCY_TABLE"):
         settings()
 
 

@@ -37,7 +37,7 @@ class Webhooks:
 
     Args:
         webhooks: where they are stored.
-        claims: where deliveries are marked.
+        deliveries: an idempotency record for each delivery.
         bus: EventBridge, and the name of the stack's bus.
         rules_of: returns a user's rules.
     """
@@ -45,12 +45,12 @@ class Webhooks:
     def __init__(
         self,
         webhooks: "WebhookStore",
-        claims: "IdempotencyStore",
+        deliveries: "IdempotencyStore",
         bus: "tuple[EventBridgeClient, str]",
         rules_of: "Callable[[str], Rules]",
     ) -> None:
         self._webhooks = webhooks
-        self._claims = claims
+        self._deliveries = deliveries
         self._events, self._bus = bus
         self._rules_of = rules_of
 
@@ -75,8 +75,8 @@ class Webhooks:
         if not translations:
             return {"status": "ignored"}
         body = hashlib.sha256(delivery.body).hexdigest()
-        claim = self._claims.claim(f"WEBHOOK#{webhook_id}#{body}", "", uuid.uuid4().hex)
-        if isinstance(claim, Done):
+        record = self._deliveries.claim(f"WEBHOOK#{webhook_id}#{body}", "", uuid.uuid4().hex)
+        if isinstance(record, Done):
             return {"status": "duplicate"}
         try:
             answer = self._events.put_events(
@@ -86,13 +86,13 @@ class Webhooks:
                 ]
             )
         except Exception:
-            self._claims.release(claim)
+            self._deliveries.release(record)
             raise
         if answer["FailedEntryCount"]:
-            self._claims.release(claim)
+            self._deliveries.release(record)
             codes = {entry.get("ErrorCode") for entry in answer["Entries"]} - {None}
             raise RuntimeError(f"The bus refused it: {', '.join(sorted(map(str, codes)))}")
-        self._claims.finish(claim, "accepted", keep_seconds=_REPETITION_SECONDS)
+        self._deliveries.finish(record, "accepted", keep_seconds=_REPETITION_SECONDS)
         return {"status": "accepted"}
 
     def _entry(

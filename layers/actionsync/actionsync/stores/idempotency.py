@@ -66,7 +66,7 @@ class Done:
 
 
 class IdempotencyStore:
-    """The claims table."""
+    """The idempotency table."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
         self._dynamodb = dynamodb

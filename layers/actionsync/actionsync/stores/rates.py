@@ -1,9 +1,9 @@
 """The limit of a user's writes in a minute, counted by all functions of the stack together.
 
-One item of the claims table for each owner and minute, `pk = WRITES#<owner>#<minute>`. A process
-takes several writes from it at once and counts those itself, so that most writes cost no call. What
-it has taken and does not use is lost to the others: the limit is never exceeded, and may be reached
-a little early where many processes run.
+One item of the idempotency table for each owner and minute, `pk = WRITES#<owner>#<minute>`. A
+process takes several writes from it at once and counts those itself, so that most writes cost no
+call. What it has taken and does not use is lost to the others: the limit is never exceeded, and may
+be reached a little early where many processes run.
 """
 
 from typing import TYPE_CHECKING

@@ -4,8 +4,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from actionsync.errors import FieldError, InvalidInputError
+from actionsync.tickets.idempotency import Write, run_once
 from actionsync.tickets.models import RECORD_ID
-from actionsync.tickets.once import Write, once
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ class TicketService:
     """What one user does with tickets.
 
     Every method raises what `ClientCache.client` raises, `servicenow_tools`' errors as they come,
-    and for writes with an idempotency key what `once` raises. A ticket is the record as
+    and for writes with an idempotency key what `run_once` raises. A ticket is the record as
     ServiceNow gives it, with `url` and, after a write, `ignored_fields`: what ServiceNow dropped
     or changed, as `[{field, sent, stored}]`.
     """
@@ -50,26 +50,28 @@ class TicketService:
         values = new.columns()
         write = self._write(f"create {ticket_type.table}", idempotency_key, values)
 
-        async def create(client: "ServiceNowClient", claim: "IdempotencyRecord | None") -> "Record":
+        async def create(
+            client: "ServiceNowClient", attempt: "IdempotencyRecord | None"
+        ) -> "Record":
             resource = ticket_type.resource(client)
             identity = {"correlation_id": write.correlation_id} if write.correlation_id else {}
             columns = {**identity, **values}
-            # The claim holds an id that it made itself; a caller's own may be on a record already.
+            # An id made from the key is new; a caller's own may be on a record already.
             claimed = "correlation_id" not in values
-            if claim is not None and claim.taken_over:
+            if attempt is not None and attempt.taken_over:
                 made: Record | None = await resource.find_by_correlation_id(
                     columns["correlation_id"]
                 )
                 if made is not None:
                     return made
-                claim.require_certainty()
+                attempt.require_certainty()
             arguments = {
                 ticket_type.arguments.get(name, name): value for name, value in columns.items()
             }
             created: Record = await resource.create(**arguments, claimed=claimed)
             return created
 
-        return await self._once(write, create, ("created", ticket_type.table))
+        return await self._run(write, create, ("created", ticket_type.table))
 
     async def get(self, ticket_type: "TicketType", record_id: str) -> "Ticket":
         """Read a ticket by sys_id or number."""
@@ -103,12 +105,14 @@ class TicketService:
         table = ticket_type.table
         columns = {name: "" if value is None else value for name, value in change.columns().items()}
 
-        async def update(client: "ServiceNowClient", claim: "IdempotencyRecord | None") -> "Record":
+        async def update(
+            client: "ServiceNowClient", attempt: "IdempotencyRecord | None"
+        ) -> "Record":
             resource = client.table(table)
             fields = dict(columns)
             for journal in ("work_notes", "comments"):
                 if journal in fields and await _is_noted(
-                    client, table, record_id, fields[journal], claim
+                    client, table, record_id, fields[journal], attempt
                 ):
                     del fields[journal]
             if not fields:
@@ -116,7 +120,7 @@ class TicketService:
             return await resource.update(record_id, fields)
 
         write = self._write(f"update {table} {record_id}", idempotency_key, columns)
-        return await self._once(write, update, ("updated", table))
+        return await self._run(write, update, ("updated", table))
 
     async def close(
         self,
@@ -135,7 +139,7 @@ class TicketService:
 
         write = self._write(f"close {ticket_type.table} {record_id}", idempotency_key, columns)
         action = getattr(closing, "state", "closed")
-        return await self._once(write, close, (action, ticket_type.table))
+        return await self._run(write, close, (action, ticket_type.table))
 
     async def cancel(
         self,
@@ -148,9 +152,11 @@ class TicketService:
         record_id = _checked(record_id)
         reason = cancellation.reason
 
-        async def cancel(client: "ServiceNowClient", claim: "IdempotencyRecord | None") -> "Record":
+        async def cancel(
+            client: "ServiceNowClient", attempt: "IdempotencyRecord | None"
+        ) -> "Record":
             resource = ticket_type.resource(client)
-            if await _is_noted(client, ticket_type.table, record_id, reason, claim):
+            if await _is_noted(client, ticket_type.table, record_id, reason, attempt):
                 noted: Record = await resource.get(record_id)
                 return noted
             canceled: Record = await resource.cancel(record_id, reason)
@@ -158,7 +164,7 @@ class TicketService:
 
         content = {"reason": reason}
         write = self._write(f"cancel {ticket_type.table} {record_id}", idempotency_key, content)
-        return await self._once(write, cancel, ("canceled", ticket_type.table))
+        return await self._run(write, cancel, ("canceled", ticket_type.table))
 
     async def add_work_note(
         self, table: str, record_id: str, note: "NewWorkNote", idempotency_key: str | None
@@ -166,19 +172,19 @@ class TicketService:
         """Add a work note to a record."""
         record_id = _checked(record_id)
 
-        async def add(client: "ServiceNowClient", claim: "IdempotencyRecord | None") -> "Record":
+        async def add(client: "ServiceNowClient", attempt: "IdempotencyRecord | None") -> "Record":
             resource = client.table(table)
-            if await _is_noted(client, table, record_id, note.work_note, claim):
+            if await _is_noted(client, table, record_id, note.work_note, attempt):
                 return await resource.get(record_id)
             return await resource.add_work_note(record_id, note.work_note)
 
         write = self._write(f"note {table} {record_id}", idempotency_key, note.columns())
-        return await self._once(write, add, ("noted", table))
+        return await self._run(write, add, ("noted", table))
 
     def _write(self, name: str, idempotency_key: str | None, content: dict[str, Any]) -> Write:
         return Write(self._owner, name, idempotency_key, content)
 
-    async def _once(
+    async def _run(
         self,
         write: Write,
         do: "Callable[[ServiceNowClient, IdempotencyRecord | None], Awaitable[Record]]",
@@ -188,14 +194,14 @@ class TicketService:
         # Nothing is claimed for a user without a connection.
         await self._clients.client(self._owner)
 
-        async def answer(claim: "IdempotencyRecord | None") -> "Ticket":
-            planned = self._facts(write, claim, action)
+        async def answer(attempt: "IdempotencyRecord | None") -> "Ticket":
+            planned = self._facts(write, attempt, action)
             async with self._clients.client_for(self._owner, action[1]) as client:
                 # The next attempt finds the idempotency record; without a key nobody would know.
                 with self._activity.around(
-                    self._owner, planned, is_announced=claim is not None
+                    self._owner, planned, is_announced=attempt is not None
                 ) as facts:
-                    record = await do(client, claim)
+                    record = await do(client, attempt)
                     facts |= {
                         "number": record.number,
                         "sys_id": record.sys_id,
@@ -207,10 +213,10 @@ class TicketService:
                 "ignored_fields": [asdict(ignored) for ignored in record.ignored_fields]
             }
 
-        return await once(self._idempotency, write, answer)
+        return await run_once(self._idempotency, write, answer)
 
     def _facts(
-        self, write: Write, claim: "IdempotencyRecord | None", action: tuple[str, str]
+        self, write: Write, attempt: "IdempotencyRecord | None", action: tuple[str, str]
     ) -> dict[str, Any]:
         """Return what the audit trail says of a write before it is made."""
         facts = {
@@ -221,10 +227,10 @@ class TicketService:
             "correlation_id": write.correlation_id or "",
             "fields": sorted(write.content),
         }
-        if claim is None:
+        if attempt is None:
             return facts
-        facts["id"] = write.claim_key[:32]
-        return {**facts, "recovered": True} if claim.taken_over else facts
+        facts["id"] = write.key[:32]
+        return {**facts, "recovered": True} if attempt.taken_over else facts
 
 
 async def _is_noted(
@@ -232,14 +238,14 @@ async def _is_noted(
     table: str,
     record_id: str,
     note: str,
-    claim: "IdempotencyRecord | None",
+    attempt: "IdempotencyRecord | None",
 ) -> bool:
     """Return whether an attempt that died has left the note already."""
-    if claim is None or not claim.taken_over:
+    if attempt is None or not attempt.taken_over:
         return False
-    found = await client.table(table).find_work_note(record_id, note, claim.started_at)
+    found = await client.table(table).find_work_note(record_id, note, attempt.started_at)
     if found is None:
-        claim.require_certainty()
+        attempt.require_certainty()
     return found is not None
 
 

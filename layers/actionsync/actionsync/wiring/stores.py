@@ -73,10 +73,10 @@ def correlation_store() -> CorrelationStore:
 @cache
 def idempotency_store() -> IdempotencyStore:
     """Return the idempotency records."""
-    return IdempotencyStore(aws.dynamodb(), settings().claims_table)
+    return IdempotencyStore(aws.dynamodb(), settings().idempotency_table)
 
 
 @cache
 def write_rates() -> WriteRates:
     """Return the counts of the users' writes."""
-    return WriteRates(aws.dynamodb(), settings().claims_table, settings().writes_per_minute)
+    return WriteRates(aws.dynamodb(), settings().idempotency_table, settings().writes_per_minute)

@@ -31,8 +31,8 @@ class Write:
     content: dict[str, Any]
 
     @property
-    def claim_key(self) -> str:
-        """The claim's name: no other user and no other operation shares it."""
+    def key(self) -> str:
+        """What names the write: no other user and no other operation shares it."""
         return _digest([self.owner, self.name, self.idempotency_key])
 
     @property
@@ -40,21 +40,21 @@ class Write:
         """What a record created by this write is recognised by: the same for the same key."""
         if self.idempotency_key is None:
             return None
-        return f"actionsync-{self.claim_key[:32]}"
+        return f"actionsync-{self.key[:32]}"
 
 
-async def once(
-    claims: IdempotencyStore,
+async def run_once(
+    records: IdempotencyStore,
     write: Write,
     do: "Callable[[IdempotencyRecord | None], Awaitable[dict[str, Any]]]",
 ) -> dict[str, Any]:
     """Do a write, or return what it answered when it was done before.
 
     Args:
-        claims: the idempotency records.
+        records: the idempotency records.
         write: what is asked for.
-        do: does it and returns the answer. It is given the claim, or None where the caller sent
-            no key; `claim.taken_over` says that a dead attempt may have done it already.
+        do: does it and returns the answer. It is given this attempt, or None where the caller sent
+            no key; `attempt.taken_over` says that a dead attempt may have done it already.
 
     Raises:
         IdempotencyKeyReusedError: the key came with another content before.
@@ -65,24 +65,24 @@ async def once(
     """
     if write.idempotency_key is None:
         return await do(None)
-    claim = claims.claim(
-        write.claim_key, _digest(write.content), uuid.uuid4().hex, write.owner, write.name
+    attempt = records.claim(
+        write.key, _digest(write.content), uuid.uuid4().hex, write.owner, write.name
     )
-    if isinstance(claim, Done):
-        answer: dict[str, Any] = json.loads(claim.answer)
+    if isinstance(attempt, Done):
+        answer: dict[str, Any] = json.loads(attempt.answer)
         return answer
     try:
-        answer = await do(claim)
+        answer = await do(attempt)
     except ServiceNowError as error:
-        if error.maybe_applied or claim.taken_over:
-            claims.expire_lease(claim, has_sent=error.maybe_applied)
+        if error.maybe_applied or attempt.taken_over:
+            records.expire_lease(attempt, has_sent=error.maybe_applied)
         else:
-            claims.release(claim)
+            records.release(attempt)
         raise
     except WriteInProgressError:
-        claims.expire_lease(claim, has_sent=False)
+        records.expire_lease(attempt, has_sent=False)
         raise
-    claims.finish(claim, json.dumps(answer))
+    records.finish(attempt, json.dumps(answer))
     return answer
 
 
