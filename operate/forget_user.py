@@ -1,9 +1,9 @@
 """`make forget-user`: delete everything that a stack has of a user.
 
-The user of the stack's pool, connection, passwords, webhooks, rules, correlations, what waits,
-stored answers, dead letters and the audit trail. Run it again after an hour, when the user's last
-token has ended and no warm function remembers anything: it says what it still found. Logs and
-backups end by themselves.
+The user of the stack's pool, connection, passwords, webhooks, rules, correlations, newest events,
+what waits, stored answers, dead letters and the audit trail. Run it again after an hour, when the
+user's last token has ended and no warm function remembers anything: it says what it still found.
+Logs and backups end by themselves.
 """
 
 import argparse
@@ -65,7 +65,7 @@ def forget(stack: Stack, user_id: str) -> dict[str, int]:
         "webhooks": _webhooks(stack, user_id),
         "rules": _settings(stack, user_id),
         "waiting events": _waiting(stack, user_id),
-        "causes": _scanned(stack, "EventsTable", ("pk", "sk"), user_id),
+        "correlations and recent events": _scanned(stack, "EventsTable", ("pk", "sk"), user_id),
         "stored answers": _scanned(stack, "IdempotencyTable", ("pk",), user_id),
         "dead letters": sum(_letters(stack, f"{kind}DeadLetters", user_id) for kind in KINDS),
         "records of the audit trail": _trail(stack, user_id),

@@ -89,7 +89,7 @@ def _right(service: str, operation: str, arguments: dict[str, Any]) -> Right:
     if service == "events":
         return action, {"events": "EventBus"}[arguments["Entries"][0]["EventBusName"]]
     assert service == "dynamodb"
-    if operation == "BatchGetItem":
+    if operation in {"BatchGetItem", "BatchWriteItem"}:
         (table,) = arguments["RequestItems"]
         return action, table
     index = arguments.get("IndexName")

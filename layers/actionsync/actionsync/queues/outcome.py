@@ -1,7 +1,8 @@
 """What becomes of an event that was read: it is done, it waits, or it has failed.
 
 Who waits is an item of the table of what waits; then its correlation says until when, so that
-further events of its key only count. Who finishes deletes the item last.
+further events of its key only count. Who finishes deletes the item last. What became of each event
+is collected for its owner (stores.recent), unless the owner's rules say otherwise.
 """
 
 import gzip
@@ -26,10 +27,14 @@ from actionsync.stores.waiting import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actionsync.audit.trail import ActivityStore
-    from actionsync.events.engine import Handled
+    from actionsync.events.engine import Handled, Ticket
     from actionsync.events.failures import RetryLaterError
+    from actionsync.rules.models import Rules
     from actionsync.stores.correlations import CorrelationStore
+    from actionsync.stores.recent import RecentEvents
     from actionsync.stores.waiting import WaitingStore
 
 logger = Logger()
@@ -94,9 +99,14 @@ class Delivery:
         return item is not None and (item.wait_key.is_of_suspects or item.takes > 1)
 
     @property
+    def is_in_short(self) -> bool:
+        """Whether its message was too large to wait as it came."""
+        return self.item is not None and self.item.is_cut
+
+    @property
     def event_in_short(self) -> IncomingEvent | None:
         """The event itself, where its message was too large to wait."""
-        if self.item is None or not self.item.is_cut:
+        if not self.is_in_short:
             return None
         return _EVENT.validate_json(self.body)
 
@@ -108,14 +118,23 @@ class Outcomes:
         waiting: the table of what waits.
         correlations: where a key says that its event waits.
         activity: the audit trail.
+        recent: the newest events.
+        rules: returns an owner's rules, which may be some seconds old.
     """
 
     def __init__(
-        self, waiting: "WaitingStore", correlations: "CorrelationStore", activity: "ActivityStore"
+        self,
+        waiting: "WaitingStore",
+        correlations: "CorrelationStore",
+        activity: "ActivityStore",
+        recent: "RecentEvents",
+        rules: "Callable[[str], Rules]",
     ) -> None:
         self._waiting = waiting
         self._correlations = correlations
         self._activity = activity
+        self._recent = recent
+        self._rules = rules
 
     def take_up(self, item_id: str, message_id: str) -> Delivery | None:
         """Return what waits under an id, or None where nothing is to be done.
@@ -154,6 +173,7 @@ class Outcomes:
                 waits, next_at=next_at, tries=tries, reason=error.reason, text=error.text
             )
             self._waiting.put(waits, paused_by=error.paused_by)
+            self.note(delivery, event, "waiting", _said(error.reason, error.text))
         else:
             self._waiting.postpone(
                 item,
@@ -176,6 +196,7 @@ class Outcomes:
         item = self._item(delivery, None)
         text = "Its function has ended before its answer, again and again."
         self._waiting.put(replace(item, reason="Crashed", text=text, next_at=0))
+        self.note(delivery, None, "waiting", _said("Crashed", text))
 
     def fail(self, delivery: Delivery, event: IncomingEvent | None, reason: str, text: str) -> None:
         """Record an event that cannot become a ticket, with the reason, for its owner."""
@@ -201,6 +222,7 @@ class Outcomes:
                     "reason": text[:1000],
                 },
             )
+        self.note(delivery, event, "failed", _said(reason, text))
         metrics.add_metric(name="Failed", unit=MetricUnit.Count, value=1)
         # By reason, beside the sum: a metric of its own, because a dimension would split every
         # other.
@@ -218,6 +240,7 @@ class Outcomes:
     def finish(self, delivery: Delivery, event: IncomingEvent, handled: "Handled") -> None:
         """Remove the item of an event whose ticket says all; it goes last."""
         item = _own(delivery, event)
+        self.note(delivery, event, ", ".join(handled.results), ticket=handled.ticket)
         if handled.due_at:
             self.schedule(delivery, event, handled.due_at)
             return
@@ -235,6 +258,40 @@ class Outcomes:
         """Remove the item of a message that was taken up by itself and is recorded now."""
         if delivery.item is not None and delivery.item.wait_key.is_of_suspects:
             self._waiting.delete(delivery.item.id)
+
+    def note(
+        self,
+        delivery: Delivery,
+        event: IncomingEvent | None,
+        outcome: str,
+        detail: str = "",
+        ticket: "Ticket | None" = None,
+    ) -> None:
+        """Collect what became of an event, for its owner to see; never in an event's way."""
+        owner = delivery.owner if event is None else event.owner
+        try:
+            if not owner or not self._rules(owner).recent_events:
+                return
+            webhook_id, delivery_id = _webhook(delivery.body)
+            entry = {
+                "at": clock.now().isoformat(timespec="microseconds"),
+                "source": "" if event is None else event.source,
+                "kind": "" if event is None else event.kind,
+                "name": (delivery.name if event is None else event.name)[:200],
+                "outcome": outcome,
+                "ticket": ticket and {"number": ticket.number, "url": ticket.url},
+                "detail": detail,
+                **({} if delivery.is_in_short else {"event": delivery.body}),
+                "webhook_id": webhook_id,
+                "delivery": delivery_id,
+            }
+            self._recent.note(owner, entry, webhook_id)
+        except Exception:
+            logger.warning("event not noted", exc_info=True)
+
+    def put_notes(self) -> None:
+        """Store what was collected of an invocation's events."""
+        self._recent.put()
 
     def _item(self, delivery: Delivery, event: IncomingEvent | None) -> WaitingItem:
         if event is None:
@@ -266,3 +323,17 @@ class Outcomes:
 def _own(delivery: Delivery, event: IncomingEvent) -> WaitingItem | None:
     """Return the item that a delivery was taken up from, where it is this event's."""
     return delivery.item if delivery.is_of(event) else None
+
+
+def _said(reason: str, text: str) -> str:
+    """Return why, in one text."""
+    return f"{reason}: {text}" if text else reason
+
+
+def _webhook(body: str) -> tuple[str, str]:
+    """Return the webhook that a message came by, and its delivery's id; empty for none."""
+    if '"webhook"' not in body or '"delivery"' not in body:
+        return "", ""
+    message = json.loads(body)
+    webhook, delivery = message.get("webhook"), message.get("delivery")
+    return (str(webhook["id"]), str(delivery)) if isinstance(webhook, dict) else ("", "")

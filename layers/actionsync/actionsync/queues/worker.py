@@ -33,6 +33,7 @@ from actionsync.events.sources.protocol import Context
 from actionsync.queues.outcome import Delivery
 from actionsync.runtime import run
 from actionsync.settings import event_settings
+from actionsync.stores.recent import PUT_SECONDS
 from actionsync.stores.waiting import VERSION, UnknownVersionError
 from actionsync.tickets.models import NewWorkNote
 
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from actionsync.audit.trail import ActivityStore
-    from actionsync.events.engine import Engine, Handled
+    from actionsync.events.engine import Engine, Handled, Ticket
     from actionsync.events.sources.protocol import Reading
     from actionsync.queues.outcome import Outcomes
     from actionsync.rules.models import Rules
@@ -164,6 +165,8 @@ class _Batch:
         for delivery in deliveries:
             if delivery.is_suspect:
                 await self._work_off([delivery])
+        if self._ends_at - monotonic() > PUT_SECONDS:
+            self._services.outcomes.put_notes()
         return self._failures
 
     def _delivery(self, record: dict[str, Any]) -> Delivery | None:
@@ -243,9 +246,10 @@ class _Batch:
         own = [event for event in events if delivery.is_of(event)]
         if own:
             return own
-        self._report(message, reading)
+        self._report(delivery, message, reading)
         if not events and not reading.unknown:
             metrics.add_metric(name="Ignored", unit=MetricUnit.Count, value=1)
+            self._services.outcomes.note(delivery, None, "ignored")
         return list(events)
 
     def _context(self, delivery: Delivery) -> Context:
@@ -264,6 +268,7 @@ class _Batch:
         acting = [delivery for delivery, event in items if event.id == group.event.id]
         delivery, event = (waited or acting or [items[0][0]])[0], group.event
         outcomes = self._services.outcomes
+        ticket: Ticket | None = None
         async with self._turns[event.owner]:
             try:
                 async with asyncio.timeout(self._ends_at - monotonic() - _LAST_SECONDS):
@@ -288,12 +293,18 @@ class _Batch:
             else:
                 _count(group, handled)
                 outcomes.finish(delivery, event, handled)
+                ticket = handled.ticket
+        for other, folded in items:
+            if other is not delivery:
+                outcomes.note(other, folded, "deduplicated", ticket=ticket)
 
-    def _report(self, message: envelopes.Message, reading: "Reading") -> None:
+    def _report(self, delivery: Delivery, message: envelopes.Message, reading: "Reading") -> None:
         """Report what of a message no source knows, or could not read, where people look."""
         if reading.unknown:
             metrics.add_metric(name="Unknown", unit=MetricUnit.Count, value=1)
             logger.warning("event of an unknown kind dropped", type=reading.unknown)
+            said = f"No source knows this kind of event: {reading.unknown}"
+            self._services.outcomes.note(delivery, None, "dropped", said)
             if 0 < len(reading.owner) <= _LONGEST_OWNER:
                 self._services.activity.add(
                     reading.owner,
@@ -309,6 +320,7 @@ class _Batch:
         for position, part in enumerate(reading.rejected):
             metrics.add_metric(name="Rejected", unit=MetricUnit.Count, value=1)
             logger.warning("a part of an event could not be read", reason=part.reason)
+            self._services.outcomes.note(delivery, None, "failed", f"{part.name}: {part.reason}")
             self._services.activity.add(
                 part.owner,
                 {

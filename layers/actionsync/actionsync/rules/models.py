@@ -368,7 +368,8 @@ class Rules(Section):
 
     The fallback is a rule for each source: `errors` for applications and GitHub's failures and
     alerts, `alarms`, `deployments` for whatever becomes a change, `meetings`. `github` says which
-    of GitHub's events count at all.
+    of GitHub's events count at all. `recent_events` says whether the newest events are stored for
+    seven days, as they came, to be looked at and sent again.
     """
 
     rules: Annotated[list[Rule], Field(max_length=MOST_RULES)] = []
@@ -377,6 +378,7 @@ class Rules(Section):
     deployments: DeploymentRule = DeploymentRule()
     meetings: MeetingRule = MeetingRule()
     github: GithubRule = GithubRule()
+    recent_events: bool = True
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Rules":

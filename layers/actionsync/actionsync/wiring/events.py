@@ -22,7 +22,9 @@ def services() -> Services:
     activity = stores.activity_store()
     return Services(
         engine=Engine(client_cache(), correlations, stores.pause_store(), activity, rules),
-        outcomes=Outcomes(stores.waiting_store(), correlations, activity),
+        outcomes=Outcomes(
+            stores.waiting_store(), correlations, activity, stores.recent_events(), rules
+        ),
         correlations=correlations,
         activity=activity,
         rules=rules,

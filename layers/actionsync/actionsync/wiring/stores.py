@@ -10,6 +10,7 @@ from actionsync.stores.correlations import CorrelationStore
 from actionsync.stores.idempotency import IdempotencyStore
 from actionsync.stores.pauses import PauseStore
 from actionsync.stores.rates import WriteRates
+from actionsync.stores.recent import RecentEvents
 from actionsync.stores.rules import RuleStore
 from actionsync.stores.secrets import SecretStore
 from actionsync.stores.waiting import WaitingStore
@@ -68,6 +69,12 @@ def waiting_store() -> WaitingStore:
 def correlation_store() -> CorrelationStore:
     """Return what is known of dedup keys."""
     return CorrelationStore(aws.dynamodb(), settings().events_table)
+
+
+@cache
+def recent_events() -> RecentEvents:
+    """Return the newest events of owners and of webhooks."""
+    return RecentEvents(aws.dynamodb(), settings().events_table)
 
 
 @cache
