@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actionsync import clock
+from actionsync.http.log import logger
 from actionsync.stores.connections import LOCK_SECONDS, ConnectionStore
 from actionsync.stores.secrets import SecretStore
 from actionsync.wiring.stores import connection_store, secret_store
@@ -57,16 +59,32 @@ def test_the_seed_contract(aws: "Aws") -> None:
 
 
 def test_the_password_is_in_secrets_manager_alone(
-    aws: "Aws", capsys: pytest.CaptureFixture[str]
+    aws: "Aws", caplog: pytest.LogCaptureFixture
 ) -> None:
     """No answer, log line or table item holds the password; the secret names its host and user."""
+    caplog.set_level(logging.INFO)
     answers = [call("create_config", CONFIG), call("get_config"), call("create_config", CONFIG)]
     assert all(PASSWORD not in answer.text for answer in answers)
-    out = capsys.readouterr()
-    assert PASSWORD not in out.out + out.err
+    lines = [logger.registered_formatter.format(record) for record in caplog.records]
+    assert len(lines) == len(answers)
+    assert PASSWORD not in "".join(lines)
     assert PASSWORD not in json.dumps(aws.items("ConnectionsTable"), ensure_ascii=False)
     (secret,) = aws.secrets().values()
     assert json.loads(secret) == {"owner": USER_ID, "auth_method": "basic", **CONFIG}
+
+
+def test_a_problem_names_its_request_as_the_log_does(
+    aws: "Aws", caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each request by its own id, also in a warm function."""
+    caplog.set_level(logging.INFO)
+    for request_id in ("first", "second"):
+        payload = event("get_config")
+        payload["requestContext"]["requestId"] = request_id
+        assert invoke("get_config", payload).json["instance"] == f"urn:request:{request_id}"
+        (line,) = map(json.loads, map(logger.registered_formatter.format, caplog.records))
+        assert line["request_id"] == request_id
+        caplog.clear()
 
 
 def test_users_do_not_meet(aws: "Aws") -> None:

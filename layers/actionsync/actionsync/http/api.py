@@ -14,7 +14,6 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.depends import Depends
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.request import Request
-from aws_lambda_powertools.logging import correlation_paths
 
 from actionsync import gc_freeze
 from actionsync.errors import ActionSyncError, FieldError, InvalidInputError, NotSignedInError
@@ -49,8 +48,9 @@ def http_api() -> APIGatewayHttpResolver:
 def entrypoint(app: APIGatewayHttpResolver) -> "Handler":
     """Return the Lambda handler of an app."""
 
-    @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+    @logger.inject_lambda_context
     def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+        logger.append_keys(request_id=event["requestContext"]["requestId"])
         answer: dict[str, Any] = app.resolve(event, context)
         logger.info("answered", route=event.get("routeKey"), status=answer["statusCode"])
         gc_freeze.freeze()

@@ -70,7 +70,7 @@ def problem(
         "title": title_of(status),
         "status": status.value,
         "detail": detail,
-        "instance": f"urn:request:{logger.get_correlation_id()}",
+        "instance": f"urn:request:{logger.get_current_keys().get('request_id')}",
     }
     if listed := [{"field": error.field, "message": error.message} for error in field_errors]:
         document["errors"] = listed
