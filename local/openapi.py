@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from actionsync.http import problems, servicenow
+from actionsync.http.api import MAX_FILE_BYTES
 from actionsync.stores.connections import Connection
 from local.compatibility import breaks
 from local.operations import Described, operations
@@ -33,6 +34,7 @@ _TAGS = {
     "Change requests": "Change requests of the connected instance.",
     "Problems": "Problems of the connected instance.",
     "Work notes": "Work notes on tickets of all types.",
+    "Attachments": "Files on tickets of all types.",
     "Choices": "The instance's own values of choice columns.",
     "Events": "What is made of events, and what became of them.",
     "Pages": "Pages and files for people; they need no token.",
@@ -44,8 +46,8 @@ _TEXTS = {
     HTTPStatus.CONFLICT: "One is stored already, another request is at work on it, or its state "
     "does not allow it.",
     HTTPStatus.PRECONDITION_FAILED: "It is not the version that If-Match names.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 256 KiB.",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not sent as application/json.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 256 KiB; a file, than 4 MiB.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not application/json; a file comes as a form.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "A field is wrong, or ServiceNow refused it.",
     HTTPStatus.FAILED_DEPENDENCY: "ServiceNow refused the credentials, or a role is missing.",
     HTTPStatus.TOO_MANY_REQUESTS: "ServiceNow's rate limit is reached, or the user's own; "
@@ -121,6 +123,13 @@ def _described(op: Described) -> dict[str, Any]:
             "required": op.is_body_required,
             "content": {"application/json": media},
         }
+    if op.takes_file:
+        file = {"type": "string", "format": "binary", "minLength": 1, "maxLength": MAX_FILE_BYTES}
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": file}},
+            "description": "The file itself, in any media type, 4 MiB at most.",
+        }
     described["responses"] = _responses(op)
     if not operation.needs_token:
         described["security"] = []
@@ -184,7 +193,7 @@ def _failures(op: Described) -> set[int]:
     if op.operation.tag == "Pages":
         return codes | ({404} if "{" in op.path else set())
     codes.add(401)
-    if op.body is not None:
+    if op.body is not None or op.takes_file:
         codes |= _BODY
     if op.query is not None or op.headers or "{" in op.path:
         codes.add(422)

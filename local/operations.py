@@ -34,6 +34,7 @@ class Described:
         text: what it answers, in a sentence.
         body: the model of its JSON body, or None.
         is_body_required: whether a request without body is refused.
+        takes_file: whether its body is a file.
         query: the model of its query string, or None.
         headers: names of the request headers it reads.
         calls_servicenow: whether ServiceNow's failures are among its answers.
@@ -47,6 +48,7 @@ class Described:
     text: str
     body: "type[BaseModel] | None"
     is_body_required: bool
+    takes_file: bool
     query: "type[BaseModel] | None"
     headers: tuple[str, ...]
     calls_servicenow: bool
@@ -180,7 +182,7 @@ _PARAMETERS = {"record_id": "id", "webhook_id": "id", "event_id": "id"}
 
 def _merged(folder: str, route: Any, path: str, operation: Operation, app: Any) -> Described:
     body = query = None
-    is_body_required = is_rate_limited = False
+    is_body_required = is_rate_limited = takes_file = False
     headers = []
     for parameter in inspect.signature(route.func, eval_str=True).parameters.values():
         if get_origin(parameter.annotation) is not Annotated:
@@ -192,6 +194,8 @@ def _merged(folder: str, route: Any, path: str, operation: Operation, app: Any) 
             query = model
         elif "json_body." in maker:
             body, is_body_required = model, maker.startswith("json_body.")
+        elif maker == "_file":
+            takes_file = True
         elif maker == "_idempotency_key":
             headers.append("Idempotency-Key")
         elif maker == "_if_match":
@@ -206,6 +210,7 @@ def _merged(folder: str, route: Any, path: str, operation: Operation, app: Any) 
         text=" ".join((route.func.__doc__ or "").split()),
         body=body,
         is_body_required=is_body_required,
+        takes_file=takes_file,
         query=query,
         headers=tuple(headers),
         calls_servicenow=ServiceNowError in app.exception_handler_manager._exception_handlers,  # noqa: SLF001

@@ -29,8 +29,29 @@ _TICKET = {
     },
     "additionalProperties": True,
 }
+_ATTACHMENT = {
+    "type": "object",
+    "description": "The record of sys_attachment as ServiceNow gives it, with its link.",
+    "required": ["sys_id", "file_name", "url"],
+    "properties": {
+        "sys_id": _TEXT,
+        "file_name": _TEXT,
+        "content_type": _TEXT,
+        "size_bytes": {**_TEXT, "description": "Digits, as ServiceNow gives them."},
+        "hash": {**_TEXT, "description": "The content's SHA-256."},
+        "download_link": {**_TEXT, "description": "The content, for who signs in to ServiceNow."},
+        "url": {"type": "string", "format": "uri"},
+    },
+    "additionalProperties": True,
+}
 ANSWERS: dict[str, Any] = {
     "Ticket": _TICKET,
+    "Attachment": _ATTACHMENT,
+    "Attachments": {
+        "type": "object",
+        "required": ["attachments"],
+        "properties": {"attachments": {"type": "array", "items": {"$ref": f"{REF}Attachment"}}},
+    },
     "IncidentPage": {
         "type": "object",
         "required": ["incidents", "total", "next_cursor"],

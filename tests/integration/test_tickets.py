@@ -1,5 +1,6 @@
 """The ticket endpoints, from the event to the instance and back."""
 
+import base64
 import json
 import re
 import time
@@ -11,10 +12,11 @@ from botocore.client import BaseClient
 from actionsync import clock
 from actionsync.stores import idempotency
 from actionsync.tickets.types import TICKET_TYPES, TicketType
+from actionsync.wiring.stores import activity_store
 from local.servicenow import faults, seed
-from tests.conftest import Answer, call
+from tests.conftest import Answer, call, event, invoke
 from tests.integration.conftest import connect
-from tests.integration.test_events import put_example_tickets
+from tests.integration.test_events import CALLER, put_example_tickets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -534,3 +536,116 @@ def test_answers_are_not_kept_by_browsers(connected: "Simulator") -> None:
     """Every answer forbids storing it."""
     answers: list[Answer] = [call("get_config"), call("get_incident"), call("create_incident", {})]
     assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
+
+
+# ---- attachments
+
+FILE = bytes(range(256)) * 16
+
+
+def attach(
+    segment: str = "incidents",
+    number: str = "INC0010001",
+    *,
+    content: bytes = FILE,
+    query: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Answer:
+    """Attach a file as API Gateway passes it on: in base64."""
+    payload = event("create_attachment")
+    path = f"/api/servicenow/{segment}/{number}/attachments"
+    payload["rawPath"] = payload["requestContext"]["http"]["path"] = path
+    payload["pathParameters"] = {"id": number}
+    payload["queryStringParameters"] = {"file_name": "core.bin"} if query is None else query
+    payload |= {"body": base64.b64encode(content).decode(), "isBase64Encoded": True}
+    payload["headers"] = {"content-type": "application/octet-stream", **(headers or {})}
+    return invoke("create_attachment", payload)
+
+
+@pytest.mark.parametrize(
+    ("segment", "number"),
+    [("incidents", "INC0010001"), ("change-requests", "CHG0030001"), ("problems", "PRB0040001")],
+)
+def test_a_file_is_attached_byte_for_byte(
+    connected: "Simulator", segment: str, number: str
+) -> None:
+    """Of each type of tickets; the list names it, and Activity has the ticket's number."""
+    put_example_tickets(connected)
+    made = attach(segment, number)
+    assert made.status == 201, made.text
+    assert (made.json["file_name"], made.json["size_bytes"]) == ("core.bin", str(len(FILE)))
+    assert made.json["content_type"] == "application/octet-stream"
+    assert connected.instance.state.contents[made.json["sys_id"]] == FILE
+    listed = call("list_attachments", path={"id": number}) if segment == "incidents" else None
+    if listed is not None:
+        (shown,) = listed.json["attachments"]
+        assert shown["sys_id"] == made.json["sys_id"]
+        assert {"size_bytes", "content_type", "url", "download_link"} <= set(shown)
+    (record, *_), _ = activity_store().page(CALLER, 5, None)
+    assert (record["action"], record["number"], record["outcome"]) == ("attached", number, "done")
+    assert record["fields"] == ["content", "content_type", "file_name"]
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "name"),
+    [
+        ({}, {"content-disposition": 'attachment; filename="trace 1.txt"'}, "trace 1.txt"),
+        ({}, {"content-disposition": "attachment; filename*=UTF-8''%C3%A4.log"}, "ä.log"),
+        ({"file_name": "a.txt"}, {"content-disposition": "attachment; filename=b"}, "a.txt"),
+        ({"file_name": "日本.txt"}, {}, "日本.txt"),
+        ({}, {}, None),
+        ({}, {"content-disposition": "inline"}, None),
+        ({"file_name": ""}, {}, None),
+        ({"file_name": ".."}, {}, None),
+        ({"file_name": "x" * 101}, {}, None),
+        ({"file_name": "a/b"}, {}, None),
+        ({"file_name": "a\\b"}, {}, None),
+        ({"file_name": "a\nb"}, {}, None),
+        ({}, {"content-disposition": "attachment; filename=../x"}, None),
+    ],
+)
+def test_a_file_has_a_name(
+    connected: "Simulator", query: dict[str, str], headers: dict[str, str], name: str | None
+) -> None:
+    """By the query or by Content-Disposition; none with a path, and none that nobody can read."""
+    put_example_tickets(connected)
+    answer = attach(query=query, headers=headers)
+    if name is None:
+        assert (answer.status, answer.fields) == (422, ["file_name"]), answer.text
+        assert connected.requests == []
+    else:
+        assert answer.json["file_name"] == name
+
+
+def test_what_is_no_file_to_attach_is_refused(connected: "Simulator") -> None:
+    """Empty, too large by its own bytes, a form, no media type, of no ticket."""
+    put_example_tickets(connected)
+    assert attach(content=b"x" * (4 * 1024 * 1024)).status == 201
+    assert attach(content=b"x" * (4 * 1024 * 1024 + 1)).status == 413
+    assert attach(content=b"").status == 400
+    form = {"content-type": "multipart/form-data; boundary=x"}
+    assert attach(headers=form).status == 415
+    assert attach(headers={"content-type": "text"}).fields == ["Content-Type"]
+    assert attach(number="INC9999999").status == 404
+    assert attach(number="f" * 32).status == 404
+    assert attach(number="all").fields == ["id"]
+    assert call("list_attachments", path={"id": "f" * 32}).status == 404
+
+
+@pytest.mark.parametrize("after_commit", [True, False])
+def test_the_same_key_attaches_one_file(
+    connected: "Simulator",
+    time: "Clock",
+    after_commit: bool,  # noqa: FBT001 - pytest fills it
+) -> None:
+    """Also where the answer and the look-up are lost; another file under the key is refused."""
+    put_example_tickets(connected)
+    connected.faults.add(faults.Fault(method="POST", reset=True, after_commit=after_commit))
+    connected.faults.add(faults.unavailable(method="GET", path="/api/now/attachment", times=3))
+    assert attach(headers=KEY).status == 502
+    connected.faults.clear()
+    time.advance(seconds=91)
+    first, second = attach(headers=KEY), attach(headers=KEY)
+    assert (first.status, second.text) == (201, first.text)
+    assert len(connected.records("sys_attachment")) == 1
+    assert attach(content=b"other", headers=KEY).status == 422

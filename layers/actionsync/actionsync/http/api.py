@@ -7,6 +7,8 @@ than the checking is worth.
 
 import base64
 import json
+import re
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound="BaseModel")
 
 _MAX_BODY_BYTES = 256 * 1024
+# Lambda takes 6 MB of request, in which API Gateway writes a file in base64.
+MAX_FILE_BYTES = 4 * 1024 * 1024
+_MEDIA_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}(;[ -~]{0,100})?", re.ASCII)
 _MAX_IDEMPOTENCY_KEY = 255
 
 
@@ -151,10 +156,50 @@ def _raw_body(request: Request) -> bytes:
     return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file in a request's body.
+
+    Attributes:
+        content: its bytes.
+        content_type: its media type, or None where the request names none.
+    """
+
+    content: bytes
+    content_type: str | None
+
+
+def _file(request: Request) -> File:
+    content = _raw_body(request)
+    if not content:
+        raise BadRequestError(HTTPStatus.BAD_REQUEST, "The request has no body; send the file.")
+    if len(content) > MAX_FILE_BYTES:
+        raise BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The file is larger than 4 MiB.")
+    content_type = (_header(request, "content-type") or "").strip() or None
+    if content_type is not None and not _MEDIA_TYPE.fullmatch(content_type):
+        raise InvalidInputError(FieldError("Content-Type", "must be a media type, as text/plain"))
+    if content_type is not None and content_type.lower().startswith("multipart/"):
+        raise BadRequestError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be the file itself, not a form."
+        )
+    return File(content, content_type)
+
+
+def disposition(request: Request) -> dict[str, str]:
+    """Return the file's name in `Content-Disposition: attachment; filename="trace.txt"`."""
+    from email.message import Message  # noqa: PLC0415 - functions without files never pay
+
+    header = Message()
+    header["Content-Disposition"] = _header(request, "content-disposition") or "attachment"
+    name = header.get_filename()
+    return {} if name is None else {"file_name": name}
+
+
 UserId = Annotated[str, Depends(_caller)]
 IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
 ExpectedVersion = Annotated[int | None, Depends(_if_match)]
 RawBody = Annotated[bytes, Depends(_raw_body)]
+FileBody = Annotated[File, Depends(_file)]
 
 
 def json_body(model: type[Model]) -> Depends:
@@ -179,14 +224,22 @@ def optional_json_body(model: type[Model]) -> Depends:
     return Depends(body)
 
 
-def query(model: type[Model]) -> Depends:
-    """Return the dependency that reads the query string as this model."""
+def query(
+    model: type[Model], defaults: "Callable[[Request], dict[str, str]] | None" = None
+) -> Depends:
+    """Return the dependency that reads the query string as this model.
+
+    Args:
+        model: the model.
+        defaults: returns what a request says elsewhere of what its query string leaves out.
+    """
 
     def parameters(request: Request) -> Model:
         from pydantic import ValidationError  # noqa: PLC0415 - functions without input never pay
 
         try:
-            return model.model_validate(request.query_parameters or {})
+            elsewhere = defaults(request) if defaults else {}
+            return model.model_validate({**elsewhere, **(request.query_parameters or {})})
         except ValidationError as error:
             raise _invalid(error) from None
 

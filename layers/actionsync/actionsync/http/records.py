@@ -4,9 +4,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from actionsync.http.api import IdempotencyKey, UserId, created, json_body, ok
+from actionsync.http.api import (
+    FileBody,
+    IdempotencyKey,
+    UserId,
+    created,
+    disposition,
+    json_body,
+    ok,
+    query,
+)
 from actionsync.runtime import run
-from actionsync.tickets.models import Cancellation, NewWorkNote
+from actionsync.tickets.models import Cancellation, NewAttachment, NewWorkNote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,3 +109,39 @@ def note(app: "Api", segment: str, table: str, tickets_of: "TicketsOf") -> None:
     ) -> Response[str]:
         """Answer 201 with the record that carries the note."""
         return created(run(tickets_of(owner).add_work_note(table, record_id, new, idempotency_key)))
+
+
+def attach(app: "Api", ticket_type: "TicketType", tickets_of: "TicketsOf") -> None:
+    """Add POST /{tickets}/{id}/attachments."""
+
+    @app.post(f"{_ROOT}/{ticket_type.segment}/<record_id>/attachments")
+    def create_attachment(
+        record_id: str,
+        owner: UserId,
+        new: Annotated[NewAttachment, query(NewAttachment, disposition)],
+        file: FileBody,
+        idempotency_key: IdempotencyKey,
+    ) -> Response[str]:
+        """Answer 201 with the attachment: its name, size, type, hash and links."""
+        tickets = tickets_of(owner)
+        return created(
+            run(
+                tickets.attach(
+                    ticket_type,
+                    record_id,
+                    new,
+                    idempotency_key,
+                    content=file.content,
+                    content_type=file.content_type,
+                )
+            )
+        )
+
+
+def attachments(app: "Api", ticket_type: "TicketType", tickets_of: "TicketsOf") -> None:
+    """Add GET /{tickets}/{id}/attachments."""
+
+    @app.get(f"{_ROOT}/{ticket_type.segment}/<record_id>/attachments")
+    def list_attachments(record_id: str, owner: UserId) -> Response[str]:
+        """Answer 200 with what is attached to a ticket, oldest first, 1,000 files at most."""
+        return ok(run(tickets_of(owner).attachments(ticket_type, record_id)))

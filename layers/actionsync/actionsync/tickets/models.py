@@ -44,6 +44,12 @@ def _no_nul(text: str) -> str:
     return text
 
 
+def _file_name(name: str) -> str:
+    if not name.strip(" .") or not name.isprintable() or {"/", "\\"} & set(name):
+        raise ValueError("must be a file's name, without a path")
+    return name
+
+
 def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
@@ -267,6 +273,22 @@ class NewWorkNote(Input):
     """A work note to add."""
 
     work_note: Note
+
+
+class NewAttachment(BaseModel):
+    """A file to attach; its content is the request's body."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    file_name: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=100,
+            description="The file's name, else the filename of the header Content-Disposition.",
+        ),
+        AfterValidator(_file_name),
+    ]
 
 
 class IncidentSearch(BaseModel):

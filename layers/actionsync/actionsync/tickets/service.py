@@ -1,5 +1,6 @@
 """The tickets of one owner, in the form that the HTTP API answers."""
 
+import hashlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,18 @@ if TYPE_CHECKING:
     from actionsync.audit.trail import ActivityStore
     from actionsync.connections.clients import ClientCache
     from actionsync.stores.idempotency import IdempotencyRecord, IdempotencyStore
-    from actionsync.tickets.models import Cancellation, IncidentSearch, Input, NewWorkNote
+    from actionsync.tickets.models import (
+        Cancellation,
+        IncidentSearch,
+        Input,
+        NewAttachment,
+        NewWorkNote,
+    )
     from actionsync.tickets.types import TicketType
     from servicenow_tools import Record, ServiceNowClient
 
     Ticket = dict[str, Any]
+    Written = tuple[Record, dict[str, Any]]
 
 
 class TicketService:
@@ -181,6 +189,56 @@ class TicketService:
         write = self._write(f"note {table} {record_id}", idempotency_key, note.columns())
         return await self._run(write, add, ("noted", table))
 
+    async def attach(
+        self,
+        ticket_type: "TicketType",
+        record_id: str,
+        new: "NewAttachment",
+        idempotency_key: str | None,
+        *,
+        content: bytes,
+        content_type: str | None,
+    ) -> "Ticket":
+        """Attach a file to a ticket, and return the attachment."""
+        record_id = _checked(record_id)
+        table, name = ticket_type.table, new.file_name
+        digest = hashlib.sha256(content).hexdigest()
+        sent = {"file_name": name, "content_type": content_type, "content": digest}
+
+        async def attach(
+            client: "ServiceNowClient", attempt: "IdempotencyRecord | None"
+        ) -> "Written":
+            ticket = await client.table(table).get(record_id)
+            attached = None
+            if attempt is not None and attempt.taken_over:
+                attached = next(
+                    (
+                        known
+                        for known in await client.attachments.list(table, ticket.sys_id)
+                        if (known.get("file_name"), known.get("hash")) == (name, digest)
+                    ),
+                    None,
+                )
+                if attached is None:
+                    attempt.require_certainty()
+            if attached is None:
+                attached = await client.attachments.upload(
+                    table, ticket.sys_id, content, name, content_type=content_type
+                )
+            return ticket, _ticket(attached)
+
+        write = self._write(f"attach {table} {record_id}", idempotency_key, sent)
+        return await self._recorded(write, attach, ("attached", table))
+
+    async def attachments(self, ticket_type: "TicketType", record_id: str) -> "dict[str, Any]":
+        """Return what is attached to a ticket: `{attachments}`, oldest first."""
+        record_id = _checked(record_id)
+        table = ticket_type.table
+        async with self._clients.client_for(self._owner, table) as client:
+            ticket = await client.table(table).get(record_id)
+            attached = await client.attachments.list(table, ticket.sys_id)
+        return {"attachments": [_ticket(record) for record in attached]}
+
     def _write(self, name: str, idempotency_key: str | None, content: dict[str, Any]) -> Write:
         return Write(self._owner, name, idempotency_key, content)
 
@@ -191,6 +249,23 @@ class TicketService:
         action: tuple[str, str],
     ) -> "Ticket":
         """Do a write once, and record it: what was done, on which table."""
+
+        async def written(
+            client: "ServiceNowClient", attempt: "IdempotencyRecord | None"
+        ) -> "Written":
+            record = await do(client, attempt)
+            ignored = [asdict(field) for field in record.ignored_fields]
+            return record, _ticket(record) | {"ignored_fields": ignored}
+
+        return await self._recorded(write, written, action)
+
+    async def _recorded(
+        self,
+        write: Write,
+        do: "Callable[[ServiceNowClient, IdempotencyRecord | None], Awaitable[Written]]",
+        action: tuple[str, str],
+    ) -> "Ticket":
+        """Do a write once, and record it by the ticket that it returns; return its answer."""
         # Nothing is claimed for a user without a connection.
         await self._clients.client(self._owner)
 
@@ -201,7 +276,7 @@ class TicketService:
                 with self._activity.around(
                     self._owner, planned, is_announced=attempt is not None
                 ) as facts:
-                    record = await do(client, attempt)
+                    record, shown = await do(client, attempt)
                     facts |= {
                         "number": record.number,
                         "sys_id": record.sys_id,
@@ -209,9 +284,7 @@ class TicketService:
                         "correlation_id": str(record.get("correlation_id") or ""),
                         "after": {"state": str(record.get("state") or "")},
                     }
-            return _ticket(record) | {
-                "ignored_fields": [asdict(ignored) for ignored in record.ignored_fields]
-            }
+            return shown
 
         return await run_once(self._idempotency, write, answer)
 
