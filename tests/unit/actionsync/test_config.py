@@ -66,7 +66,7 @@ def test_the_password_is_in_secrets_manager_alone(
     answers = [call("create_config", CONFIG), call("get_config"), call("create_config", CONFIG)]
     assert all(PASSWORD not in answer.text for answer in answers)
     lines = [logger.registered_formatter.format(record) for record in caplog.records]
-    assert len(lines) == len(answers)
+    assert sum("answered" in line for line in lines) == len(answers)
     assert PASSWORD not in "".join(lines)
     assert PASSWORD not in json.dumps(aws.items("ConnectionsTable"), ensure_ascii=False)
     (secret,) = aws.secrets().values()
