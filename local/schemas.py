@@ -275,8 +275,8 @@ ANSWERS: dict[str, Any] = {
             "connection",
             "last_success",
             "last_failure",
-            "cooldown",
-            "dead_letters",
+            "pause",
+            "failed_events",
             "counted_since",
             "days",
         ],
@@ -301,14 +301,14 @@ ANSWERS: dict[str, Any] = {
                     ("at", "kind", "cause", "reason_type", "reason"), _TEXT
                 ),
             },
-            "cooldown": {
+            "pause": {
                 "type": ["object", "null"],
                 "required": ["until", "reason"],
                 "properties": {"until": _MOMENT, "reason": _TEXT},
             },
-            "dead_letters": {
+            "failed_events": {
                 "type": "integer",
-                "description": "Events that failed in these days and were not worked off since.",
+                "description": "Unfinished events that have failed and need a person.",
             },
             "counted_since": _MOMENT,
             "days": {

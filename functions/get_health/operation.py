@@ -13,13 +13,13 @@ OPERATIONS = {
             "last_success": "2026-01-10T10:00:00.000Z",
             "last_failure": {
                 "at": "2026-01-09T17:30:00.000Z",
-                "kind": "error",
+                "kind": "incident",
                 "cause": "checkout",
                 "reason_type": "ReferenceNotFound",
                 "reason": "assignment_group: there is no group No such group",
             },
-            "cooldown": None,
-            "dead_letters": 1,
+            "pause": None,
+            "failed_events": 1,
             "counted_since": "2025-12-28T00:00:00Z",
             "days": [
                 {"date": "2026-01-09", "tickets": 2, "updates": 5, "failures": 1},

@@ -59,7 +59,7 @@ def test_what_became_of_events_is_seen(connected: "Person") -> None:
     service = f"shop-{uuid.uuid4().hex[:6]}"
     happens(person, service=service)
     happens(person, service=None)
-    until(lambda: person.api("GET", "health")["dead_letters"])
+    until(lambda: person.api("GET", "health")["failed_events"])
     until(lambda: person.api("GET", "activity?action=created")["items"])
     number = person.api("GET", "activity?action=created")["items"][0]["number"]
     closing = {"close_notes": "Failed over."}
@@ -114,7 +114,7 @@ def test_a_pause_is_told(connected: "Person") -> None:
     """While the instance refuses, the view says what waits, why, and until when."""
     connected.cloud.simulator.faults.add(faults.rate_limited(90, method="POST", times=1))
     happens(connected, service=f"shop-{uuid.uuid4().hex[:6]}")
-    until(lambda: connected.api("GET", "health")["cooldown"])
+    until(lambda: connected.api("GET", "health")["pause"])
     connected.opens("settings#activity")
     connected.sees("#health", "Paused")
     connected.sees("#health", "rate limit is reached")

@@ -52,7 +52,7 @@ def page(user_id: str = USER, **query: str) -> Any:
 
 
 def state(user_id: str = USER) -> Any:
-    """Return what the API answers of a user's health, in a process that knows no cooldown yet."""
+    """Return what the API answers of a user's health, in a process that knows no pause yet."""
     pause_store.cache_clear()
     answer = call("get_health", None, user_id=user_id)
     assert answer.status == 200, answer.text
@@ -76,11 +76,11 @@ def test_filters_find_every_record_once(aws: "Aws") -> None:
     writer = store()
     for number in range(30):
         outcome = "failed" if number % 3 == 0 else "done"
-        kind = "alarm" if number % 2 else "error"
+        kind = "change" if number % 2 else "incident"
         writer.add(USER, {"action": f"a_{'x' * number}", "outcome": outcome, "kind": kind})
     for limit in (1, 2, 5, 100):
         found: list[str] = []
-        query = {"limit": str(limit), "outcome": "failed", "kind": "error"}
+        query = {"limit": str(limit), "outcome": "failed", "kind": "incident"}
         answer = page(**query)
         while True:
             found += [item["action"] for item in answer["items"]]
@@ -110,20 +110,20 @@ def test_a_cursor_belongs_to_its_user_and_filter(aws: "Aws") -> None:
     writer = store()
     for user_id in (USER, OTHER):
         for _ in range(5):
-            writer.add(user_id, {"action": "created", "kind": "error"})
-    cursor = page(limit="2", kind="error")["next"]
+            writer.add(user_id, {"action": "created", "kind": "incident"})
+    cursor = page(limit="2", kind="incident")["next"]
     newest = base64.urlsafe_b64encode(b"2999-01-01").decode().rstrip("=")
     forged = f"{newest}.{cursor.partition('.')[2]}"
     for user_id, query in (
         (USER, {"cursor": cursor}),
-        (USER, {"cursor": cursor, "kind": "alarm"}),
-        (OTHER, {"cursor": cursor, "kind": "error"}),
-        (USER, {"cursor": forged, "kind": "error"}),
-        (USER, {"cursor": "\u00e4.\u00e4", "kind": "error"}),
+        (USER, {"cursor": cursor, "kind": "change"}),
+        (OTHER, {"cursor": cursor, "kind": "incident"}),
+        (USER, {"cursor": forged, "kind": "incident"}),
+        (USER, {"cursor": "\u00e4.\u00e4", "kind": "incident"}),
     ):
         answer = call("get_activity", None, user_id=user_id, query=query)
         assert (answer.status, answer.fields) == (422, ["cursor"])
-    assert len(page(cursor=cursor, kind="error", limit="50")["items"]) == 3
+    assert len(page(cursor=cursor, kind="incident", limit="50")["items"]) == 3
 
 
 # ---- health
@@ -133,8 +133,8 @@ def test_nobodys_health(aws: "Aws") -> None:
     """Without a connection and without events: told as such, with fourteen empty days."""
     found = state()
     assert found["connection"] == {"state": "none", "instance_url": None}
-    assert (found["last_success"], found["last_failure"], found["cooldown"]) == (None, None, None)
-    assert found["dead_letters"] == 0
+    assert (found["last_success"], found["last_failure"], found["pause"]) == (None, None, None)
+    assert found["failed_events"] == 0
     assert len(found["days"]) == 14
     assert found["days"][-1]["date"] == clock.iso(clock.now())[:10]
     assert not any(day["tickets"] or day["updates"] or day["failures"] for day in found["days"])
@@ -147,7 +147,7 @@ def test_tickets_and_failures_are_counted_by_day(
     now = datetime.now(UTC)
     for days, what in ((20, "created"), (3, "created"), (2, "noted"), (2, "created")):
         monkeypatch.setattr(clock, "now", lambda days=days: now - timedelta(days=days))
-        store().add(USER, {"action": what, "sys_id": "1" * 32, "kind": "error"})
+        store().add(USER, {"action": what, "sys_id": "1" * 32, "kind": "incident"})
     monkeypatch.setattr(clock, "now", lambda: now)
     assert state()["connection"]["state"] == "untried"
     send("error", error())
@@ -182,16 +182,16 @@ def test_a_pause_and_a_refused_password_are_told(instance: Simulator, queues: Qu
     send("error", error())
     instance.faults.clear()
     assert state()["connection"]["state"] == "refused"
-    assert state()["cooldown"]["reason"] == "Authentication"
+    assert state()["pause"]["reason"] == "Authentication"
     assert state(OTHER)["connection"]["state"] == "untried"
     instance.faults.add(faults.rate_limited(120, times=1, method="POST"))
     send("error", error(user_id=OTHER))
     assert state()["connection"]["state"] == "refused"
     found = state(OTHER)
     assert found["connection"]["state"] == "paused"
-    assert found["cooldown"]["reason"] == "RateLimited"
-    assert found["cooldown"]["until"] > clock.iso(clock.now())
-    assert found["dead_letters"] == 0
+    assert found["pause"]["reason"] == "RateLimited"
+    assert found["pause"]["until"] > clock.iso(clock.now())
+    assert found["failed_events"] == 0
 
 
 def test_failed_events_are_counted_until_they_go_on(instance: Simulator, queues: Queues) -> None:
@@ -199,19 +199,19 @@ def test_failed_events_are_counted_until_they_go_on(instance: Simulator, queues:
     refusal = faults.error(403, "Operation Failed", "ACL", method="POST", times=None)
     instance.faults.add(refusal)
     send("error", error(), error(service="search"))
-    assert state()["dead_letters"] == 2
-    assert state(OTHER)["dead_letters"] == 0
+    assert state()["failed_events"] == 2
+    assert state(OTHER)["failed_events"] == 0
     send("error", error())
-    assert state()["dead_letters"] == 2
+    assert state()["failed_events"] == 2
     instance.faults.clear()
     send("error", error(), error(service="search"))
-    assert state()["dead_letters"] == 0
+    assert state()["failed_events"] == 0
 
 
-def test_a_letter_that_names_nobody_is_only_in_the_queue(instance: Simulator) -> None:
+def test_a_dead_letter_that_names_nobody_is_only_in_the_queue(instance: Simulator) -> None:
     """What is no event at all has no user whose health it could be part of."""
     send("error", record("no JSON"))
-    assert state()["dead_letters"] == 0
+    assert state()["failed_events"] == 0
 
 
 # ---- webhooks

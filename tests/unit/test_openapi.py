@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -187,6 +188,35 @@ def test_what_breaks_callers_is_found(document: dict[str, Any], change: Any, wor
     new = copy.deepcopy(document)
     change(new)
     assert any(words in text for text in breaks(document, new))
+
+
+@pytest.mark.parametrize(
+    ("versions", "is_refused"),
+    [
+        ("## [Unreleased]", False),
+        ("## [0.0.9] - 2026-01-01", False),
+        ("## [0.1.4] - 2026-01-01", True),
+    ],
+)
+def test_callers_of_a_release_are_not_broken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, versions: str, *, is_refused: bool
+) -> None:
+    """A version that the change log names as released holds; before, anything may change."""
+    old = openapi.document()
+    del old["paths"]["/settings"]
+    old["paths"]["/gone"] = {"get": {"responses": {}}}
+    (tmp_path / "openapi.json").write_text(json.dumps(old))
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n{versions}\n")
+    monkeypatch.setattr(openapi, "FILE", tmp_path / "openapi.json")
+    monkeypatch.setattr(openapi, "CHANGELOG", tmp_path / "CHANGELOG.md")
+    monkeypatch.setattr("sys.argv", ["openapi"])
+    if is_refused:
+        with pytest.raises(SystemExit, match="/gone"):
+            openapi.main()
+        assert "/gone" in openapi.FILE.read_text()
+    else:
+        openapi.main()
+        assert json.loads(openapi.FILE.read_text()) == openapi.document()
 
 
 def test_what_only_adds_breaks_nobody(document: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""How a user's events fare: what works, what waits, what was put aside, and how much there was.
+"""How a user's events fare: what works, what waits, what has failed, and how much there was.
 
 All of it is read from what is stored anyway: the connection, its pauses, and the newest part of
 the user's audit trail. Nothing is asked of ServiceNow, and nothing is counted beside the trail.
@@ -39,8 +39,8 @@ def health(
     Returns:
         `connection` (`state` is `none`, `untried`, `working`, `paused` or `refused`; and its
         `instance_url`), `last_success` (when ServiceNow last took a write), `last_failure`
-        (`{at, kind, cause, reason_type, reason}`), `cooldown` (`{until, reason}`),
-        `dead_letters` (events that have failed, at most MOST_FAILED), `days` (`{date, tickets,
+        (`{at, kind, cause, reason_type, reason}`), `pause` (`{until, reason}`),
+        `failed_events` (events that have failed, at most MOST_FAILED), `days` (`{date, tickets,
         updates, failures}`, the oldest first) and `counted_since`, before which nothing was
         counted.
     """
@@ -69,8 +69,8 @@ def health(
         },
         "last_success": last_success,
         "last_failure": last_failure,
-        "cooldown": None if pause is None else {name: pause[name] for name in _PAUSE},
-        "dead_letters": waiting.count(user_id, "failed", MOST_FAILED),
+        "pause": None if pause is None else {name: pause[name] for name in _PAUSE},
+        "failed_events": waiting.count(user_id, "failed", MOST_FAILED),
         "counted_since": first,
         "days": [
             {"date": date, **{name: counts.get(date, Counter())[name] for name in _COUNTS}}

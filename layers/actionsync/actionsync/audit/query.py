@@ -28,18 +28,7 @@ class ActivityQuery(BaseModel):
         Field(description="unknown: it may have taken effect; started: nobody knows yet."),
     ] = None
     kind: Annotated[
-        Literal[
-            "incident",
-            "change",
-            "action_item",
-            "error",
-            "alarm",
-            "deployment",
-            "meeting",
-            "api",
-            "settings",
-        ]
-        | None,
+        Literal["incident", "change", "action_item", "api", "settings"] | None,
         Field(description="What asked for it: a kind of event, a call, a change of settings."),
     ] = None
     action: Annotated[

@@ -4,7 +4,7 @@ import { $, ask, busy, failure, make, moment } from "./shared.js";
 
 const DONE = {
   created: "Opened", noted: "Noted on", updated: "Changed", attached: "Attached a file to", reopened: "Reopened", resolved: "Resolved", closed: "Closed",
-  failed: "Failed", dropped: "Dropped, of an unknown kind", redriven: "Sent again and worked off", connection_created: "Connection stored",
+  failed: "Failed", dropped: "Dropped, of an unknown kind", redriven: "Sent again and processed", connection_created: "Connection stored",
   connection_changed: "Connection changed", connection_deleted: "Connection deleted", rules_changed: "Rules changed",
   webhook_created: "GitHub webhook made", webhook_deleted: "GitHub webhook removed",
 };
@@ -44,9 +44,9 @@ function tile(title, value, hint, kind = "") {
 function tiles(health) {
   const { state, instance_url: url } = health.connection;
   const [word, kind, advice] = STATES[state];
-  const pause = health.cooldown;
+  const pause = health.pause;
   const why = pause && (WAITS[pause.reason] ?? `ServiceNow answered with ${pause.reason}`);
-  const letters = health.dead_letters;
+  const failed = health.failed_events;
   const show = make("button", { type: "button", className: "link", textContent: "Show them", onclick: showFailed });
   return [
     tile("Connection", make("span", { className: `badge ${kind}`, textContent: word }),
@@ -54,9 +54,9 @@ function tiles(health) {
     tile("Last write", health.last_success ? moment(health.last_success) : "None",
       health.last_success ? "ServiceNow took it." : "In the last two weeks."),
     tile("Waiting", pause ? `Until ${new Date(pause.until).toLocaleTimeString([], { timeStyle: "short" })}` : "Nothing",
-      pause ? `Events wait: ${why}.` : "Events are worked off as they come.", pause ? "warn" : ""),
-    tile("Failed events", plural(letters, "event"),
-      letters ? show : "None in these days.", letters ? "bad" : ""),
+      pause ? `Events wait: ${why}.` : "Events are processed as they come.", pause ? "warn" : ""),
+    tile("Failed events", plural(failed, "event"),
+      failed ? show : "None in these days.", failed ? "bad" : ""),
   ];
 }
 
