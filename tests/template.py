@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parent.parent
+LEADING_KEYS = "dynamodb:LeadingKeys"
 KEY_USE = {"Fn::If": ["OwnKey", {"Ref": "KeyUse"}, {"Ref": "AWS::NoValue"}]}
 
 
@@ -57,6 +58,16 @@ def statements(folder: str) -> list[dict[str, Any]]:
     else:
         documents = [policy for policy in properties["Policies"] if "Statement" in policy]
     return [statement for document in documents for statement in document["Statement"]]
+
+
+def leading_keys(statement: dict[str, Any]) -> list[str] | None:
+    """Return how the keys of the items begin that a statement is about; None for any."""
+    if "Condition" not in statement:
+        return None
+    (operator, keys), *others = statement["Condition"].items()
+    assert (operator, list(keys), others) == ("ForAllValues:StringLike", [LEADING_KEYS], [])
+    found: list[str] = keys[LEADING_KEYS]
+    return found
 
 
 def uses_own_key(folder: str) -> bool:

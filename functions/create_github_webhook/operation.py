@@ -1,5 +1,6 @@
 """POST /api/servicenow/webhooks/github."""
 
+from actionsync import errors
 from functions.operation import Operation, Refused, Request
 
 OPERATIONS = {
@@ -15,10 +16,11 @@ OPERATIONS = {
             "secret": "a-secret-that-is-shown-once",
             "content_type": "application/json",
         },
+        errors=(errors.TooManyWebhooksError,),
         refused={
             "invalid_not_signed_in": Refused(Request(is_signed_in=False), 401),
         },
-        cold_calls={"CreateSecret": 1, "PutItem": 4, "UpdateItem": 1},
-        warm_calls={"CreateSecret": 1, "PutItem": 4},
+        cold_calls={"CreateSecret": 1, "PutItem": 3, "UpdateItem": 2},
+        warm_calls={"CreateSecret": 1, "PutItem": 3, "UpdateItem": 1},
     )
 }

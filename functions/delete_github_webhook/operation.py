@@ -18,9 +18,15 @@ OPERATIONS = {
             "GetItem": 1,
             "DeleteItem": 2,
             "DeleteSecret": 1,
+            "UpdateItem": 2,
+            "PutItem": 2,
+        },
+        warm_calls={
+            "GetItem": 1,
+            "DeleteItem": 2,
+            "DeleteSecret": 1,
             "UpdateItem": 1,
             "PutItem": 2,
         },
-        warm_calls={"GetItem": 1, "DeleteItem": 2, "DeleteSecret": 1, "PutItem": 2},
     )
 }

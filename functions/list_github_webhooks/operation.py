@@ -20,7 +20,7 @@ OPERATIONS = {
         refused={
             "invalid_not_signed_in": Refused(Request(is_signed_in=False), 401),
         },
-        cold_calls={"Query": 1},
-        warm_calls={"Query": 1},
+        cold_calls={"GetItem": 1},
+        warm_calls={"GetItem": 1},
     )
 }

@@ -235,8 +235,9 @@ def _kept(simulator: Simulator) -> tuple[dict[str, list[dict[str, Any]]], dict[s
     }
     listed = {
         "pk": {"S": f"WEBHOOKS#{USER}"},
-        "sk": {"S": webhook},
-        "created_at": {"S": "2024-01-10T10:00:00Z"},
+        "sk": {"S": "WEBHOOKS"},
+        "held": {"N": "1"},
+        webhook: {"M": {"created_at": {"S": "2024-01-10T10:00:00Z"}}},
     }
     owner = {"pk": {"S": f"WEBHOOK#{webhook}"}, "sk": {"S": "WEBHOOK"}, "owner": {"S": USER}}
     secret = Secret(USER, connection.identity, {"password": seed.USERS[connection.username][0]})

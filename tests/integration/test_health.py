@@ -238,27 +238,51 @@ def test_webhooks_are_listed_and_removed(aws: "Aws") -> None:
     assert made[0]["id"] not in json.dumps(aws.items("EventsTable"))
 
 
+def test_a_user_has_a_bounded_number_of_webhooks(
+    aws: "Aws", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where many are made at once; what is removed makes room; nobody else is concerned."""
+    monkeypatch.setattr("actionsync.stores.webhooks.MOST_WEBHOOKS", 3)
+    made = [call("create_github_webhook", user_id=USER) for _ in range(5)]
+    assert [answer.status for answer in made] == [201, 201, 201, 409, 409]
+    assert "You have 3 webhooks" in made[-1].json["detail"]
+    assert len(aws.secrets()) == 3
+    assert call("create_github_webhook", user_id=OTHER).status == 201
+
+    for _ in range(2):  # the second finds nothing, and counts nothing
+        call("delete_github_webhook", user_id=USER, path={"id": made[0].json["id"]})
+    again = [call("create_github_webhook", user_id=USER).status for _ in range(2)]
+    assert again == [201, 409]
+    assert call("create_github_webhook", user_id=OTHER).status == 201
+
+
+@pytest.mark.parametrize("name", ["pk", "sk", "held", "#id", "", "../x", "é"])
+def test_an_odd_id_is_no_webhook(aws: "Aws", name: str) -> None:
+    """Also one that is the name of something beside the webhooks."""
+    call("create_github_webhook", user_id=USER)
+    assert call("delete_github_webhook", user_id=USER, path={"id": name}).status == 404
+
+
 def test_a_removal_that_died_is_finished_by_the_next(
     aws: "Aws", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whichever call it died before: the webhook is still listed, and can be removed."""
     from actionsync.wiring.stores import webhook_store  # noqa: PLC0415 - loaded when it is used
 
-    for deaths_before in range(2):
+    for method in ("delete_item", "update_item"):
         hook = call("create_github_webhook", user_id=USER).json
         dynamodb = webhook_store()._dynamodb
-        delete, left = dynamodb.delete_item, [deaths_before]
+        healthy = getattr(dynamodb, method)
 
         def die(**arguments: Any) -> Any:
-            if not left[0]:  # noqa: B023 - used within the loop's turn
-                raise KeyboardInterrupt
-            left[0] -= 1  # noqa: B023
-            return delete(**arguments)  # noqa: B023
+            if arguments["TableName"] != "EventsTable":  # the share of the user's writes
+                return healthy(**arguments)  # noqa: B023 - used within the loop's turn
+            raise KeyboardInterrupt
 
-        monkeypatch.setattr(dynamodb, "delete_item", die)
+        monkeypatch.setattr(dynamodb, method, die)
         with pytest.raises(KeyboardInterrupt):
             call("delete_github_webhook", user_id=USER, path={"id": hook["id"]})
-        monkeypatch.setattr(dynamodb, "delete_item", delete)
+        monkeypatch.setattr(dynamodb, method, healthy)
         assert len(call("list_github_webhooks", user_id=USER).json["webhooks"]) == 1
         assert call("delete_github_webhook", user_id=USER, path={"id": hook["id"]}).status == 204
         assert call("list_github_webhooks", user_id=USER).json["webhooks"] == []

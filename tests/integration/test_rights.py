@@ -2,8 +2,10 @@
 
 A scenario makes a function use all that it may. Its calls to AWS are recorded, and must be the
 template's actions on the template's resources. With `make rights` each right is then taken away in
-turn, and the scenario must meet the refusal, and end otherwise than before. That IAM enforces these
-policies is shown on the local cloud: tests/e2e/test_rights.py.
+turn, and the scenario must meet the refusal, and end otherwise than before. A resource is a table,
+an index, a queue, a kind of secrets, or the items of a table whose keys begin alike. That IAM
+enforces these policies is shown on the local cloud, tests/e2e/test_rights.py, and of keys, which
+that does not look at, in tests/contract/test_leading_keys.py.
 """
 
 import contextlib
@@ -32,7 +34,7 @@ from tests.contract.test_template import FOLDERS
 from tests.integration import events
 from tests.integration.conftest import connect
 from tests.integration.events import Queues
-from tests.template import public, statements
+from tests.template import leading_keys, public, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,10 +60,11 @@ class Iam:
         make = BaseClient._make_api_call  # type: ignore[attr-defined] # botocore's own
 
         def call(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
-            right = _right(client.meta.service_model.service_name, operation, arguments)
             if not self.is_off:
-                self.calls.add(right)
-                if right == self.refused:
+                service = client.meta.service_model.service_name
+                rights = _rights(service, operation, arguments)
+                self.calls |= rights
+                if self.refused in rights:
                     self.has_refused = True
                     raise ClientError({"Error": {"Code": "AccessDeniedException"}}, operation)
             return make(client, operation, arguments)
@@ -76,41 +79,57 @@ class Iam:
         self.is_off = was
 
 
-def _right(service: str, operation: str, arguments: dict[str, Any]) -> Right:
-    """Return a call as policies write it: its action and its resource."""
+def _rights(service: str, operation: str, arguments: dict[str, Any]) -> set[Right]:
+    """Return a call as policies write it: its action and its resources."""
     action = f"{service}:{operation}"
     if service == "secretsmanager":
         name = arguments.get("SecretId") or arguments["Name"]
         assert name.startswith(ENVIRONMENT["SECRET_PREFIX"])
-        return action, name.removeprefix(ENVIRONMENT["SECRET_PREFIX"]).partition("/")[0]
+        return {(action, name.removeprefix(ENVIRONMENT["SECRET_PREFIX"]).partition("/")[0])}
     if service == "sqs":
         queue = arguments["QueueUrl"].rpartition("/")[2]
-        return action, queue
+        return {(action, queue)}
     if service == "events":
-        return action, {"events": "EventBus"}[arguments["Entries"][0]["EventBusName"]]
+        return {(action, {"events": "EventBus"}[arguments["Entries"][0]["EventBusName"]])}
     assert service == "dynamodb"
-    if operation in {"BatchGetItem", "BatchWriteItem"}:
-        (table,) = arguments["RequestItems"]
-        return action, table
-    index = arguments.get("IndexName")
-    return action, arguments["TableName"] + (f"/{index}" if index else "")
+    if operation == "BatchGetItem":
+        ((table, asked),) = arguments["RequestItems"].items()
+        return {(action, _items(table, key["pk"]["S"])) for key in asked["Keys"]}
+    if operation == "BatchWriteItem":
+        ((table, puts),) = arguments["RequestItems"].items()
+        return {(action, _items(table, put["PutRequest"]["Item"]["pk"]["S"])) for put in puts}
+    table = arguments["TableName"]
+    if "IndexName" in arguments:
+        return {(action, f"{table}/{arguments['IndexName']}")}
+    item = arguments.get("Key") or arguments.get("Item")
+    pk = item["pk"] if item else arguments["ExpressionAttributeValues"][":pk"]
+    return {(action, _items(table, pk["S"]))}
+
+
+def _items(table: str, pk: str) -> str:
+    """Return the items whose key begins alike, of a table that has several kinds of them."""
+    return f"{table} {pk.partition('#')[0]}#*" if table == "EventsTable" else table
 
 
 def granted(folder: str) -> set[Right]:
     """Return the rights that a function's policy in the template gives."""
     return {
-        (action, _resource(statement["Resource"]))
+        (action, resource)
         for statement in statements(folder)
         for action in statement["Action"]
+        for resource in _resources(statement)
     }
 
 
-def _resource(resource: dict[str, str]) -> str:
-    """Return a store's name, an index's, or the kind of the secrets."""
-    if "Fn::GetAtt" in resource:
-        return resource["Fn::GetAtt"].removesuffix(".Arn")
-    table, _, index = resource["Fn::Sub"].removeprefix("${").partition(".Arn}/index/")
-    return f"{table}/{index}" if index else resource["Fn::Sub"].split("/")[2]
+def _resources(statement: dict[str, Any]) -> set[str]:
+    """Return the names of stores, of items by their keys, of an index, or of a kind of secrets."""
+    resource = statement["Resource"]
+    if "Fn::GetAtt" not in resource:
+        table, _, index = resource["Fn::Sub"].removeprefix("${").partition(".Arn}/index/")
+        return {f"{table}/{index}" if index else resource["Fn::Sub"].split("/")[2]}
+    name = resource["Fn::GetAtt"].removesuffix(".Arn")
+    keys = leading_keys(statement)
+    return {name} if keys is None else {f"{name} {key}" for key in keys}
 
 
 class World:
@@ -501,6 +520,10 @@ SCENARIOS: "dict[str, Callable[[World], None]]" = {
 }  # fmt: skip
 
 
+def _of_table(right: Right) -> Right:
+    return right[0], right[1].partition(" ")[0]
+
+
 @pytest.fixture
 def iam(aws: "Aws", simulator: "Simulator", monkeypatch: pytest.MonkeyPatch) -> Iam:
     """AWS with a queue and a bus; its calls are noted when it is on."""
@@ -544,10 +567,15 @@ def test_every_right_is_needed(
 
     expected = play(None)
     given = {right for right in granted(folder) if right[0] not in OF_LAMBDA}
-    assert iam.calls == given
+    if folder.startswith("on_"):
+        # Each queue may bring each kind of event: their rights on items are those of all.
+        assert iam.calls <= given
+        assert {_of_table(right) for right in iam.calls} == {_of_table(right) for right in given}
+    else:
+        assert iam.calls == given
     # All in turn takes minutes: `make rights`. Else what was just said has to do: that every right
     # is used, and tests/e2e/test_rights.py that IAM refuses what is not given.
-    for right in sorted(given) if os.environ.get("RIGHTS") else ():
+    for right in sorted(iam.calls) if os.environ.get("RIGHTS") else ():
         results = play(right)
         assert iam.has_refused, right
         assert results != expected, right

@@ -14,6 +14,7 @@ ActionSyncError
  ├── RulesChangedError            the rules are not at the version the caller knew
  ├── UnfinishedEventNotFoundError  the user has no such event that waits or has failed
  ├── EventIsWorkedOffError        somebody is at the event right now
+ ├── TooManyWebhooksError         the user has as many webhooks as one may have
  ├── WebhookNotFoundError         the user has no such webhook
  └── WebhookRefusedError          no such webhook, or a wrong signature
 
@@ -162,6 +163,14 @@ class EventIsWorkedOffError(ActionSyncError):
             f"This event is being worked off right now. Try again in {retry_after} seconds."
         )
         self.retry_after = retry_after
+
+
+class TooManyWebhooksError(ActionSyncError):
+    """The user has as many webhooks as one may have."""
+
+    def __init__(self, most: int) -> None:
+        """Take how many that is."""
+        super().__init__(f"You have {most} webhooks, the most one may have. Delete one first.")
 
 
 class WebhookNotFoundError(ActionSyncError):

@@ -1,9 +1,10 @@
 """Webhooks and their owners. A webhook's secret is in Secrets Manager.
 
-Two items: `pk = WEBHOOKS#<owner>, sk = <webhook id>` lists it for its owner, and
-`pk = WEBHOOK#<webhook id>` names its owner to whoever receives a delivery. The list is written
-first and removed last, so that a webhook which a dead function left half made, or half removed, is
-seen and can be removed. The secret is `<prefix>webhook/<webhook id>`.
+`pk = WEBHOOKS#<owner>` lists an owner's webhooks, an attribute each, and counts them (`held`): one
+conditional update adds to both, so that nobody gets more than MOST_WEBHOOKS. `pk = WEBHOOK#<webhook
+id>` names the owner to whoever receives a delivery. The list is written first and removed last, so
+that a webhook which a dead function left half made, or half removed, is seen and can be removed.
+The secret is `<prefix>webhook/<webhook id>`.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from actionsync import clock
-from actionsync.errors import WebhookNotFoundError
+from actionsync.errors import TooManyWebhooksError, WebhookNotFoundError
 from actionsync.stores.secrets import encryption
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # For so long a warm function may take deliveries of a webhook that was removed meanwhile.
 CACHED_SECONDS = 120.0
+# Of one owner. Each is a secret that costs money by the month.
+MOST_WEBHOOKS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,26 @@ class WebhookStore:
         self._cache: dict[str, tuple[float, str, str]] = {}
 
     def create(self, webhook_id: str, owner: str, secret: str) -> None:
-        """Store a webhook, its owner first, so that no secret is without one."""
-        created_at = {"created_at": {"S": clock.iso(clock.now())}}
-        self._dynamodb.put_item(
-            TableName=self._table, Item={**_listed(owner, webhook_id), **created_at}
-        )
+        """Store a webhook, its owner first, so that no secret is without one.
+
+        Raises:
+            TooManyWebhooksError: the owner has MOST_WEBHOOKS already.
+        """
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_list_of(owner),
+                UpdateExpression="SET #id = :facts ADD held :one",
+                ConditionExpression="attribute_not_exists(held) OR held < :most",
+                ExpressionAttributeNames={"#id": webhook_id},
+                ExpressionAttributeValues={
+                    ":facts": {"M": {"created_at": {"S": clock.iso(clock.now())}}},
+                    ":one": {"N": "1"},
+                    ":most": {"N": str(MOST_WEBHOOKS)},
+                },
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            raise TooManyWebhooksError(MOST_WEBHOOKS) from None
         self._dynamodb.put_item(
             TableName=self._table, Item={**_key(webhook_id), "owner": {"S": owner}}
         )
@@ -90,16 +108,10 @@ class WebhookStore:
 
     def of(self, owner: str) -> list[Webhook]:
         """Return an owner's webhooks, the oldest first."""
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": f"WEBHOOKS#{owner}"}},
-            ConsistentRead=True,
-        )
         found = [
-            Webhook(item["sk"]["S"], item["created_at"]["S"])
-            for page in pages
-            for item in page["Items"]
+            Webhook(name, value["M"]["created_at"]["S"])
+            for name, value in self._listed(owner).items()
+            if "M" in value
         ]
         return sorted(found, key=lambda webhook: (webhook.created_at, webhook.id))
 
@@ -109,17 +121,37 @@ class WebhookStore:
         Raises:
             WebhookNotFoundError: the owner has no such webhook.
         """
-        listed = _listed(owner, webhook_id)
-        answer = self._dynamodb.get_item(TableName=self._table, Key=listed, ConsistentRead=True)
-        if "Item" not in answer:
+        if "M" not in self._listed(owner).get(webhook_id, {}):
             raise WebhookNotFoundError
         # A removal that died may have deleted it.
         with contextlib.suppress(self._secrets.exceptions.ResourceNotFoundException):
             self._secrets.delete_secret(
                 SecretId=self._name(webhook_id), ForceDeleteWithoutRecovery=True
             )
-        for key in (_key(webhook_id), listed):
-            self._dynamodb.delete_item(TableName=self._table, Key=key)
+        self._dynamodb.delete_item(TableName=self._table, Key=_key(webhook_id))
+        # Whoever removes it at the same time has counted it.
+        with contextlib.suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
+            left = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_list_of(owner),
+                UpdateExpression="REMOVE #id ADD held :one_less",
+                ConditionExpression="attribute_exists(#id)",
+                ExpressionAttributeNames={"#id": webhook_id},
+                ExpressionAttributeValues={":one_less": {"N": "-1"}},
+                ReturnValues="UPDATED_NEW",
+            )["Attributes"]["held"]["N"]
+            if left == "0":
+                self._dynamodb.delete_item(
+                    TableName=self._table,
+                    Key=_list_of(owner),
+                    ConditionExpression="held = :none",
+                    ExpressionAttributeValues={":none": {"N": "0"}},
+                )
+
+    def _listed(self, owner: str) -> "dict[str, AttributeValueTypeDef]":
+        return self._dynamodb.get_item(
+            TableName=self._table, Key=_list_of(owner), ConsistentRead=True
+        ).get("Item", {})
 
     def _name(self, webhook_id: str) -> str:
         return f"{self._prefix}webhook/{webhook_id}"
@@ -129,5 +161,5 @@ def _key(webhook_id: str) -> "dict[str, AttributeValueTypeDef]":
     return {"pk": {"S": f"WEBHOOK#{webhook_id}"}, "sk": {"S": "WEBHOOK"}}
 
 
-def _listed(owner: str, webhook_id: str) -> "dict[str, AttributeValueTypeDef]":
-    return {"pk": {"S": f"WEBHOOKS#{owner}"}, "sk": {"S": webhook_id}}
+def _list_of(owner: str) -> "dict[str, AttributeValueTypeDef]":
+    return {"pk": {"S": f"WEBHOOKS#{owner}"}, "sk": {"S": "WEBHOOKS"}}
