@@ -10,12 +10,13 @@ import subprocess
 from typing import Any
 
 from local.cloud import TOOLS
-from tests.template import functions, statements
+from tests.template import functions, leading_keys, statements
 
 # Each kind of items of the events table, by the key of one.
 ITEMS = [
-    "CORRELATION#error:ada:checkout", "PAUSE#CONNECTION#7", "PIPELINES#ada", "RULES#ada",
-    "WEBHOOK#0123456789abcdef0123456789abcdef", "WEBHOOKS#ada", "OTHER#ada",
+    "CORRELATION#error:ada:checkout", "PAUSE#CONNECTION#7", "PIPELINES#ada",
+    "RECENT#OWNER#ada", "RULES#ada", "WEBHOOK#0123456789abcdef0123456789abcdef", "WEBHOOKS#ada",
+    "OTHER#ada",
 ]  # fmt: skip
 ACTIONS = [
     "GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem",
@@ -49,7 +50,7 @@ def expected(folder: str) -> set[str]:
     if "webhook" in folder:
         return {"WEBHOOKS"} if folder.startswith("list_") else {"WEBHOOK", "WEBHOOKS"}
     if folder.startswith("on_"):
-        return {"CORRELATION", "PAUSE", "PIPELINES", "RULES"}
+        return {"CORRELATION", "PAUSE", "PIPELINES", "RECENT", "RULES"}
     if folder in {"get_rules", "update_rules"}:
         return {"RULES"}
     others = {"preview_rules": {"RULES", "PAUSE"}, "discard_unfinished_event": {"CORRELATION"}}
@@ -101,6 +102,17 @@ def test_a_function_reaches_its_own_kinds_of_items() -> None:
         for key in ITEMS
     ]
     assert not any(allowed(mixed))
+
+
+def test_each_kind_of_items_is_tried() -> None:
+    """A kind that the template names needs an item in the table above."""
+    named = {
+        key.partition("#")[0]
+        for folder in functions()
+        for statement in statements(folder)
+        for key in leading_keys(statement) or ()
+    }
+    assert named == {key.partition("#")[0] for key in ITEMS} - {"OTHER"}
 
 
 def test_no_function_may_read_without_a_key() -> None:
