@@ -8,11 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from actionsync import clock
 from actionsync.errors import EventIsWorkedOffError, UnfinishedEventNotFoundError
 from actionsync.stores.pages import cursor_of, place_of
+from actionsync.stores.versions import UnknownVersionError
 
 if TYPE_CHECKING:
     from actionsync.audit.trail import ActivityStore
     from actionsync.stores.correlations import CorrelationStore
     from actionsync.stores.waiting import WaitingItem, WaitingStore
+
+# What newer code has written is left to it: old code answers for as long as a deployment takes.
+_DEPLOYMENT_SECONDS = 60
 
 
 class UnfinishedQuery(BaseModel):
@@ -50,8 +54,12 @@ def retry(owner: str, item_id: str, waiting: "WaitingStore") -> dict[str, Any]:
 
     Raises:
         UnfinishedEventNotFoundError: the owner has no such event.
+        EventIsWorkedOffError: newer code is at it.
     """
-    item = waiting.retry(owner, item_id)
+    try:
+        item = waiting.retry(owner, item_id)
+    except UnknownVersionError:
+        raise EventIsWorkedOffError(_DEPLOYMENT_SECONDS) from None
     if item is None:
         raise UnfinishedEventNotFoundError
     return _view(item)
@@ -71,10 +79,14 @@ def discard(
         UnfinishedEventNotFoundError: the owner has no such event.
         EventIsWorkedOffError: somebody is at it right now.
     """
-    item = waiting.get(owner, item_id)
-    if item is None:
-        raise UnfinishedEventNotFoundError
-    if seconds := correlations.give_up(item_id):
+    try:
+        item = waiting.get(owner, item_id)
+        if item is None:
+            raise UnfinishedEventNotFoundError
+        seconds = correlations.give_up(item_id)
+    except UnknownVersionError:
+        raise EventIsWorkedOffError(_DEPLOYMENT_SECONDS) from None
+    if seconds:
         raise EventIsWorkedOffError(seconds)
     facts = {"kind": item.kind or "incident", "action": "discarded", "cause": item.name}
     activity.add(owner, {**facts, "id": item_id, "reason_type": item.reason, "reason": item.text})

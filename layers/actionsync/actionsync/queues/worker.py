@@ -34,7 +34,8 @@ from actionsync.queues.outcome import Delivery
 from actionsync.runtime import run
 from actionsync.settings import event_settings
 from actionsync.stores.recent import PUT_SECONDS
-from actionsync.stores.waiting import VERSION, UnknownVersionError
+from actionsync.stores.versions import UnknownVersionError
+from actionsync.stores.waiting import VERSION
 from actionsync.tickets.models import NewWorkNote
 
 if TYPE_CHECKING:

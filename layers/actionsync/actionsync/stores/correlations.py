@@ -8,6 +8,9 @@ Whoever finds that the ticket needs something takes the correlation's lease, wri
 and records that in the update that ends the lease, which also returns what has become known
 meanwhile. A holder that dies leaves, in `pending_action`, what it was about to write: the next one
 finds out first whether it did.
+
+Correlations carry a version, which each update sets. What a later one has written is neither read
+nor changed.
 """
 
 import json
@@ -17,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from actionsync import clock
+from actionsync.stores import versions
 from actionsync.stores.conditions import refusing_item
 
 if TYPE_CHECKING:
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     Item = dict[str, AttributeValueTypeDef]
     Values = dict[str, UniversalAttributeValueTypeDef]
 
+VERSION = 1
 # Ten seconds longer than the functions of events run (template.yaml: Timeout).
 LEASE_SECONDS = 70
 # ServiceNow ends a request after 60 seconds: until so long after a send whose answer is missing,
@@ -211,7 +216,10 @@ class Correlation:
 
 
 class CorrelationStore:
-    """The correlations of all owners; a dedup key holds its owner."""
+    """The correlations of all owners; a dedup key holds its owner.
+
+    Whatever reads or updates one raises UnknownVersionError where newer code has written it.
+    """
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
         """Take the DynamoDB client and the name of the events table."""
@@ -366,20 +374,24 @@ class CorrelationStore:
 
     def _update(self, key: str, change: "_Change") -> Correlation:
         change.set("expires_at", clock.epoch(clock.now()) + CORRELATION_DAYS * _DAY)
-        options: dict[str, Any] = {}
-        if change.conditions:
-            options["ConditionExpression"] = " AND ".join(change.conditions)
-            options["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        names = re.findall(r"#(\w+)", change.expression + " ".join(change.conditions))
-        answer = self._dynamodb.update_item(
-            TableName=self._table,
-            Key=_key(key),
-            UpdateExpression=change.expression,
-            ExpressionAttributeNames={f"#{name}": name for name in names},
-            ExpressionAttributeValues=change.values,
-            ReturnValues="ALL_NEW",
-            **options,
-        )
+        change.set("version", VERSION)
+        change.conditions.append("(attribute_not_exists(#version) OR #version <= :version)")
+        conditions = " AND ".join(change.conditions)
+        names = re.findall(r"#(\w+)", change.expression + conditions)
+        try:
+            answer = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(key),
+                UpdateExpression=change.expression,
+                ConditionExpression=conditions,
+                ExpressionAttributeNames={f"#{name}": name for name in names},
+                ExpressionAttributeValues=change.values,
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
+            versions.check(refusing_item(error) or {}, VERSION)
+            raise
         return _correlation(key, answer["Attributes"])
 
 
@@ -547,6 +559,7 @@ _DEFAULTS = {
 
 
 def _correlation(key: str, item: "Item | None") -> Correlation:
+    versions.check(item or {}, VERSION)
     values = {
         name: _value(item[name], default)
         for name, default in _DEFAULTS.items()

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from actionsync import clock
+from actionsync.stores import versions
+from actionsync.stores.conditions import refusing_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -40,10 +42,6 @@ _LONGEST_TEXT = 1000
 _TOUCH_SECONDS = 60
 _DAY = 24 * 3600
 _DUE, _OF_OWNER = "due", "of_owner"
-
-
-class UnknownVersionError(Exception):
-    """An item that newer code has written: it is left to that code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +242,9 @@ class WaitingStore:
             Key=_entry_key(wait_key),
             UpdateExpression=(
                 "SET #owner = :owner, #connection = :connection, #table = :table, "
-                f"version = :version, touched_at = :now{pause}"
+                # A later version's entry stays one.
+                "version = if_not_exists(version, :version), "
+                f"touched_at = :now{pause}"
             ),
             ExpressionAttributeNames={
                 "#owner": "owner",
@@ -274,7 +274,7 @@ class WaitingStore:
             ExpressionAttributeValues={":pk": {"S": "WAITING"}},
             ConsistentRead=True,
         )
-        entries = [_entry(item) for page in pages for item in page["Items"]]
+        entries = [_entry(item) for page in pages for item in page["Items"] if _is_known(item)]
         return sorted(entries, key=lambda entry: entry.minute)
 
     def claim(self, entry: Entry, minute: int) -> bool:
@@ -378,9 +378,9 @@ class WaitingStore:
             **options,
         )
         last = answer.get("LastEvaluatedKey")
-        return [_item(item) for item in answer["Items"]], None if last is None else last["listed"][
-            "S"
-        ]
+        # What newer code has written is not shown for as long as old code still answers.
+        items = [_item(item) for item in answer["Items"] if _is_known(item)]
+        return items, None if last is None else last["listed"]["S"]
 
     def count(self, owner: str, state: State, most: int) -> int:
         """Return how many items an owner has in a state, counted up to a bound."""
@@ -502,19 +502,25 @@ class WaitingStore:
         condition: str,
         names: dict[str, str] | None = None,
     ) -> WaitingItem | None:
-        """Update an item and return it, or None where it is otherwise than the condition says."""
+        """Update an item and return it, or None where it is otherwise than the condition says.
+
+        Raises:
+            UnknownVersionError: newer code has written it.
+        """
         uses_state = "#state" in f"{expression} {condition}"
         try:
             item = self._dynamodb.update_item(
                 TableName=self._table,
                 Key=_key(item_id),
                 UpdateExpression=expression,
-                ConditionExpression=f"attribute_exists(pk) AND ({condition})",
+                ConditionExpression="attribute_exists(pk) AND version <= :version "
+                f"AND ({condition})",
                 ExpressionAttributeNames={
                     **({"#state": "state"} if uses_state else {}),
                     **(names or {}),
                 },
                 ExpressionAttributeValues={
+                    ":version": {"N": str(VERSION)},
                     **(
                         {":waiting": {"S": "waiting"}}
                         if ":waiting" in f"{expression} {condition}"
@@ -523,8 +529,10 @@ class WaitingStore:
                     **values,
                 },
                 ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )["Attributes"]
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
+            versions.check(refusing_item(error) or {}, VERSION)
             return None
         return _item(item)
 
@@ -581,9 +589,12 @@ def _entry(item: "Item") -> Entry:
     )
 
 
+def _is_known(item: "Item") -> bool:
+    return int(item["version"]["N"]) <= VERSION
+
+
 def _item(item: "Item") -> WaitingItem:
-    if int(item["version"]["N"]) > VERSION:
-        raise UnknownVersionError
+    versions.check(item, VERSION)
     body = item["body"]["B"] if "body" in item else b""
     return WaitingItem(
         id=item["pk"]["S"].removeprefix("EVENT#"),
