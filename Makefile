@@ -156,6 +156,10 @@ rights: $(VENV)/.installed ## Take each right of each function away in turn, and
 storm: $(VENV)/.installed ## Fold ten thousand events of a hundred causes (`make test`: two thousand)
 	EVENTS=10000 $(BIN)/pytest tests/integration/test_event_storm.py --timeout 1200
 
+.PHONY: conformance
+conformance: $(VENV)/.installed ## See where simulator and an instance differ (INSTANCE=https://dev00000.service-now.com, docs/conformance.md)
+	INSTANCE=$(INSTANCE) WRITE=$(WRITE) RECORD=$(RECORD) $(BIN)/pytest --numprocesses 0 --confcutdir tests/conformance tests/conformance
+
 .PHONY: fuzz
 fuzz: $(VENV)/.installed ## Fuzz every parser with atheris, 100,000 inputs each (INPUTS=n; some minutes)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/fuzz.txt
