@@ -81,28 +81,29 @@ demo: install ## Watch the whole product work, from sign-in to closed ticket (ab
 
 .PHONY: gradual
 gradual: build ## Write a template whose code comes into use little by little (TO=prod STEPS=Linear10PercentEvery1Minute)
-	$(BIN)/python -m operate.gradual --parameters deploy/$(TO).yaml $(if $(STEPS),--steps $(STEPS))
+	$(BIN)/python -m operate gradual $(TO) $(if $(STEPS),--steps $(STEPS))
 
 .PHONY: deploy
 deploy: $(VENV)/.installed $(TOOLS)/sam/.installed ## Deploy the build with the parameters of deploy/<profile>.yaml (TO=prod YES=1 TEMPLATE=)
-	$(BIN)/python -m operate.deploy $(TO) $(if $(TEMPLATE),--template $(TEMPLATE)) $(if $(YES),--yes)
+	$(BIN)/python -m operate deploy $(TO) --sam $(TOOLS)/sam/bin/sam $(if $(TEMPLATE),--template $(TEMPLATE)) \
+	  $(if $(YES),--yes)
 
 .PHONY: smoke
 smoke: $(VENV)/.installed ## See whether a deployed stack answers as it should (URL=<ApiUrl> TOKEN=)
-	@$(BIN)/python -m operate.smoke $(or $(URL),$(error URL= names the stack, its output ApiUrl)) \
+	@$(BIN)/python -m operate smoke $(or $(URL),$(error URL= names the stack, its output ApiUrl)) \
 	  $(if $(TOKEN),--token-stdin <<<"$$TOKEN")
 
 .PHONY: remove
 remove: $(VENV)/.installed ## Delete a stack with all that it holds, and its users' secrets (STACK=actionsync)
-	@$(BIN)/python -m operate.remove $(or $(STACK),$(error STACK= names the stack)) $(if $(YES),--yes)
+	@$(BIN)/python -m operate remove $(or $(STACK),$(error STACK= names the stack)) $(if $(YES),--yes)
 
 .PHONY: redrive
 redrive: $(VENV)/.installed ## Put a stack's dead letters back into their queues (STACK=actionsync)
-	$(BIN)/python -m operate.redrive $(or $(STACK),actionsync)
+	$(BIN)/python -m operate redrive $(or $(STACK),actionsync)
 
 .PHONY: forget-user
 forget-user: $(VENV)/.installed ## Delete all that a stack keeps of a user (STACK=actionsync USER_ID=)
-	$(BIN)/python -m operate.forget_user $(or $(STACK),actionsync) $(USER_ID)
+	$(BIN)/python -m operate forget-user $(or $(STACK),actionsync) $(or $(USER_ID),$(error USER_ID= names the user))
 
 # ---- proof
 
@@ -170,9 +171,11 @@ unit: $(VENV)/.installed ## The tests that need no local cloud
 	$(BIN)/pytest --numprocesses auto tests/unit tests/integration
 
 .PHONY: wheel
-wheel: $(VENV)/.installed ## Build the client and the simulator as packages of their own, into dist/
+wheel: $(VENV)/.installed ## Build the client, the simulator and the command `actionsync` as packages, into dist/
 	cd packaging && ../$(BIN)/hatchling build --target wheel --directory ../dist
-	cd packaging/simulator && ../../$(BIN)/hatchling build --target wheel --directory ../../dist
+	for package in simulator operate; do \
+	  (cd packaging/$$package && ../../$(BIN)/hatchling build --target wheel --directory ../../dist); \
+	done
 
 .PHONY: sync
 sync: $(VENV)/.installed ## Write the synchronous client from the asynchronous one

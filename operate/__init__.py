@@ -1,1 +1,1 @@
-"""What acts on a deployed stack, for who runs it."""
+"""`actionsync`: what acts on a deployed stack, for who runs it."""

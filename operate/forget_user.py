@@ -1,4 +1,4 @@
-"""`make forget-user`: delete everything that a stack has of a user.
+"""`actionsync forget-user`: delete everything that a stack has of a user.
 
 The user of the stack's pool, connection, passwords, webhooks, rules, correlations, newest events,
 what waits, stored answers, dead letters and the audit trail. Run it again after an hour, when the
@@ -6,8 +6,9 @@ user's last token has ended and no warm function remembers anything: it says wha
 Logs and backups end by themselves.
 """
 
-import argparse
 import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,9 @@ from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.pauses import PauseStore, Target
 from actionsync.stores.secrets import SecretStore
 from actionsync.stores.webhooks import WebhookStore
-from operate.redrive import KINDS
+
+from .outcome import DONE, Progress, Say
+from .redrive import KINDS, WAIT_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp.client import CognitoIdentityProviderClient
@@ -28,8 +31,8 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
     from mypy_boto3_sqs.client import SQSClient
 
-# For so long a dead letter that was looked at is hidden from others.
-_HIDDEN_SECONDS = 60
+# For so long a dead letter that was looked at is hidden from others, and from the next look.
+_HIDDEN_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +56,31 @@ class Stack:
     secret_prefix: str
 
 
-def forget(stack: Stack, user_id: str) -> dict[str, int]:
+def forget(stack: Stack, user_id: str, say: Say = lambda _: None) -> dict[str, int]:
     """Delete everything stored for a user, and return how much of what there was.
 
     Whoever can still add something goes first, the audit trail last: it is what tells of the rest
     if this is interrupted. Doing it again does what was left.
+
+    Args:
+        stack: where things are.
+        user_id: the user.
+        say: is called with how far it is.
     """
-    return {
-        "users of the pool": _users(stack, user_id),
-        "connections": _connection(stack, user_id),
-        "webhooks": _webhooks(stack, user_id),
-        "rules": _settings(stack, user_id),
-        "waiting events": _waiting(stack, user_id),
-        "correlations and recent events": _scanned(stack, "EventsTable", ("pk", "sk"), user_id),
-        "stored answers": _scanned(stack, "IdempotencyTable", ("pk",), user_id),
-        "dead letters": sum(_letters(stack, f"{kind}DeadLetters", user_id) for kind in KINDS),
-        "records of the audit trail": _trail(stack, user_id),
+    steps: dict[str, Callable[[], int]] = {
+        "users of the pool": lambda: _users(stack, user_id),
+        "connections": lambda: _connection(stack, user_id),
+        "webhooks": lambda: _webhooks(stack, user_id),
+        "rules": lambda: _settings(stack, user_id),
+        "waiting events": lambda: _waiting(stack, user_id, say),
+        "correlations and recent events": lambda: _scanned(
+            stack, "EventsTable", ("pk", "sk"), user_id, say
+        ),
+        "stored answers": lambda: _scanned(stack, "IdempotencyTable", ("pk",), user_id, say),
+        "dead letters": lambda: sum(_letters(stack, kind, user_id, say) for kind in KINDS),
+        "records of the audit trail": lambda: _trail(stack, user_id, say),
     }
+    return {what: delete() for what, delete in steps.items()}
 
 
 def _users(stack: Stack, user_id: str) -> int:
@@ -119,9 +130,12 @@ def _settings(stack: Stack, user_id: str) -> int:
     return sum("Attributes" in answer for answer in answers)
 
 
-def _waiting(stack: Stack, user_id: str) -> int:
+def _waiting(stack: Stack, user_id: str, say: Say) -> int:
     """Delete what waits or has failed; the items' wait keys name the user, too."""
-    pages = stack.dynamodb.get_paginator("scan").paginate(
+    items = _found(
+        stack,
+        "scan",
+        say,
         TableName=stack.names["WaitingTable"],
         FilterExpression="#owner = :user",
         ExpressionAttributeNames={"#owner": "owner"},
@@ -129,66 +143,95 @@ def _waiting(stack: Stack, user_id: str) -> int:
         ProjectionExpression="pk, sk",
         ConsistentRead=True,
     )
-    items = [item for page in pages for item in page["Items"]]
-    _delete(stack, "WaitingTable", ("pk", "sk"), items)
+    _delete(stack, "WaitingTable", ("pk", "sk"), items, say)
     return sum(item["pk"]["S"] != "WAITING" for item in items)
 
 
-def _scanned(stack: Stack, table: str, key: tuple[str, ...], user_id: str) -> int:
+def _scanned(stack: Stack, table: str, key: tuple[str, ...], user_id: str, say: Say) -> int:
     """Delete a table's items that carry the user's id; nothing leads to them but looking at all."""
-    pages = stack.dynamodb.get_paginator("scan").paginate(
+    items = _found(
+        stack,
+        "scan",
+        say,
         TableName=stack.names[table],
         FilterExpression="user_id = :user OR #owner = :user",
         ExpressionAttributeNames={"#owner": "owner"},
         ExpressionAttributeValues={":user": {"S": user_id}},
         ConsistentRead=True,
     )
-    return _delete(stack, table, key, [item for page in pages for item in page["Items"]])
+    return _delete(stack, table, key, items, say)
 
 
-def _trail(stack: Stack, user_id: str) -> int:
-    pages = stack.dynamodb.get_paginator("query").paginate(
+def _trail(stack: Stack, user_id: str, say: Say) -> int:
+    items = _found(
+        stack,
+        "query",
+        say,
         TableName=stack.names["AuditTable"],
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": user_id}},
+        ProjectionExpression="pk, sk",
     )
-    items = [item for page in pages for item in page["Items"]]
-    return _delete(stack, "AuditTable", ("pk", "sk"), items)
+    return _delete(stack, "AuditTable", ("pk", "sk"), items, say)
 
 
-def _delete(stack: Stack, table: str, key: tuple[str, ...], items: list[dict[str, Any]]) -> int:
-    for item in items:
+def _found(stack: Stack, operation: str, say: Say, **asked: Any) -> list[dict[str, Any]]:
+    paginator: Any = stack.dynamodb.get_paginator(operation)  # type: ignore[call-overload] # either
+    items: list[dict[str, Any]] = []
+    looked_at = 0
+    for page in paginator.paginate(**asked):
+        items += page["Items"]
+        looked_at += page["ScannedCount"]
+        say(f"{looked_at:,} items of {asked['TableName']} looked at, {len(items):,} are the user's")
+    return items
+
+
+def _delete(
+    stack: Stack, table: str, key: tuple[str, ...], items: list[dict[str, Any]], say: Say
+) -> int:
+    for number, item in enumerate(items, 1):
         stack.dynamodb.delete_item(
             TableName=stack.names[table], Key={name: item[name] for name in key}
         )
+        say(f"{number:,} of {len(items):,} items of {stack.names[table]} deleted")
     return len(items)
 
 
-def _letters(stack: Stack, queue: str, user_id: str) -> int:
+def _letters(stack: Stack, kind: str, user_id: str, say: Say) -> int:
     """Delete the user's letters of a dead-letter queue, and let the others be seen again."""
-    url = stack.names[queue]
-    deleted, others = 0, []
-    while messages := stack.sqs.receive_message(
-        QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=_HIDDEN_SECONDS
-    ).get("Messages"):
+    url = stack.names[f"{kind}DeadLetters"]
+    others: dict[str, str] = {}
+    deleted = 0
+    while messages := [
+        message
+        for message in stack.sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=_HIDDEN_SECONDS,
+            WaitTimeSeconds=WAIT_SECONDS,
+        ).get("Messages", [])
+        if message["MessageId"] not in others
+    ]:
         for message in messages:
-            if _is_of(message["Body"], user_id):
+            if user_id in _owners(message["Body"]):
                 stack.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
                 deleted += 1
             else:
-                others.append(message["ReceiptHandle"])
-    for handle in others:
+                others[message["MessageId"]] = message["ReceiptHandle"]
+        say(f"{deleted + len(others):,} dead letters looked at ({kind})")
+    for handle in others.values():
         stack.sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
     return deleted
 
 
-def _is_of(body: str, user_id: str) -> bool:
-    """Return whether a letter names the user: EventBridge's detail, or SNS's message in JSON."""
+def _owners(body: str) -> Iterator[str]:
+    """Yield whom a letter names: EventBridge's detail, SNS's message in JSON, a webhook."""
     with suppress(ValueError, TypeError, AttributeError):
         document = json.loads(body)
-        detail = document.get("detail") or json.loads(document.get("Message") or "{}")
-        return bool(detail.get("user_id") == user_id)
-    return False
+        parts = (document, document.get("detail"), document.get("webhook"))
+        for part in (*parts, json.loads(document.get("Message") or "{}")):
+            if isinstance(part, dict):
+                yield from (str(part.get(name)) for name in ("user_id", "owner"))
 
 
 def stack_of(name: str) -> Stack:
@@ -210,15 +253,14 @@ def stack_of(name: str) -> Stack:
     )
 
 
-def main() -> None:
-    """Forget a user and say what there was."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_arguments(parser: ArgumentParser) -> None:
+    """Say what the command takes."""
     parser.add_argument("stack", help="the stack's name")
     parser.add_argument("user", help="the user's id: the token's `sub`")
-    arguments = parser.parse_args()
-    for what, count in forget(stack_of(arguments.stack), arguments.user).items():
+
+
+def run(arguments: Namespace) -> int:
+    """Forget a user and say what there was."""
+    for what, count in forget(stack_of(arguments.stack), arguments.user, Progress()).items():
         print(f"{count:7} {what}")
-
-
-if __name__ == "__main__":
-    main()
+    return DONE

@@ -1,4 +1,4 @@
-"""`make gradual`: write a built template that puts new code into use little by little.
+"""`actionsync gradual`: write a built template that puts new code into use little by little.
 
 SAM wants an alias's name in the template itself and takes no condition there, so that this cannot
 be a parameter of template.yaml (SAM specification: AutoPublishAlias). This writes a copy of the
@@ -6,18 +6,17 @@ built template in which every function has the alias `live`, HTTP and queues cal
 CodeDeploy moves it to the new version in steps, and back when an alarm goes off.
 """
 
-import argparse
 import hashlib
 import json
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from local.cloud import ROOT
+from .outcome import DONE, RefusedError
 
-BUILT = ROOT / ".aws-sam/build/template.yaml"
-GRADUAL = BUILT.with_name("gradual.yaml")
+BUILT = Path(".aws-sam/build/template.yaml")
 ALIAS = "live"
 # Any of CodeDeploy's own (CodeDeploy user guide: Working with deployment configurations).
 STEPS = "Canary10Percent5Minutes"
@@ -101,23 +100,28 @@ def _http_alarm(like: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def write(steps: str, parameters: dict[str, Any]) -> Path:
-    """Write the changed copy of the built template and return its file."""
-    template = gradual(yaml.safe_load(BUILT.read_text()), steps, parameters)
-    GRADUAL.write_text(yaml.safe_dump(template, sort_keys=False))
-    return GRADUAL
+def write(built: Path, steps: str, parameters: dict[str, Any]) -> Path:
+    """Write the changed copy of a built template beside it, and return its file."""
+    file = built.with_name("gradual.yaml")
+    template = gradual(yaml.safe_load(built.read_text()), steps, parameters)
+    file.write_text(yaml.safe_dump(template, sort_keys=False))
+    return file
 
 
-def main() -> None:
-    """Write the template and say how to deploy it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_arguments(parser: ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("profile", nargs="?", default="default", help="of samconfig.toml")
+    parser.add_argument("--template", type=Path, default=BUILT, help=f"default: {BUILT}")
     parser.add_argument("--steps", default=STEPS, help=f"default: {STEPS}")
-    parser.add_argument("--parameters", type=Path, default=ROOT / "deploy/default.yaml")
-    arguments = parser.parse_args()
-    parameters = yaml.safe_load(arguments.parameters.read_text()) or {}
-    file = write(arguments.steps, parameters).relative_to(ROOT)
-    print(f"Deploy it with: make deploy TO={arguments.parameters.stem} TEMPLATE={file}")
 
 
-if __name__ == "__main__":
-    main()
+def run(arguments: Namespace) -> int:
+    """Write the template and say how to deploy it."""
+    parameters = Path("deploy", f"{arguments.profile}.yaml")
+    for file in (arguments.template, parameters):
+        if not file.is_file():
+            raise RefusedError(f"There is no {file} in this folder")
+    given = yaml.safe_load(parameters.read_text()) or {}
+    file = write(arguments.template, arguments.steps, given)
+    print(f"Deploy it with: actionsync deploy {arguments.profile} --template {file}")
+    return DONE

@@ -1,13 +1,15 @@
-"""`make smoke`: see whether a deployed stack answers as it should, without changing anything.
+"""`actionsync smoke`: see whether a deployed stack answers as it should, without changing anything.
 
 With a user's token the user's connection is tested, too, if there is one.
 """
 
-import argparse
 import sys
+from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
 
 import httpx
+
+from .outcome import DONE, FAILED
 
 _OK, _UNAUTHORIZED, _NOT_FOUND = 200, 401, 404
 
@@ -71,19 +73,17 @@ def _tested(http: httpx.Client, headers: dict[str, str]) -> Check:
         return Check(what, good=False, seen=str(error) or type(error).__name__)
 
 
-def main() -> int:
-    """Look, and return 0 only if all is as it should be."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("url", help="the stack's ApiUrl")
+def add_arguments(parser: ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("url", help="the stack's output ApiUrl")
     parser.add_argument("--token-stdin", action="store_true", help="a user's token comes by stdin")
-    arguments = parser.parse_args()
+
+
+def run(arguments: Namespace) -> int:
+    """Look, and say what was seen."""
     token = sys.stdin.readline().strip() if arguments.token_stdin else ""
     with httpx.Client(base_url=arguments.url, timeout=35) as http:
         checks = smoke(http, token)
     for check in checks:
         print(f"{'ok  ' if check.good else 'FAIL'}  {check.what}: {check.seen}")
-    return 0 if all(check.good for check in checks) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return DONE if all(check.good for check in checks) else FAILED

@@ -2,16 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
-
 from actionsync import gc_freeze
 from actionsync.runtime import run
+from actionsync.telemetry import logger
 from actionsync.wiring.servicenow import rotation
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-logger = Logger()
 
 
 @logger.inject_lambda_context

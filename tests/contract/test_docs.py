@@ -1,5 +1,6 @@
 """What the documents promise of the stack is there."""
 
+import json
 import re
 
 import pytest
@@ -8,6 +9,7 @@ from tests.template import ROOT, template
 
 SECURITY = (ROOT / "docs/security.md").read_text()
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
+SOURCE = "".join(path.read_text() for path in (ROOT / "layers/actionsync/actionsync").rglob("*.py"))
 LOCKS = sorted(
     [*(ROOT / "requirements").glob("*.txt"), ROOT / "layers/dependencies/requirements.txt"]
 )
@@ -38,13 +40,42 @@ def test_every_threat_has_a_proof() -> None:
 
 
 def test_every_alarm_has_an_answer() -> None:
-    """docs/operations.md says of each alarm of the template what to do, and of no other."""
-    section = OPERATIONS.partition("## Alarms")[2].partition("\n## ")[0]
-    told = set(re.findall(r"^\| `(\.{3})?(\w+)`", section, re.MULTILINE))
-    kinds = ("Error", "Alarm", "Deployment", "Meeting", "Event")
-    names = {f"{kind}{name}" for dots, name in told if dots for kind in kinds}
-    names |= {name for dots, name in told if not dots}
-    assert names == set(of_type("AWS::CloudWatch::Alarm"))
+    """Each alarm's description leads to a section of docs/operations.md, and each is led to."""
+    section = OPERATIONS.partition("\n## Alarms\n")[2].partition("\n## ")[0]
+    anchors = {f"#{name.lower()}" for name in re.findall(r"^### (\w+)$", section, re.MULTILINE)}
+    alarms = of_type("AWS::CloudWatch::Alarm")
+    texts = {
+        name: str(alarm["AlarmDescription"]["Fn::Sub"])  # type: ignore[index] # a text with a URL
+        for name, alarm in alarms.items()
+    }
+    led = {name: text.partition("${RunbookUrl}")[2] for name, text in texts.items()}
+    assert set(led.values()) == anchors
+    assert all(name.lower().endswith(led[name].removeprefix("#")) for name in alarms)
+    default = str(template()["Parameters"]["RunbookUrl"]["Default"])
+    assert default.endswith("/docs/operations.md")
+
+
+def test_metrics_are_the_stacks_own() -> None:
+    """Alarms and dashboard look at no other stack's metrics, and only at metrics that exist."""
+    names = set()
+    for alarm in of_type("AWS::CloudWatch::Alarm").values():
+        if alarm["Namespace"] == "ActionSync":
+            names.add(alarm["MetricName"])
+            dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}  # type: ignore[attr-defined] # a list
+            assert dimensions == {"stack": {"Ref": "AWS::StackName"}, "service": "actionsync"}
+        else:
+            assert alarm["Dimensions"]
+    (dashboard,) = of_type("AWS::CloudWatch::Dashboard").values()
+    body = json.loads(str(dashboard["DashboardBody"]["Fn::Sub"]))  # type: ignore[index] # a text
+    for widget in body["widgets"]:
+        for namespace, name, *dimensions in widget["properties"]["metrics"]:
+            if namespace == "ActionSync":
+                names.add(name)
+                assert dimensions == ["stack", "${AWS::StackName}", "service", "actionsync"]
+    counted = set(re.findall(r'add_metric\(\s*name="(\w+)"', SOURCE))
+    results = {name.title().replace("_", "") for name in re.findall(r'"([a-z_]+)"', SOURCE)}
+    assert names <= counted | results
+    assert set(re.findall(r"Metrics\(.*", SOURCE)) == {'Metrics(namespace="ActionSync")'}
 
 
 def test_what_is_kept_is_protected() -> None:

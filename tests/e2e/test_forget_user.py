@@ -23,7 +23,7 @@ def test_a_user_is_gone(cloud: "LocalCloud", new_user: "Callable[[], User]") -> 
 
     def run() -> dict[str, int]:
         done = subprocess.run(  # noqa: S603 - our own command
-            [sys.executable, "-m", "operate.forget_user", STACK, user.id],
+            [sys.executable, "-m", "operate", "forget-user", STACK, user.id],
             cwd=ROOT,
             env={
                 "PATH": os.environ["PATH"],

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from local import cloud as local_cloud
-from operate.gradual import BUILT, gradual
+from operate import gradual
 from tests.conftest import event
 from tests.template import template
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from local.cloud import LocalCloud
 
 STACK = "options"
+BUILT = local_cloud.ROOT / gradual.BUILT
 _NOTHING = {"Ref": "AWS::NoValue"}
 OWN_KEY = {"Fn::If": ["OwnKey", {"Ref": "KmsKeyArn"}, _NOTHING]}
 RESERVED = {"Fn::If": ["Reserved", {"Ref": "ReservedConcurrency"}, _NOTHING]}
@@ -58,7 +59,7 @@ def stack(cloud: "LocalCloud") -> "Iterator[Stack]":
     tests/contract/test_gradual.py.
     """
     key = cloud.client("kms").create_key()["KeyMetadata"]["Arn"]
-    document = gradual(yaml.safe_load(BUILT.read_text()))
+    document = gradual.gradual(yaml.safe_load(BUILT.read_text()))
     for properties in (
         document["Globals"]["Function"],
         *(resource["Properties"] for resource in document["Resources"].values()),

@@ -301,7 +301,7 @@ def test_every_record_is_a_line_of_the_log(
         assert message == "audited"
         logged.append((values["owner"], values["record"]))
 
-    monkeypatch.setattr("actionsync.audit.trail.logger.info", info)
+    monkeypatch.setattr("actionsync.audit.trail.audit_logger.info", info)
     call("create_incident", NEW)
     assert logged == [(CALLER, record) for record in records(aws)[-2:]]
 

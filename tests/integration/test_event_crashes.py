@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from actionsync.queues import worker
+from actionsync import telemetry
 from actionsync.runtime import run
 from actionsync.wiring.servicenow import client_cache
 from actionsync.wiring.stores import pause_store
@@ -160,7 +160,7 @@ def test_a_death_at_any_call_is_mended(  # noqa: C901, PLR0917 - a play in acts
             except KilledError:
                 was_killed = True
                 killer.arm(None)
-                worker.metrics.clear_metrics()
+                telemetry.metrics.clear_metrics()
                 time.advance(minutes=7)  # SQS's visibility timeout
                 _new_process()
                 assert send(kind, message) == []

@@ -1,4 +1,4 @@
-"""`make forget-user`: nothing of the user is left, and nothing of anybody else's is gone."""
+"""`actionsync forget-user`: nothing of the user is left, and nothing of anybody else's is gone."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -7,6 +7,7 @@ import boto3
 import pytest
 
 from local.servicenow import faults, seed
+from operate import forget_user
 from operate.forget_user import Stack, forget
 from operate.redrive import KINDS
 from tests.conftest import call
@@ -21,8 +22,9 @@ TABLES = ("ConnectionsTable", "IdempotencyTable", "EventsTable", "WaitingTable",
 
 
 @pytest.fixture
-def stack(aws: "Aws") -> Stack:
+def stack(aws: "Aws", monkeypatch: pytest.MonkeyPatch) -> Stack:
     """The stack that moto keeps, without its pool; it makes the queues of dead letters."""
+    monkeypatch.setattr(forget_user, "WAIT_SECONDS", 0)
     sqs = boto3.client("sqs")
     letters = [f"{kind}DeadLetters" for kind in KINDS]
     queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in letters}

@@ -20,10 +20,10 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from actionsync import clock
+from actionsync.telemetry import audit_logger, logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     Record = dict[str, Any]
     Item = dict[str, AttributeValueTypeDef]
-
-logger = Logger()
 
 _LONGEST_REASON = 1000
 _DAY = 24 * 3600
@@ -85,7 +83,7 @@ class ActivityStore:
                 },
                 ConditionExpression="attribute_not_exists(pk)",
             )
-        logger.info("audited", owner=owner, record=entry)
+        audit_logger.info("audited", owner=owner, record=entry)
 
     @contextmanager
     def around(

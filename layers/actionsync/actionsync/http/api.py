@@ -20,8 +20,8 @@ from aws_lambda_powertools.event_handler.request import Request
 from actionsync import gc_freeze
 from actionsync.errors import ActionSyncError, FieldError, InvalidInputError, NotSignedInError
 from actionsync.http import problems
-from actionsync.http.log import logger
 from actionsync.http.problems import BadRequestError
+from actionsync.telemetry import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ def entrypoint(app: APIGatewayHttpResolver) -> "Handler":
 
 
 def _unexpected(_: Exception) -> Response[str]:
-    logger.exception("unexpected error")
+    logger.exception("unexpected error")  # noqa: LOG004 - called while it is handled
     return problems.problem(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "Something went wrong here, not in the request. The function's log says more.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync import errors
-from actionsync.http.log import logger
+from actionsync.telemetry import logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

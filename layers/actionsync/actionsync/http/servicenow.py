@@ -13,8 +13,8 @@ from actionsync.connections.circuit import (
 )
 from actionsync.errors import FieldError
 from actionsync.http.api import http_api
-from actionsync.http.log import logger
 from actionsync.http.problems import problem
+from actionsync.telemetry import logger
 from servicenow_tools import errors
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import TypeAdapter
 
@@ -25,6 +24,7 @@ from actionsync.stores.waiting import (
     WaitingItem,
     WaitKey,
 )
+from actionsync.telemetry import logger, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from actionsync.stores.correlations import CorrelationStore
     from actionsync.stores.recent import RecentEvents
     from actionsync.stores.waiting import WaitingStore
-
-logger = Logger()
-metrics = Metrics(namespace="ActionSync")
 
 # How much later than announced a waiting event may come back: until then the others of its key
 # only count.

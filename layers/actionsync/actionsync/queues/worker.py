@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
-from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import (
     BatchProcessor,
@@ -36,6 +35,7 @@ from actionsync.settings import event_settings
 from actionsync.stores.recent import PUT_SECONDS
 from actionsync.stores.versions import UnknownVersionError
 from actionsync.stores.waiting import VERSION
+from actionsync.telemetry import logger, metrics
 from actionsync.tickets.models import NewWorkNote
 
 if TYPE_CHECKING:
@@ -54,9 +54,6 @@ if TYPE_CHECKING:
     from actionsync.tickets.service import TicketService
 
     Failures = dict[str, BaseException | None]
-
-logger = Logger()
-metrics = Metrics(namespace="ActionSync")
 
 # The queues of today's sources, each with its function.
 Feed = Literal["error", "alarm", "deployment", "meeting"]

@@ -3,19 +3,16 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from actionsync import aws
 from actionsync.queues.release import Release
 from actionsync.settings import tick_settings
+from actionsync.telemetry import logger, metrics
 from actionsync.wiring import stores
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-logger = Logger()
-metrics = Metrics(namespace="ActionSync")
 
 # A run ends before the next one begins; what it had no time for is the next one's first.
 _LAST_MILLISECONDS = 10_000
