@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actionsync import clock
-from actionsync.http.log import logger
 from actionsync.stores.connections import LOCK_SECONDS, ConnectionStore
 from actionsync.stores.secrets import SecretStore
+from actionsync.telemetry import logger
 from actionsync.wiring.stores import connection_store, secret_store
 from tests.conftest import call, event, invoke
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actionsync import clock
+from actionsync import clock, telemetry
 from actionsync.stores import recent
 from actionsync.stores.recent import RecentEvents
 
@@ -147,7 +147,7 @@ def test_what_cannot_be_stored_is_lost_and_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A table that throttles, or takes a part: the next entries come all the same."""
-    monkeypatch.setattr(recent.logger, "warning", logging.getLogger("test").warning)
+    monkeypatch.setattr(telemetry.logger, "warning", logging.getLogger("test").warning)
     store.note("ada", entry("1"))
     write = store._dynamodb.batch_write_item
 
