@@ -44,6 +44,23 @@ _ATTACHMENT = {
     },
     "additionalProperties": True,
 }
+_WEBHOOK: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "source", "name", "dry_run", "path", "created_at"],
+    "properties": {
+        "id": _TEXT,
+        "source": _TEXT,
+        "name": _TEXT,
+        "dry_run": {"type": "boolean"},
+        "verification": {"type": ["string", "null"]},
+        "path": _TEXT,
+        "created_at": _MOMENT,
+    },
+}
+_DELIVERY_STATUSES = [
+    "accepted", "ignored", "duplicate", "test", "dry_run", "unsupported", "unreadable",
+]  # fmt: skip
+
 ANSWERS: dict[str, Any] = {
     "Ticket": _TICKET,
     "Attachment": _ATTACHMENT,
@@ -330,30 +347,37 @@ ANSWERS: dict[str, Any] = {
         "type": "object",
         "description": "A user's webhooks; their secrets were shown once.",
         "required": ["webhooks"],
-        "properties": {
-            "webhooks": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["id", "path", "created_at"],
-                    "properties": {"id": _TEXT, "path": _TEXT, "created_at": _MOMENT},
-                },
-            },
-        },
+        "properties": {"webhooks": {"type": "array", "items": _WEBHOOK}},
     },
+    "WebhookView": {"description": "A webhook, without its secret.", **_WEBHOOK},
     "Webhook": {
-        "type": "object",
-        "description": "A webhook's address and its secret, which is shown once.",
-        "required": ["id", "path", "secret", "content_type"],
+        **_WEBHOOK,
+        "description": "A webhook, and what is set up at its sender; the secret is shown once.",
+        "required": [*_WEBHOOK["required"], "url", "secret", "content_type"],
         "properties": {
-            name: {"type": "string"} for name in ("id", "path", "secret", "content_type")
+            **_WEBHOOK["properties"],
+            **dict.fromkeys(("url", "secret", "content_type"), _TEXT),
+            "header": {
+                "type": ["object", "null"],
+                "description": "The header to set, where the sender proves itself by one.",
+                "properties": {"name": _TEXT, "value": _TEXT},
+            },
+            "body": {
+                "type": ["string", "null"],
+                "description": "The body to paste, where the sender's is free.",
+            },
+            "steps": {"type": "string", "description": "Where it is set up at the sender."},
         },
     },
     "WebhookAnswer": {
         "type": "object",
         "description": "What became of a delivery.",
         "required": ["status"],
-        "properties": {"status": {"type": "string", "enum": ["accepted", "ignored", "duplicate"]}},
+        "properties": {
+            "status": {"type": "string", "enum": _DELIVERY_STATUSES},
+            "delivery": {"type": "string", "description": "What names the delivery in lists."},
+            "events": {"type": "integer", "description": "How many events it was."},
+        },
     },
     "Message": {
         "type": "object",

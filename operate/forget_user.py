@@ -111,10 +111,7 @@ def _webhooks(stack: Stack, user_id: str) -> int:
     webhooks = WebhookStore(
         stack.dynamodb, stack.names["EventsTable"], stack.secrets_manager, stack.secret_prefix
     )
-    found = webhooks.of(user_id)
-    for webhook in found:
-        webhooks.delete(user_id, webhook.id)
-    return len(found)
+    return webhooks.forget(user_id)
 
 
 def _settings(stack: Stack, user_id: str) -> int:

@@ -45,7 +45,7 @@ print(json.dumps([
 
 def expected(folder: str) -> set[str]:
     """Return the kinds of items that a function's job is about."""
-    if folder == "receive_github_webhook":
+    if folder == "receive_webhook":
         return {"WEBHOOK", "RULES"}
     if "webhook" in folder:
         return {"WEBHOOKS"} if folder.startswith("list_") else {"WEBHOOK", "WEBHOOKS"}

@@ -96,7 +96,7 @@ def test_a_queue_is_whole(folder: str) -> None:
 
 
 def test_no_function_sends_to_its_own_source() -> None:
-    """Lambda ends such a loop after 16 rounds; only the tick sends to a queue that is worked off.
+    """Lambda ends such a loop after 16 rounds; only the tick and doors send to a queue's function.
 
     The template lets nobody else, and the code of what works a queue off has no way to one.
     """
@@ -116,8 +116,9 @@ def test_no_function_sends_to_its_own_source() -> None:
                     "Send" in action or action == "sns:Publish" for action in statement["Action"]
                 ):
                     senders.setdefault(name, set()).add(statement["Resource"]["Fn::GetAtt"])
-    assert senders.pop("ReleaseWaitingFunction") == {"EventQueue.Arn"}
-    assert "ReleaseWaitingFunction" not in sources
+    for sender in ("ReleaseWaitingFunction", "ReceiveWebhookFunction"):
+        assert senders.pop(sender) == {"EventQueue.Arn"}
+        assert sender not in sources
     assert not set(senders) & set(sources)
     assert all(not sent & queues for sent in senders.values())
     calls = {
@@ -125,7 +126,9 @@ def test_no_function_sends_to_its_own_source() -> None:
         for path in (ROOT / "layers/actionsync/actionsync").rglob("*.py")
         if re.search(r"\bsqs\(\)|\.send_message|\.publish\(", path.read_text())
     }
-    assert calls == {"aws.py", "queues/release.py", "wiring/tick.py"}
+    assert calls == {
+        "aws.py", "events/door.py", "queues/release.py", "wiring/tick.py", "wiring/webhooks.py",
+    }  # fmt: skip
 
 
 def test_the_tick_runs_each_minute() -> None:
@@ -188,8 +191,8 @@ def test_rights_are_exact(folder: str) -> None:
 
 
 def test_only_pages_are_public() -> None:
-    """What needs no token are the pages and their files, and a webhook that GitHub signs."""
-    assert public() == {*PAGES, "receive_github_webhook"}
+    """What needs no token are the pages and their files, and webhooks, which senders sign."""
+    assert public() == {*PAGES, "receive_webhook"}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

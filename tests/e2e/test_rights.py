@@ -148,7 +148,7 @@ def test_a_functions_role_is_exact(
         "other secret": f"{_SECRETS}/{other}/probe",
     }
     granted = _granted(folder)
-    assert bool(granted) == (folder not in public() - {"receive_github_webhook"})
+    assert bool(granted) == (folder not in public() - {"receive_webhook"})
     for action, probe in PROBES.items():
         assert _is_allowed(probe, client, addresses) == (action in granted), action
     for what, probe in BEYOND.items():

@@ -80,7 +80,7 @@ def test_changes_of_settings_are_recorded(connected: "Simulator", aws: "Aws") ->
     password = "a-password-that-nobody-may-see"
     call("update_config", {"password": password})
     call("update_rules", {"errors": {"enabled": False}}, headers={"if-match": "*"})
-    hook = call("create_github_webhook").json
+    hook = call("create_webhook").json
     call("delete_config")
     items = trail()
     assert [item["action"] for item in items] == [

@@ -128,7 +128,7 @@ def test_a_request_makes_the_fewest_calls(
     for expected, is_first in ((described.cold_calls, True), (described.warm_calls, False)):
         _prepare(aws, connected, function, is_first=is_first)
         # The same signed body twice would be a duplicate.
-        is_another = function == "receive_github_webhook" and not is_first
+        is_another = function == "receive_webhook" and not is_first
         payload = event(function, "workflow_run_success" if is_another else "valid")
         payload["headers"].pop("idempotency-key", None)
         if is_first:
@@ -145,13 +145,14 @@ def _prepare(aws: "Aws", simulator: "Simulator", function: str, *, is_first: boo
     simulator.reset()
     put_example_tickets(simulator)
     if "webhook" in function and is_first:
-        put_example_webhook(aws)
+        if function != "create_webhook":
+            put_example_webhook(aws)
         boto3.client("events").create_event_bus(Name="events")
     if function == "create_config":
         call("delete_config")
     if function == "delete_config" and not is_first:
         connect(simulator, seed.INTEGRATION_USER)
-    if function == "delete_github_webhook" and not is_first:
+    if function == "delete_webhook" and not is_first:
         put_example_webhook(aws)
     if "unfinished_event" in function:
         put_example_item()

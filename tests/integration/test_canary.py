@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CANARY = 'canary "\\ä+/ 4711'
 USER = seed.INTEGRATION_USER
 # The one answer that tells a secret, once.
-TELLS = "create_github_webhook"
+TELLS = "create_webhook"
 
 
 class Cage:

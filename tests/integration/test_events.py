@@ -14,7 +14,7 @@ from actionsync.events import sources
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.protocol import Context
 from actionsync.stores.waiting import WaitingItem, WaitKey
-from actionsync.stores.webhooks import WebhookStore
+from actionsync.stores.webhooks import Webhook, WebhookStore
 from actionsync.wiring.stores import waiting_store
 from local.events import payloads
 from local.operations import operations
@@ -116,7 +116,7 @@ ROTATION = {("rotate_secret", "valid"), ("rotate_secret", "invalid_step")}
 def test_every_event_is_run() -> None:
     """No payload is without an expectation, and no expectation without a payload."""
     files = {(file.parent.name, file.stem) for file in (ROOT / "events").glob("*/*.json")}
-    written = {("receive_github_webhook", name) for name in (*GITHUB, *REFUSED_DELIVERIES)}
+    written = {("receive_webhook", name) for name in (*GITHUB, *REFUSED_DELIVERIES)}
     assert files == {*PAYLOADS, *written, *QUEUED, *PROMPTS, *TICK, *ROTATION}
 
 
@@ -172,7 +172,7 @@ def test_a_webhooks_event_is_put_on_the_bus_or_ignored(
     """Once, with the webhook's own user; what does not matter to a ticket is politely ignored."""
     put_example_webhook(aws)
     expected = GITHUB[scenario]
-    answers = [invoke("receive_github_webhook", event("receive_github_webhook", scenario))
+    answers = [invoke("receive_webhook", event("receive_webhook", scenario))
                for _ in range(2)]  # fmt: skip
     assert [answer.status for answer in answers] == [200, 200]
     statuses = [answer.json["status"] for answer in answers]
@@ -257,9 +257,9 @@ def test_an_invalid_event_is_refused(
 @pytest.mark.parametrize("scenario", REFUSED_DELIVERIES)
 def test_an_invalid_delivery_is_refused(aws: "Aws", connected: "Simulator", scenario: str) -> None:
     """A wrong signature, an unknown webhook, a body that GitHub does not document."""
-    payload = event("receive_github_webhook", scenario)
+    payload = event("receive_webhook", scenario)
     expected = REFUSED_DELIVERIES[scenario]
-    _refuses(aws, connected, "receive_github_webhook", payload, expected)
+    _refuses(aws, connected, "receive_webhook", payload, expected)
 
 
 def _refuses(
@@ -308,7 +308,8 @@ def bus(aws: "Aws") -> Bus:
 def put_example_webhook(aws: "Aws") -> None:
     """Put the webhook that the payloads are signed for."""
     store = WebhookStore(aws.dynamodb, "EventsTable", aws.secrets_manager, "actionsync/test/")
-    store.create("0123456789abcdef" * 2, CALLER, "made-up-webhook-secret")
+    webhook = Webhook("0123456789abcdef" * 2, CALLER, "github", "github")
+    store.create(webhook, "made-up-webhook-secret")
 
 
 def put_example_item() -> None:

@@ -39,7 +39,7 @@ def live(simulator: "Simulator", stack: Stack, user_id: str) -> None:
     key = {"idempotency-key": "1"}
     assert call("create_incident", new, user_id=user_id, headers=key).status == 201
     assert call("update_rules", {"errors": {"enabled": True}}, user_id=user_id).status == 200
-    assert call("create_github_webhook", user_id=user_id).status == 201
+    assert call("create_webhook", user_id=user_id).status == 201
     send("error", error(user_id=user_id))
     send("deployment", deployment("started", user_id=user_id))
     simulator.faults.add(faults.rate_limited(60, method="POST"))

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from actionsync.audit import health, trail
 from actionsync.audit.trail import ActivityStore
 from actionsync.rules.models import Rules
 from actionsync.stores.rules import RuleStore
+from actionsync.stores.webhooks import Webhook, WebhookStore
 from actionsync.wiring.stores import pause_store
 from local.servicenow import Simulator, faults, seed
 from tests.conftest import call
@@ -219,21 +219,21 @@ def test_a_dead_letter_that_names_nobody_is_only_in_the_queue(instance: Simulato
 
 def test_webhooks_are_listed_and_removed(aws: "Aws") -> None:
     """A user sees their own, never a secret; what is removed takes nothing any more."""
-    made = [call("create_github_webhook", user_id=USER).json for _ in range(2)]
-    others = call("create_github_webhook", user_id=OTHER).json
-    answer = call("list_github_webhooks", user_id=USER)
+    made = [call("create_webhook", user_id=USER).json for _ in range(2)]
+    others = call("create_webhook", user_id=OTHER).json
+    answer = call("list_webhooks", user_id=USER)
     assert {hook["id"] for hook in answer.json["webhooks"]} == {hook["id"] for hook in made}
     assert all(hook["created_at"].endswith("Z") for hook in answer.json["webhooks"])
     assert not any(hook["secret"] in answer.text for hook in made)
 
-    strange = call("delete_github_webhook", user_id=USER, path={"id": others["id"]})
+    strange = call("delete_webhook", user_id=USER, path={"id": others["id"]})
     assert strange.status == 404
-    gone = call("delete_github_webhook", user_id=USER, path={"id": made[0]["id"]})
+    gone = call("delete_webhook", user_id=USER, path={"id": made[0]["id"]})
     assert gone.status == 204
-    left = call("list_github_webhooks", user_id=USER).json["webhooks"]
+    left = call("list_webhooks", user_id=USER).json["webhooks"]
     assert [hook["id"] for hook in left] == [made[1]["id"]]
     assert len(aws.secrets()) == 2
-    again = call("delete_github_webhook", user_id=USER, path={"id": made[0]["id"]})
+    again = call("delete_webhook", user_id=USER, path={"id": made[0]["id"]})
     assert again.status == 404
     assert made[0]["id"] not in json.dumps(aws.items("EventsTable"))
 
@@ -241,26 +241,58 @@ def test_webhooks_are_listed_and_removed(aws: "Aws") -> None:
 def test_a_user_has_a_bounded_number_of_webhooks(
     aws: "Aws", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where many are made at once; what is removed makes room; nobody else is concerned."""
+    """Of all sources together; what is removed makes room; nobody else is concerned."""
     monkeypatch.setattr("actionsync.stores.webhooks.MOST_WEBHOOKS", 3)
-    made = [call("create_github_webhook", user_id=USER) for _ in range(5)]
+    made = [call("create_webhook", user_id=USER) for _ in range(5)]
     assert [answer.status for answer in made] == [201, 201, 201, 409, 409]
+    assert [answer.json["name"] for answer in made[:3]] == ["github", "github-2", "github-3"]
     assert "You have 3 webhooks" in made[-1].json["detail"]
     assert len(aws.secrets()) == 3
-    assert call("create_github_webhook", user_id=OTHER).status == 201
+    assert call("create_webhook", user_id=OTHER).status == 201
 
     for _ in range(2):  # the second finds nothing, and counts nothing
-        call("delete_github_webhook", user_id=USER, path={"id": made[0].json["id"]})
-    again = [call("create_github_webhook", user_id=USER).status for _ in range(2)]
+        call("delete_webhook", user_id=USER, path={"id": made[0].json["id"]})
+    again = [call("create_webhook", user_id=USER).status for _ in range(2)]
     assert again == [201, 409]
-    assert call("create_github_webhook", user_id=OTHER).status == 201
 
 
-@pytest.mark.parametrize("name", ["pk", "sk", "held", "#id", "", "../x", "é"])
+def test_no_two_webhooks_of_a_source_have_one_name(aws: "Aws") -> None:
+    """By its name a webhook that is made again ends what it opened before."""
+    made = call("create_webhook", {"name": "eu"}, user_id=USER)
+    assert made.json["name"] == "eu"
+    refused = call("create_webhook", {"name": "eu"}, user_id=USER)
+    assert (refused.status, "'eu'" in refused.json["detail"]) == (409, True)
+    assert len(aws.secrets()) == 1
+    call("delete_webhook", user_id=USER, path={"id": made.json["id"]})
+    assert call("create_webhook", {"name": "eu"}, user_id=USER).status == 201
+
+
+@pytest.mark.parametrize("name", ["pk", "sk", "names", "#id", "", "../x", "é"])
 def test_an_odd_id_is_no_webhook(aws: "Aws", name: str) -> None:
     """Also one that is the name of something beside the webhooks."""
-    call("create_github_webhook", user_id=USER)
-    assert call("delete_github_webhook", user_id=USER, path={"id": name}).status == 404
+    call("create_webhook", user_id=USER)
+    for function in ("delete_webhook", "update_webhook"):
+        assert call(function, user_id=USER, path={"id": name}).status == 404
+
+
+def test_a_webhook_is_changed(aws: "Aws") -> None:
+    """Its dry run and its secret, which no answer shows again; of no other user's."""
+    hook = call("create_webhook", {"dry_run": True}, user_id=USER).json
+    assert hook["dry_run"] is True
+    path = {"id": hook["id"]}
+    strange = call("update_webhook", {"dry_run": False}, user_id=OTHER, path=path)
+    assert strange.status == 404
+    changed = call("update_webhook", {"dry_run": False}, user_id=USER, path=path)
+    assert (changed.status, changed.json["dry_run"]) == (200, False)
+    again = call("update_webhook", {"secret": "the-senders-own"}, user_id=USER, path=path)
+    assert "the-senders-own" not in again.text
+    assert list(aws.secrets().values()) == ["the-senders-own"]
+    (listed,) = call("list_webhooks", user_id=USER).json["webhooks"]
+    assert listed == again.json
+    for body in ({"secret": "short"}, {"name": "x"}, {"dry_run": 1}):
+        refused = call("update_webhook", body, user_id=USER, path=path)
+        assert refused.status == 422
+        assert "short" not in refused.text
 
 
 def test_a_removal_that_died_is_finished_by_the_next(
@@ -270,7 +302,7 @@ def test_a_removal_that_died_is_finished_by_the_next(
     from actionsync.wiring.stores import webhook_store  # noqa: PLC0415 - loaded when it is used
 
     for method in ("delete_item", "update_item"):
-        hook = call("create_github_webhook", user_id=USER).json
+        hook = call("create_webhook", user_id=USER).json
         dynamodb = webhook_store()._dynamodb
         healthy = getattr(dynamodb, method)
 
@@ -281,25 +313,24 @@ def test_a_removal_that_died_is_finished_by_the_next(
 
         monkeypatch.setattr(dynamodb, method, die)
         with pytest.raises(KeyboardInterrupt):
-            call("delete_github_webhook", user_id=USER, path={"id": hook["id"]})
+            call("delete_webhook", user_id=USER, path={"id": hook["id"]})
         monkeypatch.setattr(dynamodb, method, healthy)
-        assert len(call("list_github_webhooks", user_id=USER).json["webhooks"]) == 1
-        assert call("delete_github_webhook", user_id=USER, path={"id": hook["id"]}).status == 204
-        assert call("list_github_webhooks", user_id=USER).json["webhooks"] == []
+        assert len(call("list_webhooks", user_id=USER).json["webhooks"]) == 1
+        assert call("delete_webhook", user_id=USER, path={"id": hook["id"]}).status == 204
+        assert call("list_webhooks", user_id=USER).json["webhooks"] == []
 
 
-def test_a_warm_function_forgets_a_removed_webhook(
-    aws: "Aws", monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two minutes later it looks again."""
-    from actionsync.stores import webhooks  # noqa: PLC0415 - patched where it is looked up
-
-    hooks = webhooks.WebhookStore(
+def test_a_warm_function_sees_what_was_changed(aws: "Aws") -> None:
+    """At once: it remembers a version of a secret, never that there is a webhook."""
+    hooks = WebhookStore(
         boto3.client("dynamodb"), "EventsTable", boto3.client("secretsmanager"), "actionsync/test/"
     )
-    hooks.create("a" * 32, USER, "secret")
-    assert hooks.find("a" * 32) == (USER, "secret")
-    assert call("delete_github_webhook", user_id=USER, path={"id": "a" * 32}).status == 204
-    now = time.monotonic() + webhooks.CACHED_SECONDS
-    monkeypatch.setattr(time, "monotonic", lambda: now)
+    hook = hooks.create(Webhook("a" * 32, USER, "github", "x"), "secret")
+    assert hooks.find("a" * 32) == (hook, "secret")
+    path = {"id": "a" * 32}
+    call("update_webhook", {"dry_run": True, "secret": "another-one"}, user_id=USER, path=path)
+    found = hooks.find("a" * 32)
+    assert found is not None
+    assert (found[0].dry_run, found[1]) == (True, "another-one")
+    assert call("delete_webhook", user_id=USER, path=path).status == 204
     assert hooks.find("a" * 32) is None

@@ -272,23 +272,23 @@ def settings_of(folder: str) -> "Callable[[World], None]":
 def webhook(world: World) -> dict[str, Any]:
     """Make a webhook, in another process."""
     with world.iam.off():
-        made: dict[str, Any] = conftest.call("create_github_webhook", user_id=world.user).json
+        made: dict[str, Any] = conftest.call("create_webhook", user_id=world.user).json
         _forget()
     return made
 
 
-def delete_github_webhook(world: World) -> None:
+def delete_webhook(world: World) -> None:
     """The webhook goes, and its secret."""
-    world.call("delete_github_webhook", path={"id": webhook(world)["id"]})
+    world.call("delete_webhook", path={"id": webhook(world)["id"]})
 
 
-def receive_github_webhook(world: World) -> None:
+def receive_webhook(world: World) -> None:
     """A delivery that the bus takes, and one that it does not."""
     hook = webhook(world)
     for accepted in (True, False):
         # The same body again would be a repetition.
         name = "valid" if accepted else "workflow_run_success"
-        payload = conftest.event("receive_github_webhook", name)
+        payload = conftest.event("receive_webhook", name)
         body = payload["body"].encode()
         signature = hmac.new(hook["secret"].encode(), body, hashlib.sha256).hexdigest()
         payload["headers"] |= {
@@ -306,7 +306,7 @@ def receive_github_webhook(world: World) -> None:
                     return {**answer, "FailedEntryCount": 1} if operation == "PutEvents" else answer
 
                 patch.setattr(BaseClient, "_make_api_call", refuse)
-            world.results.append(conftest.invoke("receive_github_webhook", payload).status)
+            world.results.append(conftest.invoke("receive_webhook", payload).status)
     world.left("IdempotencyTable")
 
 
@@ -510,8 +510,8 @@ SCENARIOS: "dict[str, Callable[[World], None]]" = {
     "create_config": create_config,
     "rotate_secret": rotate_secret,
     "delete_config": delete_config,
-    "delete_github_webhook": delete_github_webhook,
-    "receive_github_webhook": receive_github_webhook,
+    "delete_webhook": delete_webhook,
+    "receive_webhook": receive_webhook,
     **{f"on_{kind}": of_events(kind) for kind in ("error", "alarm", "deployment", "meeting")},
     "retry_unfinished_event": unfinished("retry_unfinished_event"),
     "discard_unfinished_event": unfinished("discard_unfinished_event"),

@@ -146,12 +146,12 @@ def event(me: Tenant, _: Tenant) -> None:
 
 def hook(me: Tenant, other: Tenant) -> None:
     """Another's webhook is not there, and stays."""
-    me.webhooks.append(me.call("create_github_webhook", None).json["id"])
+    me.webhooks.append(me.call("create_webhook", None).json["id"])
     if me is not other and other.webhooks:
-        assert me.call("delete_github_webhook", path={"id": other.webhooks[-1]}).status == 404
-        listed = [item["id"] for item in other.call("list_github_webhooks").json["webhooks"]]
+        assert me.call("delete_webhook", path={"id": other.webhooks[-1]}).status == 404
+        listed = [item["id"] for item in other.call("list_webhooks").json["webhooks"]]
         assert other.webhooks[-1] in listed
-    listed = [item["id"] for item in me.call("list_github_webhooks").json["webhooks"]]
+    listed = [item["id"] for item in me.call("list_webhooks").json["webhooks"]]
     assert set(listed) == set(me.webhooks)
 
 

@@ -29,7 +29,7 @@ def webhook(aws: "Aws") -> None:
 
 def payload(**run: Any) -> dict[str, Any]:
     """Return a delivery about a failed workflow run."""
-    document: dict[str, Any] = json.loads(event("receive_github_webhook")["body"])
+    document: dict[str, Any] = json.loads(event("receive_webhook")["body"])
     document["workflow_run"] |= run
     return document
 
@@ -41,7 +41,7 @@ def deliver(
     text = document if isinstance(document, str) else json.dumps(document)
     body = (urlencode({"payload": text}) if is_form else text).encode()
     signature = hmac.new(b"made-up-webhook-secret", body, hashlib.sha256).hexdigest()
-    request = event("receive_github_webhook")
+    request = event("receive_webhook")
     request["headers"] |= {
         "x-github-event": name,
         "x-hub-signature-256": f"sha256={signature}",
@@ -53,7 +53,7 @@ def deliver(
         else:
             request["headers"][header.replace("_", "-")] = value
     request |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
-    return invoke("receive_github_webhook", request)
+    return invoke("receive_webhook", request)
 
 
 def test_githubs_default_content_type_is_taken(bus: Bus) -> None:  # noqa: F811

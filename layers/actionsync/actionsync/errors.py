@@ -14,9 +14,12 @@ ActionSyncError
  ├── RulesChangedError            the rules are not at the version the caller knew
  ├── UnfinishedEventNotFoundError  the user has no such event that waits or has failed
  ├── EventIsWorkedOffError        somebody is at the event right now
- ├── TooManyWebhooksError         the user has as many webhooks as one may have
  ├── WebhookNotFoundError         the user has no such webhook
- └── WebhookRefusedError          no such webhook, or a wrong signature
+ ├── WebhookExistsError           the user has one of that name
+ ├── TooManyWebhooksError         the user has as many as one may have
+ ├── DeliveryNotFoundError        the webhook has no such delivery, or not its body
+ ├── WebhookRefusedError          no such webhook, or a wrong signature
+ └── QueueRefusedError            a delivery could not be queued
 
 Their texts are answered to the caller, so none of them may hold a secret.
 """
@@ -165,20 +168,38 @@ class EventIsWorkedOffError(ActionSyncError):
         self.retry_after = retry_after
 
 
-class TooManyWebhooksError(ActionSyncError):
-    """The user has as many webhooks as one may have."""
-
-    def __init__(self, most: int) -> None:
-        """Take how many that is."""
-        super().__init__(f"You have {most} webhooks, the most one may have. Delete one first.")
-
-
 class WebhookNotFoundError(ActionSyncError):
     """The user has no such webhook."""
 
     def __init__(self) -> None:
         super().__init__(
-            "You have no such webhook. GET /api/servicenow/webhooks/github lists yours."
+            "You have no such webhook. GET /api/servicenow/webhooks/{source} lists yours."
+        )
+
+
+class WebhookExistsError(ActionSyncError):
+    """The user has a webhook of that name."""
+
+    def __init__(self, name: str) -> None:
+        """Take the name."""
+        super().__init__(f"You have a webhook of this source that is called {name!r} already.")
+
+
+class TooManyWebhooksError(ActionSyncError):
+    """The user has as many webhooks as one may have."""
+
+    def __init__(self, most: int) -> None:
+        """Take how many that is."""
+        super().__init__(f"You have {most} webhooks, as many as one may have. Remove one first.")
+
+
+class DeliveryNotFoundError(ActionSyncError):
+    """The webhook has no such delivery, or its body was not kept."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The webhook has no such delivery that can be sent again. Its deliveries are listed "
+            "for seven days, the last 20 of them, without bodies that were too large."
         )
 
 
@@ -186,4 +207,13 @@ class WebhookRefusedError(ActionSyncError):
     """No such webhook, or a wrong signature: the answer does not say which."""
 
     def __init__(self) -> None:
-        super().__init__("There is no such webhook, or its signature is wrong.")
+        super().__init__("There is no such webhook, or its signature or secret is wrong.")
+
+
+class QueueRefusedError(ActionSyncError):
+    """A delivery could not be queued: its sender may send it again."""
+
+    def __init__(self, retry_after: int = 30) -> None:
+        """Take the seconds after which it may be sent again."""
+        super().__init__(f"It could not be queued. Send it again in {retry_after} seconds.")
+        self.retry_after = retry_after

@@ -130,9 +130,18 @@ def tick_settings() -> TickSettings:
         MissingSettingError: a variable is not set.
     """
     return TickSettings(
-        event_queue_url=_variable("EVENT_QUEUE_URL"),
+        event_queue_url=event_queue_url(),
         release_per_minute=int(_variable("RELEASE_PER_MINUTE")),
     )
+
+
+def event_queue_url() -> str:
+    """Return the address of the queue of events.
+
+    Raises:
+        MissingSettingError: the variable is not set.
+    """
+    return _variable("EVENT_QUEUE_URL")
 
 
 def bus_name() -> str:

@@ -195,7 +195,13 @@ def disposition(request: Request) -> dict[str, str]:
     return {} if name is None else {"file_name": name}
 
 
+def _host(request: Request) -> str:
+    """Return the host that the request was sent to, as API Gateway says it."""
+    return str(request.resolved_event.raw_event["requestContext"]["domainName"])
+
+
 UserId = Annotated[str, Depends(_caller)]
+Host = Annotated[str, Depends(_host)]
 IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
 ExpectedVersion = Annotated[int | None, Depends(_if_match)]
 RawBody = Annotated[bytes, Depends(_raw_body)]

@@ -28,9 +28,12 @@ STATUSES: dict[type[errors.ActionSyncError], HTTPStatus] = {
     errors.RulesChangedError: HTTPStatus.PRECONDITION_FAILED,
     errors.UnfinishedEventNotFoundError: HTTPStatus.NOT_FOUND,
     errors.EventIsWorkedOffError: HTTPStatus.CONFLICT,
-    errors.TooManyWebhooksError: HTTPStatus.CONFLICT,
     errors.WebhookNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.WebhookExistsError: HTTPStatus.CONFLICT,
+    errors.TooManyWebhooksError: HTTPStatus.CONFLICT,
+    errors.DeliveryNotFoundError: HTTPStatus.NOT_FOUND,
     errors.WebhookRefusedError: HTTPStatus.UNAUTHORIZED,
+    errors.QueueRefusedError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 

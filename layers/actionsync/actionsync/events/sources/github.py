@@ -6,8 +6,6 @@ run that is still under way, a run of a pull request. An end always counts: whet
 is the engine's to say.
 """
 
-import hashlib
-import hmac
 import json
 from datetime import datetime, timedelta
 from functools import partial
@@ -116,16 +114,6 @@ def read(message: "Message", context: Context) -> Reading:
     else:
         return Reading(unknown=f"{BUS_SOURCE}: {message.type}"[:200])
     return Reading((event,))
-
-
-def is_signed(delivery: Delivery, secret: str) -> bool:
-    """Return whether `X-Hub-Signature-256` signs a body, in a time that says nothing.
-
-    GitHub documentation: Validating webhook deliveries.
-    """
-    expected = "sha256=" + hmac.new(secret.encode(), delivery.body, hashlib.sha256).hexdigest()
-    given = delivery.headers.get("x-hub-signature-256") or ""
-    return hmac.compare_digest(expected.encode(), given.encode(errors="replace"))
 
 
 def translate(delivery: Delivery, rules: "Rules") -> list[Translation]:

@@ -123,9 +123,6 @@ class WebhookSource(Protocol):
     NAME: str
     BUS_SOURCE: str
 
-    def is_signed(self, delivery: Delivery, secret: str) -> bool:
-        """Return whether the sender signed a delivery, in a time that says nothing."""
-
     def translate(self, delivery: Delivery, rules: "Rules") -> list[Translation]:
         """Return what a delivery means under its owner's rules; nothing where it is ignored.
 

@@ -1,0 +1,30 @@
+"""POST /api/servicenow/webhooks/{source}: make a webhook for the calling user."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+
+from actionsync.audit.trail import settings_change
+from actionsync.events.webhooks import NewWebhook, create_webhook
+from actionsync.http.api import Host, created, entrypoint, http_api, optional_json_body
+from actionsync.wiring import stores
+from actionsync.wiring.callers import RateLimitedUserId
+
+app = http_api()
+
+
+@app.post("/api/servicenow/webhooks/<source>")
+def create(
+    source: str,
+    owner: RateLimitedUserId,
+    host: Host,
+    new: Annotated[NewWebhook | None, optional_json_body(NewWebhook)],
+) -> Response[str]:
+    """Answer 201 with the webhook's address and its secret, which is shown once."""
+    with stores.activity_store().around(owner, settings_change("webhook_created")) as record:
+        webhook = create_webhook(source, owner, new, stores.webhook_store(), host)
+        record["after"] = {name: webhook[name] for name in ("source", "name", "dry_run")}
+    return created(webhook)
+
+
+lambda_handler = entrypoint(app)

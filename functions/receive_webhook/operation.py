@@ -1,0 +1,25 @@
+"""POST /api/servicenow/webhooks/{source}/{id}."""
+
+from actionsync import errors
+from functions.operation import Operation
+
+OPERATIONS = {
+    "POST /api/servicenow/webhooks/{source}/{id}": Operation(
+        id="receive_webhook",
+        tag="Events",
+        summary="Take a sender's delivery",
+        has_written_events=True,
+        answer="WebhookAnswer",
+        example={"status": "accepted"},
+        errors=(errors.QueueRefusedError,),
+        cold_calls={
+            "GetItem": 2,
+            "GetSecretValue": 1,
+            "PutItem": 1,
+            "PutEvents": 1,
+            "UpdateItem": 1,
+        },
+        warm_calls={"GetItem": 2, "PutItem": 1, "PutEvents": 1, "UpdateItem": 1},
+        needs_token=False,
+    )
+}

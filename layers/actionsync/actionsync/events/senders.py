@@ -1,0 +1,91 @@
+"""Who may send to a webhook: how each proves itself, and what is set up on its side.
+
+A sender is the table `webhook` of a recipe in `events/sources/`; GitHub's source is code, and its
+sender stands here. A delivery loads the one that its address names, and nothing else.
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from actionsync.events.verification import Way
+
+_RECIPES = Path(__file__).parent / "sources"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A tool that delivers by webhook.
+
+    Attributes:
+        title: its name, for people.
+        ways: how it proves itself, the best way first.
+        elements: JMESPath of the list in its body where one delivery tells of several things.
+        headers: the request's headers that its recipe reads.
+        delivery: JMESPath of what names a delivery, in a body that is signed.
+        test: JMESPath of what holds for its test deliveries.
+        unsupported: JMESPath of what holds for older forms of its deliveries.
+        header: the header to set on its side, `{secret}` standing for the secret.
+        body: the body to paste on its side, where it is free.
+        secret_is_its_own: whether the secret is made there, and has to be stored here.
+        steps: where it is set up, in a sentence.
+    """
+
+    title: str
+    ways: tuple[Way, ...]
+    elements: str = ""
+    headers: tuple[str, ...] = ()
+    delivery: str = ""
+    test: str = ""
+    unsupported: str = ""
+    header: str = ""
+    body: str = ""
+    secret_is_its_own: bool = False
+    steps: str = ""
+
+    def ways_of(self, name: str) -> tuple[Way, ...]:
+        """Return the ways of a name; all of them without one."""
+        return tuple(way for way in self.ways if name in {"", way.name})
+
+    @property
+    def uses_standard_webhooks(self) -> bool:
+        """Whether its secrets are keys in base64."""
+        return any(way.way == "standard_webhooks" for way in self.ways)
+
+
+_GITHUB = Sender(
+    "GitHub",
+    (Way("hmac", header="x-hub-signature-256", prefix="sha256="),),
+    steps="Settings, Webhooks, Add webhook: payload URL, content type and secret.",
+)
+
+
+@cache
+def sender(name: str) -> Sender | None:
+    """Return the sender of a name, or None where there is none."""
+    if name == "github":
+        return _GITHUB
+    if not _NAME.fullmatch(name):
+        return None
+    try:
+        document = tomllib.loads((_RECIPES / f"{name}.toml").read_text())
+    except FileNotFoundError:
+        return None
+    return _sender(document) if "webhook" in document else None
+
+
+def _sender(document: dict[str, Any]) -> Sender:
+    facts = dict(document["webhook"])
+    ways = tuple(Way(**way) for way in facts.pop("ways"))
+    headers = tuple(facts.pop("headers", ()))
+    return Sender(document["title"], ways, headers=headers, **facts)
+
+
+def names() -> list[str]:
+    """Return the names of all senders."""
+    files = (path.stem for path in _RECIPES.glob("*.toml"))
+    return sorted(["github", *(name for name in files if sender(name))])
