@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from actionsync import clock
-from actionsync.events import sources
+from actionsync.events import senders, sources
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.protocol import Context
 from actionsync.stores.waiting import WaitingItem, WaitKey
@@ -60,6 +60,12 @@ GITHUB: dict[str, tuple[str, str] | None] = {
     "push": None,
     "ping": None,
 }
+# What becomes of the deliveries of other senders: tests/unit/actionsync/sources/test_webhooks.py.
+DELIVERIES = sorted(
+    path.stem
+    for path in (ROOT / "events/receive_webhook").glob("*_*.json")
+    if path.stem.partition("_")[0] in senders.names()
+)
 # What the functions of queues make of each payload, alone: how many records of which table.
 QUEUED: dict[tuple[str, str], tuple[str, int]] = {
     ("on_error", "valid"): ("incident", 1),
@@ -116,7 +122,8 @@ ROTATION = {("rotate_secret", "valid"), ("rotate_secret", "invalid_step")}
 def test_every_event_is_run() -> None:
     """No payload is without an expectation, and no expectation without a payload."""
     files = {(file.parent.name, file.stem) for file in (ROOT / "events").glob("*/*.json")}
-    written = {("receive_webhook", name) for name in (*GITHUB, *REFUSED_DELIVERIES)}
+    deliveries = (*GITHUB, *REFUSED_DELIVERIES, *DELIVERIES)
+    written = {("receive_webhook", name) for name in deliveries}
     assert files == {*PAYLOADS, *written, *QUEUED, *PROMPTS, *TICK, *ROTATION}
 
 

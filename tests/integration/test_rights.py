@@ -282,8 +282,23 @@ def delete_webhook(world: World) -> None:
     world.call("delete_webhook", path={"id": webhook(world)["id"]})
 
 
+def update_webhook(world: World) -> None:
+    """Its dry run, and its secret."""
+    change = {"dry_run": True, "secret": "the-senders-own-secret"}
+    world.call("update_webhook", change, path={"id": webhook(world)["id"]})
+
+
 def receive_webhook(world: World) -> None:
-    """A delivery that the bus takes, and one that it does not."""
+    """A delivery that the queue takes; one that the bus takes, and one that it does not."""
+    with world.iam.off():
+        path = {"source": "alertmanager"}
+        hook = conftest.call("create_webhook", user_id=world.user, path=path).json
+        _forget()
+    payload = conftest.event("receive_webhook", "alertmanager_firing")
+    payload["headers"]["authorization"] = f"Bearer {hook['secret']}"
+    payload["pathParameters"] = {"source": "alertmanager", "id": hook["id"]}
+    payload["rawPath"] = payload["requestContext"]["http"]["path"] = hook["path"]
+    world.results.append(conftest.invoke("receive_webhook", payload).status)
     hook = webhook(world)
     for accepted in (True, False):
         # The same body again would be a repetition.
@@ -295,7 +310,7 @@ def receive_webhook(world: World) -> None:
             "x-hub-signature-256": f"sha256={signature}",
             "x-github-delivery": uuid.uuid4().hex,
         }
-        payload["pathParameters"] = {"id": hook["id"]}
+        payload["pathParameters"] = {"source": "github", "id": hook["id"]}
         payload["rawPath"] = payload["requestContext"]["http"]["path"] = hook["path"]
         with world.monkeypatch.context() as patch:
             if not accepted:
@@ -511,6 +526,7 @@ SCENARIOS: "dict[str, Callable[[World], None]]" = {
     "rotate_secret": rotate_secret,
     "delete_config": delete_config,
     "delete_webhook": delete_webhook,
+    "update_webhook": update_webhook,
     "receive_webhook": receive_webhook,
     **{f"on_{kind}": of_events(kind) for kind in ("error", "alarm", "deployment", "meeting")},
     "retry_unfinished_event": unfinished("retry_unfinished_event"),

@@ -9,7 +9,7 @@ The secret is `<prefix>webhook/<webhook id>`; the item names its version.
 
 import contextlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actionsync import clock
 from actionsync.errors import TooManyWebhooksError, WebhookExistsError, WebhookNotFoundError
@@ -17,6 +17,8 @@ from actionsync.stores.conditions import refusing_item
 from actionsync.stores.secrets import encryption
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
@@ -242,7 +244,7 @@ def _facts(webhook: Webhook) -> "Item":
     }
 
 
-def _webhook(webhook_id: str, item: "Item") -> Webhook:
+def _webhook(webhook_id: str, item: "Mapping[str, Any]") -> Webhook:
     return Webhook(
         webhook_id,
         owner=item["owner"]["S"],
