@@ -233,16 +233,25 @@ def _kept(simulator: Simulator) -> tuple[dict[str, list[dict[str, Any]]], dict[s
             for name, value in asdict(connection).items()
         },
     }
+    facts: dict[str, Any] = {
+        "owner": {"S": USER},
+        "source": {"S": "github"},
+        "name": {"S": "github"},
+        "dry_run": {"BOOL": False},
+        "verification": {"S": ""},
+        "created_at": {"S": "2024-01-10T10:00:00Z"},
+        "secret_version": {"S": "0" * 32},
+    }
     listed = {
         "pk": {"S": f"WEBHOOKS#{USER}"},
         "sk": {"S": "WEBHOOKS"},
-        "held": {"N": "1"},
-        webhook: {"M": {"created_at": {"S": "2024-01-10T10:00:00Z"}}},
+        "names": {"SS": ["github/github"]},
+        webhook: {"M": facts},
     }
-    owner = {"pk": {"S": f"WEBHOOK#{webhook}"}, "sk": {"S": "WEBHOOK"}, "owner": {"S": USER}}
+    found = {"pk": {"S": f"WEBHOOK#{webhook}"}, "sk": {"S": "WEBHOOK"}, **facts}
     secret = Secret(USER, connection.identity, {"password": seed.USERS[connection.username][0]})
     secrets = {"webhook/": "made-up-webhook-secret", "": text_of(secret)}
-    return {"connections": [stored], "events": [listed, owner]}, secrets
+    return {"connections": [stored], "events": [listed, found]}, secrets
 
 
 def _environment(aws: AwsStub, simulator: Simulator) -> dict[str, str]:
