@@ -108,7 +108,7 @@ forget-user: $(VENV)/.installed ## Delete all that a stack keeps of a user (STAC
 # ---- proof
 
 .PHONY: format
-format: $(VENV)/.installed ## Format the code and mend what lint can mend
+format: $(VENV)/.installed ## Format the code and fix what lint can fix
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 

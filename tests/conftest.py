@@ -129,7 +129,7 @@ botocore.session.create_loader = cache(create_loader)
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> "Iterator[None]":
-    """Give each test a function's environment and a process that has kept nothing."""
+    """Give each test a function's environment and a process that remembers nothing."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     _forget()
@@ -138,7 +138,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> "Iterator[None]":
 
 
 def _forget() -> None:
-    """Empty what a warm process keeps from one invocation to the next.
+    """Empty what a warm process remembers from one invocation to the next.
 
     AWS's clients stay: they hold nothing of what was sent through them, and are slow to make.
     """
@@ -151,9 +151,9 @@ def _forget() -> None:
         runtime._runner().close()
     for name, module in sys.modules.items():
         if name.startswith("actionsync.") and name != "actionsync.aws":
-            for kept in vars(module).values():
-                if hasattr(kept, "cache_clear"):
-                    kept.cache_clear()
+            for value in vars(module).values():
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
 
 
 @pytest.fixture
@@ -226,7 +226,7 @@ def call(
     path: dict[str, str] | None = None,
     query: dict[str, str] | None = None,
 ) -> Answer:
-    """Invoke a function with its valid event, without an idempotency key, changed as told.
+    """Invoke a function with its valid event, without an idempotency key, changed as asked.
 
     Args:
         function: the function's folder.

@@ -10,7 +10,7 @@ OPERATIONS = {
         summary="Give an unfinished event up",
         status=204,
         request=Request(path={"id": "0123456789abcdef0123456789abcdef"}),
-        errors=(errors.UnfinishedEventNotFoundError, errors.EventIsWorkedOffError),
+        errors=(errors.UnfinishedEventNotFoundError, errors.EventInProgressError),
         refused={
             "invalid_unknown": Refused(Request(path={"id": "none"}), 404),
         },

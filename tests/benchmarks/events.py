@@ -133,8 +133,8 @@ def _work(cloud: LocalCloud, details: list[dict[str, Any]]) -> dict[str, float]:
     )
     if done.returncode:
         raise RuntimeError(f"The worker failed.\n{done.stderr}")
-    told: dict[str, float] = json.loads(done.stderr.splitlines()[-1])
-    return told
+    measured: dict[str, float] = json.loads(done.stderr.splitlines()[-1])
+    return measured
 
 
 def _put(cloud: LocalCloud, details: list[dict[str, Any]]) -> float:
@@ -199,15 +199,15 @@ def report() -> str:
             warm = 10
             details = [_detail(user_id, name, n % causes) for n in range(-warm, events)]
             called = len(cloud.simulator.requests) + warm
-            told = _work(cloud, details)
+            measured = _work(cloud, details)
             called = len(cloud.simulator.requests) - called
             rate = events / _put(cloud, [_detail(user_id, f"{name}, bus", n % causes)
                                          for n in range(events)])  # fmt: skip
             lines.append(
-                f"| {name} | {events:,} | {events / told['seconds']:.0f} "
-                f"| {told['cpu'] / events * 1000:.1f} "
-                f"| {told['writes'] / events:.2f} / {told['reads'] / events:.2f} "
-                f"| {called / events:.2f} | {told['memory']:.0f} | {rate:.0f} |"
+                f"| {name} | {events:,} | {events / measured['seconds']:.0f} "
+                f"| {measured['cpu'] / events * 1000:.1f} "
+                f"| {measured['writes'] / events:.2f} / {measured['reads'] / events:.2f} "
+                f"| {called / events:.2f} | {measured['memory']:.0f} | {rate:.0f} |"
             )
     return "\n".join(lines) + "\n"
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from local.cloud import LocalCloud
 
-# A run's pictures are kept aside; `make images` puts them into the guide.
+# A run leaves its pictures aside; `make images` puts them into the guide.
 IMAGES = ROOT / os.environ.get("IMAGES", ".local/images")
 PHONE, DESKTOP = (390, 844), (1280, 900)
 _WAIT_SECONDS = 30
@@ -121,8 +121,8 @@ class Person:
     @property
     def token(self) -> str:
         """The token that the page has got."""
-        kept = self.browser.execute_script("return sessionStorage['actionsync.session']")
-        return str(json.loads(kept)["token"])
+        session = self.browser.execute_script("return sessionStorage['actionsync.session']")
+        return str(json.loads(session)["token"])
 
     def api(self, method: str, path: str, body: Any = None) -> Any:
         """Call the API as the page does, beside it."""
@@ -223,7 +223,7 @@ def layout_shifts(person: "Person", page: str, selector: str) -> list[dict[str, 
         person.browser.get("about:blank")
         person.opens(page)
         person.until(person.find(selector).is_displayed)
-        # Two frames later everything that this answer moves has been told.
+        # Two frames later everything that this answer moves has been reported.
         shifts: list[dict[str, Any]] = person.browser.execute_async_script(
             "const done = arguments[0]; setTimeout(() => done(window.__shifts), 1500)"
         )

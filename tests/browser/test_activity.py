@@ -110,7 +110,7 @@ def test_an_older_page_follows(connected: "Person") -> None:
     assert "Connection stored" in entries(connected)[-1]
 
 
-def test_a_pause_is_told(connected: "Person") -> None:
+def test_a_pause_is_reported(connected: "Person") -> None:
     """While the instance refuses, the view says what waits, why, and until when."""
     connected.cloud.simulator.faults.add(faults.rate_limited(90, method="POST", times=1))
     happens(connected, service=f"shop-{uuid.uuid4().hex[:6]}")
@@ -147,7 +147,7 @@ def test_nothing_jumps_while_a_slow_api_answers(connected: "Person", device: str
     assert layout_shifts(connected, "settings", "#connection:not([hidden])") == []
 
 
-def test_a_failing_api_is_told_and_tried_again(connected: "Person") -> None:
+def test_a_failing_api_is_reported_and_tried_again(connected: "Person") -> None:
     """Each part says by itself that it cannot be read, and reads again when asked to."""
     connected.blocks("*/api/servicenow/activity*", "*/api/servicenow/health*")
     connected.opens("settings#activity")

@@ -47,7 +47,7 @@ def shown(person: "Person") -> set[str]:
 
 @pytest.mark.parametrize("method", FIELDS)
 def test_a_person_signs_in_another_way(somebody: "Person", method: str) -> None:
-    """Just its fields; a wrong secret is told; right, it is saved, and there again without it."""
+    """Just its fields; a wrong secret is reported; a right one is saved, and never shown again."""
     fields = FIELDS[method]
     somebody.signs_in()
     choose(somebody, method)
@@ -75,8 +75,8 @@ def test_a_person_signs_in_another_way(somebody: "Person", method: str) -> None:
         method
     )
     for name in fields:
-        kept = "" if name in SECRETS else fields[name]
-        assert somebody.find(f"#{name}").get_attribute("value") == kept
+        stored = "" if name in SECRETS else fields[name]
+        assert somebody.find(f"#{name}").get_attribute("value") == stored
     somebody.press("#test")
     somebody.sees("#report-summary", "The connection works.")
 

@@ -72,7 +72,7 @@ def unfolds_after_load(person: "Person") -> None:
 
 
 def test_what_servicenow_objects_to_is_seen_before_saving(connected: "Person") -> None:
-    """A group that the instance does not have is told in the preview."""
+    """A group that the instance does not have is reported in the preview."""
     unfolds(connected, "The ticket")
     connected.write("errors.assignment_group", "No such group")
     connected.press("#preview")
@@ -80,7 +80,7 @@ def test_what_servicenow_objects_to_is_seen_before_saving(connected: "Person") -
     has_no_barriers(connected)
 
 
-def test_a_wrong_rule_is_told_at_its_field(connected: "Person") -> None:
+def test_a_wrong_rule_is_reported_at_its_field(connected: "Person") -> None:
     """A text that is no template, on a kind that is not even shown: its field is brought up."""
     unfolds(connected, "Texts")
     connected.write("errors.description", "{{nobody}}")
@@ -150,7 +150,7 @@ def test_nothing_jumps_while_a_slow_api_answers(person: "Person", device: str) -
     assert layout_shifts(person, "settings#rules", "[id='errors.enabled']") == []
 
 
-def test_a_failing_api_is_told_and_tried_again(connected: "Person") -> None:
+def test_a_failing_api_is_reported_and_tried_again(connected: "Person") -> None:
     """Without rules there is no form, but a button that tries again."""
     connected.blocks("*/api/servicenow/rules*")
     connected.browser.refresh()

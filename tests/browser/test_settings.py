@@ -49,7 +49,7 @@ def test_a_person_connects_servicenow(person: "Person") -> None:
         ),
     ],
 )
-def test_what_does_not_work_is_told(
+def test_what_does_not_work_is_reported(
     person: "Person", instead: dict[str, str], stage: str, words: str
 ) -> None:
     """A wrong password and a missing role: the stage, ServiceNow's words, and what to do."""
@@ -63,7 +63,7 @@ def test_what_does_not_work_is_told(
         person.photograph("wrong-password")
 
 
-def test_a_host_that_does_not_exist_is_told(person: "Person") -> None:
+def test_a_host_that_does_not_exist_is_reported(person: "Person") -> None:
     """A name that no name server knows: not reachable, and nothing after it is tried."""
     person.signs_in()
     # It is on the stack's list, for containers; outside of them nothing has this name.
@@ -76,7 +76,7 @@ def test_a_host_that_does_not_exist_is_told(person: "Person") -> None:
     has_no_barriers(person)
 
 
-def test_a_hibernating_instance_is_told(person: "Person") -> None:
+def test_a_hibernating_instance_is_reported(person: "Person") -> None:
     """An instance that sleeps is not reachable, and the page says how to wake it."""
     person.signs_in()
     person.types_connection()
@@ -87,7 +87,7 @@ def test_a_hibernating_instance_is_told(person: "Person") -> None:
 
 
 def test_errors_stand_beside_their_field(person: "Person") -> None:
-    """What is missing, or not allowed, is told at its field, which gets the focus."""
+    """What is missing, or not allowed, is reported at its field, which gets the focus."""
     person.signs_in()
     person.press("#save")
     for name in ("instance_url", "username", "password"):
@@ -133,8 +133,8 @@ def test_nothing_typed_is_lost_when_the_session_ends(person: "Person") -> None:
     person.signs_in()
     person.types_connection()
     person.browser.execute_script(
-        "const kept = JSON.parse(sessionStorage['actionsync.session']);"
-        "sessionStorage['actionsync.session'] = JSON.stringify({...kept, token: 'ended'});"
+        "const session = JSON.parse(sessionStorage['actionsync.session']);"
+        "sessionStorage['actionsync.session'] = JSON.stringify({...session, token: 'ended'});"
     )
     person.press("#save")
     person.until(person.find("#expired").is_displayed)

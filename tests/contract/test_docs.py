@@ -79,7 +79,7 @@ def test_metrics_are_the_stacks_own() -> None:
 
 
 def test_what_is_kept_is_protected() -> None:
-    """Every table is encrypted; those that hold what cannot be made anew have backups, and stay."""
+    """Every table is encrypted; what cannot be made again has backups, and stays."""
     tables = of_type("AWS::DynamoDB::Table")
     for name, table in tables.items():
         assert table["SSESpecification"]["SSEEnabled"] is True  # type: ignore[index]

@@ -42,7 +42,7 @@ class User:
         username: str = seed.INTEGRATION_USER,
         password: str | None = None,
     ) -> None:
-        """Store a connection to the simulator, with the demo data's password unless told one."""
+        """Store a connection to the simulator, with the demo data's password unless given one."""
         body = {
             "instance_url": cloud.simulator.url,
             "username": username,

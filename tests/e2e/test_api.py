@@ -25,7 +25,7 @@ def test_the_routes_are_the_templates(cloud: "LocalCloud") -> None:
     wanted = {}
     for folder, properties in functions().items():
         if "Events" not in properties:
-            continue  # it works off a queue, or is Secrets Manager's
+            continue  # it processes a queue, or is Secrets Manager's
         for http in properties["Events"].values():
             if http["Type"] == "HttpApi":
                 key = f"{http['Properties']['Method']} {http['Properties']['Path']}"
@@ -183,7 +183,7 @@ def test_a_changes_life(cloud: "LocalCloud", new_user: "Callable[[], User]") -> 
         (faults.rate_limited(30, times=None), 429),
     ],
 )
-def test_a_failing_instance_is_told_as_such(
+def test_a_failing_instance_is_reported_as_such(
     cloud: "LocalCloud", new_user: "Callable[[], User]", fault: Any, status: int
 ) -> None:
     """Through API Gateway, too, ServiceNow's failure keeps its own words."""

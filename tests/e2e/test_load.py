@@ -2,7 +2,7 @@
 
 Each user signs in to ServiceNow with an account of their own and has a mark in all that is theirs;
 all use the same idempotency keys, each from several threads. A call that fails is made again with
-its key, as callers are told to. Whatever happens, there is an answer, and it is clear.
+its key, as callers should. Whatever happens, there is an answer, and it is clear.
 `LOAD_SECONDS=600 pytest --log-cli-level=INFO tests/e2e/test_load.py` goes on for long and tells the
 counts.
 """
@@ -66,7 +66,7 @@ class Tenant:
         mark: the account's name, and in all that is the user's.
         tickets: the numbers that were answered, by key; none yet if the call has to be repeated.
         notes: the same of notes: whether it was answered.
-        told: the cause of each event that was put on the bus.
+        sent: the cause of each event that was put on the bus.
         answers: all answers.
     """
 
@@ -74,7 +74,7 @@ class Tenant:
     mark: str = field(default_factory=lambda: f"mark{uuid.uuid4().hex[:12]}")
     tickets: dict[str, set[str]] = field(default_factory=dict)
     notes: dict[str, bool] = field(default_factory=dict)
-    told: list[str] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
     answers: list["httpx.Response"] = field(default_factory=list)
 
     def call(self, method: str, path: str, body: Any = None, key: str = "") -> "httpx.Response":
@@ -125,7 +125,7 @@ class Tenant:
             "message": "Payment failed",
         }
         put(cloud, "Application Error", event)
-        self.told.append(event["service"])
+        self.sent.append(event["service"])
 
     def work(self, cloud: "LocalCloud", ends_at: float) -> None:
         """Open, note, read and tell until it is time, and twice at least."""
@@ -164,8 +164,8 @@ class Tenant:
         )
 
     def is_counted(self, cloud: "LocalCloud", causes: CorrelationStore) -> bool:
-        """Tell whether every event of the user's has been worked off."""
-        return self.counted(cloud, causes) >= Counter(self.told)
+        """Tell whether every event of the user's has been processed."""
+        return self.counted(cloud, causes) >= Counter(self.sent)
 
     def check(self, cloud: "LocalCloud", causes: CorrelationStore) -> None:
         """See in ServiceNow that all is there once, made by the user's own account."""
@@ -179,8 +179,8 @@ class Tenant:
         assert {row["description"]: {row["number"]} for row in opened} == {
             f"{self.mark} {key}": numbers for key, numbers in self.tickets.items()
         }
-        assert len(of_events) == len(set(self.told))
-        assert self.counted(cloud, causes) == Counter(self.told)
+        assert len(of_events) == len(set(self.sent))
+        assert self.counted(cloud, causes) == Counter(self.sent)
         journal = cloud.simulator.records("sys_journal_field")
         noted = [row for row in journal if row["value"].startswith(f"{self.mark} key")]
         assert {row["sys_created_by"] for row in noted} <= {self.mark}
@@ -222,7 +222,7 @@ def settle(cloud: "LocalCloud", tenants: list[Tenant]) -> None:
         max(answer.elapsed for answer in answers).total_seconds(),
         sum(len(tenant.tickets) for tenant in tenants),
         sum(len(tenant.notes) for tenant in tenants),
-        sum(len(tenant.told) for tenant in tenants),
+        sum(len(tenant.sent) for tenant in tenants),
     )
 
 

@@ -1,4 +1,4 @@
-"""The audit trail: what each write leaves, in which order, at what cost, and that it is kept."""
+"""The audit trail: what each write leaves, in which order, at what cost, and that it is stored."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,7 @@ def trail(user_id: str = CALLER, limit: int = 100) -> list[dict[str, Any]]:
 
 
 def records(aws: "Aws") -> list[dict[str, Any]]:
-    """Return all records as they are kept, announcements and all, the oldest first."""
+    """Return all records as they are stored, announcements and all, the oldest first."""
     return [json.loads(item["record"]["S"]) for item in aws.items("AuditTable")]
 
 
@@ -90,9 +90,9 @@ def test_changes_of_settings_are_recorded(connected: "Simulator", aws: "Aws") ->
     assert {(item["kind"], item["outcome"]) for item in items} == {("settings", "done")}
     assert items[3]["fields"] == ["password"]
     assert items[3]["after"]["instance_url"] == connected.url
-    kept = json.dumps(records(aws))
-    assert password not in kept
-    assert hook["secret"] not in kept
+    stored = json.dumps(records(aws))
+    assert password not in stored
+    assert hook["secret"] not in stored
 
 
 def test_a_refused_write_is_recorded_with_its_reason(connected: "Simulator") -> None:

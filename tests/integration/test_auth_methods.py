@@ -61,10 +61,10 @@ def test_it_is_stored_and_writes_tickets(instance: "Simulator", aws: "Aws", meth
     assert {name: made.json[name] for name in ("username", "client_id") if made.json[name]} == names
     assert call("get_config").json == made.json
     items = json.dumps(aws.items("ConnectionsTable"))
-    (kept,) = aws.secrets().values()
+    (stored,) = aws.secrets().values()
     for name in SECRETS[method]:
         assert FIELDS[method][name] not in made.text + items
-        assert FIELDS[method][name] in kept
+        assert FIELDS[method][name] in stored
 
     report = call("test_connection", None).json
     assert report["success"], report
@@ -89,7 +89,7 @@ def test_events_use_it(instance: "Simulator", monkeypatch: pytest.MonkeyPatch, m
 
 @EVERY
 def test_what_is_typed_is_tested(instance: "Simulator", aws: "Aws", method: str) -> None:
-    """Right, and wrong: the stage, ServiceNow's own words, and no secret; nothing is kept."""
+    """Right, and wrong: the stage, ServiceNow's own words, and no secret; nothing is stored."""
     assert call("test_connection", config(instance, method)).json["success"]
     for name in SECRETS[method]:
         answer = call("test_connection", config(instance, method, **{name: "a-wrong-one"}))
@@ -184,9 +184,9 @@ def test_a_replaced_secret_costs_no_failed_call(
     access.refresh_tokens = {"newer": USER}
     instance.instance.set_password(USER, "newer")
     (name,) = aws.secrets()
-    kept = json.loads(aws.secrets()[name])
+    stored = json.loads(aws.secrets()[name])
     aws.secrets_manager.put_secret_value(
-        SecretId=name, SecretString=json.dumps(kept | dict.fromkeys(SECRETS[method], "newer"))
+        SecretId=name, SecretString=json.dumps(stored | dict.fromkeys(SECRETS[method], "newer"))
     )
     assert call("create_incident", {"short_description": "after"}).status == 201
     rows = [row for row in instance.records("incident") if row["short_description"] == "after"]
@@ -197,10 +197,10 @@ def test_a_secret_of_another_user_is_not_used(instance: "Simulator", aws: "Aws")
     """Whatever becomes of Secrets Manager, a secret serves its own user alone."""
     call("create_config", config(instance, "basic"))
     (name,) = aws.secrets()
-    kept = json.loads(aws.secrets()[name])
+    stored = json.loads(aws.secrets()[name])
     instance.requests.clear()
     version = aws.secrets_manager.put_secret_value(
-        SecretId=name, SecretString=json.dumps(kept | {"owner": "somebody-else"})
+        SecretId=name, SecretString=json.dumps(stored | {"owner": "somebody-else"})
     )["VersionId"]
     (item,) = aws.items("ConnectionsTable")
     item["secret_version"] = {"S": version}

@@ -118,8 +118,8 @@ def test_a_secret_of_another_host_is_not_used(
     assert connected.requests == []
 
 
-def test_a_missing_secret_is_told(aws: "Aws", connected: "Simulator") -> None:
-    """The caller learns that saving the connection again mends it."""
+def test_a_missing_secret_is_reported(aws: "Aws", connected: "Simulator") -> None:
+    """The caller learns that saving the connection again repairs it."""
     (name,) = aws.secrets()
     aws.secrets_manager.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
     answer = call("test_connection", None)

@@ -1,4 +1,4 @@
-"""An event function that dies at any call it makes: the redelivered event mends it."""
+"""An event function that dies at any call it makes: the redelivered event repairs it."""
 
 import itertools
 from typing import TYPE_CHECKING, Any
@@ -89,7 +89,7 @@ class Killer:
 
 
 def _new_process() -> None:
-    """Forget what the dead process had kept."""
+    """Forget what the dead process had in memory."""
     for entry in client_cache()._cached.values():
         run(entry.client.aclose())
     client_cache().__dict__["_cached"].clear()
@@ -118,7 +118,7 @@ def _story(name: str) -> list[tuple[str, dict[str, Any]]]:
     "story",
     ["an error", "an alarm and its end", "an alarm that comes back", "a deployment", "a meeting"],
 )
-def test_a_death_at_any_call_is_mended(  # noqa: C901, PLR0917 - a play in acts
+def test_a_death_at_any_call_is_recovered(  # noqa: C901, PLR0917 - a play in acts
     aws: "Aws",
     instance: "Simulator",  # noqa: F811 - a fixture
     queues: Queues,  # noqa: F811

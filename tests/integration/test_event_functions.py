@@ -313,9 +313,9 @@ def test_recovery_resolves_what_the_policy_says(
     save_rules(aws, "automation", alarms={"recovery": policy})
     send("alarm", alarm("ALARM"))
     (row,) = made(instance)
-    kept = instance.instance.find("incident", row["sys_id"])
-    assert kept is not None
-    kept |= touch
+    stored = instance.instance.find("incident", row["sys_id"])
+    assert stored is not None
+    stored |= touch
     send("alarm", alarm("OK", 60))
     assert made(instance)[0]["state"] == state
     recovered = [note for note in notes(instance, row["sys_id"]) if "Recovered" in note]

@@ -160,9 +160,9 @@ def test_urgency_rises_with_severity(instance: "Simulator", time: "Clock") -> No
     assert len(notes(instance, row["sys_id"])) == 1
     send("error", error(service="search"))
     row = next(row for row in made(instance) if row["short_description"].startswith("search"))
-    kept = instance.instance.find("incident", row["sys_id"])
-    assert kept is not None
-    kept |= {"urgency": "3"}
+    stored = instance.instance.find("incident", row["sys_id"])
+    assert stored is not None
+    stored |= {"urgency": "3"}
     send("error", error(60, service="search", severity="critical"))
     row = next(row for row in made(instance) if row["short_description"].startswith("search"))
     assert row["urgency"] == "3"
@@ -224,9 +224,9 @@ def test_what_a_person_has_seen_is_not_reopened(instance: "Simulator", time: "Cl
     waited = error(60)
     time.advance(minutes=20)
     (row,) = made(instance)
-    kept = instance.instance.find("incident", row["sys_id"])
-    assert kept is not None
-    kept |= {"state": "6", "incident_state": "6", "close_code": "x", "close_notes": "x",
+    stored = instance.instance.find("incident", row["sys_id"])
+    assert stored is not None
+    stored |= {"state": "6", "incident_state": "6", "close_code": "x", "close_notes": "x",
              "resolved_at": time().strftime("%Y-%m-%d %H:%M:%S")}  # fmt: skip
     time.advance(minutes=1)
     send("error", waited)

@@ -92,7 +92,7 @@ WRITES = pytest.mark.parametrize(
 
 
 def is_clear(answer: "Answer") -> bool:
-    """Tell whether a failure is told as one, in words; 500 is for AWS's own."""
+    """Return whether a failure is reported as one, in words; 500 is for AWS's own."""
     document = answer.json
     assert answer.headers["content-type"] == "application/problem+json"
     assert document["detail"]
@@ -110,7 +110,7 @@ def test_servicenow_fails(
     *,
     after_commit: bool,
 ) -> None:
-    """Once, at the write itself: told at once, and right when it is repeated."""
+    """Once, at the write itself: reported at once, and right when it is repeated."""
     monkeypatch.setattr("actionsync.connections.clients.DEADLINE_SECONDS", 1.0)
     for name, trouble in TROUBLES.items():
         if after_commit and name.startswith(REFUSALS):

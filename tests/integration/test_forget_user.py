@@ -56,7 +56,7 @@ def live(simulator: "Simulator", stack: Stack, user_id: str) -> None:
 
 
 def everything(aws: "Aws", stack: Stack) -> list[str]:
-    """Return all that is kept anywhere, one text a thing."""
+    """Return all that is stored anywhere, one text a thing."""
     letters = []
     for kind in KINDS:
         url = stack.names[f"{kind}DeadLetters"]

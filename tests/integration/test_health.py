@@ -130,7 +130,7 @@ def test_a_cursor_belongs_to_its_user_and_filter(aws: "Aws") -> None:
 
 
 def test_nobodys_health(aws: "Aws") -> None:
-    """Without a connection and without events: told as such, with fourteen empty days."""
+    """Without a connection and without events: reported as such, with fourteen empty days."""
     found = state()
     assert found["connection"] == {"state": "none", "instance_url": None}
     assert (found["last_success"], found["last_failure"], found["pause"]) == (None, None, None)
@@ -175,7 +175,7 @@ def test_a_very_long_trail_is_counted_in_part_and_says_so(
     assert found["counted_since"] == page(limit="7")["items"][-1]["at"]
 
 
-def test_a_pause_and_a_refused_password_are_told(instance: Simulator, queues: Queues) -> None:
+def test_a_pause_and_a_refused_password_are_reported(instance: Simulator, queues: Queues) -> None:
     """A wrong password and a rate limit are the connection's own."""
     connect(instance, seed.INTEGRATION_USER, OTHER)
     instance.faults.add(faults.error(401, "User Not Authenticated", "Required", times=None))

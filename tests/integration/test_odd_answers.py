@@ -44,7 +44,7 @@ def meddlers(aws: "Aws", simulator: "Simulator", monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_an_odd_answer_is_told(meddlers: list[Meddler], time: "Clock", function: str) -> None:
+def test_an_odd_answer_is_reported(meddlers: list[Meddler], time: "Clock", function: str) -> None:
     """As a success or in words, never as a failure of ours."""
     changed = set()
     for _ in range(ROUNDS):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("function", ["show_settings", "show_docs"])
-def test_a_page_is_told_where_to_sign_in(function: str) -> None:
+def test_a_page_knows_where_to_sign_in(function: str) -> None:
     """The addresses are put in, escaped; the policy lets the token's address in, and no other."""
     answer = invoke(function, payload_of(function))
     assert answer.status == 200

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from tests.conftest import Aws
 
 Right = tuple[str, str]
-# Lambda itself makes these, for the queue that a function works off.
+# Lambda itself makes these, for the queue that a function processes.
 OF_LAMBDA = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 KEY = {"idempotency-key": "once"}
 FIRST = "first-password"
@@ -98,12 +98,16 @@ def _rights(service: str, operation: str, arguments: dict[str, Any]) -> set[Righ
     if operation == "BatchWriteItem":
         ((table, puts),) = arguments["RequestItems"].items()
         return {(action, _items(table, put["PutRequest"]["Item"]["pk"]["S"])) for put in puts}
-    table = arguments["TableName"]
+    return {(action, _of_table(arguments["TableName"], arguments))}
+
+
+def _of_table(table: str, arguments: dict[str, Any]) -> str:
+    """Return which part of a table a call is for: an index, or its item's kind."""
     if "IndexName" in arguments:
-        return {(action, f"{table}/{arguments['IndexName']}")}
+        return f"{table}/{arguments['IndexName']}"
     item = arguments.get("Key") or arguments.get("Item")
     pk = item["pk"] if item else arguments["ExpressionAttributeValues"][":pk"]
-    return {(action, _items(table, pk["S"]))}
+    return _items(table, pk["S"])
 
 
 def _items(table: str, pk: str) -> str:

@@ -63,7 +63,7 @@ def password(instance: "Simulator", user: str = USER) -> str:  # noqa: F811
     return instance.instance.accounts[user].password
 
 
-def kept(aws: "Aws") -> str:
+def stored(aws: "Aws") -> str:
     """Return the password that is in force in Secrets Manager."""
     (text,) = aws.secrets().values()
     found: str = json.loads(text)["password"]
@@ -76,7 +76,7 @@ def test_a_password_is_rotated(aws: "Aws", instance: "Simulator", secret: str) -
     for _ in range(2):
         before = password(instance)
         rotate(secret)
-        assert password(instance) == kept(aws) != before
+        assert password(instance) == stored(aws) != before
     assert call("create_incident", NEW).status == 201
     for entry in client_cache()._cached.values():
         run(entry.client.aclose())
@@ -96,23 +96,23 @@ def test_oauths_password_is_rotated_too(
     call("create_config", body)
     (name,) = aws.secrets()
     rotate(name)
-    assert password(instance) == kept(aws) != "first-password"
+    assert password(instance) == stored(aws) != "first-password"
     trail = call("get_activity").json["items"]
     assert [item["action"] for item in trail[:2]] == ["password_rotated", "password_set"]
     assert {item["outcome"] for item in trail} == {"done"}
-    assert kept(aws) not in json.dumps(aws.items("AuditTable"))
+    assert stored(aws) not in json.dumps(aws.items("AuditTable"))
     (text,) = aws.secrets().values()
     assert json.loads(text)["client_secret"] == FIELDS["oauth_password"]["client_secret"]
     assert call("create_incident", NEW).status == 201
 
 
-def test_a_death_at_any_call_is_mended(
+def test_a_death_at_any_call_is_recovered(
     aws: "Aws",
     instance: "Simulator",  # noqa: F811
     secret: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each call of each step in turn kills it, before and after: the step's repeat mends it."""
+    """Each call of each step in turn kills it, before and after: the step's repeat repairs it."""
     real = BaseClient._make_api_call  # type: ignore[attr-defined]
     calls = 0
     deadly: tuple[int, bool] | None = None
@@ -140,7 +140,7 @@ def test_a_death_at_any_call_is_mended(
                 step(name, secret, token)
         has_died = deadly is None
         deadly = None
-        assert password(instance) == kept(aws) != before
+        assert password(instance) == stored(aws) != before
         assert call("test_connection", None).json["success"]
         if not has_died and not is_after:
             break
@@ -160,7 +160,7 @@ def test_an_answer_that_is_lost_is_found_out(
         step("setSecret", secret, token)
     for name in STEPS[1:]:
         step(name, secret, token)
-    assert password(instance) == kept(aws) != "first-password"
+    assert password(instance) == stored(aws) != "first-password"
 
 
 def test_a_user_who_may_not_keeps_its_password(
@@ -181,7 +181,7 @@ def test_a_user_who_may_not_keeps_its_password(
     step("setSecret", name, token)
     with pytest.raises(RotationError, match=r"sys_user\.user_password"):
         step("testSecret", name, token)
-    assert password(instance, seed.INTEGRATION_USER) == kept(aws) == before
+    assert password(instance, seed.INTEGRATION_USER) == stored(aws) == before
     assert call("create_incident", NEW).status == 201
 
 
@@ -197,7 +197,7 @@ def test_a_connection_saved_meanwhile_stays(
     for name in ("setSecret", "finishSecret"):
         with pytest.raises(RotationError, match="saved again meanwhile"):
             step(name, secret, token)
-    assert kept(aws) == "a-persons-own"
+    assert stored(aws) == "a-persons-own"
     assert password(instance) == "first-password"
 
 
@@ -247,7 +247,7 @@ def test_a_client_secret_that_may_not_be_set_stays(
     assert call("create_incident", NEW).status == 201
 
 
-def test_what_servicenow_cannot_renew_is_told(
+def test_what_servicenow_cannot_renew_is_reported(
     aws: "Aws",
     instance: "Simulator",  # noqa: F811
 ) -> None:

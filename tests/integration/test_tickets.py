@@ -46,7 +46,7 @@ def test_an_incident_is_what_was_asked_for(connected: "Simulator") -> None:
     assert connected.one("sys_journal_field", element_id=row["sys_id"])["value"] == "seen twice"
 
 
-def test_what_servicenow_ignores_is_told(connected: "Simulator") -> None:
+def test_what_servicenow_ignores_is_reported(connected: "Simulator") -> None:
     """A choice that the instance lacks and a column it does not have are no silent success."""
     answer = call("create_incident", NEW | {"category": "nope", "fields": {"u_team": "red"}})
     assert answer.status == 201
@@ -245,7 +245,7 @@ def test_a_slow_instance_is_504(connected: "Simulator", monkeypatch: pytest.Monk
 def test_without_a_connection_there_are_no_tickets(
     aws: "Aws", simulator: "Simulator", function: str
 ) -> None:
-    """The caller is told to store one, and the instance hears nothing."""
+    """The caller is asked to store one, and the instance hears nothing."""
     assert call(function).status == 404
     assert simulator.requests == []
 
@@ -369,7 +369,7 @@ def test_a_dead_process_leaves_a_claim_that_is_taken_over(
 
 
 def test_a_refused_write_gives_its_key_back(connected: "Simulator") -> None:
-    """After a refusal the caller may mend the request under the same key."""
+    """After a refusal the caller may correct the request under the same key."""
     wrong = NEW | {"assignment_group": "No such group"}
     assert call("create_incident", wrong, headers=KEY).fields == ["assignment_group"]
     assert call("create_incident", NEW, headers=KEY).status == 201

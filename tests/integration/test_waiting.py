@@ -313,7 +313,7 @@ def test_after_fourteen_days_it_has_failed(
     queues: Queues,  # noqa: F811
     time: "Clock",
 ) -> None:
-    """Also where its connection is never mended; its owner sees what it waited for."""
+    """Also where its connection is never repaired; its owner sees what it waited for."""
     send("error", error(user_id="nobody"))
     time.advance(days=13)
     assert queues.tick() == []

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    """The document, made anew."""
+    """The document, made again."""
     return openapi.document()
 
 
@@ -184,7 +184,7 @@ def _with_lower_limit(new: dict[str, Any]) -> None:
     ],
 )
 def test_what_breaks_callers_is_found(document: dict[str, Any], change: Any, words: str) -> None:
-    """A path, field, value or parameter that goes, and a new demand, are told."""
+    """A path, field, value or parameter that goes, and a new demand, are reported."""
     new = copy.deepcopy(document)
     change(new)
     assert any(words in text for text in breaks(document, new))

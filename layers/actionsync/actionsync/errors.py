@@ -13,7 +13,7 @@ ActionSyncError
  ├── TooManyWritesError           the user asks for more writes than a minute allows
  ├── RulesChangedError            the rules are not at the version the caller knew
  ├── UnfinishedEventNotFoundError  the user has no such event that waits or has failed
- ├── EventIsWorkedOffError        somebody is at the event right now
+ ├── EventInProgressError        somebody is at the event right now
  ├── WebhookNotFoundError         the user has no such webhook
  ├── WebhookExistsError           the user has one of that name
  ├── TooManyWebhooksError         the user has as many as one may have
@@ -157,13 +157,13 @@ class UnfinishedEventNotFoundError(ActionSyncError):
         )
 
 
-class EventIsWorkedOffError(ActionSyncError):
+class EventInProgressError(ActionSyncError):
     """Somebody is at the event right now."""
 
     def __init__(self, retry_after: int) -> None:
         """Take the seconds after which that has surely ended."""
         super().__init__(
-            f"This event is being worked off right now. Try again in {retry_after} seconds."
+            f"This event is being processed right now. Try again in {retry_after} seconds."
         )
         self.retry_after = retry_after
 

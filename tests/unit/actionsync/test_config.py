@@ -262,7 +262,7 @@ class TestChanging:
 
     @pytest.mark.parametrize("tag", ["", "x", '"-1"', '"' + "9" * 40 + '"'])
     def test_a_tag_of_nobody_is_refused(self, tag: str) -> None:
-        """An If-Match that no answer ever had is told by name."""
+        """An If-Match that no answer ever had is reported by name."""
         call("create_config", CONFIG)
         answer = call("update_config", {"password": "new"}, headers={"if-match": tag})
         assert (answer.status, answer.fields) == (422, ["If-Match"])
@@ -373,7 +373,7 @@ def test_a_failed_step_can_be_tried_again_at_once(
 
 @pytest.mark.usefixtures("aws")
 def test_two_requests_at_once_do_not_mix(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While one request works on a connection, another is told to wait."""
+    """While one request works on a connection, another has to wait."""
     call("create_config", CONFIG)
     save = ConnectionStore.save
     answers = []

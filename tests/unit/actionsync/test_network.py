@@ -24,7 +24,7 @@ ANY_HOST = ("*.service-now.com",)
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """An event loop whose name server answers as told, and whose connections are all refused."""
+    """An event loop whose name server answers what a test gives, and that refuses to connect."""
 
     def __init__(self, *answers: list[str]) -> None:
         super().__init__()
@@ -167,7 +167,7 @@ def test_a_host_named_exactly_may_be_private() -> None:
     assert connect(["10.0.0.1"], ("x.service-now.com",)) == ["10.0.0.1"]
 
 
-def test_a_name_without_addresses_is_told() -> None:
+def test_a_name_without_addresses_is_reported() -> None:
     """There is nothing to try, and no endless wait."""
     assert connect([]) == []
 

@@ -22,7 +22,7 @@ def simulator(running_simulator: Simulator) -> Simulator:
 def connect(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> "Callable[..., ServiceNowClient]":
-    """A maker of clients that wait little, signed in as the integration user unless told else."""
+    """A maker of clients that wait little, signed in as the integration user unless given else."""
     monkeypatch.setattr("servicenow_tools.retries._FIRST_PAUSE", 0.01)
 
     def make(username: str = seed.INTEGRATION_USER, **options: object) -> ServiceNowClient:

@@ -73,7 +73,7 @@ def test_never_twice_never_lost(
     simulator: Simulator, connect: "Connect", fault: Fault, *, after_commit: bool,
     look_up_fails: bool,
 ) -> None:  # fmt: skip
-    """What was attached before the answer was lost is found; what is not known is told."""
+    """What was attached before the answer was lost is found; what is not known is reported."""
     again = Fault(**{name: getattr(fault, name) for name in fault.__dataclass_fields__})
     again.method, again.path, again.after_commit = "POST", "*/attachment/*", after_commit
     simulator.faults.add(again)
@@ -143,7 +143,7 @@ def test_what_is_no_file_is_refused(
 
 
 def test_a_missing_file_and_a_missing_attachment(connect: "Connect", tmp_path: "Path") -> None:
-    """Each is told as what it is."""
+    """Each is reported as what it is."""
 
     async def fail() -> None:
         async with connect() as client:
@@ -160,7 +160,7 @@ def test_a_missing_file_and_a_missing_attachment(connect: "Connect", tmp_path: "
     asyncio.run(fail())
 
 
-def test_the_instances_own_limit_is_told(simulator: Simulator, connect: "Connect") -> None:
+def test_the_instances_own_limit_is_reported(simulator: Simulator, connect: "Connect") -> None:
     """In its own words."""
     simulator.instance.attachment_limit = 3
 

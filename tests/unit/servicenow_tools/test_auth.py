@@ -112,7 +112,7 @@ def test_a_certificate_signs_in(simulator: Simulator, connect: "Connect", tmp_pa
 def test_a_certificate_needs_its_file_and_the_connection(
     connect: "Connect", tmp_path: "Path"
 ) -> None:
-    """A missing or empty file is told; with a transport of one's own it could not be shown."""
+    """A missing or empty file is reported; with a transport of one's own it could not be shown."""
     (tmp_path / "empty.pem").write_text("")
     for file in ("missing.pem", "empty.pem"):
         with pytest.raises(InvalidRequestError) as refused:
@@ -474,7 +474,7 @@ def test_replaced_credentials_cost_no_failed_call(
         ),
     ],
 )
-def test_a_refusal_without_newer_credentials_is_told(
+def test_a_refusal_without_newer_credentials_is_reported(
     simulator: Simulator,
     connect: "Connect",
     older: httpx.Auth,

@@ -133,7 +133,7 @@ def test_never_two_never_lost(
     simulator: Simulator, connect: "Connect", fault: Fault, *, after_commit: bool, on: str,
     look_up_fails: bool,
 ) -> None:  # fmt: skip
-    """Whatever fails, each row has one record that is returned, or the truth is told."""
+    """Whatever fails, each row has one record that is returned, or the truth is reported."""
     again = Fault(**{name: getattr(fault, name) for name in fault.__dataclass_fields__})
     again.after_commit = after_commit
     again.method, again.path = "POST", BATCH if on == "the batch" else "*/table/incident"
@@ -162,7 +162,7 @@ def test_never_two_never_lost(
 def test_what_the_instance_did_not_come_to_is_sent_again(
     simulator: Simulator, connect: "Connect"
 ) -> None:
-    """And what it does not come to in three rounds is told as not done."""
+    """And what it does not come to in three rounds is reported as not done."""
     simulator.instance.batch_limit = 2
 
     async def create() -> list[Record | ServiceNowError]:

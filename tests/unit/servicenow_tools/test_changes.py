@@ -58,7 +58,7 @@ def test_a_change_is_raised(simulator: Simulator, connect: "Connect", api: str, 
 
 
 def test_another_refusal_is_no_missing_api(simulator: Simulator, connect: "Connect") -> None:
-    """It is told, and the table is not tried."""
+    """It is reported, and the table is not tried."""
     simulator.faults.add(faults.error(400, "Invalid field", "", path=f"{CHANGE}*", method="POST"))
 
     async def create() -> None:
@@ -136,7 +136,7 @@ def test_next_states(connect: "Connect", api: str) -> None:
     assert [(state.value, state.is_available) for state in states] == [("-4", True), ("4", True)]
 
 
-def test_conditions_of_the_way_are_told(connect: "Connect") -> None:
+def test_conditions_of_the_way_are_reported(connect: "Connect") -> None:
     """A state is free if one way leads there; what is missing has a name."""
     record = {"sys_id": "a" * 32, "number": "CHG0000001", "state": "-1", "type": "normal"}
     nothing_open = {"passed": False, "condition": {"name": "No active Change Tasks"}}

@@ -177,7 +177,7 @@ def test_names_become_sys_ids_once(simulator: Simulator, connect: "Connect") -> 
 
 
 def test_a_name_must_mean_one_record(simulator: Simulator, connect: "Connect") -> None:
-    """An unknown and an ambiguous name are told with their field; nothing is written."""
+    """An unknown and an ambiguous name are reported with their field; nothing is written."""
     simulator.instance.put("sys_user_group", name="Twins")
     simulator.instance.put("sys_user_group", name="Twins")
 
@@ -326,7 +326,7 @@ def test_choices_are_kept(simulator: Simulator, connect: "Connect") -> None:
 
 
 def test_a_work_note_is_found_again(simulator: Simulator, connect: "Connect") -> None:
-    """By its text and no older than told, by sys_id or number."""
+    """By its text and no older than asked, by sys_id or number."""
 
     async def find() -> None:
         async with connect() as client:
@@ -486,7 +486,7 @@ def test_a_connection_is_tested_stage_by_stage(
 
 
 def test_a_user_name_that_cannot_be_asked_for(simulator: Simulator) -> None:
-    """Is told by its field, before anything is tried."""
+    """Is reported by its field, before anything is tried."""
 
     async def check() -> None:
         async with ServiceNowClient(simulator.url, "a^b", "p", ca_file=simulator.ca_file) as client:
@@ -499,7 +499,7 @@ def test_a_user_name_that_cannot_be_asked_for(simulator: Simulator) -> None:
 
 
 def test_a_missing_role_is_named(simulator: Simulator, connect: "Connect") -> None:
-    """Who can read roles but not write is told which role is missing."""
+    """Who can read roles but not write learns which role is missing."""
     simulator.instance.add_user(
         "auditor", "secret", "user_admin", "sn_incident_read", "sn_change_read"
     )
@@ -609,7 +609,7 @@ def test_a_create_makes_never_two_and_loses_none(
     times: int,
     look_up_fails: bool,
 ) -> None:
-    """Whatever fails, there is one record and it is returned, or the caller is told the truth."""
+    """Whatever fails, there is one record and it is returned, or the caller learns the truth."""
     again = Fault(**{name: getattr(fault, name) for name in fault.__dataclass_fields__})
     again.method, again.times, again.after_commit = "POST", times, after_commit
     simulator.faults.add(again)
@@ -669,7 +669,7 @@ def test_the_deadline_bounds_everything(simulator: Simulator, connect: "Connect"
 
 @pytest.mark.parametrize("url", ["https://localhost:1", "https://no-such-host.invalid"])
 def test_nobody_there(url: str) -> None:
-    """A refused connection and a name that does not resolve are told as such."""
+    """A refused connection and a name that does not resolve are reported as such."""
 
     async def read() -> None:
         async with ServiceNowClient(url, "u", "p", deadline=2.0) as client:
@@ -739,7 +739,7 @@ def test_a_user_changes_its_password(simulator: Simulator, connect: "Connect") -
 
 
 def test_an_application_gets_another_secret(simulator: Simulator, connect: "Connect") -> None:
-    """It is asked for from then on, and nobody reads it; who may not see it is told."""
+    """It is asked for from then on, and nobody reads it; who may not see it is reported."""
     simulator.instance.add_application(Application("an-id", "older", seed.INTEGRATION_USER))
     simulator.instance.add_user("registrar", "secret", "oauth_admin")
 

@@ -42,7 +42,7 @@ def test_a_connection_is_used_again(simulator: Simulator) -> None:
     asyncio.run(read())
 
 
-def test_who_waits_too_long_is_told(simulator: Simulator) -> None:
+def test_who_waits_too_long_is_reported(simulator: Simulator) -> None:
     """By httpx's own error; the next one in time gets the connection."""
     simulator.faults.add(Fault(delay=0.6))
 

@@ -125,7 +125,7 @@ def run(operation: Operation, connect: Connect) -> ServiceNowError | None:
 def test_every_fault_at_every_point(
     simulator: Simulator, connect: Connect, operation: Operation, *, after_commit: bool
 ) -> None:
-    """The outcome is what a call without faults leaves, what was before, or told as not known."""
+    """What a call without faults leaves, what was before, or an error that says "not known"."""
     prepare(simulator)
     before = state_of(simulator)
     assert run(operation, connect) is None

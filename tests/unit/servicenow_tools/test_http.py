@@ -40,27 +40,27 @@ if TYPE_CHECKING:
     Connect = Callable[..., ServiceNowClient]
 
 
-def test_each_exchange_is_told(simulator: Simulator, connect: "Connect") -> None:
+def test_each_request_is_reported(simulator: Simulator, connect: "Connect") -> None:
     """Method, path without values, attempt, time and outcome, for metrics."""
     simulator.faults.add(faults.unavailable())
     simulator.faults.add(Fault(reset=True))
-    told: list[RequestEvent] = []
+    events: list[RequestEvent] = []
 
     async def read() -> None:
-        async with connect(on_request=told.append) as client:
+        async with connect(on_request=events.append) as client:
             await client.get_incident("INC0000001")
             with pytest.raises(NotFoundError):
                 await client.get_incident("a" * 32)
 
     asyncio.run(read())
     path = "/api/now/table/incident"
-    assert [(e.method, e.path, e.attempt, e.status, e.error) for e in told] == [
+    assert [(e.method, e.path, e.attempt, e.status, e.error) for e in events] == [
         ("GET", path, 1, 503, UnavailableError),
         ("GET", path, 2, None, ConnectionLostError),
         ("GET", path, 3, 200, None),
         ("GET", f"{path}/{'a' * 32}", 1, 404, NotFoundError),
     ]
-    assert all(exchange.seconds > 0 for exchange in told)
+    assert all(event.seconds > 0 for event in events)
 
 
 def test_a_call_is_cancelled_cleanly(simulator: Simulator, connect: "Connect") -> None:
@@ -130,7 +130,7 @@ def test_options_that_a_transport_takes_the_place_of(option: dict[str, str]) -> 
 
 
 def test_certificates_that_cannot_be_read(tmp_path: "Path") -> None:
-    """A wrong file is told by its argument."""
+    """A wrong file is named by its argument."""
     with pytest.raises(InvalidRequestError) as refused:
         tls_context(str(tmp_path / "missing.pem"))
     assert refused.value.field == "ca_file"

@@ -384,12 +384,12 @@ def test_a_close_code_that_the_instance_lacks(simulator: Simulator, connect: "Co
     assert {request.method for request in simulator.requests} == {"GET"}
 
 
-@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("cache", [True, False])
 def test_where_the_codes_are_hidden_the_instance_judges(
-    simulator: Simulator, connect: "Connect", *, kept: bool
+    simulator: Simulator, connect: "Connect", *, cache: bool
 ) -> None:
     """A user who may not read them can resolve all the same."""
-    if kept:
+    if cache:
         refusal = faults.error(403, "Insufficient rights", None, path="*/sys_choice", times=None)
         simulator.faults.add(refusal)
     else:
@@ -587,10 +587,10 @@ def test_a_failed_creator_is_followed_by_the_next(simulator: Simulator, connect:
 
 def test_what_was_kept_longest_goes_first() -> None:
     """When there is too much, and when its time is over."""
-    kept = TTLCache[str, int](60.0, size=2)
+    cache = TTLCache[str, int](60.0, size=2)
     for number, name in enumerate("abc"):
-        assert kept.put(name, number) == number
-    assert [kept.get(name) for name in "abc"] == [None, 1, 2]
+        assert cache.put(name, number) == number
+    assert [cache.get(name) for name in "abc"] == [None, 1, 2]
     brief = TTLCache[str, int](0.0, size=2)
     brief.put("a", 1)
     assert brief.get("a") is None

@@ -64,7 +64,7 @@ OPERATIONS: dict[str, Callable[[ServiceNowClient], Awaitable[Any]]] = {
 def test_an_odd_answer_breaks_nothing(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """It is a result all the same, or an error that can be told."""
+    """It is a result all the same, or an error that says so."""
     monkeypatch.setattr("servicenow_tools.retries._FIRST_PAUSE", 0.0)
     monkeypatch.setattr("servicenow_tools.changes._POLL_SECONDS", 0.0)
     chance = random.Random(name)  # noqa: S311 - no secret

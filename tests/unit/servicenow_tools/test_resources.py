@@ -185,7 +185,7 @@ def test_a_delete_whose_answer_is_lost(
 
 
 def test_a_delete_of_which_nothing_is_known(use: Callable[..., None]) -> None:
-    """Is told as the first error."""
+    """Is reported as the first error."""
 
     async def delete(client: ServiceNowClient) -> None:
         with pytest.raises(ServerError) as unsure:

@@ -36,7 +36,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Server:
-    """A TLS server that does what it is told with each connection.
+    """A TLS server that does what a test asks with each connection.
 
     Attributes:
         connections: how many there were.
@@ -428,7 +428,7 @@ def test_an_early_answer(certificates: Path) -> None:
 
 
 def test_a_server_that_goes_while_it_is_written_to(certificates: Path) -> None:
-    """Is told as soon as it is known."""
+    """Is reported as soon as it is known."""
 
     async def serve(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

@@ -173,7 +173,7 @@ def test_journals_are_written_and_read_apart(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "kept"),
+    ("sent", "stored"),
     [
         ({"category": "nope"}, {"category": "inquiry"}),
         ({"category": ""}, {"category": "inquiry"}),
@@ -190,12 +190,12 @@ def test_journals_are_written_and_read_apart(http: httpx.Client) -> None:
     ],
 )  # fmt: skip
 def test_what_a_write_keeps(
-    simulator: Simulator, http: httpx.Client, sent: dict[str, Any], kept: dict[str, str]
+    simulator: Simulator, http: httpx.Client, sent: dict[str, Any], stored: dict[str, str]
 ) -> None:
     """Unknown choices and system columns are dropped, long text is cut, references unchecked."""
     made = _result(http.post(TABLE, json={"short_description": "x"} | sent))
     row = simulator.one("incident", sys_id=made["sys_id"])
-    assert {name: row[name] for name in kept} == kept
+    assert {name: row[name] for name in stored} == stored
 
 
 def test_display_values_as_input(simulator: Simulator, http: httpx.Client) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from actionsync import clock
-from actionsync.errors import EventIsWorkedOffError, UnfinishedEventNotFoundError
+from actionsync.errors import EventInProgressError, UnfinishedEventNotFoundError
 from actionsync.stores.pages import cursor_of, place_of
 from actionsync.stores.versions import UnknownVersionError
 
@@ -54,12 +54,12 @@ def retry(owner: str, item_id: str, waiting: "WaitingStore") -> dict[str, Any]:
 
     Raises:
         UnfinishedEventNotFoundError: the owner has no such event.
-        EventIsWorkedOffError: newer code is at it.
+        EventInProgressError: newer code is at it.
     """
     try:
         item = waiting.retry(owner, item_id)
     except UnknownVersionError:
-        raise EventIsWorkedOffError(_DEPLOYMENT_SECONDS) from None
+        raise EventInProgressError(_DEPLOYMENT_SECONDS) from None
     if item is None:
         raise UnfinishedEventNotFoundError
     return _view(item)
@@ -77,7 +77,7 @@ def discard(
 
     Raises:
         UnfinishedEventNotFoundError: the owner has no such event.
-        EventIsWorkedOffError: somebody is at it right now.
+        EventInProgressError: somebody is at it right now.
     """
     try:
         item = waiting.get(owner, item_id)
@@ -85,9 +85,9 @@ def discard(
             raise UnfinishedEventNotFoundError
         seconds = correlations.give_up(item_id)
     except UnknownVersionError:
-        raise EventIsWorkedOffError(_DEPLOYMENT_SECONDS) from None
+        raise EventInProgressError(_DEPLOYMENT_SECONDS) from None
     if seconds:
-        raise EventIsWorkedOffError(seconds)
+        raise EventInProgressError(seconds)
     facts = {"kind": item.kind or "incident", "action": "discarded", "cause": item.name}
     activity.add(owner, {**facts, "id": item_id, "reason_type": item.reason, "reason": item.text})
     waiting.delete(item_id)

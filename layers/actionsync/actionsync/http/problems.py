@@ -27,7 +27,7 @@ STATUSES: dict[type[errors.ActionSyncError], HTTPStatus] = {
     errors.TooManyWritesError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.RulesChangedError: HTTPStatus.PRECONDITION_FAILED,
     errors.UnfinishedEventNotFoundError: HTTPStatus.NOT_FOUND,
-    errors.EventIsWorkedOffError: HTTPStatus.CONFLICT,
+    errors.EventInProgressError: HTTPStatus.CONFLICT,
     errors.WebhookNotFoundError: HTTPStatus.NOT_FOUND,
     errors.WebhookExistsError: HTTPStatus.CONFLICT,
     errors.TooManyWebhooksError: HTTPStatus.CONFLICT,

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 # The queues of today's sources, each with its function.
 Feed = Literal["error", "alarm", "deployment", "meeting"]
-# So many keys of one owner are worked off at once.
+# So many keys of one owner are processed at once.
 _AT_ONCE = 4
 # A message that is received so often may have killed its function.
 _SUSPECT_RECEIVES = 3
@@ -143,7 +143,7 @@ class _Batch:
         self._failures: Failures = {}
 
     async def work_off(self, records: list[dict[str, Any]]) -> "Failures":
-        """Work off all messages, and return what went wrong with those that are to come again.
+        """Process all messages, and return what went wrong with those that are to come again.
 
         All at once, so that a slow instance holds up nobody else's; what may have killed its
         function before comes last, one by one.
@@ -227,7 +227,7 @@ class _Batch:
         done = await asyncio.gather(*(doing for _, doing in work.values()), return_exceptions=True)
         for (deliveries, _), error in zip(work.values(), done, strict=True):
             if error is not None:
-                logger.error("event not worked off", exc_info=error)
+                logger.error("event not processed", exc_info=error)
                 for delivery in deliveries:
                     self._failures[delivery.message_id] = error
 

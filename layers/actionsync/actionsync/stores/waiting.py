@@ -170,7 +170,7 @@ class WaitingStore:
         return True
 
     def put_failed(self, item: WaitingItem) -> None:
-        """Record an event that has failed, in the place of whatever waits for its key."""
+        """Record an event that has failed, instead of whatever waits for its key."""
         self._put(item, None)
 
     def take_up(self, item_id: str) -> WaitingItem | None:
