@@ -98,10 +98,10 @@ def _rights(service: str, operation: str, arguments: dict[str, Any]) -> set[Righ
     if operation == "BatchWriteItem":
         ((table, puts),) = arguments["RequestItems"].items()
         return {(action, _items(table, put["PutRequest"]["Item"]["pk"]["S"])) for put in puts}
-    return {(action, _of_table(arguments["TableName"], arguments))}
+    return {(action, _part(arguments["TableName"], arguments))}
 
 
-def _of_table(table: str, arguments: dict[str, Any]) -> str:
+def _part(table: str, arguments: dict[str, Any]) -> str:
     """Return which part of a table a call is for: an index, or its item's kind."""
     if "IndexName" in arguments:
         return f"{table}/{arguments['IndexName']}"
