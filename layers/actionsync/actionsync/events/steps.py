@@ -5,6 +5,7 @@ own metadata shows to be wrong; then comes the next rung down, and at last the f
 step reads ServiceNow's wording, which differs by language.
 """
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -439,7 +440,7 @@ class Work:
             return None
         if not (has_failed or is_healed):
             return None
-        known = self.correlation
+        known, end = self.correlation, self.group.end
         texts = {**known.texts, **known.end_texts, **self._end_texts()}
         rule = IncidentRule(
             severities=list(SEVERITIES),
@@ -463,6 +464,7 @@ class Work:
                 "severity": "high",
             },
             columns={"caused_by": known.sys_id} if has_failed else {},
+            attachments={**self.event.attachments, **(end.attachments if end else {})},
         )
         return fold([Received(event)]), MatchedRule(self.rule_name, rule)
 
@@ -547,15 +549,15 @@ class Work:
             self.warnings.append(f"{ignored.field}: {ignored.sent} was sent, ServiceNow {stored}")
 
     async def _attach(self, table: str, sys_id: str, texts: dict[str, str]) -> None:
-        """Attach texts that do not fit, each once."""
+        """Attach texts that do not fit, each once: also where the ticket's other event had it."""
         if not texts:
             return
         try:
-            attached = await self.client.attachments.list(table, sys_id) if self.may_be_done else []
-            names = {item.get("file_name") for item in attached}
+            attached = await self.client.attachments.list(table, sys_id)
+            known = {(item.get("file_name"), item.get("hash")) for item in attached}
             for name, text in texts.items():
-                if name not in names:
-                    content = text.encode(errors="replace")
+                content = text.encode(errors="replace")
+                if not known & {(name, hashlib.sha256(content).hexdigest()), (name, None)}:
                     await self.client.attachments.upload(table, sys_id, content, name)
         except ServiceNowError as error:
             if not is_refusal(error):

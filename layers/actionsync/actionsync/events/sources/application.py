@@ -114,11 +114,9 @@ def event(
     )
     moment = min(detail.occurred_at or message.time, context.received_at)
     first_line = next((line for line in detail.message.splitlines() if line.strip()), "Error")
-    long = {"message": detail.message, "stack_trace": detail.stack_trace}
-    attachments = {
-        f"{name}.txt": text for name, text in long.items() if len(text) > fields.LONGEST_TEXT
-    }
-    assumptions += [f"{name}: shown without its middle" for name in attachments]
+    attachments = fields.too_long(
+        assumptions, message=detail.message, stack_trace=detail.stack_trace
+    )
     return IncomingEvent(
         id=digest(detail.user_id, message.id),
         owner=detail.user_id,

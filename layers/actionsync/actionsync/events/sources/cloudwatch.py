@@ -117,10 +117,11 @@ def read(message: "Message", context: Context) -> Reading:
         )
     if value not in _ACTIONS:
         return Reading(unknown=f"{TYPE} to {fields.cut(value, 50)}", owner=owner)
+    attachments = fields.too_long(assumptions, message=reason, description=description)
     return Reading((
         _event(
             message, context, owner, arn, name, _ACTIONS[value], changed_at or message.time,
-            silenced_until=silenced_until, assumptions=tuple(assumptions),
+            silenced_until=silenced_until, assumptions=tuple(assumptions), attachments=attachments,
             texts={"message": fields.cut(reason), "details": fields.cut(description),
                    "status": value},
         ),

@@ -99,11 +99,7 @@ def event(  # noqa: PLR0917 - what four sources have in common
     moment = min(detail.occurred_at or message.time, context.received_at)
     is_begun = detail.status == "started"
     place = {"account": message.account, "region": message.region} if message.is_from_aws else {}
-    long = {"message": detail.message, "changelog": detail.changelog}
-    attachments = {
-        f"{name}.txt": text for name, text in long.items() if len(text) > fields.LONGEST_TEXT
-    }
-    assumptions += [f"{name}: shown without its middle" for name in attachments]
+    attachments = fields.too_long(assumptions, message=detail.message, changelog=detail.changelog)
     return IncomingEvent(
         id=digest(detail.user_id, message.id),
         owner=detail.user_id,

@@ -132,6 +132,13 @@ def cut(text: str, limit: int = LONGEST_TEXT) -> str:
     return text[:head] + gap + text[len(text) - (limit - len(gap) - head) :]
 
 
+def too_long(assumptions: list[str], **texts: str) -> dict[str, str]:
+    """Return the texts that a ticket shows without their middle, whole, by file name."""
+    long = {name: text for name, text in texts.items() if len(text) > LONGEST_TEXT}
+    assumptions += [f"{name}: shown without its middle" for name in long]
+    return {f"{name}.txt": text for name, text in long.items()}
+
+
 def severity_of(value: object) -> Severity | None:
     """Return the severity that a word or number of another tool means, or None."""
     word = str(value).strip().lower()

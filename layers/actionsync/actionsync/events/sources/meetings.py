@@ -26,6 +26,7 @@ IDENTITIES: tuple[Identity, ...] = (
 )
 
 _MOST_ITEMS = 100
+_LONGEST_TITLE = 160
 _IMPACTS: "dict[Severity, str]" = {
     "critical": "1", "high": "1", "medium": "2", "low": "3", "info": "3",
 }  # fmt: skip
@@ -100,6 +101,10 @@ def _item(  # noqa: PLR0917 - an item and all that surrounds it
     )
     moment = min(meeting.held_at or message.time, context.received_at)
     title = meeting.title or f"Meeting {meeting.meeting_id}"
+    # A title has one line: what is longer is in the text as well.
+    is_long = len(item.summary) > _LONGEST_TITLE
+    details = "\n\n".join([item.summary] * is_long + [item.details] * bool(item.details))
+    attachments = fields.too_long(assumed, details=details)
     return IncomingEvent(
         id=digest(meeting.user_id, message.id, str(position)),
         owner=meeting.user_id,
@@ -120,7 +125,7 @@ def _item(  # noqa: PLR0917 - an item and all that surrounds it
         },
         texts={
             "title": item.summary,
-            "message": fields.cut(item.details or item.summary),
+            "message": fields.cut(details or item.summary),
             "severity": item.priority,
             "assignee": item.assignee,
             "link": meeting.url,
@@ -129,4 +134,5 @@ def _item(  # noqa: PLR0917 - an item and all that surrounds it
         },
         columns={} if item.impact is None else {"impact": _IMPACTS[item.impact]},
         assumptions=tuple(assumed),
+        attachments=attachments,
     )
