@@ -196,7 +196,10 @@ def test_awss_own_events_match_their_rules(cloud: "LocalCloud", user: "User") ->
     pipeline = f"shop-{uuid.uuid4().hex[:8]}"
     cases = [
         ("AlarmRule", "AlarmQueueUrl", example("on_alarm", "valid"), True),
+        ("AlarmRule", "AlarmQueueUrl", example("on_alarm", "deleted"), True),
         ("AlarmRule", "AlarmQueueUrl", _own_alarm(), False),
+        ("AwsDeploymentRule", "DeploymentQueueUrl",
+         example("on_deployment", "codepipeline_action"), True),
         ("AwsDeploymentRule", "DeploymentQueueUrl", example("on_deployment", "codedeploy_start"),
          True),
         ("AwsDeploymentRule", "DeploymentQueueUrl", _pipeline(pipeline), True),

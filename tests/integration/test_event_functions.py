@@ -430,10 +430,25 @@ def pipeline(state: str, minutes: int, run: str = "e-1", name: str = "shop") -> 
     return of_aws("aws.codepipeline", minutes, **detail)
 
 
-def code_deploy(state: str, minutes: int, application: str = "shop-web") -> dict[str, Any]:
+def code_deploy(
+    state: str, minutes: int, application: str = "shop-web", deployment: str = "d-1"
+) -> dict[str, Any]:
     """Return a change of a CodeDeploy deployment's state."""
-    detail = {"application": application, "deploymentId": "d-1", "deploymentGroup": "blue"}
+    detail = {"application": application, "deploymentId": deployment, "deploymentGroup": "blue"}
     return of_aws("aws.codedeploy", minutes, **detail, state=state)
+
+
+def action(
+    state: str, minutes: int, provider: str = "CodeDeploy", run: str = "e-1", made: str = ""
+) -> dict[str, Any]:
+    """Return a change of an action's state in a pipeline's execution."""
+    detail = {"pipeline": "shop", "execution-id": run, "stage": "Prod", "action": provider,
+              "state": state, "region": "us-east-1", "version": 3.0,
+              "type": {"owner": "AWS", "provider": provider, "category": "Deploy", "version": "1"},
+              "execution-result": {"external-execution-id": made} if made else None}  # fmt: skip
+    type_ = "CodePipeline Action Execution State Change"
+    at = NOW + timedelta(minutes=minutes)
+    return on_bus(type_, detail, source="aws.codepipeline", at=at)
 
 
 def test_a_pipeline_with_a_code_deploy_action_is_one_change(
@@ -462,6 +477,53 @@ def test_of_two_pipelines_the_one_of_the_same_name_has_the_deployment(
     send("deployment", code_deploy("START", 5, "search"))
     assert len(made(instance, "change_request")) == 2
     send("deployment", code_deploy("START", 5, "other"))
+    assert len(made(instance, "change_request")) == 3
+
+
+@pytest.mark.parametrize(
+    ("story", "changes"),
+    [
+        # Its actions show that it deploys: what is made while one does is its own.
+        ([pipeline("STARTED", 0), action("STARTED", 1, "CodeStarSourceConnection"),
+          action("STARTED", 4), code_deploy("START", 5), code_deploy("SUCCESS", 8),
+          action("SUCCEEDED", 8, made="d-1"), pipeline("SUCCEEDED", 9)], 1),
+        # What somebody else deploys meanwhile is not: no action deploys, or it names another.
+        ([pipeline("STARTED", 0), action("STARTED", 1, "CodeStarSourceConnection"),
+          code_deploy("START", 5), code_deploy("SUCCESS", 8)], 2),
+        ([pipeline("STARTED", 0), action("STARTED", 4), action("SUCCEEDED", 6, made="d-7"),
+          code_deploy("START", 5)], 2),
+        ([pipeline("STARTED", 0), action("STARTED", 4), code_deploy("START", 5, deployment="d-7"),
+          action("SUCCEEDED", 8, made="d-1"), code_deploy("SUCCESS", 9, deployment="d-7")], 2),
+        # By the deployment's id, whichever came first, and of two that run.
+        ([pipeline("STARTED", 0), pipeline("STARTED", 0, "e-2", "other"), action("STARTED", 4),
+          action("FAILED", 6, made="d-1"), code_deploy("FAILURE", 7)], 2),
+        ([action("STARTED", 4), pipeline("STARTED", 0), code_deploy("START", 5),
+          action("FAILED", 6, made="d-1"), code_deploy("FAILURE", 7)], 1),
+        # An action that was tried again deploys again.
+        ([pipeline("STARTED", 0), action("STARTED", 4), action("FAILED", 6, made="d-1"),
+          action("STARTED", 10), code_deploy("START", 11, deployment="d-2")], 1),
+    ],
+)  # fmt: skip
+def test_a_pipelines_actions_say_which_deployments_are_its_own(
+    instance: "Simulator", aws: "Aws", story: list[dict[str, Any]], changes: int
+) -> None:
+    """CodeDeploy's events name no pipeline; the end of an action names its deployment."""
+    for message in story:
+        send("deployment", message)
+    assert len(made(instance, "change_request")) == changes
+
+
+def test_a_deployment_that_has_a_change_goes_on_with_it(instance: "Simulator", aws: "Aws") -> None:
+    """Where the pipeline is heard of later; in one batch the order does not matter."""
+    rule = {"change_type": "standard", "template": "Deploy a service"}
+    save_rules(aws, "automation", deployments=rule)
+    send("deployment", code_deploy("START", 5), pipeline("STARTED", 0))
+    assert len(made(instance, "change_request")) == 1
+    send("deployment", code_deploy("START", 25, deployment="d-2"), pipeline("SUCCEEDED", 9))
+    send("deployment", pipeline("STARTED", 20, "e-2"))
+    send("deployment", code_deploy("SUCCESS", 27, deployment="d-2"))
+    send("deployment", pipeline("SUCCEEDED", 30, "e-2"))
+    assert {row["state"] for row in made(instance, "change_request")} == {"3"}
     assert len(made(instance, "change_request")) == 3
 
 

@@ -3,33 +3,71 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from actionsync.events.sources import codepipeline
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from actionsync.events.models import IncomingEvent
+    from actionsync.events.sources.envelopes import Message
+    from actionsync.events.sources.protocol import Context
     from actionsync.rules.models import Rules
+    from actionsync.stores.correlations import CorrelationStore
     from actionsync.stores.pipelines import PipelineStore
 
 
-def join(
-    events: "Iterable[IncomingEvent]", pipelines: "PipelineStore", rules: "Rules"
-) -> "tuple[IncomingEvent, ...]":
-    """Return events in which a deployment within a pipeline is a note on the pipeline's change.
+class Pipelines:
+    """Which deployments are a part of a pipeline's run.
 
-    A pipeline that the rules leave out takes no deployment with it.
+    Args:
+        store: which pipelines run.
+        correlations: which deployments have a change of their own.
+        rules_of: returns an owner's rules.
     """
-    return tuple(_joined(event, pipelines, rules) for event in events)
 
+    def __init__(
+        self,
+        store: "PipelineStore",
+        correlations: "CorrelationStore",
+        rules_of: "Callable[[str], Rules]",
+    ) -> None:
+        self._store = store
+        self._correlations = correlations
+        self._rules_of = rules_of
 
-def _joined(event: "IncomingEvent", pipelines: "PipelineStore", rules: "Rules") -> "IncomingEvent":
-    if event.source == "codepipeline":
-        if event.action == "resolve":
-            pipelines.end(event.owner, event.key, event.moment)
-        elif rules.rule_for(event).then is not None:
-            place = {"account": event.account, "region": event.region, "name": event.name}
-            pipelines.begin(event.owner, event.key, event.moment, place)
-    elif event.source == "codedeploy":
-        run = pipelines.around(event.owner, event.moment, event.account, event.region, event.name)
-        if run is not None:
-            return replace(event, source="codepipeline", key=run, action="annotate", outcome="")
-    return event
+    def join(
+        self, message: "Message", events: "Iterable[IncomingEvent]", context: "Context"
+    ) -> "tuple[IncomingEvent, ...]":
+        """Return events in which a deployment within a pipeline is a note on the pipeline's change.
+
+        A pipeline that the rules leave out takes no deployment with it.
+        """
+        if message.source not in {"aws.codepipeline", "aws.codedeploy"}:
+            return tuple(events)
+        action = codepipeline.action_of(message, context)
+        if action is not None:
+            self._record(action)
+        return tuple(map(self._joined, events))
+
+    def _record(self, action: codepipeline.Action) -> None:
+        about = (action.owner, action.run)
+        if not action.deploys:
+            self._store.see_action(*about, action.moment)
+        elif action.has_ended:
+            self._store.end_deploying(*about, action.name, action.moment, action.deployment_id)
+        else:
+            self._store.begin_deploying(*about, action.name, action.moment)
+
+    def _joined(self, event: "IncomingEvent") -> "IncomingEvent":
+        place = {"account": event.account, "region": event.region, "name": event.name}
+        if event.source == codepipeline.NAME:
+            if event.action == "resolve":
+                self._store.end(event.owner, event.key, event.moment)
+            elif self._rules_of(event.owner).rule_for(event).then is not None:
+                self._store.begin(event.owner, event.key, event.moment, place)
+            return event
+        deployment_id = event.labels.get("deployment_id", "")
+        run = self._store.around(event.owner, event.moment, place, deployment_id)
+        if run is None or self._correlations.get(event.dedup_key).is_known:
+            return event
+        return replace(event, source=codepipeline.NAME, key=run, action="annotate", outcome="")

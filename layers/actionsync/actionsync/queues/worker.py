@@ -23,7 +23,7 @@ from aws_lambda_powertools.utilities.batch import (
 from actionsync import clock, gc_freeze
 from actionsync.connections.circuit import reason_of
 from actionsync.errors import ActionSyncError, ConnectionNotFoundError
-from actionsync.events import pipelines, sources
+from actionsync.events import sources
 from actionsync.events.failures import PermanentError, RetryLaterError
 from actionsync.events.folding import Group, Received, fold
 from actionsync.events.models import IncomingEvent, UnreadableEventError, digest
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
 
     from actionsync.audit.trail import ActivityStore
     from actionsync.events.engine import Engine, Handled, Ticket
+    from actionsync.events.pipelines import Pipelines
     from actionsync.events.sources.protocol import Reading
     from actionsync.queues.outcome import Outcomes
     from actionsync.rules.models import Rules
     from actionsync.stores.correlations import CorrelationStore
-    from actionsync.stores.pipelines import PipelineStore
     from actionsync.tickets.service import TicketService
 
     Failures = dict[str, BaseException | None]
@@ -83,7 +83,7 @@ class Services:
         activity: the audit trail.
         rules: returns an owner's rules, which may be some seconds old.
         tickets: returns the tickets of an owner; `kind` is who asks, as records say.
-        pipelines: which pipelines run.
+        pipelines: which deployments are a part of a pipeline's run.
     """
 
     engine: "Engine"
@@ -92,7 +92,7 @@ class Services:
     activity: "ActivityStore"
     rules: "Callable[[str], Rules]"
     tickets: "Callable[..., TicketService]"
-    pipelines: "PipelineStore"
+    pipelines: "Pipelines"
 
 
 def entrypoint(
@@ -189,7 +189,10 @@ class _Batch:
         groups: dict[str, list[tuple[Delivery, IncomingEvent]]] = {}
         meetings: list[tuple[Delivery, IncomingEvent]] = []
         read: list[Delivery] = []
-        for delivery in deliveries:
+        # A deployment is read after the pipeline that it may be a part of.
+        for delivery in sorted(
+            deliveries, key=lambda delivery: '"aws.codedeploy"' in delivery.body
+        ):
             try:
                 events = self._read(delivery)
             except UnreadableEventError as error:
@@ -236,11 +239,9 @@ class _Batch:
         if delivery.event_in_short is not None:
             return [delivery.event_in_short]
         message = envelopes.read(delivery.body, delivery.received)
-        reading = sources.read(message, self._context(delivery))
-        events = reading.events
-        if message.is_from_aws and any(event.kind == "change" for event in events):
-            rules = self._services.rules(events[0].owner)
-            events = pipelines.join(events, self._services.pipelines, rules)
+        context = self._context(delivery)
+        reading = sources.read(message, context)
+        events = self._services.pipelines.join(message, reading.events, context)
         own = [event for event in events if delivery.is_of(event)]
         if own:
             return own

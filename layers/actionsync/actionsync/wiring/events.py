@@ -4,6 +4,7 @@ from functools import cache, partial
 
 from actionsync import aws
 from actionsync.events.engine import Engine
+from actionsync.events.pipelines import Pipelines
 from actionsync.queues.outcome import Outcomes
 from actionsync.queues.worker import Services
 from actionsync.rules.service import RecentRules
@@ -34,5 +35,7 @@ def services() -> Services:
             idempotency=stores.idempotency_store(),
             activity=activity,
         ),
-        pipelines=PipelineStore(aws.dynamodb(), settings().events_table),
+        pipelines=Pipelines(
+            PipelineStore(aws.dynamodb(), settings().events_table), correlations, rules
+        ),
     )

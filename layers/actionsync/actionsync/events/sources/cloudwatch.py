@@ -64,9 +64,14 @@ class _Alarm(fields.CamelDetail):
     mute_detail: Annotated[_Mute, fields.PART] = _Mute()
 
 
+class _LastState(fields.CamelDetail):
+    timestamp: fields.Moment = None
+
+
 class _ConfigurationChange(fields.CamelDetail):
     alarm_name: fields.Name
     operation: fields.Line = ""
+    state: Annotated[_LastState, fields.PART] = _LastState()
 
 
 class _Notification(fields.PascalDetail):
@@ -136,6 +141,8 @@ def _deleted(message: "Message", context: Context, owner: str) -> Reading:
         message.region, message.account, change.alarm_name
     )
     texts = {"message": "The alarm was deleted.", "details": "", "status": "deleted"}
+    # The event has whole seconds: what the alarm said last is no newer than its deletion.
+    deleted_at = max(message.time, change.state.timestamp or message.time)
     return Reading(
         (
             _event(
@@ -145,7 +152,7 @@ def _deleted(message: "Message", context: Context, owner: str) -> Reading:
                 arn,
                 change.alarm_name,
                 "resolve",
-                message.time,
+                deleted_at,
                 texts=texts,
             ),
         )

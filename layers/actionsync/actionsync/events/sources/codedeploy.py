@@ -1,5 +1,6 @@
 """CodeDeploy (user guide: Monitoring deployments with Amazon CloudWatch Events)."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from actionsync.events.models import UnreadableEventError, digest
@@ -15,7 +16,7 @@ TYPE = "CodeDeploy Deployment State-change Notification"
 IDENTITIES: tuple[Identity, ...] = (
     Identity(
         what="CodeDeploy deployment",
-        key="account, region and deployment id; within a pipeline's run: that run's",
+        key="account, region and deployment id; within an action of a pipeline: its run's",
         end="SUCCESS, FAILURE or STOP; the last outcome counts",
         order="the time of the event",
         repeat="heartbeat",
@@ -65,4 +66,5 @@ def read(message: "Message", context: Context) -> Reading:
         url=arns.console(message.region, path),
     )
     key = digest(message.account, message.region, step.deployment_id)
-    return Reading((deployments.event(NAME, detail, message, context, assumptions, key),))
+    event = deployments.event(NAME, detail, message, context, assumptions, key)
+    return Reading((replace(event, labels={"deployment_id": step.deployment_id}),))

@@ -1,5 +1,6 @@
 """CodePipeline (user guide: Monitoring CodePipeline events)."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from actionsync.events.models import UnreadableEventError, digest
@@ -8,10 +9,13 @@ from actionsync.events.sources.deployments import DeploymentDetail
 from actionsync.events.sources.protocol import Context, Identity, Reading
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from actionsync.events.sources.envelopes import Message
 
 NAME = "codepipeline"
 TYPE = "CodePipeline Pipeline Execution State Change"
+_ACTION_TYPE = "CodePipeline Action Execution State Change"
 IDENTITIES: tuple[Identity, ...] = (
     Identity(
         what="CodePipeline execution",
@@ -27,6 +31,7 @@ _STATES = {
     "STOPPED": "stopped", "CANCELED": "stopped", "SUPERSEDED": "stopped",
 }  # fmt: skip
 _WITHOUT_OUTCOME = {"STOPPING"}
+_CODE_DEPLOY = {"CodeDeploy", "CodeDeployToECS"}
 
 
 class _Trigger(fields.KebabDetail):
@@ -44,9 +49,66 @@ class _CodePipeline(fields.KebabDetail):
     execution_trigger: Annotated[_Trigger, fields.PART] = _Trigger()
 
 
+class _ActionType(fields.CamelDetail):
+    provider: fields.Line = ""
+
+
+class _ActionResult(fields.KebabDetail):
+    external_execution_id: fields.Line = ""
+
+
+class _Action(fields.KebabDetail):
+    pipeline: fields.Name
+    execution_id: fields.Name
+    stage: fields.Line = ""
+    action: fields.Line = ""
+    state: fields.Line
+    type: Annotated[_ActionType, fields.PART] = _ActionType()
+    execution_result: Annotated[_ActionResult, fields.PART] = _ActionResult()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An action of an execution.
+
+    Attributes:
+        owner: whose events AWS's are.
+        run: the execution's key.
+        name: what identifies it in the execution.
+        deploys: whether it makes a CodeDeploy deployment.
+        has_ended: whether it is over.
+        deployment_id: the deployment that it made, where the event says.
+        moment: when it was so.
+    """
+
+    owner: str
+    run: str
+    name: str
+    deploys: bool
+    has_ended: bool
+    deployment_id: str
+    moment: "datetime"
+
+
 def matches(message: "Message") -> bool:
-    """Return whether a message is CodePipeline's change of an execution's state."""
-    return message.type == TYPE
+    """Return whether a message is CodePipeline's change of an execution's or an action's state."""
+    return message.type in {TYPE, _ACTION_TYPE}
+
+
+def action_of(message: "Message", context: Context) -> Action | None:
+    """Return the action that a message is about, or None where it is about none."""
+    if message.type != _ACTION_TYPE or message.source != "aws.codepipeline":
+        return None
+    step = fields.parse(_Action, message.detail, [])
+    return Action(
+        owner=fields.automation_owner(context.automation_user),
+        run=digest(message.account, message.region, step.pipeline, step.execution_id),
+        name=digest(step.stage, step.action),
+        deploys=step.type.provider in _CODE_DEPLOY,
+        has_ended=step.state != "STARTED",
+        deployment_id=step.execution_result.external_execution_id,
+        moment=min(message.time, context.received_at),
+    )
 
 
 def read(message: "Message", context: Context) -> Reading:
@@ -58,6 +120,8 @@ def read(message: "Message", context: Context) -> Reading:
     if message.source != "aws.codepipeline":
         raise UnreadableEventError("source: must be aws.codepipeline")
     owner = fields.automation_owner(context.automation_user)
+    if message.type == _ACTION_TYPE:
+        return Reading()  # events.pipelines has it
     assumptions: list[str] = []
     step = fields.parse(_CodePipeline, message.detail, assumptions)
     if step.state in _WITHOUT_OUTCOME:
