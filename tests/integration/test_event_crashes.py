@@ -98,7 +98,7 @@ def _new_process() -> None:
 
 def _story(name: str) -> list[tuple[str, dict[str, Any]]]:
     return {
-        "an error": [("error", error())],
+        "an error": [("error", error(stack_trace="  at shop.Checkout.pay(Checkout.java)\n" * 200))],
         "an alarm and its end": [("alarm", alarm("ALARM")), ("alarm", alarm("OK", 60))],
         "an alarm that comes back": [
             ("alarm", alarm("ALARM")),
@@ -139,6 +139,7 @@ def test_a_death_at_any_call_is_recovered(  # noqa: C901, PLR0917 - a play in ac
             sorted((row["short_description"], row["state"]) for row in incidents),
             sorted((row["short_description"], row["state"], row["close_code"]) for row in changes),
             sorted(len(notes(instance, row["sys_id"])) for row in incidents + changes),
+            sorted(file["file_name"] for file in instance.records("sys_attachment")),
         )
 
     def play(at: int | None, *, is_after: bool) -> bool:

@@ -14,6 +14,7 @@ from tests.integration.events import USER, Queues, alarm, deployment, error, on_
 from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
     instance,
     made,
+    meeting,
     notes,
     queues,
     save_rules,
@@ -203,19 +204,52 @@ def test_a_hidden_column_says_nothing(
     assert row["state"] == "6"
 
 
-def test_long_texts_are_attached_once(instance: "Simulator") -> None:  # noqa: F811
-    """A stack trace that does not fit is a file of the ticket."""
-    trace = "\n".join(f"  at shop.Checkout.pay{number}(Checkout.java)" for number in range(400))
-    detail = {"user_id": USER, "service": "checkout", "severity": "high", "message": "Failed",
-              "stack_trace": trace}  # fmt: skip
-    message = on_bus("Application Error", detail)
+LONG = "  at shop.Checkout.pay(Checkout.java)\n" * 200
+
+
+def github_release() -> dict[str, Any]:
+    """Return a release as the webhook lays it on the bus: its change begins and ends with it."""
+    detail = {"user_id": USER, "deployment_id": "release-1", "application": "octo/shop",
+              "version": "v1", "status": "succeeded", "changelog": LONG,
+              "labels": {"event": "release"}}  # fmt: skip
+    return on_bus("Deployment", detail, source="actionsync.github")
+
+
+@pytest.mark.parametrize(
+    ("feed", "story", "names"),
+    [
+        ("error", [error(stack_trace=LONG)], ["stack_trace.txt"]),
+        ("error", [error(stack_trace=LONG), error(60, stack_trace=LONG)], ["stack_trace.txt"]),
+        ("error", [error(message=LONG)], ["message.txt"]),
+        ("deployment", [deployment("started", changelog=LONG),
+                        deployment("succeeded", 60, changelog=LONG)], ["changelog.txt"]),
+        ("deployment", [deployment("started", changelog=LONG),
+                        deployment("failed", 60, message=LONG)], ["changelog.txt", "message.txt"]),
+        ("deployment", [deployment("succeeded", 60, changelog=LONG)], ["changelog.txt"]),
+        ("deployment", [github_release()], ["changelog.txt"]),
+        ("meeting", [meeting(action_items=[{"summary": "Renew it", "details": LONG,
+                                            "requires_incident": True}])], ["details.txt"]),
+    ],
+)  # fmt: skip
+def test_long_texts_are_attached_once(
+    instance: "Simulator",  # noqa: F811
+    aws: "Aws",
+    feed: str,
+    story: list[dict[str, Any]],
+    names: list[str],
+) -> None:
+    """Whole, and once: by each source, sent again, and by the two events of one ticket."""
+    rule = {"change_type": "standard", "template": "Deploy a service"}
+    save_rules(aws, deployments=rule, github={"events": ["release"]})
     for _ in range(2):
-        send("error", message)
-    (row,) = made(instance)
-    (file,) = [
-        item for item in instance.records("sys_attachment") if item["table_sys_id"] == row["sys_id"]
-    ]
-    assert int(file["size_bytes"]) >= len(trace)
+        for message in story:
+            send(feed, message)
+    files = [
+        file for file in instance.records("sys_attachment") if file["table_name"] in
+        {"incident", "change_request"}
+    ]  # fmt: skip
+    assert sorted(file["file_name"] for file in files) == names
+    assert {instance.instance.state.contents[file["sys_id"]] for file in files} == {LONG.encode()}
 
 
 def test_what_a_person_has_seen_is_not_reopened(instance: "Simulator", time: "Clock") -> None:  # noqa: F811
