@@ -43,6 +43,7 @@ _TAGS = {
 _TEXTS = {
     HTTPStatus.BAD_REQUEST: "The body is missing or is no JSON.",
     HTTPStatus.UNAUTHORIZED: "There is no token, or not a good one.",
+    HTTPStatus.FORBIDDEN: "The token has none of the scopes that the API wants.",
     HTTPStatus.NOT_FOUND: "No connection is stored, or there is no such record or webhook.",
     HTTPStatus.CONFLICT: "One is stored already, another request is at work on it, or its state "
     "does not allow it.",
@@ -193,7 +194,7 @@ def _failures(op: Described) -> set[int]:
     codes = {500}
     if op.operation.tag == "Pages":
         return codes | ({404} if "{" in op.path else set())
-    codes.add(401)
+    codes |= {401, 403}
     if op.body is not None or op.takes_file:
         codes |= _BODY
     if op.query is not None or op.headers or "{" in op.path:
@@ -202,7 +203,7 @@ def _failures(op: Described) -> set[int]:
         codes.add(404)
     codes |= {problems.STATUSES[kind].value for kind in op.operation.errors}
     codes |= {refused.status for refused in op.operation.refused.values()}
-    if op.method != "GET":
+    if op.method != "GET" or op.is_read_limited:
         codes.add(429)
     if op.calls_servicenow:
         codes |= {status.value for status in servicenow.STATUSES.values()}

@@ -39,6 +39,7 @@ class Described:
         headers: names of the request headers it reads.
         calls_servicenow: whether ServiceNow's failures are among its answers.
         is_rate_limited: whether it counts as a write of the user.
+        is_read_limited: whether it counts as a read of the user.
     """
 
     folder: str
@@ -53,6 +54,7 @@ class Described:
     headers: tuple[str, ...]
     calls_servicenow: bool
     is_rate_limited: bool
+    is_read_limited: bool
 
     @property
     def writes_tickets(self) -> bool:
@@ -66,7 +68,7 @@ class Described:
             return self.operation.cold_calls
         if self.writes_tickets:
             return {**CONNECT, **SHARE, **RECORD}
-        return CONNECT if self.calls_servicenow else {}
+        return {**CONNECT, **SHARE} if self.calls_servicenow else {}
 
     @property
     def warm_calls(self) -> Calls:
@@ -182,7 +184,7 @@ _PARAMETERS = {"record_id": "id", "webhook_id": "id", "event_id": "id"}
 
 def _merged(folder: str, route: Any, path: str, operation: Operation, app: Any) -> Described:
     body = query = None
-    is_body_required = is_rate_limited = takes_file = False
+    is_body_required = is_rate_limited = is_read_limited = takes_file = False
     headers = []
     for parameter in inspect.signature(route.func, eval_str=True).parameters.values():
         if get_origin(parameter.annotation) is not Annotated:
@@ -202,6 +204,8 @@ def _merged(folder: str, route: Any, path: str, operation: Operation, app: Any) 
             headers.append("If-Match")
         elif maker == "_rate_limited":
             is_rate_limited = True
+        elif maker == "_read_limited":
+            is_read_limited = True
     return Described(
         folder=folder,
         method=route.method,
@@ -215,4 +219,5 @@ def _merged(folder: str, route: Any, path: str, operation: Operation, app: Any) 
         headers=tuple(headers),
         calls_servicenow=ServiceNowError in app.exception_handler_manager._exception_handlers,  # noqa: SLF001
         is_rate_limited=is_rate_limited,
+        is_read_limited=is_read_limited,
     )

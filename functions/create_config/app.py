@@ -9,7 +9,7 @@ from actionsync.connections.models import NewConnection
 from actionsync.connections.service import create_connection
 from actionsync.http.api import created, entrypoint, http_api, json_body
 from actionsync.wiring import stores
-from actionsync.wiring.callers import RateLimitedUserId
+from actionsync.wiring.callers import RateLimitedUserId, limit_sign_ins
 
 app = http_api()
 
@@ -19,6 +19,7 @@ def create_config(
     owner: RateLimitedUserId, new: Annotated[NewConnection, json_body(NewConnection)]
 ) -> Response[str]:
     """Answer 201 with the connection, or 409 where one is stored."""
+    limit_sign_ins(owner)
     planned = settings_change("connection_created", new.model_fields_set)
     with stores.activity_store().around(owner, planned) as record:
         connection = create_connection(stores.connection_store(), stores.secret_store(), owner, new)

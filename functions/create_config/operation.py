@@ -73,7 +73,7 @@ OPERATIONS = {
                 415,
             ),
         },
-        cold_calls={"UpdateItem": 3, "CreateSecret": 1, "PutItem": 2},
-        warm_calls={"UpdateItem": 2, "CreateSecret": 1, "PutItem": 2},
+        cold_calls={"UpdateItem": 4, "CreateSecret": 1, "PutItem": 2},
+        warm_calls={"UpdateItem": 3, "CreateSecret": 1, "PutItem": 2},
     )
 }

@@ -5,15 +5,16 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.audit.query import ActivityQuery, page
-from actionsync.http.api import UserId, entrypoint, http_api, ok, query
+from actionsync.http.api import entrypoint, http_api, ok, query
 from actionsync.wiring import stores
+from actionsync.wiring.callers import ReadingUserId
 
 app = http_api()
 
 
 @app.get("/api/servicenow/activity")
 def get_activity(
-    owner: UserId, asked: Annotated[ActivityQuery, query(ActivityQuery)]
+    owner: ReadingUserId, asked: Annotated[ActivityQuery, query(ActivityQuery)]
 ) -> Response[str]:
     """Answer 200 with a page of the audit trail and the cursor of the next."""
     return ok(page(owner, asked, stores.activity_store()))

@@ -34,7 +34,7 @@ OPERATIONS = {
             "invalid_cursor": Refused(Request(query={"cursor": "RULES#x"}), 422, ["cursor"]),
             "invalid_outcome": Refused(Request(query={"outcome": "lost"}), 422, ["outcome"]),
         },
-        cold_calls={"Query": 1},
+        cold_calls={"Query": 1, "UpdateItem": 1},
         warm_calls={"Query": 1},
     )
 }

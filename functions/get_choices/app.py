@@ -2,17 +2,18 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from actionsync.http.api import UserId, entrypoint, ok
+from actionsync.http.api import entrypoint, ok
 from actionsync.http.servicenow import servicenow_api
 from actionsync.runtime import run
 from actionsync.tickets.choices import choices
+from actionsync.wiring.callers import ReadingUserId
 from actionsync.wiring.servicenow import client_cache
 
 app = servicenow_api()
 
 
 @app.get("/api/servicenow/choices/<table>/<field>")
-def get_choices(table: str, field: str, owner: UserId) -> Response[str]:
+def get_choices(table: str, field: str, owner: ReadingUserId) -> Response[str]:
     """Answer 200 with the choices, in the instance's order."""
     return ok(run(choices(client_cache(), owner, table, field)))
 

@@ -3,14 +3,15 @@
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.audit.health import health
-from actionsync.http.api import UserId, entrypoint, http_api, ok
+from actionsync.http.api import entrypoint, http_api, ok
 from actionsync.wiring import stores
+from actionsync.wiring.callers import ReadingUserId
 
 app = http_api()
 
 
 @app.get("/api/servicenow/health")
-def get_health(owner: UserId) -> Response[str]:
+def get_health(owner: ReadingUserId) -> Response[str]:
     """Answer 200 with what works, what waits, what has failed, and counts by day."""
     connection = stores.connection_store().get(owner)
     pauses, waiting = stores.pause_store(), stores.waiting_store()

@@ -29,7 +29,7 @@ OPERATIONS = {
         refused={
             "invalid_not_signed_in": Refused(Request(is_signed_in=False), 401),
         },
-        cold_calls={"GetItem": 1, "BatchGetItem": 2, "Query": 2},
+        cold_calls={"GetItem": 1, "BatchGetItem": 2, "Query": 2, "UpdateItem": 1},
         warm_calls={"GetItem": 1, "Query": 2},
     )
 }

@@ -5,12 +5,13 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.events.preview import preview
-from actionsync.http.api import UserId, entrypoint, json_body, ok
+from actionsync.http.api import entrypoint, json_body, ok
 from actionsync.http.servicenow import servicenow_api
 from actionsync.rules.models import RulesPreview
 from actionsync.rules.service import rules_of
 from actionsync.runtime import run
 from actionsync.wiring import stores
+from actionsync.wiring.callers import ReadingUserId
 from actionsync.wiring.servicenow import client_cache
 
 app = servicenow_api()
@@ -18,7 +19,7 @@ app = servicenow_api()
 
 @app.post("/api/servicenow/rules/preview")
 def preview_rules(
-    owner: UserId, asked: Annotated[RulesPreview, json_body(RulesPreview)]
+    owner: ReadingUserId, asked: Annotated[RulesPreview, json_body(RulesPreview)]
 ) -> Response[str]:
     """Answer 200 with the tickets and the instance's objections; nothing is written."""
     rules = asked.rules or rules_of(stores.rule_store(), owner)

@@ -73,7 +73,7 @@ OPERATIONS = {
             ),
         },
         servicenow_calls=1,
-        cold_calls={"GetItem": 2, "BatchGetItem": 1, "GetSecretValue": 1},
+        cold_calls={"GetItem": 2, "BatchGetItem": 1, "GetSecretValue": 1, "UpdateItem": 1},
         warm_calls={"GetItem": 1},
     )
 }

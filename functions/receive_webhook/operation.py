@@ -17,7 +17,7 @@ OPERATIONS = {
             "GetSecretValue": 1,
             "PutItem": 1,
             "PutEvents": 1,
-            "UpdateItem": 1,
+            "UpdateItem": 2,
         },
         warm_calls={"GetItem": 2, "PutItem": 1, "PutEvents": 1, "UpdateItem": 1},
         needs_token=False,

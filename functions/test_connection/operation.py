@@ -59,7 +59,7 @@ OPERATIONS = {
             ),
         },
         servicenow_calls=3,
-        cold_calls={"GetItem": 1, "Query": 1, "GetSecretValue": 1, "UpdateItem": 1},
-        warm_calls={"Query": 1},
+        cold_calls={"GetItem": 1, "Query": 1, "GetSecretValue": 1, "UpdateItem": 2},
+        warm_calls={"Query": 1, "UpdateItem": 1},
     )
 }

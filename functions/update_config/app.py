@@ -9,7 +9,7 @@ from actionsync.connections.models import ConnectionChange
 from actionsync.connections.service import change_connection
 from actionsync.http.api import ExpectedVersion, entrypoint, http_api, json_body, ok
 from actionsync.wiring import stores
-from actionsync.wiring.callers import RateLimitedUserId
+from actionsync.wiring.callers import RateLimitedUserId, limit_sign_ins
 
 app = http_api()
 
@@ -21,6 +21,7 @@ def update_config(
     expected_version: ExpectedVersion,
 ) -> Response[str]:
     """Answer 200 with the changed connection, 404, or 412 where If-Match names an older one."""
+    limit_sign_ins(owner)
     planned = settings_change("connection_changed", change.model_fields_set)
     with stores.activity_store().around(owner, planned) as record:
         connection = change_connection(

@@ -34,7 +34,7 @@ OPERATIONS = {
                 412,
             ),
         },
-        cold_calls={"GetItem": 1, "UpdateItem": 3, "PutSecretValue": 1, "PutItem": 2},
-        warm_calls={"GetItem": 1, "UpdateItem": 2, "PutSecretValue": 1, "PutItem": 2},
+        cold_calls={"GetItem": 1, "UpdateItem": 4, "PutSecretValue": 1, "PutItem": 2},
+        warm_calls={"GetItem": 1, "UpdateItem": 3, "PutSecretValue": 1, "PutItem": 2},
     )
 }

@@ -7,22 +7,27 @@ policy is asked about each kind of item, by the evaluation of policies that the 
 
 import json
 import subprocess
+from functools import cache
 from typing import Any
+
+import pytest
 
 from local.cloud import TOOLS
 from tests.template import functions, leading_keys, statements
 
-# Each kind of items of the events table, by the key of one.
-ITEMS = [
-    "CORRELATION#error:ada:checkout", "PAUSE#CONNECTION#7", "PIPELINES#ada",
-    "RECENT#OWNER#ada", "RULES#ada", "WEBHOOK#0123456789abcdef0123456789abcdef", "WEBHOOKS#ada",
-    "OTHER#ada",
-]  # fmt: skip
+# Each kind of items of the tables that have several, by the key of one.
+ITEMS = {
+    "EventsTable": [
+        "CORRELATION#error:ada:checkout", "PAUSE#CONNECTION#7", "PIPELINES#ada",
+        "RECENT#OWNER#ada", "RULES#ada", "WEBHOOK#0123456789abcdef", "WEBHOOKS#ada", "OTHER#ada",
+    ],
+    "IdempotencyTable": ["RATE#writes#ada#7", "WEBHOOK#0123456789abcdef#x", "WRITE#x", "OTHER#x"],
+}  # fmt: skip
 ACTIONS = [
     "GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem",
     "PartiQLSelect", "PartiQLUpdate",
 ]  # fmt: skip
-TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/EventsTable"
+ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/"
 # The local cloud's own evaluation, in its own environment.
 PROGRAM = """
 import json, sys
@@ -57,10 +62,11 @@ def expected(folder: str) -> set[str]:
     return others.get(folder, {"PAUSE"})
 
 
-def allowed(questions: list[tuple[str, str, list[str]]]) -> list[bool]:
+def allowed(table: str, questions: list[tuple[str, str, list[str]]]) -> list[bool]:
     """Return, for each question, whether a function may do an action with these items."""
     asked = [
-        (_policy(folder), f"dynamodb:{action}", TABLE, keys) for folder, action, keys in questions
+        (_policy(folder, table), f"dynamodb:{action}", ARN + table, keys)
+        for folder, action, keys in questions
     ]
     done = subprocess.run(  # noqa: S603 - our own tools
         [TOOLS / "ministack/bin/python", "-c", PROGRAM],
@@ -70,38 +76,65 @@ def allowed(questions: list[tuple[str, str, list[str]]]) -> list[bool]:
     return answers
 
 
-def _policy(folder: str) -> dict[str, Any]:
+def _policy(folder: str, table: str) -> dict[str, Any]:
     own = [
-        {**statement, "Resource": TABLE}
+        {**statement, "Resource": ARN + table}
         for statement in statements(folder)
-        if statement["Resource"] == {"Fn::GetAtt": "EventsTable.Arn"}
+        if statement["Resource"] == {"Fn::GetAtt": f"{table}.Arn"}
     ]
     return {"Version": "2012-10-17", "Statement": own}
 
 
-def test_a_function_reaches_its_own_kinds_of_items() -> None:
-    """All of these by some action, others by none, also where one request names both."""
-    folders = [folder for folder in functions() if _policy(folder)["Statement"]]
+@cache
+def reached(table: str) -> dict[str, dict[str, set[str]]]:
+    """Return the kinds of items that functions reach, with the actions by which they do."""
+    folders = [folder for folder in functions() if _policy(folder, table)["Statement"]]
     questions = [
-        (folder, action, [key]) for folder in folders for action in ACTIONS for key in ITEMS
+        (folder, action, [key]) for folder in folders for action in ACTIONS for key in ITEMS[table]
     ]
-    reached: dict[str, set[str]] = {folder: set() for folder in folders}
-    writers_of_rules = set()
-    for (folder, action, (key,)), is_allowed in zip(questions, allowed(questions), strict=True):
+    found: dict[str, dict[str, set[str]]] = {folder: {} for folder in folders}
+    answers = allowed(table, questions)
+    for (folder, action, (key,)), is_allowed in zip(questions, answers, strict=True):
         if is_allowed:
-            reached[folder].add(key.partition("#")[0])
-        if is_allowed and key.startswith("RULES#") and action != "GetItem":
-            writers_of_rules.add(folder)
-    assert reached == {folder: expected(folder) for folder in folders}
-    assert writers_of_rules == {"update_rules"}
+            found[folder].setdefault(key.partition("#")[0], set()).add(action)
+    return found
 
-    mixed = [
+
+def test_a_function_reaches_its_own_kinds_of_items() -> None:
+    """All of these by some action, and others by none; rules are one function's to write."""
+    found = reached("EventsTable")
+    assert {folder: set(kinds) for folder, kinds in found.items()} == {
+        folder: expected(folder) for folder in found
+    }
+    writers = {folder for folder, kinds in found.items() if kinds.get("RULES", set()) - {"GetItem"}}
+    assert writers == {"update_rules"}
+
+
+def test_only_who_writes_tickets_reaches_answers_stored_for_keys() -> None:
+    """Who only counts a request does no more than that."""
+    found = reached("IdempotencyTable")
+    events = {"on_meeting", "on_event"}
+    role = functions()["create_incident"]["Role"]
+    writers = {folder for folder in found if functions()[folder].get("Role") == role}
+    assert {folder for folder, kinds in found.items() if "WRITE" in kinds} == {*writers, *events}
+    assert {folder for folder, kinds in found.items() if "WEBHOOK" in kinds} == {
+        folder for folder in found if folder.startswith("receive_")
+    }
+    for kinds in found.values():
+        assert "OTHER" not in kinds
+        assert kinds.get("RATE", {"UpdateItem"}) == {"UpdateItem"}
+
+
+@pytest.mark.parametrize("table", ITEMS)
+def test_a_request_that_names_both_is_refused(table: str) -> None:
+    """Nothing rides along with what is allowed."""
+    questions = [
         (folder, action, [key, "OTHER#ada"])
-        for folder in folders
+        for folder in reached(table)
         for action in ACTIONS
-        for key in ITEMS
+        for key in ITEMS[table]
     ]
-    assert not any(allowed(mixed))
+    assert not any(allowed(table, questions))
 
 
 def test_each_kind_of_items_is_tried() -> None:
@@ -112,7 +145,8 @@ def test_each_kind_of_items_is_tried() -> None:
         for statement in statements(folder)
         for key in leading_keys(statement) or ()
     }
-    assert named == {key.partition("#")[0] for key in ITEMS} - {"OTHER"}
+    tried = {key.partition("#")[0] for keys in ITEMS.values() for key in keys}
+    assert named == tried - {"OTHER"}
 
 
 def test_no_function_may_read_without_a_key() -> None:

@@ -114,19 +114,32 @@ def test_an_event_that_cannot_become_a_ticket_is_recorded(
     connected: "Simulator", queues: Queues
 ) -> None:
     """Refused or unreadable: each in its owner's trail, with why. What waits is in none."""
-    send("error", error(user_id="nobody"))
+    connect(connected, seed.INTEGRATION_USER, USER)
     send("error", error(user_id=USER, message=None))
-    assert trail("nobody") == []
     connected.faults.add(faults.error(403, "Refused", "ACL", method="POST", times=None))
     connect(connected, seed.INTEGRATION_USER, "refused")
     send("error", error(user_id="refused"))
     refused = trail("refused")[0]
     assert (refused["action"], refused["kind"]) == ("failed", "incident")
     assert (refused["cause"], refused["reason_type"]) == ("checkout", "PermissionDenied")
-    (poison,) = trail(USER)
+    poison = trail(USER)[0]
     assert poison["reason_type"] == "Unreadable"
     assert "message" in poison["reason"]
     assert len(queues.failed()) == 2
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")  # of what waits
+def test_whoever_names_a_stranger_leaves_nothing_with_them(
+    aws: "Aws", connected: "Simulator", queues: Queues
+) -> None:
+    """An event may name anybody: who has stored no connection gets no trail and no history."""
+    send("error", error(user_id="stranger"), error(user_id="stranger", message=None))
+    poison = error(user_id="stranger", title=7)
+    poison["attributes"]["ApproximateReceiveCount"] = "3"
+    send("error", poison)
+    assert trail("stranger") == []
+    assert [item for item in aws.items("EventsTable") if "stranger" in item["pk"]["S"]] == []
+    assert queues.failed() == [("Unreadable", "message: Field required")]
 
 
 def test_an_event_that_names_nobody_is_in_the_log_alone(

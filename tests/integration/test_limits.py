@@ -308,18 +308,18 @@ def test_the_limit_is_exact_for_one_process(
     aws: "Aws", time: "Clock", monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     """However the shares fall; another process gets what is left, and never more."""
-    from actionsync.errors import TooManyWritesError  # noqa: PLC0415 - beside what raises it
-    from actionsync.stores.rates import WriteRates  # noqa: PLC0415
+    from actionsync.errors import TooManyRequestsError  # noqa: PLC0415 - beside what raises it
+    from actionsync.stores.rates import Rates  # noqa: PLC0415
 
-    def most(rates: WriteRates, user_id: str) -> int:
+    def most(rates: Rates, user_id: str) -> int:
         for count in range(limit + 2):
             try:
                 rates.take(user_id)
-            except TooManyWritesError:
+            except TooManyRequestsError:
                 return count
         raise AssertionError("there is no limit")
 
-    one, other = (WriteRates(aws.dynamodb, "IdempotencyTable", limit) for _ in range(2))
+    one, other = (Rates(aws.dynamodb, "IdempotencyTable", "writes", limit) for _ in range(2))
     assert most(one, "ada") == limit
     assert most(other, "ada") == 0
     other.take("grace")

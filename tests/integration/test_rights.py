@@ -47,6 +47,8 @@ Right = tuple[str, str]
 OF_LAMBDA = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 KEY = {"idempotency-key": "once"}
 FIRST = "first-password"
+# Tables with several kinds of items.
+SHARED = {"EventsTable", "IdempotencyTable"}
 
 
 class Iam:
@@ -112,7 +114,7 @@ def _part(table: str, arguments: dict[str, Any]) -> str:
 
 def _items(table: str, pk: str) -> str:
     """Return the items whose key begins alike, of a table that has several kinds of them."""
-    return f"{table} {pk.partition('#')[0]}#*" if table == "EventsTable" else table
+    return f"{table} {pk.partition('#')[0]}#*" if table in SHARED else table
 
 
 def granted(folder: str) -> set[Right]:
@@ -211,8 +213,11 @@ def calls(folder: str, **options: Any) -> "Callable[[World], None]":
 
 
 def works_again(world: World) -> None:
-    """An instance that is left alone is tested, and works."""
+    """An instance that is left alone is tested, and works; so is one that was typed."""
     world.connect()
+    typed = {"instance_url": world.simulator.url, "username": "x", "password": "x"}
+    world.call("test_connection", typed)
+    world.left("AuditTable")
     with world.iam.off():
         store = PauseStore(world.aws.dynamodb, "EventsTable")
         store.record_failure(whom(world), "table", "RateLimited", key="x")
@@ -510,7 +515,7 @@ def release_waiting(world: World) -> None:
             Item={
                 "pk": {"S": "WAITING"}, "sk": {"S": "0" * 32}, "owner": {"S": "nobody"},
                 "connection": {"S": "default"}, "table": {"S": "incident"},
-                "touched_at": {"N": "1"},
+                "touched_at": {"N": "1"}, "version": {"N": "1"},
             },
         )  # fmt: skip
     handler = importlib.import_module("functions.release_waiting.app").lambda_handler

@@ -3,6 +3,7 @@
 ActionSyncError
  ├── InvalidInputError            a field of the request is wrong
  ├── NotSignedInError             the request carries no user
+ ├── NotAllowedError              its token has none of the scopes that the API wants
  ├── ConnectionNotFoundError      the user has stored no connection
  ├── ConnectionExistsError        the user has one already
  ├── ConnectionBusyError          another request is changing it right now
@@ -10,7 +11,7 @@ ActionSyncError
  ├── ConnectionIncompleteError    its secret is missing or belongs to another host or user
  ├── IdempotencyKeyReusedError    the key came with another request before
  ├── WriteInProgressError         the same key's first request has not ended
- ├── TooManyWritesError           the user asks for more writes than a minute allows
+ ├── TooManyRequestsError         the user asks for more than a minute allows
  ├── RulesChangedError            the rules are not at the version the caller knew
  ├── UnfinishedEventNotFoundError  the user has no such event that waits or has failed
  ├── EventInProgressError        somebody is at the event right now
@@ -25,6 +26,10 @@ Their texts are answered to the caller, so none of them may hold a secret.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +56,17 @@ class InvalidInputError(ActionSyncError):
 class NotSignedInError(ActionSyncError):
     """The request carries no user."""
 
-    def __init__(self) -> None:
-        super().__init__("The request carries no user: sign in and send the token.")
+    def __init__(self, why: str = "The request carries no user") -> None:
+        """Take what is wrong with the token, if there is one."""
+        super().__init__(f"{why}: sign in and send the access token.")
+
+
+class NotAllowedError(ActionSyncError):
+    """The token has none of the scopes that the API wants."""
+
+    def __init__(self, scopes: "Iterable[str]") -> None:
+        """Take the scopes, of which one is needed."""
+        super().__init__(f"The token needs one of these scopes: {', '.join(sorted(scopes))}.")
 
 
 class ConnectionNotFoundError(ActionSyncError):
@@ -125,13 +139,13 @@ class WriteInProgressError(ActionSyncError):
         self.retry_after = retry_after
 
 
-class TooManyWritesError(ActionSyncError):
-    """The user asks for more writes than a minute allows."""
+class TooManyRequestsError(ActionSyncError):
+    """The user asks for more than a minute allows."""
 
-    def __init__(self, limit: int, retry_after: int) -> None:
-        """Take how many a minute allows, and the seconds until the next one."""
+    def __init__(self, what: str, limit: int, retry_after: int) -> None:
+        """Take what is counted, how many a minute allows, and the seconds until the next one."""
         super().__init__(
-            f"You may ask for {limit} writes a minute. Try again in {retry_after} seconds."
+            f"You may ask for {limit} {what} a minute. Try again in {retry_after} seconds."
         )
         self.retry_after = retry_after
 

@@ -25,9 +25,12 @@ class Settings:
         audit_table: DynamoDB table of the audit trail.
         audit_days: days after which a record of it expires.
         writes_per_minute: how many writes a user may ask for in a minute.
+        reads_per_minute: how many reads.
+        deliveries_per_minute: how many deliveries a user's webhooks take in a minute.
         secret_prefix: start of every secret's name, ending in a slash.
         kms_key: ARN of the key that encrypts the secrets, or empty for AWS's own.
         allowed_instance_hosts: hosts a connection may name, `*.` standing for any subdomain.
+        allowed_columns: columns that speak for people, and may be set all the same.
         instance_ca_file: PEM file of the authority behind the instances' certificates, or None
             for the public ones.
     """
@@ -39,9 +42,12 @@ class Settings:
     audit_table: str
     audit_days: int
     writes_per_minute: int
+    reads_per_minute: int
+    deliveries_per_minute: int
     secret_prefix: str
     kms_key: str
     allowed_instance_hosts: tuple[str, ...]
+    allowed_columns: frozenset[str]
     instance_ca_file: str | None
 
 
@@ -68,11 +74,24 @@ def settings() -> Settings:
         audit_table=_variable("AUDIT_TABLE"),
         audit_days=int(_variable("AUDIT_DAYS")),
         writes_per_minute=int(_variable("WRITES_PER_MINUTE")),
+        reads_per_minute=int(_variable("READS_PER_MINUTE")),
+        deliveries_per_minute=int(_variable("DELIVERIES_PER_MINUTE")),
         secret_prefix=_variable("SECRET_PREFIX"),
         kms_key=_variable("KMS_KEY_ARN"),
         allowed_instance_hosts=tuple(host.strip().lower() for host in hosts if host.strip()),
+        allowed_columns=frozenset(_variable("ALLOWED_COLUMNS").replace(",", " ").split()),
         instance_ca_file=_variable("INSTANCE_CA_FILE") or None,
     )
+
+
+@cache
+def token_scopes() -> frozenset[str]:
+    """Return the scopes of which a caller's token needs one; none where any token will do.
+
+    Raises:
+        MissingSettingError: the variable is not set.
+    """
+    return frozenset(_variable("JWT_SCOPES").replace(",", " ").split())
 
 
 @cache

@@ -135,6 +135,10 @@ class ConnectionToTest(_Typed):
 
     needs_secrets = False
 
+    def audited(self) -> dict[str, str]:
+        """Return what the audit trail keeps of it."""
+        return {"instance_url": self.instance_url, "username": self.username or ""}
+
 
 class ConnectionChange(_Input):
     """What to change in a stored connection; a field left out stays as it is.

@@ -22,6 +22,7 @@ from actionsync.errors import (
     FieldError,
     InvalidInputError,
     QueueRefusedError,
+    TooManyRequestsError,
     WebhookRefusedError,
     WriteInProgressError,
 )
@@ -65,21 +66,25 @@ class Door:
         bus: EventBridge, and the name of the stack's bus.
         queue: SQS, and the address of the queue of events.
         rules_of: returns a user's rules.
+        take: counts a delivery of a user's, or refuses one too many.
     """
 
     def __init__(
         self,
         webhooks: "WebhookStore",
         deliveries: "IdempotencyStore",
+        *,
         bus: "tuple[EventBridgeClient, str]",
         queue: "tuple[SQSClient, str]",
         rules_of: "Callable[[str], Rules]",
+        take: "Callable[[str], None]",
     ) -> None:
         self._webhooks = webhooks
         self._deliveries = deliveries
         self._events, self._bus = bus
         self._sqs, self._queue_url = queue
         self._rules_of = rules_of
+        self._take = take
 
     def receive(self, source: str, webhook_id: str, delivery: "Delivery") -> dict[str, Any]:
         """Take a delivery and return `{status}`.
@@ -87,7 +92,8 @@ class Door:
         Raises:
             WebhookRefusedError: there is no such webhook, or the delivery is not its sender's.
             InvalidInputError: the body is not what GitHub documents.
-            QueueRefusedError: it could not be queued.
+            QueueRefusedError: it could not be queued, or its owner's webhooks have taken as many
+                as a minute allows.
         """
         found = self._webhooks.find(webhook_id)
         known = sender(source)
@@ -98,6 +104,10 @@ class Door:
         proof = verify(ways, delivery.headers, delivery.body, secret, now)
         if known is None or webhook is None or webhook.source != source or proof is None:
             raise WebhookRefusedError
+        try:
+            self._take(webhook.owner)
+        except TooManyRequestsError as error:
+            raise QueueRefusedError(error.retry_after) from None
         if source in WEBHOOKS:
             return self._translate(webhook, delivery)
         return self._split(webhook, known, proof, delivery)

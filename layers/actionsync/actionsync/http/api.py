@@ -18,9 +18,16 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.request import Request
 
 from actionsync import gc_freeze
-from actionsync.errors import ActionSyncError, FieldError, InvalidInputError, NotSignedInError
+from actionsync.errors import (
+    ActionSyncError,
+    FieldError,
+    InvalidInputError,
+    NotAllowedError,
+    NotSignedInError,
+)
 from actionsync.http import problems
 from actionsync.http.problems import BadRequestError
+from actionsync.settings import token_scopes
 from actionsync.telemetry import logger
 
 if TYPE_CHECKING:
@@ -38,6 +45,9 @@ _MAX_BODY_BYTES = 256 * 1024
 MAX_FILE_BYTES = 4 * 1024 * 1024
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}(;[ -~]{0,100})?", re.ASCII)
 _MAX_IDEMPOTENCY_KEY = 255
+# What OpenID Connect has ID tokens carry, and no access token.
+_OF_ID_TOKENS = frozenset({"at_hash", "c_hash", "nonce"})
+_LIST = str.maketrans("[],", "   ")
 
 
 def http_api() -> APIGatewayHttpResolver:
@@ -119,14 +129,28 @@ def _answer(status: HTTPStatus, document: dict[str, Any], version: int | None) -
 def _caller(request: Request) -> str:
     """Return the user who calls: the `sub` that API Gateway's authorizer has verified."""
     try:
-        user_id = request.resolved_event.raw_event["requestContext"]["authorizer"]["jwt"]["claims"][
-            "sub"
-        ]
+        claims = request.resolved_event.raw_event["requestContext"]["authorizer"]["jwt"]["claims"]
+        user_id = claims["sub"]
     except (KeyError, TypeError):
         raise NotSignedInError from None
     if not isinstance(user_id, str) or not user_id:
         raise NotSignedInError
+    # API Gateway takes a token for either, where it carries a client id that is an audience.
+    if claims.get("token_use", "access") != "access" or not _OF_ID_TOKENS.isdisjoint(claims):
+        raise NotSignedInError("This is an ID token, which says who signed in and opens no API")
+    wanted = token_scopes()
+    if wanted and wanted.isdisjoint(_scopes(claims)):
+        raise NotAllowedError(wanted)
     return user_id
+
+
+def _scopes(claims: dict[str, Any]) -> list[str]:
+    """Return a token's scopes: `scope` (RFC 9068), or `scp` as others name it.
+
+    API Gateway writes a list as `[a b]`.
+    """
+    found = f"{claims.get('scope', '')} {claims.get('scp', '')}"
+    return found.translate(_LIST).split()
 
 
 def _idempotency_key(request: Request) -> str | None:
@@ -264,7 +288,7 @@ def _body(request: Request) -> str | None:
         raise BadRequestError(HTTPStatus.BAD_REQUEST, "The body is not UTF-8 text.") from None
     if not body or not body.strip():
         return None
-    if len(body) > _MAX_BODY_BYTES:
+    if len(body.encode()) > _MAX_BODY_BYTES:
         raise BadRequestError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than 256 KiB."
         )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 STATUSES: dict[type[errors.ActionSyncError], HTTPStatus] = {
     errors.InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NotSignedInError: HTTPStatus.UNAUTHORIZED,
+    errors.NotAllowedError: HTTPStatus.FORBIDDEN,
     errors.ConnectionNotFoundError: HTTPStatus.NOT_FOUND,
     errors.ConnectionExistsError: HTTPStatus.CONFLICT,
     errors.ConnectionBusyError: HTTPStatus.CONFLICT,
@@ -24,7 +25,7 @@ STATUSES: dict[type[errors.ActionSyncError], HTTPStatus] = {
     errors.ConnectionIncompleteError: HTTPStatus.CONFLICT,
     errors.IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.WriteInProgressError: HTTPStatus.CONFLICT,
-    errors.TooManyWritesError: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.TooManyRequestsError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.RulesChangedError: HTTPStatus.PRECONDITION_FAILED,
     errors.UnfinishedEventNotFoundError: HTTPStatus.NOT_FOUND,
     errors.EventInProgressError: HTTPStatus.CONFLICT,

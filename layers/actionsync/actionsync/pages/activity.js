@@ -5,7 +5,7 @@ import { $, ask, busy, failure, make, moment } from "./shared.js";
 const DONE = {
   created: "Opened", noted: "Noted on", updated: "Changed", attached: "Attached a file to", reopened: "Reopened", resolved: "Resolved", closed: "Closed",
   failed: "Failed", dropped: "Dropped, of an unknown kind", redriven: "Sent again and processed", connection_created: "Connection stored",
-  connection_changed: "Connection changed", connection_deleted: "Connection deleted", rules_changed: "Rules changed",
+  connection_changed: "Connection changed", connection_tested: "Connection tested", connection_deleted: "Connection deleted", rules_changed: "Rules changed",
   webhook_created: "GitHub webhook made", webhook_deleted: "GitHub webhook removed",
 };
 const KINDS = {

@@ -117,6 +117,8 @@ class Outcomes:
         activity: the audit trail.
         recent: the newest events.
         rules: returns an owner's rules, which may be some seconds old.
+        is_user: returns whether somebody is a user: whoever may put an event can name anybody, and
+            nothing is recorded for nobody.
     """
 
     def __init__(
@@ -126,7 +128,10 @@ class Outcomes:
         activity: "ActivityStore",
         recent: "RecentEvents",
         rules: "Callable[[str], Rules]",
+        *,
+        is_user: "Callable[[str], bool]",
     ) -> None:
+        self._is_user = is_user
         self._waiting = waiting
         self._correlations = correlations
         self._activity = activity
@@ -206,7 +211,7 @@ class Outcomes:
         if event is not None:
             # A mark in the past: the next event of its key goes on, and removes the item.
             self._correlations.wait(event.dedup_key, clock.epoch(clock.now()))
-        if failed.owner:
+        if failed.owner and self._is_user(failed.owner):
             self._activity.add(
                 failed.owner,
                 {
@@ -268,6 +273,8 @@ class Outcomes:
         owner = delivery.owner if event is None else event.owner
         try:
             if not owner or not self._rules(owner).recent_events:
+                return
+            if outcome in {"waiting", "failed"} and not self._is_user(owner):
                 return
             webhook_id, delivery_id = _webhook(delivery.body)
             entry = {

@@ -4,6 +4,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from actionsync.rules.models import Rules
+from actionsync.tickets.models import STORED
 
 if TYPE_CHECKING:
     from actionsync.stores.rules import RuleStore, StoredRules
@@ -15,12 +16,12 @@ _MAX_OWNERS = 1000
 
 def rules_of(store: "RuleStore", owner: str) -> Rules:
     """Return an owner's rules."""
-    return Rules.model_validate_json(store.get(owner).text)
+    return Rules.model_validate_json(store.get(owner).text, context=STORED)
 
 
 def document_of(stored: "StoredRules") -> dict[str, Any]:
     """Return rules as callers see them: whole, with every default."""
-    return Rules.model_validate_json(stored.text).model_dump(mode="json")
+    return Rules.model_validate_json(stored.text, context=STORED).model_dump(mode="json")
 
 
 class RecentRules:

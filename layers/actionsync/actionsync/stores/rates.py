@@ -1,55 +1,64 @@
-"""The limit of a user's writes in a minute, counted by all functions of the stack together.
+"""What an owner may ask for in a minute, counted by all functions of the stack together.
 
-One item of the idempotency table for each owner and minute, `pk = WRITES#<owner>#<minute>`. A
-process takes several writes from it at once and counts those itself, so that most writes cost no
-call. What it has taken and does not use is lost to the others: the limit is never exceeded, and may
-be reached a little early where many processes run.
+One item of the idempotency table for each owner, minute and kind of request, `pk =
+RATE#<kind>#<owner>#<minute>`. A process takes several from it at once and counts those itself, so
+that most requests cost no call. What it has taken and does not use is lost to the others: the limit
+is never exceeded, and may be reached a little early where many processes run.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from actionsync import clock
-from actionsync.errors import TooManyWritesError
+from actionsync.errors import TooManyRequestsError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
+
+Kind = Literal["writes", "reads", "deliveries", "sign-ins"]
 
 _MINUTE = 60
 _SHARE = 20
 
 
-class WriteRates:
-    """The owners' writes of this minute."""
+class Rates:
+    """The owners' requests of one kind in this minute."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, per_minute: int) -> None:
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, kind: Kind, per_minute: int) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._kind = kind
         self._per_minute = per_minute
         self._at_once = max(1, per_minute // _SHARE)
-        self._left: dict[str, tuple[int, int]] = {}
+        self._left: dict[tuple[str, str], tuple[int, int]] = {}
 
-    def take(self, owner: str) -> None:
-        """Count a write of an owner.
+    def take(self, owner: str, about: str = "") -> None:
+        """Count a request of an owner.
+
+        Args:
+            owner: who asks.
+            about: what has a limit of its own, or empty for all that the owner asks.
 
         Raises:
-            TooManyWritesError: this minute has none left.
+            TooManyRequestsError: this minute has none left.
         """
         now = clock.epoch(clock.now())
         minute = now // _MINUTE
-        known, left = self._left.get(owner, (minute, 0))
+        counted = owner, about
+        known, left = self._left.get(counted, (minute, 0))
         if known != minute or not left:
-            left = self._take_more(owner, minute)
+            left = self._take_more(owner, about, minute)
         if not left:
-            raise TooManyWritesError(self._per_minute, _MINUTE - now % _MINUTE)
+            raise TooManyRequestsError(self._kind, self._per_minute, _MINUTE - now % _MINUTE)
         if len(self._left) > 1000:  # noqa: PLR2004 - users, a bound on memory
             self._left.clear()
-        self._left[owner] = (minute, left - 1)
+        self._left[counted] = (minute, left - 1)
 
-    def _take_more(self, owner: str, minute: int) -> int:
+    def _take_more(self, owner: str, about: str, minute: int) -> int:
+        suffix = f"#{about}" if about else ""
         try:
             taken = self._dynamodb.update_item(
                 TableName=self._table,
-                Key={"pk": {"S": f"WRITES#{owner}#{minute}"}},
+                Key={"pk": {"S": f"RATE#{self._kind}#{owner}#{minute}{suffix}"}},
                 UpdateExpression="ADD taken :some SET expires_at = :expires, #owner = :owner",
                 ConditionExpression="attribute_not_exists(taken) OR taken < :limit",
                 ExpressionAttributeNames={"#owner": "owner"},

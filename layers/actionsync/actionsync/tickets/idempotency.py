@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
+# With room for the item's other attributes.
+_MAX_ANSWER_BYTES = 350_000
+# What a text is cut to. A link has some 130 characters; a record at most 5,000 columns.
+_CUTS = (1000, 200, 12)
+
+
 @dataclass(frozen=True, slots=True)
 class Write:
     """A write that a caller asks for.
@@ -66,7 +72,7 @@ async def run_once(
     if write.idempotency_key is None:
         return await do(None)
     attempt = records.claim(
-        write.key, _digest(write.content), uuid.uuid4().hex, write.owner, write.name
+        f"WRITE#{write.key}", _digest(write.content), uuid.uuid4().hex, write.owner, write.name
     )
     if isinstance(attempt, Done):
         answer: dict[str, Any] = json.loads(attempt.answer)
@@ -82,8 +88,31 @@ async def run_once(
     except WriteInProgressError:
         records.expire_lease(attempt, has_sent=False)
         raise
-    records.finish(attempt, json.dumps(answer))
+    records.finish(attempt, _stored(answer))
     return answer
+
+
+def _stored(answer: dict[str, Any]) -> str:
+    """Return an answer as it is stored for who repeats the key; one that is too large in short.
+
+    An item of DynamoDB has at most 400 KB. In short, texts are cut, and `is_cut` says so.
+    """
+    text = json.dumps(answer, ensure_ascii=False)
+    for longest in _CUTS:
+        if len(text.encode()) <= _MAX_ANSWER_BYTES:
+            break
+        text = json.dumps({**_cut(answer, longest), "is_cut": True}, ensure_ascii=False)
+    return text
+
+
+def _cut(value: Any, longest: int) -> Any:
+    if isinstance(value, str):
+        return value[:longest]
+    if isinstance(value, list):
+        return [_cut(each, longest) for each in value]
+    if isinstance(value, dict):
+        return {name: _cut(each, longest) for name, each in value.items()}
+    return value
 
 
 def _digest(value: object) -> str:

@@ -15,9 +15,20 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     model_validator,
 )
 
+from actionsync.settings import settings
+
+# The context in which what is stored is read.
+STORED = {"is_stored": True}
+# Columns in which ServiceNow records who did or decided something, and when.
+_SPEAK_FOR_PEOPLE = frozenset(
+    {"approval", "approval_history", "approval_set", "closed_at", "closed_by", "number",
+     "opened_at", "opened_by", "reopened_by", "reopened_time", "resolved_at", "resolved_by",
+     "review_comments", "review_date", "review_status"}
+)  # fmt: skip
 _LONGEST_TEXT = 4000
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,79}")
 
@@ -66,6 +77,23 @@ def _column(name: str) -> str:
     return name
 
 
+def _nobodys_word(columns: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    """Refuse what says that a person did something, unless the stack allows it.
+
+    Stored rules that set such a column go on without it, where the stack no longer allows it.
+    """
+    named = _SPEAK_FOR_PEOPLE.intersection(columns)
+    taken = sorted(named - settings().allowed_columns) if named else []
+    if not taken:
+        return columns
+    if info.context == STORED:
+        return {name: value for name, value in columns.items() if name not in taken}
+    raise ValueError(
+        f"must not set {', '.join(taken)}, which says what a person has done "
+        "(the stack's parameter AllowedColumns can allow it)"
+    )
+
+
 def _column_value(value: Any) -> Any:
     # One check and one message; a union of types would answer with one for each member.
     if isinstance(value, str):
@@ -109,6 +137,7 @@ Moment = Annotated[
 Fields = Annotated[
     dict[Annotated[str, AfterValidator(_column)], Annotated[Any, AfterValidator(_column_value)]],
     Field(max_length=100, description="Further columns, the instance's own (u_...) among them."),
+    AfterValidator(_nobodys_word),
 ]
 
 

@@ -15,6 +15,11 @@ from actionsync.wiring import stores
 from actionsync.wiring.servicenow import client_cache
 
 
+def _is_user(owner: str) -> bool:
+    """Return whether somebody has stored a connection."""
+    return stores.connection_store().get(owner) is not None
+
+
 @cache
 def services() -> Services:
     """Return what a function of events works with."""
@@ -24,7 +29,12 @@ def services() -> Services:
     return Services(
         engine=Engine(client_cache(), correlations, stores.pause_store(), activity, rules),
         outcomes=Outcomes(
-            stores.waiting_store(), correlations, activity, stores.recent_events(), rules
+            stores.waiting_store(),
+            correlations,
+            activity,
+            stores.recent_events(),
+            rules,
+            is_user=_is_user,
         ),
         correlations=correlations,
         activity=activity,

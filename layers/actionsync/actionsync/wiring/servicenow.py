@@ -22,7 +22,16 @@ def client_cache() -> ClientCache:
 
 
 def tickets(owner: str) -> TicketService:
-    """Return an owner's tickets."""
+    """Return an owner's tickets, for a read that counts against the owner's limit.
+
+    Raises:
+        TooManyRequestsError: this minute has none left.
+    """
+    stores.rates("reads").take(owner)
+    return _tickets(owner)
+
+
+def _tickets(owner: str) -> TicketService:
     return TicketService(owner, client_cache(), stores.idempotency_store(), stores.activity_store())
 
 
@@ -30,10 +39,10 @@ def limited_tickets(owner: str) -> TicketService:
     """Return an owner's tickets, for a write that counts against the owner's limit.
 
     Raises:
-        TooManyWritesError: this minute has none left.
+        TooManyRequestsError: this minute has none left.
     """
-    stores.write_rates().take(owner)
-    return tickets(owner)
+    stores.rates("writes").take(owner)
+    return _tickets(owner)
 
 
 @cache

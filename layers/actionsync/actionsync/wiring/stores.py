@@ -1,6 +1,7 @@
 """The stores of this process. Loads no HTTP client and no models of requests."""
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from actionsync import aws
 from actionsync.audit.trail import ActivityStore
@@ -9,12 +10,15 @@ from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.correlations import CorrelationStore
 from actionsync.stores.idempotency import IdempotencyStore
 from actionsync.stores.pauses import PauseStore
-from actionsync.stores.rates import WriteRates
+from actionsync.stores.rates import Rates
 from actionsync.stores.recent import RecentEvents
 from actionsync.stores.rules import RuleStore
 from actionsync.stores.secrets import SecretStore
 from actionsync.stores.waiting import WaitingStore
 from actionsync.stores.webhooks import WebhookStore
+
+if TYPE_CHECKING:
+    from actionsync.stores.rates import Kind
 
 
 @cache
@@ -83,7 +87,17 @@ def idempotency_store() -> IdempotencyStore:
     return IdempotencyStore(aws.dynamodb(), settings().idempotency_table)
 
 
+# Of one user with one host and name there: a password is typed, not guessed.
+SIGN_INS_PER_MINUTE = 10
+
+
 @cache
-def write_rates() -> WriteRates:
-    """Return the counts of the users' writes."""
-    return WriteRates(aws.dynamodb(), settings().idempotency_table, settings().writes_per_minute)
+def rates(kind: "Kind") -> Rates:
+    """Return the counts of what users ask for."""
+    limits = {
+        "writes": settings().writes_per_minute,
+        "reads": settings().reads_per_minute,
+        "deliveries": settings().deliveries_per_minute,
+        "sign-ins": SIGN_INS_PER_MINUTE,
+    }
+    return Rates(aws.dynamodb(), settings().idempotency_table, kind, limits[kind])

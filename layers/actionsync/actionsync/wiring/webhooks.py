@@ -18,4 +18,5 @@ def door() -> Door:
         bus=(aws.event_bridge(), bus_name()),
         queue=(aws.sqs(), event_queue_url()),
         rules_of=partial(rules_of, stores.rule_store()),
+        take=stores.rates("deliveries").take,
     )
