@@ -12,6 +12,8 @@ from local.cloud import LocalCloud, LocalCloudError, stop_on_signals, token_clai
 from local.servicenow import seed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import httpx
 
 EMAIL = "ada@example.com"
@@ -144,6 +146,7 @@ class Walk:
         self._call("Say what becomes of events", "PUT", "rules", 200, rules)
         self._storm()
         self._alarm()
+        self._refusal()
         self._deployment()
         trail = self._call("Read the audit trail", "GET", "activity?limit=5", 200)
         _hold(all(item["number"] for item in trail["items"]), "every write has its ticket")
@@ -175,10 +178,49 @@ class Walk:
         _hold(len(rows) == 1 and rows[0]["priority"] == "1", "they are one incident, priority 1")
 
     def _alarm(self) -> None:
+        for state, wanted in (("ALARM", "1"), ("OK", "6")):
+            started = time.monotonic()
+            self._set_alarm("checkout-5xx", state)
+            self._wait("incident", "Alarm checkout-5xx", state=wanted)
+            what = "An alarm goes off" if state == "ALARM" else "and ends: it is resolved"
+            self._tell(what, "CloudWatch → SNS → on_alarm", started)
+
+    def _refusal(self) -> None:
+        """Let ServiceNow refuse a resolution by a rule of its own, and see where it ends."""
+        rule = "Only people resolve search"
+        self.cloud.simulator.instance.put(
+            "sys_script",
+            name=rule,
+            collection="incident",
+            filter_condition="state=6^short_descriptionLIKEsearch-latency",
+            active="true",
+            abort_action="true",
+            action_insert="false",
+            action_update="true",
+        )
+        self._set_alarm("search-latency", "ALARM")
+        (row,) = self._wait("incident", "Alarm search-latency", state="1")
         started = time.monotonic()
+        self._set_alarm("search-latency", "OK")
+        _until("a note has its end", lambda: "Recovered" in self._notes(row["sys_id"]))
+        _until("a note has what was refused", lambda: rule in self._notes(row["sys_id"]))
+        self._tell("An end that ServiceNow refuses", "its business rule → a work note", started)
+        _hold(self._row("incident", row["sys_id"])["state"] == "1", "the incident stays open")
+        trail = self._call("See it in Activity", "GET", "activity?limit=5", 200)
+        said = [text for item in trail["items"] for text in item.get("warnings", [])]
+        _hold(any(rule in text for text in said), "it has ServiceNow's own text")
+        self.console.print(f"        [yellow]![/yellow] {said[0]}")
+
+    def _notes(self, sys_id: str) -> str:
+        """Return a record's work notes."""
+        rows = self.cloud.simulator.records("sys_journal_field")
+        return "\n".join(row["value"] for row in rows if row["element_id"] == sys_id)
+
+    def _set_alarm(self, name: str, state: str) -> None:
+        """Bring an alarm of CloudWatch's to a state."""
         cloudwatch, topic = self.cloud.client("cloudwatch"), self.cloud.outputs["EventTopicArn"]
         cloudwatch.put_metric_alarm(
-            AlarmName="checkout-5xx",
+            AlarmName=name,
             Namespace="shop",
             MetricName="5xx",
             Statistic="Sum",
@@ -189,14 +231,8 @@ class Walk:
             AlarmActions=[topic],
             OKActions=[topic],
         )
-        for state, wanted in (("ALARM", "1"), ("OK", "6")):
-            reason = f"5xx is {'above' if state == 'ALARM' else 'below'} 50"
-            cloudwatch.set_alarm_state(
-                AlarmName="checkout-5xx", StateValue=state, StateReason=reason
-            )
-            self._wait("incident", "Alarm checkout-5xx", state=wanted)
-            what = "An alarm goes off" if state == "ALARM" else "and ends: it is resolved"
-            self._tell(what, "CloudWatch → SNS → on_alarm", started)
+        reason = f"It is {'above' if state == 'ALARM' else 'below'} 50"
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason=reason)
 
     def _deployment(self) -> None:
         started = time.monotonic()
@@ -226,18 +262,17 @@ class Walk:
 
     def _wait(self, table: str, title: str, **values: str) -> list[dict[str, str]]:
         """Return the records with this title once they are as expected."""
-        ends_at = time.monotonic() + 60
-        while time.monotonic() < ends_at:
-            rows = [
+
+        def rows() -> list[dict[str, str]]:
+            return [
                 row
                 for row in self.cloud.simulator.records(table)
                 if row["short_description"].startswith(title)
                 and all(row[name] == value for name, value in values.items())
             ]
-            if rows:
-                return rows
-            time.sleep(0.1)
-        raise DemoError(f"ServiceNow has no {table} {title} {values}")
+
+        _until(f"ServiceNow has the {table} {title} {values}", rows)
+        return rows()
 
     def _farewell(self) -> None:
         self._call("Remove the connection", "DELETE", "config", 204)
@@ -273,6 +308,13 @@ class Walk:
         self.console.print(
             f"  [bold]{self.steps:2}[/bold]  {what:<36} [dim]{how:<58}[/dim] {took:5.2f} s"
         )
+
+
+def _until(what: str, holds: "Callable[[], object]") -> None:
+    ends_at = time.monotonic() + 60
+    while not holds():
+        _hold(time.monotonic() < ends_at, what)
+        time.sleep(0.1)
 
 
 def _hold(held: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence

@@ -149,11 +149,42 @@ def test_what_identifies_is_hashed() -> None:
     assert long.dedup_key != other.dedup_key
 
 
-def test_numbers_are_text() -> None:
-    """`deployment_id: 42` is "42"."""
-    assert one(deployment(deployment_id=42)).dedup_key == (
+@pytest.mark.parametrize("number", [42, 42.0, " 42", "42\n"])
+def test_numbers_are_text(number: Any) -> None:
+    """`deployment_id: 42` is "42", whatever writes it."""
+    assert one(deployment(deployment_id=number)).dedup_key == (
         one(deployment(deployment_id="42")).dedup_key
     )
+
+
+def test_spaces_around_what_identifies_do_not_count() -> None:
+    """Nor does the case of an environment."""
+    padded = error(service=" shop ", environment=" PROD", fingerprint="db ")
+    assert one(padded).key == one(error(environment="prod", fingerprint="db")).key
+
+
+@pytest.mark.parametrize(
+    ("given", "title"),
+    [({"fingerprint": "db", "status": "recovered"}, "shop: db"),
+     ({"stack_trace": "Traceback\n  File \"a.py\", line 1, in b\nKeyError: 'c'"},
+      "shop: KeyError: 'c'")],
+)  # fmt: skip
+def test_an_error_may_lack_its_message(given: dict[str, Any], title: str) -> None:
+    """What it is recognised by says what it is."""
+    event = one(error(message=None, **given))
+    assert (event.texts["title"], event.assumptions) == (title, ("message: missing",))
+
+
+def test_an_alarm_may_lack_its_name() -> None:
+    """Its ARN has it."""
+    assert (one(alarm(alarmName=None)).name, one(alarm(alarmName=None)).key) == (
+        "checkout-5xx",
+        one(alarm()).key,
+    )
+
+
+def test_numbers_identify() -> None:
+    """Also those of users and services."""
     assert one(error(service=7, user_id=12)).name == "7"
 
 
@@ -184,14 +215,24 @@ def test_more_items_than_anybody_reads_are_reported() -> None:
     "body",
     ["no JSON", "[1]", '"x"', error(user_id=""), error(user_id=None), error(message=None),
      error(service=[]), on_bus("Application Error", "text"), on_bus("Application Error", None),
-     deployment(application=None), alarm(alarmName=None), alarm(state="ALARM"),
+     deployment(application=None), {**alarm(alarmName=None), "resources": []},
+     alarm(state="ALARM"),
      meeting(meeting_id=None), error(user_id="u" * 129),
-     on_bus("CloudWatch Alarm State Change", {}), on_bus("x", {}, source="aws.codedeploy")],
+     on_bus("CloudWatch Alarm State Change", {}),
+     on_bus("CodeDeploy Deployment State-change Notification", {}, source="aws.codedeploy")],
 )  # fmt: skip
 def test_only_what_cannot_be_understood_fails(body: Any) -> None:
     """Without what identifies it, an event is nobody's or nothing's."""
     with pytest.raises(UnreadableEventError):
         reading(body)
+
+
+def test_an_unknown_kind_of_awss_is_its_users() -> None:
+    """Whoever answers for AWS's events sees what was dropped."""
+    instance = on_bus("CodeDeploy Instance State-change Notification", {}, source="aws.codedeploy")
+    found = reading(instance)
+    assert (found.events, found.owner) == ((), "automation")
+    assert "Instance State-change" in found.unknown
 
 
 @pytest.mark.parametrize(

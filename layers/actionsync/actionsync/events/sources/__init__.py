@@ -41,7 +41,8 @@ def read(message: "Message", context: "Context") -> Reading:
             reading = source.read(message, context)
             return replace(reading, events=tuple(map(_inert, reading.events)))
     named = message.detail.get("user_id")
-    owner = named if isinstance(named, str) else ""
+    owner = context.automation_user if message.is_from_aws else named
+    owner = owner if isinstance(owner, str) else ""
     return Reading(unknown=f"{message.source}: {message.type}"[:200], owner=owner)
 
 

@@ -5,12 +5,12 @@ A plain text on the topic is an error, too, of whoever answers for AWS's own eve
 
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from actionsync import clock
 from actionsync.events.models import Action, IncomingEvent, UnreadableEventError, digest
 from actionsync.events.sources import fields
-from actionsync.events.sources.fingerprints import fingerprint
+from actionsync.events.sources.fingerprints import exception_of, fingerprint
 from actionsync.events.sources.protocol import Context, Identity, Reading
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class ErrorDetail(fields.Detail):
 
     user_id: fields.OwnerId
     service: fields.Name
-    message: Annotated[str, Field(min_length=1), BeforeValidator(fields.to_text)]
+    message: fields.Text = ""
     severity: fields.AnySeverity = "high"
     stack_trace: fields.Text = ""
     fingerprint: fields.Key = ""
@@ -67,7 +67,8 @@ def read(message: "Message", context: Context) -> Reading:
     """Return the error that a message is.
 
     Raises:
-        UnreadableEventError: it lacks its user, service or message, or nobody is named for texts.
+        UnreadableEventError: it lacks its user or service, or says nothing, or is a text and nobody
+            is named for texts.
     """
     assumptions: list[str] = []
     given = message.detail
@@ -85,7 +86,22 @@ def read(message: "Message", context: Context) -> Reading:
             "message": title + message.text,
         }
     detail = fields.parse(ErrorDetail, given, assumptions)
+    if not detail.message:
+        detail.message = _instead_of_message(detail)
+        assumptions.append("message: missing")
     return Reading((event(NAME, detail, message, context, assumptions),))
+
+
+def _instead_of_message(detail: ErrorDetail) -> str:
+    """Return what else says what an error is: an end names no more than what it ends.
+
+    Raises:
+        UnreadableEventError: nothing does.
+    """
+    found = exception_of(detail.stack_trace) or detail.fingerprint
+    if not found:
+        raise UnreadableEventError("message: Field required")
+    return found
 
 
 def event(
@@ -122,7 +138,7 @@ def event(
         owner=detail.user_id,
         source=source,
         kind="incident",
-        key=key or digest(detail.service, detail.environment.casefold(), found),
+        key=key or digest(detail.service, detail.environment.strip().casefold(), found),
         action=_ACTIONS[detail.status],
         moment=moment,
         received_at=context.received_at,

@@ -58,7 +58,7 @@ class _Mute(fields.CamelDetail):
 
 
 class _Alarm(fields.CamelDetail):
-    alarm_name: fields.Name
+    alarm_name: fields.Name = ""
     state: _State
     configuration: Annotated[_Configuration, fields.PART] = _Configuration()
     mute_detail: Annotated[_Mute, fields.PART] = _Mute()
@@ -69,7 +69,7 @@ class _LastState(fields.CamelDetail):
 
 
 class _ConfigurationChange(fields.CamelDetail):
-    alarm_name: fields.Name
+    alarm_name: fields.Name = ""
     operation: fields.Line = ""
     state: Annotated[_LastState, fields.PART] = _LastState()
 
@@ -106,7 +106,7 @@ def read(message: "Message", context: Context) -> Reading:
     silenced_until = None
     if message.type:
         alarm = fields.parse(_Alarm, message.detail, assumptions)
-        name, state = alarm.alarm_name, alarm.state
+        name, state = _name(alarm.alarm_name, message), alarm.state
         value, reason, changed_at = state.value, state.reason, state.timestamp
         description = alarm.configuration.description
         arn = next(iter(message.resources), "") or _arn(message.region, message.account, name)
@@ -120,6 +120,7 @@ def read(message: "Message", context: Context) -> Reading:
         arn = notified.alarm_arn or _arn(
             topic.region, notified.account or topic.account, name, topic.partition
         )
+    value = value.upper()
     if value not in _ACTIONS:
         return Reading(unknown=f"{TYPE} to {fields.cut(value, 50)}", owner=owner)
     attachments = fields.too_long(assumptions, message=reason, description=description)
@@ -137,9 +138,8 @@ def _deleted(message: "Message", context: Context, owner: str) -> Reading:
     change = fields.parse(_ConfigurationChange, message.detail, [])
     if change.operation != "delete":
         return Reading()
-    arn = next(iter(message.resources), "") or _arn(
-        message.region, message.account, change.alarm_name
-    )
+    name = _name(change.alarm_name, message)
+    arn = next(iter(message.resources), "") or _arn(message.region, message.account, name)
     texts = {"message": "The alarm was deleted.", "details": "", "status": "deleted"}
     # The event has whole seconds: what the alarm said last is no newer than its deletion.
     deleted_at = max(message.time, change.state.timestamp or message.time)
@@ -150,7 +150,7 @@ def _deleted(message: "Message", context: Context, owner: str) -> Reading:
                 context,
                 owner,
                 arn,
-                change.alarm_name,
+                name,
                 "resolve",
                 deleted_at,
                 texts=texts,
@@ -207,6 +207,18 @@ def _event(  # noqa: PLR0917 - what both forms and both kinds of change have in 
         },
         **more,
     )
+
+
+def _name(given: str, message: "Message") -> str:
+    """Return an alarm's name, by its ARN where it is not given.
+
+    Raises:
+        UnreadableEventError: there is neither.
+    """
+    name = given or arns.parse(next(iter(message.resources), "")).resource.partition(":")[2]
+    if not name:
+        raise UnreadableEventError("alarmName: Field required")
+    return name
 
 
 def _silence(alarm: _Alarm, received_at: datetime) -> datetime | None:

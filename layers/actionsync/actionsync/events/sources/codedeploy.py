@@ -36,7 +36,7 @@ class _CodeDeploy(fields.CamelDetail):
 
 def matches(message: "Message") -> bool:
     """Return whether a message is CodeDeploy's change of a deployment's state."""
-    return message.source == "aws.codedeploy" or message.type == TYPE
+    return message.type == TYPE
 
 
 def read(message: "Message", context: Context) -> Reading:

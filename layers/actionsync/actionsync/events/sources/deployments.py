@@ -105,7 +105,8 @@ def event(  # noqa: PLR0917 - what four sources have in common
         owner=detail.user_id,
         source=source,
         kind="change",
-        key=key or digest(detail.application, detail.environment.casefold(), detail.deployment_id),
+        key=key
+        or digest(detail.application, detail.environment.strip().casefold(), detail.deployment_id),
         action="trigger" if is_begun else "resolve",
         moment=moment,
         received_at=context.received_at,

@@ -164,7 +164,9 @@ def as_text(value: Any) -> str:
     """Return any JSON value as text."""
     if isinstance(value, str):
         return value
-    return str(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else str(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def to_text(value: Any, info: ValidationInfo) -> str:
@@ -175,7 +177,7 @@ def to_text(value: Any, info: ValidationInfo) -> str:
 
 
 def _plain_text(value: Any) -> Any:
-    return as_text(value) if _is_plain(value) else value
+    return as_text(value).strip() if _is_plain(value) else value
 
 
 def _cut_to(limit: int) -> "Callable[[str, ValidationInfo], str]":
@@ -275,7 +277,7 @@ OwnerId = Annotated[str, Field(min_length=1, max_length=128), BeforeValidator(_p
 Name = Annotated[
     str, Field(min_length=1), BeforeValidator(_plain_text), AfterValidator(_hash_beyond(200))
 ]
-Key = Annotated[str, BeforeValidator(to_text)]
+Key = Annotated[str, BeforeValidator(to_text), AfterValidator(str.strip)]
 # What decorates.
 Line = Annotated[str, BeforeValidator(to_text), AfterValidator(_cut_to(200))]
 Url = Annotated[str, BeforeValidator(to_text), AfterValidator(_end_cut_to(2000))]

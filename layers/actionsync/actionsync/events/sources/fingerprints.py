@@ -79,6 +79,12 @@ def fingerprint(message: str, stack_trace: str, environment: str = "") -> str:
     )
 
 
+def exception_of(stack_trace: str) -> str:
+    """Return the line of a trace that names the exception, or nothing without one."""
+    lines = [line.strip()[:_LONGEST_LINE] for line in stack_trace.splitlines()]
+    return _exception(lines, is_python=bool(_python(lines)))
+
+
 def _exception(lines: list[str], *, is_python: bool) -> str:
     """Return the line of a trace that names the exception: Python's is its last, others' first."""
     named = [line for line in lines if line]
