@@ -19,6 +19,10 @@ _TICKET = {
         "sys_id": {"type": "string"},
         "number": {"type": "string"},
         "url": {"type": "string", "format": "uri"},
+        "is_cut": {
+            "type": "boolean",
+            "description": "The answer to a repeated key is in short: texts are cut.",
+        },
         "ignored_fields": {
             "type": "array",
             "items": {

@@ -220,3 +220,35 @@ def test_no_function_may_change_the_audit_trail() -> None:
         for action in statement["Action"]
     }
     assert found == {"dynamodb:PutItem", "dynamodb:Query"}
+
+
+def test_who_may_call_is_said() -> None:
+    """An issuer has an audience; the pool knows a second factor; clients can be listed."""
+    document = template()
+    (rule,) = document["Rules"].values()
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "JwtIssuer"}, ""]}]}
+    (assertion,) = rule["Assertions"]
+    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "JwtAudience"}, ""]}]}
+    pool = document["Resources"]["UserPool"]["Properties"]
+    assert pool["EnabledMfas"] == ["SOFTWARE_TOKEN_MFA"]
+    assert pool["MfaConfiguration"] == {"Ref": "Mfa"}
+    assert document["Parameters"]["Mfa"]["Default"] == "OPTIONAL"
+    auth = document["Resources"]["Api"]["Properties"]["Auth"]
+    audience = auth["Authorizers"]["Oidc"]["JwtConfiguration"]["audience"]
+    own, others = audience["Fn::If"][1:]
+    assert own["Fn::If"][:2] == ["NoFurtherClients", [{"Ref": "UserPoolClient"}]]
+    assert own["Fn::If"][2] == {"Fn::Split": [",", {"Fn::Sub": "${UserPoolClient},${JwtAudience}"}]}
+    assert others == {"Fn::Split": [",", {"Ref": "JwtAudience"}]}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_functions_share_of_the_account_can_be_bounded(folder: str) -> None:
+    """So that a slow instance uses up nobody else's: HTTP's and events', each by a parameter."""
+    default = template()["Globals"]["Function"]["ReservedConcurrentExecutions"]
+    own = functions()[folder].get("ReservedConcurrentExecutions", default)
+    condition, parameter = (
+        ("Reserved", "ReservedConcurrency")
+        if folder in OF_QUEUES
+        else ("HttpReserved", "HttpConcurrency")
+    )
+    assert own == {"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}

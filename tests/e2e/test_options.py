@@ -20,6 +20,7 @@ STACK = "options"
 BUILT = local_cloud.ROOT / gradual.BUILT
 _NOTHING = {"Ref": "AWS::NoValue"}
 OWN_KEY = {"Fn::If": ["OwnKey", {"Ref": "KmsKeyArn"}, _NOTHING]}
+HTTP_RESERVED = {"Fn::If": ["HttpReserved", {"Ref": "HttpConcurrency"}, _NOTHING]}
 RESERVED = {"Fn::If": ["Reserved", {"Ref": "ReservedConcurrency"}, _NOTHING]}
 
 
@@ -141,7 +142,7 @@ def test_the_limits_are_set(stack: Stack) -> None:
     }
     for name, resource in stack.resources.items():
         if resource["Type"] == "AWS::Lambda::Function":
-            wanted = RESERVED if name.startswith("On") else None
+            wanted = RESERVED if name.startswith("On") else HTTP_RESERVED
             assert resource["Properties"].get("ReservedConcurrentExecutions") == wanted, name
 
 

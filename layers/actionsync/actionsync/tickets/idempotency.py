@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 # With room for the item's other attributes.
 _MAX_ANSWER_BYTES = 350_000
-# What a text is cut to. A link has some 130 characters; a record at most 5,000 columns.
-_CUTS = (1000, 200, 12)
+_NAMES = ("sys_id", "number", "url", "state", "correlation_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +94,19 @@ async def run_once(
 def _stored(answer: dict[str, Any]) -> str:
     """Return an answer as it is stored for who repeats the key; one that is too large in short.
 
-    An item of DynamoDB has at most 400 KB. In short, texts are cut, and `is_cut` says so.
+    An item of DynamoDB has at most 400 KB. In short, texts are cut, or what names the ticket is
+    left alone; `is_cut` says so.
     """
-    text = json.dumps(answer, ensure_ascii=False)
-    for longest in _CUTS:
+    named = {name: answer[name] for name in _NAMES if name in answer}
+    for short in (
+        lambda: answer,
+        lambda: {**_cut(answer, 1000), "is_cut": True},
+        lambda: {**_cut(answer, 200), "is_cut": True},
+    ):
+        text = json.dumps(short(), ensure_ascii=False)
         if len(text.encode()) <= _MAX_ANSWER_BYTES:
-            break
-        text = json.dumps({**_cut(answer, longest), "is_cut": True}, ensure_ascii=False)
-    return text
+            return text
+    return json.dumps({**_cut(named, 1000), "ignored_fields": [], "is_cut": True})
 
 
 def _cut(value: Any, longest: int) -> Any:
