@@ -175,12 +175,25 @@ def test_a_wrong_field_is_named_and_nothing_is_written(
 
 @pytest.mark.parametrize(
     ("id_", "status"),
-    [("INC9999999", 404), ("f" * 32, 404), ("", 404), ("inc0010001", 422), ("%5E", 422),
-     ("F" * 32, 422), ("INC1", 422)],
+    [("INC9999999", 404), ("f" * 32, 404), ("", 404), ("inc0010001", 404), ("%5E", 422),
+     ("F" * 32, 422), ("INC1", 404), ("INC", 422), ("1", 422), ("INC1^ORactive=true", 422)],
 )  # fmt: skip
 def test_an_id_of_nothing(connected: "Simulator", id_: str, status: int) -> None:
     """What is no id is refused; what is none of the instance's is not found."""
     assert call("get_incident", path={"id": id_}).status == status
+
+
+@pytest.mark.parametrize("number", ["INC-0010001", "ACME_INC0010001", "INC123", "inc0077777"])
+def test_an_instance_sets_prefix_and_digits_of_its_numbers(
+    connected: "Simulator", number: str
+) -> None:
+    """A number of whatever form is read, changed and noted by it."""
+    connected.instance.put("incident", number=number, short_description="Checkout answers 500")
+    path = {"id": number}
+    assert call("get_incident", path=path).json["number"] == number
+    assert call("update_incident", {"description": "more"}, path=path).status == 200
+    assert call("note_record", {"work_note": "seen"}, path=path).status == 201
+    assert connected.one("incident", number=number)["description"] == "more"
 
 
 # ---- the instance fails

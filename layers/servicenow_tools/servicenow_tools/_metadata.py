@@ -12,9 +12,11 @@ from servicenow_tools._references import (
     CHOICE_COLUMNS,
     COMMON,
     OTHER_REFERENCES,
-    REFERENCES,
     Target,
+    is_own,
     is_sys_id,
+    known_target,
+    needs_dictionary,
 )
 from servicenow_tools._responses import stored_text, whole_number
 from servicenow_tools._ttl_cache import TTLCache
@@ -31,7 +33,7 @@ from servicenow_tools.query import Query, field
 from servicenow_tools.records import Choice, Column, MandatoryField
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from servicenow_tools._http import Http
@@ -48,9 +50,6 @@ _TASKS = frozenset(
 )  # fmt: skip
 
 _UNKNOWN_PATH = "does not represent any resource"
-
-# How the names of columns begin that a company or an application has added.
-_OWN = ("u_", "x_")
 
 # How far a table's ancestors are followed: cmdb_ci's deepest descendants have fewer.
 _ANCESTORS = 8
@@ -115,7 +114,7 @@ class InstanceMetadata:
         """Return whether a text may be the label of a choice: it is not written as values are."""
         if _VALUE.fullmatch(text):
             return False
-        if name.startswith(_OWN):
+        if is_own(name):
             column = (await self.columns(table)).get(name)
             return column is not None and column.has_choices
         return name in CHOICE_COLUMNS
@@ -213,11 +212,12 @@ class InstanceMetadata:
     async def target_of(self, table: str, name: str) -> Target | None:
         """Return what a reference column points to, or None where it is none, or not known to be.
 
-        A company's own columns are looked up in the dictionary; their records are named by
-        `name` or `number`.
+        A company's own columns, and those that differ by table, are looked up in the dictionary;
+        their records are named by `name` or `number`.
         """
-        if name in REFERENCES or not name.startswith(_OWN):
-            return REFERENCES.get(name)
+        known = known_target(table, name)
+        if known is not None or not needs_dictionary(name):
+            return known
         column = (await self.columns(table)).get(name)
         if column is None or not column.reference:
             return None
@@ -279,12 +279,17 @@ class InstanceMetadata:
         Raises:
             InvalidRequestError: the field is unknown.
         """
-        for path in sorted(query.fields):
+        await self.check_fields(table, query.fields)
+
+    async def check_fields(self, table: str, names: "Iterable[str]") -> None:
+        """Refuse a field that the table does not have, as `check_query` does."""
+        for path in sorted(set(names)):
             await self._check_path(table, path, path)
 
     async def _check_path(self, table: str, path: str, whole: str) -> None:
         name, _, rest = path.partition(".")
-        target = REFERENCES[name].table if name in REFERENCES else ""
+        known = known_target(table, name)
+        target = "" if known is None else known.table
         is_other = name in OTHER_REFERENCES
         is_common = name in COMMON.get(table, ())
         columns: dict[str, Column] = {}

@@ -20,11 +20,12 @@ class Target:
 
 
 _PERSON = Target("sys_user", ("user_name", "email", "name"))
-_ITEM = Target("cmdb_ci", ("name",))
 _CHANGE = Target("change_request", ("number",))
+_PROBLEM = Target("problem", ("number",))
+ITEM = Target("cmdb_ci", ("name",))
 
-# The reference columns that may be given a name.
-REFERENCES = {
+# Reference columns that may be given a name, and mean the same in every table.
+_EVERYWHERE = {
     "assignment_group": Target("sys_user_group", ("name",)),
     "assigned_to": _PERSON,
     "caller_id": _PERSON,
@@ -34,19 +35,28 @@ REFERENCES = {
     "approver": _PERSON,
     "manager": _PERSON,
     "requested_by": _PERSON,
-    "cmdb_ci": _ITEM,
-    "business_service": _ITEM,
+    "cmdb_ci": ITEM,
+    "business_service": ITEM,
     "company": Target("core_company", ("name",)),
     "location": Target("cmn_location", ("name",)),
-    "problem_id": Target("problem", ("number",)),
-    "rfc": _CHANGE,
-    "caused_by": _CHANGE,
-    "parent_incident": Target("incident", ("number",)),
-    "change_request": _CHANGE,
-    "problem": Target("problem", ("number",)),
-    "duplicate_of": Target("problem", ("number",)),
     "affected_user": _PERSON,
 }
+# Those that another table may use for something else.
+_OF_TABLES = {
+    "incident": {
+        "problem_id": _PROBLEM,
+        "rfc": _CHANGE,
+        "caused_by": _CHANGE,
+        "parent_incident": Target("incident", ("number",)),
+    },
+    "change_task": {"change_request": _CHANGE},
+    "problem": {"duplicate_of": _PROBLEM, "rfc": _CHANGE},
+    "problem_task": {"problem": _PROBLEM},
+    "cmdb_ci": {"duplicate_of": ITEM},
+}
+_NAMES_OF_TABLES = frozenset(name for columns in _OF_TABLES.values() for name in columns)
+# How the names of columns begin that a company or an application has added.
+_OWN = ("u_", "x_")
 
 # Further reference columns that every instance has; their records are given by sys_id.
 OTHER_REFERENCES = frozenset(
@@ -114,6 +124,22 @@ COMMON = {
     "sysapproval_approver": frozenset({"sys_id", "sysapproval", "approver", "state"}),
 }  # fmt: skip
 TEMPLATE = Target("std_change_record_producer", ("name",))
+
+
+def known_target(table: str, column: str) -> Target | None:
+    """Return what a reference column of every instance points to, or None for any other."""
+    family = "cmdb_ci" if table.startswith("cmdb_ci") else table
+    return _EVERYWHERE.get(column) or _OF_TABLES.get(family, {}).get(column)
+
+
+def is_own(column: str) -> bool:
+    """Return whether the instance alone knows what a column is."""
+    return column.startswith(_OWN)
+
+
+def needs_dictionary(column: str) -> bool:
+    """Return whether a column may be a reference that the instance's dictionary alone knows."""
+    return is_own(column) or column in _NAMES_OF_TABLES
 
 
 def is_sys_id(text: str) -> bool:

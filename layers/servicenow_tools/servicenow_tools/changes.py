@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from servicenow_tools import _concurrency, _labels
 from servicenow_tools._http import Request
-from servicenow_tools._references import REFERENCES, TEMPLATE
+from servicenow_tools._references import ITEM, TEMPLATE
 from servicenow_tools._responses import Answer, columns, stored
 from servicenow_tools.errors import (
     InvalidRequestError,
@@ -261,7 +261,7 @@ class Changes(Resource):
         """
         with self._http.deadline():
             sys_id = await self.resolve_sys_id(id)
-            item = await self._metadata.sys_id_of("ci", ci, REFERENCES["cmdb_ci"])
+            item = await self._metadata.sys_id_of("ci", ci, ITEM)
             for known in await self.affected_cis(sys_id):
                 if known.get("ci_item") == item:
                     known.existing = True
@@ -272,7 +272,7 @@ class Changes(Resource):
         """Remove an affected configuration item from a change; nothing happens if it has none."""
         with self._http.deadline():
             sys_id = await self.resolve_sys_id(id)
-            item = await self._metadata.sys_id_of("ci", ci, REFERENCES["cmdb_ci"])
+            item = await self._metadata.sys_id_of("ci", ci, ITEM)
             for known in await self.affected_cis(sys_id):
                 if known.get("ci_item") == item:
                     await self._affected.delete(known.sys_id)

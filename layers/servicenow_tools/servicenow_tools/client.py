@@ -53,6 +53,7 @@ class ServiceNowClient:
         timeout: seconds for each of connecting, reading, writing and waiting for a connection,
             or an `httpx.Timeout` for each of them.
         deadline: seconds for a whole call, retries and look-ups among them; None for no end.
+            A Retry-After of more than a minute is never waited for: it is the error's.
         max_connections: how many connections it may hold.
         keepalive_seconds: for how long it keeps a connection that nobody uses.
         max_response_mib: how many MiB an answer may have, unpacked; a longer one is an error.

@@ -11,6 +11,8 @@ from enum import Enum, auto
 ATTEMPTS = 3
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 5.0
+# What ServiceNow asks to wait can be an hour: a caller without a deadline is told so instead.
+_LONGEST_WAIT = 60.0
 
 
 class Outcome(Enum):
@@ -59,4 +61,4 @@ def next_step(
     pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1)) * (0.5 + jitter / 2)
     if retry_after is not None:
         pause = max(pause, retry_after)
-    return Retry(pause) if pause < seconds_left else None
+    return Retry(pause) if pause < min(seconds_left, _LONGEST_WAIT) else None

@@ -346,6 +346,7 @@ class Resource:
                 params[key] = ",".join(field(column).name for column in columns)
         with self._http.deadline():
             await self._metadata.check_query(self.table, conditions)
+            await self._metadata.check_fields(self.table, [*group_by, *sum, *avg, *min, *max])
             answer = await self._http.get(f"/api/now/stats/{self.table}", **params)
         groups = answer.documents() if isinstance(answer.result, list) else [answer.document()]
         return [_aggregate(group) for group in groups]
@@ -823,9 +824,16 @@ def validate_correlation_id(text: str) -> str:
     return text
 
 
+def is_record_id(text: str) -> bool:
+    """Return whether a text can be a record's sys_id or number; prefix and digits are a company's.
+
+    An empty or odd one must never turn the reading of one record into the reading of all.
+    """
+    return is_sys_id(text) or _NUMBER.fullmatch(text) is not None
+
+
 def _validate_number(number: str) -> str:
-    # An empty or odd id must never turn the reading of one record into the reading of all.
-    if not _NUMBER.fullmatch(number):
+    if not is_record_id(number):
         raise InvalidRequestError("must be a sys_id (32 hexadecimal digits) or a number", "id")
     return number
 

@@ -18,6 +18,8 @@ _ITEM = (
     "sys_id", "name", "short_description", "description", "price", "type", "availability",
     "request_method", "order", "sys_class_name",
 )  # fmt: skip
+# Types of questions (documentation: Types of service catalog variables).
+_VARIABLE_TYPES = {"6": "single_line_text", "7": "check_box", "2": "multi_line_text"}
 
 
 def routes(instance: "Instance") -> Routes:
@@ -204,5 +206,25 @@ class _CatalogApi:
             "category": {} if category is None else {
                 "sys_id": category["sys_id"], "title": category["title"], "active": True,
             },
-            "variables": [],
+            "variables": [
+                self._variable(variable)
+                for variable in self._instance.rows("item_option_new")
+                if variable["cat_item"] == row["sys_id"]
+            ],
         }  # fmt: skip
+
+    def _variable(self, row: "Row") -> dict[str, Any]:
+        return {
+            "active": True,
+            "id": row["sys_id"],
+            "name": row["name"],
+            "label": row["question_text"],
+            "mandatory": row["mandatory"] == "true",
+            "read_only": row["read_only"] == "true",
+            "type": int(row["type"]),
+            "friendly_type": _VARIABLE_TYPES[row["type"]],
+            "value": row["default_value"],
+            "displayvalue": row["default_value"],
+            "max_length": 0,
+            "render_label": True,
+        }

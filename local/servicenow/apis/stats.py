@@ -58,6 +58,9 @@ class _Statistics:
     def answer(self) -> "Response":
         if not flag(self._parameters, "sysparm_count") and not any(self._fields.values()):
             raise ApiError(400, "No request parameter for aggregate operation specified", None)
+        for field in (*self._groups, *itertools.chain.from_iterable(self._fields.values())):
+            if self._instance.schema.column(self._table, field) is None:
+                raise not_simulated(f"an aggregate of {field}, which {self._table.name} lacks")
         account = self._request.state.account
         query = query_of(self._instance, self._table, self._parameters)
         found = self._instance.search(self._table.name, query, account)

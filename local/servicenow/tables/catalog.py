@@ -28,6 +28,15 @@ TABLES = (
         extends="sys_metadata",
     ),
     table(
+        "item_option_new", "Variable",
+        text("name", "Name", 100), text("question_text", "Question", 255),
+        ref("cat_item", "Catalog item", "sc_cat_item"), text("type", "Type", 40, "6"),
+        flag("mandatory", "Mandatory"), flag("read_only", "Read only"),
+        flag("active", "Active", "true"), text("default_value", "Default value", 255),
+        integer("order", "Order", "100"),
+        display="question_text", extends="sys_metadata",
+    ),
+    table(
         "sc_request", "Request",
         choice("state", "State", "1"), choice("request_state", "Request state", "requested"),
         choice("stage", "Stage", "requested"), ref("requested_for", "Requested for", "sys_user"),

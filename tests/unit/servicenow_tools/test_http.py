@@ -256,6 +256,40 @@ def test_own_headers_replace_the_client_s(connect: "Connect") -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "refusals",
+    [
+        [httpx.Response(200, json={"serviced_requests": [
+            {"id": "0", "status_code": status, "headers": [{"name": "Retry-After", "value": "0"}]}
+        ]})]
+        for status in (429, 503)
+    ] + [[httpx.Response(503), httpx.Response(429, headers={"Retry-After": "0"})]],
+)  # fmt: skip
+def test_a_long_read_is_repeated_as_any_other(
+    connect: "Connect", refusals: list[httpx.Response]
+) -> None:
+    """Whether the batch is refused or the part in it; what it may not have written is nothing."""
+    body = base64.b64encode(b'{"result": [{"number": "INC1"}]}').decode()
+    item = {"id": "0", "status_code": 200, "body": body}
+    answers = [*refusals, httpx.Response(200, json={"serviced_requests": [item]})]
+    answers += [httpx.Response(500)]
+    events: list[RequestEvent] = []
+
+    async def read() -> None:
+        transport = httpx.MockTransport(lambda _: answers.pop(0))
+        async with connect(transport=transport, on_request=events.append) as client:
+            params = {"q": "x" * 9000}
+            answer = await client.request("GET", "/api/x", params=params)
+            assert answer.result == [{"number": "INC1"}]
+            with pytest.raises(ServerError) as failed:
+                await client.request("GET", "/api/x", params=params)
+            assert not failed.value.maybe_applied
+
+    asyncio.run(read())
+    assert not answers
+    assert [(e.path, e.attempt) for e in events][:2] == [("/api/x", 1), ("/api/x", 2)]
+
+
 def test_who_is_not_let_in_has_written_nothing(connect: "Connect") -> None:
     """Also where the 401 is that of a gateway, without ServiceNow's document: one request."""
     sent: list[httpx.Request] = []

@@ -13,6 +13,7 @@ from servicenow_tools._ttl_cache import TTLCache
 from servicenow_tools.errors import (
     InvalidRequestError,
     PermissionDeniedError,
+    ReferenceNotFoundError,
     ServiceNowError,
     StateError,
 )
@@ -594,3 +595,46 @@ def test_what_was_kept_longest_goes_first() -> None:
     brief = TTLCache[str, int](0.0, size=2)
     brief.put("a", 1)
     assert brief.get("a") is None
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "name", "stored"),
+    [
+        ("problem", "duplicate_of", "PRB0000001", "problem 1"),
+        ("cmdb_ci", "duplicate_of", "lnux101", "lnux101"),
+        ("cmdb_ci_linux_server", "duplicate_of", "lnux101", "lnux101"),
+        ("incident", "caused_by", "CHG0000001", "change 1"),
+        ("change_task", "change_request", "CHG0000001", "change 1"),
+    ],
+)
+def test_a_reference_goes_by_table_and_column(
+    connect: "Connect", table: str, column: str, name: str, stored: str
+) -> None:
+    """The same column name leads elsewhere in another table."""
+
+    async def look() -> None:
+        async with connect() as client:
+            preview = await client.table(table).preview({column: name})
+            assert preview.values == {column: seed.sys_id(stored)}
+            with pytest.raises(ReferenceNotFoundError):
+                await client.table(table).query(**{column: "nothing has this name"})
+
+    asyncio.run(look())
+
+
+def test_where_a_column_of_another_table_leads_the_dictionary_says(
+    simulator: Simulator, connect: "Connect"
+) -> None:
+    """A number is looked up where it points to, or goes as it is where nobody can say."""
+    row = {"name": "sc_task", "element": "problem", "internal_type": "reference"}
+    simulator.instance.put("sys_dictionary", **row, reference="problem", active="true")
+
+    async def look() -> None:
+        async with connect("admin") as client:
+            known = await client.table("sc_task").preview({"problem": "PRB0000001"})
+            assert known.values == {"problem": seed.sys_id("problem 1")}
+        async with connect() as client:
+            hidden = await client.table("sc_task").preview({"problem": "PRB0000001"})
+            assert hidden.values == {"problem": "PRB0000001"}
+
+    asyncio.run(look())

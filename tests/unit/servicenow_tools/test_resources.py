@@ -378,6 +378,11 @@ def test_aggregate(use: Callable[..., None]) -> None:
         assert all(1 <= float(group.avg["impact"]) <= 3 for group in groups)
         with pytest.raises(InvalidRequestError):
             await client.incidents.aggregate(group_by=["a^b"])
+        unknown = {"group_by": ["x"], "sum": ["state", "assignment_group.x"], "max": ["x"]}
+        for name, columns in unknown.items():
+            wanted: dict[str, Any] = {name: columns}
+            with pytest.raises(InvalidRequestError, match="x: is no field of"):
+                await client.incidents.aggregate(**wanted)
 
     use(read)
 

@@ -1,5 +1,7 @@
 """When a request is sent again."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +42,8 @@ def test_a_write_is_repeated_only_if_it_did_nothing(
         (Outcome.UNAVAILABLE, 2, 60, None, Retry(0.25)),
         (Outcome.REFUSED, 1, 60, 30, Retry(30)),
         (Outcome.REFUSED, 1, 20, 30, None),
+        (Outcome.REFUSED, 1, math.inf, 3600, None),
+        (Outcome.REFUSED, 1, math.inf, 59, Retry(59)),
         (Outcome.UNAVAILABLE, 3, 60, None, None),
         (Outcome.FAILED, 1, 60, None, None),
     ],

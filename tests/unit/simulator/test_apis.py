@@ -317,8 +317,9 @@ def test_aggregates(http: httpx.Client) -> None:
     for wrong in ({}, {"sysparm_count": "true", "sysparm_group_by": "state",
                        "sysparm_having": "count^state"}):  # fmt: skip
         assert http.get(stats, params=wrong).status_code == 400
-    order = {"sysparm_count": "true", "sysparm_group_by": "state", "sysparm_order_by": "x"}
-    assert http.get(stats, params=order).status_code == 501
+    for name in ("sysparm_order_by", "sysparm_group_by", "sysparm_sum_fields"):
+        unknown = {"sysparm_count": "true", "sysparm_group_by": "state", name: "x"}
+        assert http.get(stats, params=unknown).status_code == 501, name
 
 
 def test_a_tiny_url_stands_for_its_parameters(http: httpx.Client) -> None:
@@ -416,6 +417,10 @@ def test_the_catalog_is_browsed_and_ordered_from(simulator: Simulator, http: htt
     params = {"sysparm_text": "ipad", "sysparm_catalog": catalog["sys_id"]}
     (item,) = _result(http.get(f"{base}/items", params=params))
     assert _result(http.get(f"{base}/items/{item['sys_id']}"))["name"] == "Apple iPad 3"
+    params = {"sysparm_text": "Email Account"}
+    (asking,) = _result(http.get(f"{base}/items", params=params))
+    (variable,) = _result(http.get(f"{base}/items/{asking['sys_id']}"))["variables"]
+    assert (variable["name"], variable["friendly_type"]) == ("new_email", "single_line_text")
     order = {"sysparm_quantity": "2", "sysparm_requested_for": "abraham.lincoln"}
     done = _result(http.post(f"{base}/items/{item['sys_id']}/order_now", json=order))
     assert done["request_number"].startswith("REQ")

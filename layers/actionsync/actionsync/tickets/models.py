@@ -334,6 +334,3 @@ class IncidentSearch(BaseModel):
     correlation_id: CorrelationId | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: Annotated[str | None, Field(max_length=1000)] = None
-
-
-RECORD_ID = re.compile(r"[0-9a-f]{32}|[A-Z]{2,8}[0-9]{5,12}")

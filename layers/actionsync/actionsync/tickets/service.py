@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from actionsync.errors import FieldError, InvalidInputError
 from actionsync.tickets.idempotency import Write, run_once
-from actionsync.tickets.models import RECORD_ID
+from servicenow_tools.tables import is_record_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -327,7 +327,7 @@ def _ticket(record: "Record") -> "Ticket":
 
 
 def _checked(record_id: str) -> str:
-    if not RECORD_ID.fullmatch(record_id):
+    if not is_record_id(record_id):
         raise InvalidInputError(
             FieldError("id", "must be a sys_id (32 hexadecimal digits) or a number as INC0010001")
         )

@@ -249,15 +249,15 @@ class Http:
         """
         if repeatable is None:
             repeatable = not request.is_write
-        if request.method == "GET" and len(request.target) > _LONGEST_TARGET:
-            return self._read_by_batch(request)
+        is_long = request.method == "GET" and len(request.target) > _LONGEST_TARGET
+        attempt_it = self._attempt_in_batch if is_long else self._attempt
         with self.deadline():
             attempt = 0
             while True:
                 attempt += 1
                 started = time.monotonic()
                 try:
-                    answer = self._attempt(request)
+                    answer = attempt_it(request)
                 except AttemptError as failed:
                     error, outcome, cause = failed.error, failed.outcome, failed.__cause__
                 else:
@@ -296,24 +296,19 @@ class Http:
             params["sysparm_fields"] = ",".join(fields)
         return (self.get(f"/api/now/table/{table}", **params)).records()
 
-    def _read_by_batch(self, request: Request) -> Answer:
-        batch = Request(
-            "POST",
-            _batch.PATH,
-            body=_batch.document(
-                [_batch.Item(request.method, request.target, headers=request.headers)]
-            ),
-            key="serviced_requests",
-        )
-        # All that it does is read.
-        served = (self.send(batch, repeatable=True)).documents()
+    def _attempt_in_batch(self, request: Request) -> Answer:
+        """Read once through the Batch API."""
+        item = _batch.Item(request.method, request.target, headers=request.headers)
+        batch = Request("POST", _batch.PATH, body=_batch.document([item]), key="serviced_requests")
+        try:
+            served = (self._attempt(batch)).documents()
+        except AttemptError as failed:
+            failed.error.maybe_applied = False  # all that it does is read
+            raise
         if not served:
             text = "The instance did not work on the long query within its time."
-            raise RequestTimeoutError(text, maybe_applied=False)
-        try:
-            return read(*_batch.response(served[0]), is_write=False, key=request.key)
-        except AttemptError as failed:
-            raise failed.error from None
+            raise AttemptError(RequestTimeoutError(text, maybe_applied=False), Outcome.FAILED)
+        return read(*_batch.response(served[0]), is_write=False, key=request.key)
 
     def close(self) -> None:
         """Close the running event loop's connections; a later request opens new ones."""

@@ -13,9 +13,11 @@ from servicenow_tools._references import (
     CHOICE_COLUMNS,
     COMMON,
     OTHER_REFERENCES,
-    REFERENCES,
     Target,
+    is_own,
     is_sys_id,
+    known_target,
+    needs_dictionary,
 )
 from servicenow_tools._ttl_cache import TTLCache
 from servicenow_tools.errors import (
@@ -32,7 +34,7 @@ from servicenow_tools.records import Choice, Column, MandatoryField
 from servicenow_tools.sync._responses import stored_text, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from servicenow_tools.sync._http import Http
@@ -49,9 +51,6 @@ _TASKS = frozenset(
 )  # fmt: skip
 
 _UNKNOWN_PATH = "does not represent any resource"
-
-# How the names of columns begin that a company or an application has added.
-_OWN = ("u_", "x_")
 
 # How far a table's ancestors are followed: cmdb_ci's deepest descendants have fewer.
 _ANCESTORS = 8
@@ -116,7 +115,7 @@ class InstanceMetadata:
         """Return whether a text may be the label of a choice: it is not written as values are."""
         if _VALUE.fullmatch(text):
             return False
-        if name.startswith(_OWN):
+        if is_own(name):
             column = (self.columns(table)).get(name)
             return column is not None and column.has_choices
         return name in CHOICE_COLUMNS
@@ -214,11 +213,12 @@ class InstanceMetadata:
     def target_of(self, table: str, name: str) -> Target | None:
         """Return what a reference column points to, or None where it is none, or not known to be.
 
-        A company's own columns are looked up in the dictionary; their records are named by
-        `name` or `number`.
+        A company's own columns, and those that differ by table, are looked up in the dictionary;
+        their records are named by `name` or `number`.
         """
-        if name in REFERENCES or not name.startswith(_OWN):
-            return REFERENCES.get(name)
+        known = known_target(table, name)
+        if known is not None or not needs_dictionary(name):
+            return known
         column = (self.columns(table)).get(name)
         if column is None or not column.reference:
             return None
@@ -280,12 +280,17 @@ class InstanceMetadata:
         Raises:
             InvalidRequestError: the field is unknown.
         """
-        for path in sorted(query.fields):
+        self.check_fields(table, query.fields)
+
+    def check_fields(self, table: str, names: "Iterable[str]") -> None:
+        """Refuse a field that the table does not have, as `check_query` does."""
+        for path in sorted(set(names)):
             self._check_path(table, path, path)
 
     def _check_path(self, table: str, path: str, whole: str) -> None:
         name, _, rest = path.partition(".")
-        target = REFERENCES[name].table if name in REFERENCES else ""
+        known = known_target(table, name)
+        target = "" if known is None else known.table
         is_other = name in OTHER_REFERENCES
         is_common = name in COMMON.get(table, ())
         columns: dict[str, Column] = {}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from servicenow_tools import _labels
-from servicenow_tools._references import REFERENCES, TEMPLATE
+from servicenow_tools._references import ITEM, TEMPLATE
 from servicenow_tools.errors import (
     InvalidRequestError,
     ServerError,
@@ -263,7 +263,7 @@ class Changes(Resource):
         """
         with self._http.deadline():
             sys_id = self.resolve_sys_id(id)
-            item = self._metadata.sys_id_of("ci", ci, REFERENCES["cmdb_ci"])
+            item = self._metadata.sys_id_of("ci", ci, ITEM)
             for known in self.affected_cis(sys_id):
                 if known.get("ci_item") == item:
                     known.existing = True
@@ -274,7 +274,7 @@ class Changes(Resource):
         """Remove an affected configuration item from a change; nothing happens if it has none."""
         with self._http.deadline():
             sys_id = self.resolve_sys_id(id)
-            item = self._metadata.sys_id_of("ci", ci, REFERENCES["cmdb_ci"])
+            item = self._metadata.sys_id_of("ci", ci, ITEM)
             for known in self.affected_cis(sys_id):
                 if known.get("ci_item") == item:
                     self._affected.delete(known.sys_id)
