@@ -61,6 +61,33 @@ _WEBHOOK: dict[str, Any] = {
         "created_at": _MOMENT,
     },
 }
+_DELIVERY: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "at", "events"],
+    "properties": {
+        "id": _TEXT,
+        "at": _MOMENT,
+        "events": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["at", "name", "outcome", "ticket", "detail", "can_be_sent_again"],
+                "properties": {
+                    "at": _MOMENT,
+                    "name": _TEXT,
+                    "outcome": {"type": "string", "description": "What became of it."},
+                    "ticket": {
+                        "type": ["object", "null"],
+                        "properties": {"number": _TEXT, "url": _TEXT},
+                    },
+                    "detail": _TEXT,
+                    "can_be_sent_again": {"type": "boolean"},
+                    "event": {"description": "What was sent; absent or null where too large."},
+                },
+            },
+        },
+    },
+}
 _DELIVERY_STATUSES = [
     "accepted", "ignored", "duplicate", "test", "dry_run", "unsupported", "unreadable",
 ]  # fmt: skip
@@ -372,6 +399,18 @@ ANSWERS: dict[str, Any] = {
             },
             "steps": {"type": "string", "description": "Where it is set up at the sender."},
         },
+    },
+    "Deliveries": {
+        "type": "object",
+        "description": "A webhook's newest deliveries, the newest first.",
+        "required": ["deliveries"],
+        "properties": {"deliveries": {"type": "array", "items": _DELIVERY}},
+    },
+    "SentAgain": {
+        "type": "object",
+        "description": "How many events were queued again.",
+        "required": ["events"],
+        "properties": {"events": {"type": "integer"}},
     },
     "WebhookAnswer": {
         "type": "object",

@@ -1,7 +1,8 @@
-"""GET /api/servicenow/webhooks/{source}: the calling user's webhooks, without their secrets."""
+"""The calling user's webhooks, without their secrets, and the deliveries of one."""
 
 from aws_lambda_powertools.event_handler import Response
 
+from actionsync.events.deliveries import deliveries_of
 from actionsync.events.webhooks import list_webhooks
 from actionsync.http.api import UserId, entrypoint, http_api, ok
 from actionsync.wiring import stores
@@ -13,6 +14,13 @@ app = http_api()
 def webhooks(source: str, owner: UserId) -> Response[str]:
     """Answer 200 with the webhooks, the oldest first."""
     return ok(list_webhooks(source, owner, stores.webhook_store()))
+
+
+@app.get("/api/servicenow/webhooks/<source>/<webhook_id>/deliveries")
+def deliveries(source: str, webhook_id: str, owner: UserId) -> Response[str]:
+    """Answer 200 with the newest deliveries of seven days, or 404 where there is no webhook."""
+    webhook = stores.webhook_store().get(owner, source, webhook_id)
+    return ok(deliveries_of(webhook, stores.recent_events()))
 
 
 lambda_handler = entrypoint(app)

@@ -1,5 +1,6 @@
-"""GET /api/servicenow/webhooks/{source}."""
+"""GET /api/servicenow/webhooks/{source}, and .../{id}/deliveries."""
 
+from actionsync import errors
 from functions.operation import Operation, Refused, Request
 
 OPERATIONS = {
@@ -30,5 +31,40 @@ OPERATIONS = {
         },
         cold_calls={"GetItem": 1},
         warm_calls={"GetItem": 1},
-    )
+    ),
+    "GET /api/servicenow/webhooks/{source}/{id}/deliveries": Operation(
+        id="list_deliveries",
+        tag="Events",
+        summary="The newest deliveries of a webhook, and what became of them",
+        request=Request(path={"source": "github", "id": "0123456789abcdef0123456789abcdef"}),
+        answer="Deliveries",
+        example={
+            "deliveries": [
+                {
+                    "id": "fedcba9876543210fedcba9876543210",
+                    "at": "2026-01-10T10:00:00.000000+00:00",
+                    "events": [
+                        {
+                            "at": "2026-01-10T10:00:00.000000+00:00",
+                            "name": "Build",
+                            "outcome": "created",
+                            "ticket": {
+                                "number": "INC0010001",
+                                "url": "https://example.service-now.com/incident.do?sys_id=1",
+                            },
+                            "detail": "",
+                            "can_be_sent_again": True,
+                            "event": {"detail-type": "Application Error", "detail": {}},
+                        }
+                    ],
+                }
+            ]
+        },
+        errors=(errors.WebhookNotFoundError,),
+        refused={
+            "invalid_webhook": Refused(Request(path={"source": "github", "id": "none"}), 404),
+        },
+        cold_calls={"GetItem": 1, "Query": 1},
+        warm_calls={"GetItem": 1, "Query": 1},
+    ),
 }

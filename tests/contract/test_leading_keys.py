@@ -51,9 +51,11 @@ print(json.dumps([
 def expected(folder: str) -> set[str]:
     """Return the kinds of items that a function's job is about."""
     if folder == "receive_webhook":
-        return {"WEBHOOK", "RULES"}
+        return {"WEBHOOK", "RECENT", "RULES"}
+    if folder in {"list_webhooks", "send_delivery_again"}:
+        return {"WEBHOOKS", "RECENT"}
     if "webhook" in folder:
-        return {"WEBHOOKS"} if folder.startswith("list_") else {"WEBHOOK", "WEBHOOKS"}
+        return {"WEBHOOK", "WEBHOOKS"}
     if folder.startswith("on_"):
         return {"CORRELATION", "PAUSE", "PIPELINES", "RECENT", "RULES"}
     if folder in {"get_rules", "update_rules"}:

@@ -116,7 +116,7 @@ def test_no_function_sends_to_its_own_source() -> None:
                     "Send" in action or action == "sns:Publish" for action in statement["Action"]
                 ):
                     senders.setdefault(name, set()).add(statement["Resource"]["Fn::GetAtt"])
-    for sender in ("ReleaseWaitingFunction", "ReceiveWebhookFunction"):
+    for sender in ("ReleaseWaitingFunction", "ReceiveWebhookFunction", "SendDeliveryAgainFunction"):
         assert senders.pop(sender) == {"EventQueue.Arn"}
         assert sender not in sources
     assert not set(senders) & set(sources)

@@ -16,10 +16,11 @@ from pydantic import ValidationError
 from actionsync import clock
 from actionsync.connections.hosts import instance_url
 from actionsync.events import drafts, sources
+from actionsync.events.deliveries import Delivery
 from actionsync.events.models import UnreadableEventError
 from actionsync.events.senders import sender
 from actionsync.events.sources import envelopes, github
-from actionsync.events.sources.protocol import Context, Delivery
+from actionsync.events.sources.protocol import Context
 from actionsync.events.verification import verify
 from actionsync.rules import texts
 from actionsync.rules.models import Rules

@@ -13,6 +13,7 @@ from actionsync import clock
 from actionsync.events import senders, sources
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.protocol import Context
+from actionsync.stores.recent import RecentEvents
 from actionsync.stores.waiting import WaitingItem, WaitKey
 from actionsync.stores.webhooks import Webhook, WebhookStore
 from actionsync.wiring.stores import waiting_store
@@ -319,6 +320,22 @@ def put_example_webhook(aws: "Aws") -> None:
     store = WebhookStore(aws.dynamodb, "EventsTable", aws.secrets_manager, "actionsync/test/")
     webhook = Webhook("0123456789abcdef" * 2, CALLER, "github", "github")
     store.create(webhook, "made-up-webhook-secret")
+    put_example_delivery(aws)
+
+
+def put_example_delivery(aws: "Aws") -> None:
+    """Put the delivery that the payloads send again."""
+    event = {"source": "actionsync.github", "detail-type": "Application Error", "detail": {}}
+    recent = RecentEvents(aws.dynamodb, "EventsTable")
+    entry = {
+        "at": clock.now().isoformat(timespec="microseconds"), "source": "github",
+        "kind": "incident", "name": "Build", "outcome": "created",
+        "ticket": {"number": "INC0010001", "url": "https://example.service-now.com"},
+        "detail": "", "event": json.dumps(event), "webhook_id": "0123456789abcdef" * 2,
+        "delivery": "fedcba9876543210" * 2,
+    }  # fmt: skip
+    recent.note(CALLER, entry, "0123456789abcdef" * 2)
+    recent.put()
 
 
 def put_example_item() -> None:

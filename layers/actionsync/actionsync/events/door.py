@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl
 
 from actionsync import clock
 from actionsync.errors import (
+    DeliveryNotFoundError,
     FieldError,
     InvalidInputError,
     QueueRefusedError,
@@ -26,23 +27,23 @@ from actionsync.errors import (
     WebhookRefusedError,
     WriteInProgressError,
 )
-from actionsync.events.models import UnreadableEventError
+from actionsync.events.deliveries import parsed
 from actionsync.events.senders import sender
-from actionsync.events.sources import WEBHOOKS, fields
 from actionsync.events.verification import Proof, verify
 from actionsync.stores.idempotency import Done
+from actionsync.stores.recent import MOST_OF_WEBHOOK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mypy_boto3_events.client import EventBridgeClient
-    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
     from mypy_boto3_sqs.client import SQSClient
 
+    from actionsync.events.deliveries import Delivery
     from actionsync.events.senders import Sender
-    from actionsync.events.sources.protocol import Delivery
     from actionsync.rules.models import Rules
     from actionsync.stores.idempotency import IdempotencyStore
+    from actionsync.stores.recent import RecentEvents
     from actionsync.stores.webhooks import Webhook, WebhookStore
 
 VERSION = 1
@@ -55,6 +56,8 @@ _LONGEST_HEADER = 500
 _CUTS = ((4000, 100), (1000, 50), (200, 20), (50, 10))
 _REPETITION_SECONDS = 3600
 _AT_ONCE = 10
+# What may come again, though it was taken once.
+_MADE_NOTHING = {"failed", "dropped", "ignored"}
 
 
 class Door:
@@ -65,6 +68,7 @@ class Door:
         deliveries: an idempotency record for each delivery.
         bus: EventBridge, and the name of the stack's bus.
         queue: SQS, and the address of the queue of events.
+        recent: where a webhook's newest deliveries are stored.
         rules_of: returns a user's rules.
         take: counts a delivery of a user's, or refuses one too many.
     """
@@ -76,6 +80,7 @@ class Door:
         *,
         bus: "tuple[EventBridgeClient, str]",
         queue: "tuple[SQSClient, str]",
+        recent: "RecentEvents",
         rules_of: "Callable[[str], Rules]",
         take: "Callable[[str], None]",
     ) -> None:
@@ -83,6 +88,7 @@ class Door:
         self._deliveries = deliveries
         self._events, self._bus = bus
         self._sqs, self._queue_url = queue
+        self._recent = recent
         self._rules_of = rules_of
         self._take = take
 
@@ -108,7 +114,7 @@ class Door:
             self._take(webhook.owner)
         except TooManyRequestsError as error:
             raise QueueRefusedError(error.retry_after) from None
-        if source in WEBHOOKS:
+        if known.is_translated:
             return self._translate(webhook, delivery)
         return self._split(webhook, known, proof, delivery)
 
@@ -118,11 +124,12 @@ class Door:
         self, webhook: "Webhook", known: "Sender", proof: Proof, delivery: "Delivery"
     ) -> dict[str, Any]:
         body = document(delivery)
+        delivery_id = uuid.uuid4().hex
         status = _set_aside(known, body)
         if status:
-            return {"status": status}
+            text = delivery.body.decode(errors="replace")
+            return self._noted(webhook, delivery_id, status, [text])
         whole, elements = split(known, body)
-        delivery_id = uuid.uuid4().hex
         headers = {
             name: delivery.headers[name][:_LONGEST_HEADER]
             for name in known.headers
@@ -130,18 +137,18 @@ class Door:
         }
         messages = [_message(webhook, delivery_id, headers, whole, element) for element in elements]
         if webhook.dry_run:
-            return {"status": "dry_run", "delivery": delivery_id, "events": len(messages)}
+            return self._noted(webhook, delivery_id, "dry_run", messages)
         unique = proof.unique
         if proof.is_body_signed and known.delivery:
-            unique = fields.as_text(search(known.delivery, body) or "") or unique
+            unique = str(search(known.delivery, body) or "") or unique
         if proof.is_body_signed and not unique:
             unique = hashlib.sha256(delivery.body).hexdigest()
-        if not self._once(webhook, unique, delivery_id, lambda: self._queue(webhook, messages)):
+        if not self._once(webhook, unique, delivery_id, lambda: self.queue(webhook, messages)):
             return {"status": "duplicate"}
         return {"status": "accepted", "delivery": delivery_id, "events": len(messages)}
 
-    def _queue(self, webhook: "Webhook", messages: "Sequence[str]") -> None:
-        """Queue messages.
+    def queue(self, webhook: "Webhook", messages: "Sequence[str]") -> None:
+        """Queue a webhook's messages.
 
         Raises:
             QueueRefusedError: not all of them were taken.
@@ -163,42 +170,77 @@ class Door:
     # ---- what is translated here, under its owner's rules
 
     def _translate(self, webhook: "Webhook", delivery: "Delivery") -> dict[str, Any]:
+        # Whoever queues elements never pays for the sources.
+        from actionsync.events.models import UnreadableEventError  # noqa: PLC0415
+        from actionsync.events.sources import WEBHOOKS  # noqa: PLC0415
+
         source = WEBHOOKS[webhook.source]
         try:
             translations = source.translate(delivery, self._rules_of(webhook.owner))
         except UnreadableEventError as error:
             raise InvalidInputError(FieldError("body", str(error))) from None
+        delivery_id = uuid.uuid4().hex
         if not translations:
-            return {"status": "ignored"}
-        if webhook.dry_run:
-            return {"status": "dry_run"}
-        entries = [
-            self._entry(source.BUS_SOURCE, item.type, {**item.detail, "user_id": webhook.owner})
+            text = delivery.body.decode(errors="replace")
+            return self._noted(webhook, delivery_id, "ignored", [text])
+        whose = {
+            "user_id": webhook.owner, "webhook": {"id": webhook.id}, "delivery": delivery_id,
+        }  # fmt: skip
+        events = [
+            {
+                "source": source.BUS_SOURCE,
+                "detail-type": item.type,
+                "detail": {name: _short(value) for name, value in item.detail.items()} | whose,
+            }
             for item in translations
         ]
+        if webhook.dry_run:
+            return self._noted(
+                webhook, delivery_id, "dry_run", [json.dumps(each) for each in events]
+            )
         unique = hashlib.sha256(delivery.body).hexdigest()
-        if not self._once(webhook, unique, "accepted", lambda: self._put(entries)):
+        if not self._once(webhook, unique, delivery_id, lambda: self.put_on_bus(events)):
             return {"status": "duplicate"}
         return {"status": "accepted"}
 
-    def _put(self, entries: "list[PutEventsRequestEntryTypeDef]") -> None:
-        answer = self._events.put_events(Entries=entries)
+    def put_on_bus(self, events: "Sequence[dict[str, Any]]") -> None:
+        """Put events on the stack's bus.
+
+        Raises:
+            QueueRefusedError: it did not take all of them.
+        """
+        answer = self._events.put_events(
+            Entries=[
+                {
+                    "EventBusName": self._bus,
+                    "Source": event["source"],
+                    "DetailType": event["detail-type"],
+                    "Detail": json.dumps(event["detail"]),
+                }
+                for event in events
+            ]
+        )
         if answer["FailedEntryCount"]:
             raise QueueRefusedError
 
-    def _entry(
-        self, source: str, detail_type: str, detail: dict[str, Any]
-    ) -> "PutEventsRequestEntryTypeDef":
-        short = {
-            name: fields.cut(value, _LONGEST_FIELD) if isinstance(value, str) else value
-            for name, value in detail.items()
-        }
-        return {
-            "EventBusName": self._bus,
-            "Source": source,
-            "DetailType": detail_type,
-            "Detail": json.dumps(short),
-        }
+    def send_again(self, webhook: "Webhook", delivery_id: str) -> int:
+        """Send the events of a delivery again, also where they count as known; return how many.
+
+        Raises:
+            DeliveryNotFoundError: there is no such delivery, or none of its events.
+            QueueRefusedError: they could not be queued.
+        """
+        texts = [entry.get("event") or "" for entry in self._entries(webhook, delivery_id)]
+        events = [event for text in texts if isinstance(event := parsed(text), dict)]
+        messages = [json.dumps(event | {"again": True}) for event in events if "element" in event]
+        on_bus = [event for event in events if "detail-type" in event]
+        if messages:
+            self.queue(webhook, messages)
+        if on_bus:
+            self.put_on_bus(on_bus)
+        if not messages and not on_bus:
+            raise DeliveryNotFoundError
+        return len(messages) + len(on_bus)
 
     # ---- what both share
 
@@ -222,7 +264,10 @@ class Door:
         except WriteInProgressError as error:  # the sender did not wait for the first answer
             raise QueueRefusedError(error.retry_after) from None
         if isinstance(record, Done):
-            return False
+            if not self._made_nothing(webhook, record.answer):
+                return False
+            work()
+            return True
         try:
             work()
         except Exception:
@@ -230,6 +275,47 @@ class Door:
             raise
         self._deliveries.finish(record, answer, keep_seconds=_REPETITION_SECONDS)
         return True
+
+    def _made_nothing(self, webhook: "Webhook", delivery_id: str) -> bool:
+        """Return whether all that a delivery said has failed or was dropped: it may come again."""
+        outcomes = {entry["outcome"] for entry in self._entries(webhook, delivery_id)}
+        return bool(outcomes) and outcomes <= _MADE_NOTHING
+
+    def _entries(self, webhook: "Webhook", delivery_id: str) -> list[dict[str, Any]]:
+        entries = self._recent.read_webhook(webhook.id)
+        return [entry for entry in entries if entry["delivery"] == delivery_id]
+
+    def _noted(
+        self, webhook: "Webhook", delivery_id: str, status: str, texts: "Sequence[str]"
+    ) -> dict[str, Any]:
+        """Note a delivery that nothing else will be said of, and return its answer."""
+        if self._rules_of(webhook.owner).recent_events:
+            for text in texts[:MOST_OF_WEBHOOK]:
+                entry = {
+                    "at": clock.now().isoformat(timespec="microseconds"),
+                    "source": webhook.source,
+                    "kind": "",
+                    "name": webhook.name,
+                    "outcome": status,
+                    "ticket": None,
+                    "detail": "",
+                    "event": text,
+                    "webhook_id": webhook.id,
+                    "delivery": delivery_id,
+                }
+                self._recent.note(webhook.owner, entry, webhook.id)
+            self._recent.put()
+        return {"status": status, "delivery": delivery_id}
+
+
+def _short(value: Any) -> Any:
+    return _shortened(value, _LONGEST_FIELD) if isinstance(value, str) else value
+
+
+def _shortened(text: str, longest: int) -> str:
+    from actionsync.events.sources import fields  # noqa: PLC0415 - what is short never pays
+
+    return fields.cut(text, longest) if len(text) > longest else text
 
 
 def document(delivery: "Delivery") -> Any:
@@ -242,10 +328,7 @@ def document(delivery: "Delivery") -> Any:
     if kind == "application/x-www-form-urlencoded":
         form = dict(parse_qsl(text, keep_blank_values=True))
         text = form.get("payload") or form.get("data") or json.dumps(form)
-    try:
-        body = json.loads(text.removeprefix("\ufeff"))
-    except (ValueError, RecursionError):
-        return None
+    body = parsed(text.removeprefix("\ufeff"))
     return body if isinstance(body, dict | list) else None
 
 
@@ -316,7 +399,7 @@ def fitting(value: Any, most_bytes: int) -> Any:
 
 def _cut(value: Any, longest_text: int, most_items: int) -> Any:
     if isinstance(value, str):
-        return fields.cut(value, longest_text)
+        return _shortened(value, longest_text)
     if isinstance(value, list):
         return [_cut(item, longest_text, most_items) for item in value[:most_items]]
     if isinstance(value, dict):

@@ -33,6 +33,7 @@ class Sender:
         body: the body to paste on its side, where it is free.
         secret_is_its_own: whether the secret is made there, and has to be stored here.
         steps: where it is set up, in a sentence.
+        is_translated: whether its source reads deliveries at once, under its owner's rules.
     """
 
     title: str
@@ -46,6 +47,7 @@ class Sender:
     body: str = ""
     secret_is_its_own: bool = False
     steps: str = ""
+    is_translated: bool = False
 
     def ways_of(self, name: str) -> tuple[Way, ...]:
         """Return the ways of a name; all of them without one."""
@@ -61,6 +63,7 @@ _GITHUB = Sender(
     "GitHub",
     (Way("hmac", header="x-hub-signature-256", prefix="sha256="),),
     steps="Settings, Webhooks, Add webhook: payload URL, content type and secret.",
+    is_translated=True,
 )
 
 

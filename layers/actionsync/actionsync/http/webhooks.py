@@ -6,7 +6,7 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.depends import Depends
 from aws_lambda_powertools.event_handler.request import Request
 
-from actionsync.events.sources.protocol import Delivery
+from actionsync.events.deliveries import Delivery
 from actionsync.http.api import RawBody
 from actionsync.http.problems import BadRequestError
 

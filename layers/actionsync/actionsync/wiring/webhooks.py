@@ -1,12 +1,15 @@
 """What takes the deliveries of webhooks in this process."""
 
-from functools import cache, partial
+from functools import cache
+from typing import TYPE_CHECKING
 
 from actionsync import aws
 from actionsync.events.door import Door
-from actionsync.rules.service import rules_of
 from actionsync.settings import bus_name, event_queue_url
 from actionsync.wiring import stores
+
+if TYPE_CHECKING:
+    from actionsync.rules.models import Rules
 
 
 @cache
@@ -17,6 +20,13 @@ def door() -> Door:
         stores.idempotency_store(),
         bus=(aws.event_bridge(), bus_name()),
         queue=(aws.sqs(), event_queue_url()),
-        rules_of=partial(rules_of, stores.rule_store()),
+        recent=stores.recent_events(),
+        rules_of=_rules_of,
         take=stores.rates("deliveries").take,
     )
+
+
+def _rules_of(owner: str) -> "Rules":
+    from actionsync.rules.service import rules_of  # noqa: PLC0415 - most deliveries ask for none
+
+    return rules_of(stores.rule_store(), owner)

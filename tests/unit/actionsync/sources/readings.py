@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from actionsync.events import sources
+from actionsync.events.deliveries import Delivery
 from actionsync.events.sources import envelopes, github
-from actionsync.events.sources.protocol import Context, Delivery, Reading, Translation
+from actionsync.events.sources.protocol import Context, Reading, Translation
 from actionsync.rules.models import Rules
 
 if TYPE_CHECKING:

@@ -12,11 +12,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from actionsync.events.deliveries import Delivery
 from actionsync.events.models import UnreadableEventError, digest
 from actionsync.events.sources import application, deployments, fields
 from actionsync.events.sources.application import ErrorDetail
 from actionsync.events.sources.deployments import DeploymentDetail
-from actionsync.events.sources.protocol import Context, Delivery, Identity, Reading, Translation
+from actionsync.events.sources.protocol import Context, Identity, Reading, Translation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from actionsync.events.models import IncomingEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
+    from actionsync.events.deliveries import Delivery
     from actionsync.events.sources.envelopes import Message
     from actionsync.rules.models import Rules
 
@@ -97,19 +97,6 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """A request to a webhook.
-
-    Attributes:
-        headers: its headers, by their names in lower case.
-        body: its body, byte for byte.
-    """
-
-    headers: "Mapping[str, str]"
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Translation:
     """An event for the bus, without its owner: the detail-type and the detail."""
 
@@ -123,7 +110,7 @@ class WebhookSource(Protocol):
     NAME: str
     BUS_SOURCE: str
 
-    def translate(self, delivery: Delivery, rules: "Rules") -> list[Translation]:
+    def translate(self, delivery: "Delivery", rules: "Rules") -> list[Translation]:
         """Return what a delivery means under its owner's rules; nothing where it is ignored.
 
         Raises:
