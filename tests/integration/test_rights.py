@@ -24,6 +24,7 @@ from botocore.exceptions import ClientError
 
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.pauses import PauseStore, Target
+from actionsync.stores.recent import RecentEvents
 from actionsync.tickets.types import TABLES
 from actionsync.wiring.stores import pause_store
 from local.operations import Described, operations
@@ -307,7 +308,9 @@ def receive_webhook(world: World) -> None:
     payload["headers"]["authorization"] = f"Bearer {hook['secret']}"
     payload["pathParameters"] = {"source": "alertmanager", "id": hook["id"]}
     payload["rawPath"] = payload["requestContext"]["http"]["path"] = hook["path"]
-    world.results.append(conftest.invoke("receive_webhook", payload).status)
+    for body in (payload["body"], "no JSON"):
+        answer = conftest.invoke("receive_webhook", {**payload, "body": body})
+        world.results.append((answer.status, answer.text))
     hook = webhook(world)
     for accepted in (True, False):
         # The same body again would be a repetition.
@@ -330,8 +333,27 @@ def receive_webhook(world: World) -> None:
                     return {**answer, "FailedEntryCount": 1} if operation == "PutEvents" else answer
 
                 patch.setattr(BaseClient, "_make_api_call", refuse)
-            world.results.append(conftest.invoke("receive_webhook", payload).status)
+            for _ in range(2):
+                world.results.append(conftest.invoke("receive_webhook", payload).status)
     world.left("IdempotencyTable")
+    world.left("EventsTable")
+
+
+def send_delivery_again(world: World) -> None:
+    """What was queued, and what was put on the bus."""
+    hook = webhook(world)
+    with world.iam.off():
+        recent = RecentEvents(world.aws.dynamodb, "EventsTable")
+        sent: tuple[dict[str, Any], ...] = (
+            {"element": {}},
+            {"source": "x", "detail-type": "x", "detail": {}},
+        )
+        for event in sent:
+            entry = {"at": "2026", "outcome": "failed", "detail": "", "event": json.dumps(event),
+                     "delivery": "d"}  # fmt: skip
+            recent.note(world.user, entry, hook["id"])
+        recent.put()
+    world.call("send_delivery_again", path={"id": hook["id"], "delivery": "d"})
 
 
 def rotate_secret(world: World) -> None:
@@ -536,6 +558,7 @@ SCENARIOS: "dict[str, Callable[[World], None]]" = {
     "delete_config": delete_config,
     "delete_webhook": delete_webhook,
     "update_webhook": update_webhook,
+    "send_delivery_again": send_delivery_again,
     "receive_webhook": receive_webhook,
     **{f"on_{kind}": of_events(kind) for kind in ("error", "alarm", "deployment", "meeting")},
     "retry_unfinished_event": unfinished("retry_unfinished_event"),

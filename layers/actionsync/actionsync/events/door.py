@@ -56,6 +56,8 @@ _LONGEST_HEADER = 500
 _CUTS = ((4000, 100), (1000, 50), (200, 20), (50, 10))
 _REPETITION_SECONDS = 3600
 _AT_ONCE = 10
+# Of one PutEvents.
+_MOST_ENTRIES = 10
 # What may come again, though it was taken once.
 _MADE_NOTHING = {"failed", "dropped", "ignored"}
 
@@ -236,8 +238,8 @@ class Door:
         on_bus = [event for event in events if "detail-type" in event]
         if messages:
             self.queue(webhook, messages)
-        if on_bus:
-            self.put_on_bus(on_bus)
+        for start in range(0, len(on_bus), _MOST_ENTRIES):
+            self.put_on_bus(on_bus[start : start + _MOST_ENTRIES])
         if not messages and not on_bus:
             raise DeliveryNotFoundError
         return len(messages) + len(on_bus)

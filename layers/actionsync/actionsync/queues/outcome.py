@@ -339,7 +339,8 @@ def _webhook(body: str) -> tuple[str, str]:
     if '"webhook"' not in body or '"delivery"' not in body:
         return "", ""
     message = json.loads(body)
-    if isinstance(message.get("detail"), dict):  # it was put on the bus
+    if "webhook" not in message and isinstance(message.get("detail"), dict):
+        # The webhook's function has put it on the bus.
         message = message["detail"]
     webhook, delivery = message.get("webhook"), message.get("delivery")
     return (str(webhook["id"]), str(delivery)) if isinstance(webhook, dict) else ("", "")

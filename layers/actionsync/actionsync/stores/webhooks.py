@@ -8,6 +8,7 @@ The secret is `<prefix>webhook/<webhook id>`; the item names its version.
 """
 
 import contextlib
+import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ class Webhook:
         dry_run: whether its deliveries are shown, and make no tickets.
         verification: the one way in which its sender proves itself; empty for any of the source's.
         created_at: when it was made.
-        secret_version: which version of its secret is in force; empty until there is one.
+        secret_version: which version of its secret is in force.
     """
 
     id: str
@@ -92,11 +93,17 @@ class WebhookStore:
             TooManyWebhooksError: the owner has as many as one may have.
             WebhookExistsError: the owner has one of that name.
         """
-        webhook = self._listed(replace(webhook, created_at=clock.iso(clock.now())))
-        version = self._secrets.create_secret(
-            Name=self._secret(webhook.id), SecretString=secret, **self._encryption
-        )["VersionId"]
-        webhook = replace(webhook, secret_version=version)
+        # What Secrets Manager calls a version is the token of the request that made it.
+        version = uuid.uuid4().hex
+        webhook = self._listed(
+            replace(webhook, created_at=clock.iso(clock.now()), secret_version=version)
+        )
+        self._secrets.create_secret(
+            Name=self._secret(webhook.id),
+            ClientRequestToken=version,
+            SecretString=secret,
+            **self._encryption,
+        )
         self._put(webhook)
         return webhook
 
@@ -179,9 +186,10 @@ class WebhookStore:
             WebhookNotFoundError: it was removed meanwhile.
         """
         if secret is not None:
-            version = self._secrets.put_secret_value(
-                SecretId=self._secret(webhook.id), SecretString=secret
-            )["VersionId"]
+            version = uuid.uuid4().hex
+            self._secrets.put_secret_value(
+                SecretId=self._secret(webhook.id), ClientRequestToken=version, SecretString=secret
+            )
             webhook = replace(webhook, secret_version=version)
         if dry_run is not None:
             webhook = replace(webhook, dry_run=dry_run)

@@ -1,0 +1,250 @@
+"""Deliveries of senders whose events are queued element by element."""
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import boto3
+import pytest
+
+from actionsync.events.door import fitting
+from tests.conftest import Answer, call, event, invoke
+from tests.integration.events import USER, Queues
+
+if TYPE_CHECKING:
+    from tests.conftest import Aws
+
+FIRING = json.loads(event("receive_webhook", "alertmanager_firing")["body"])
+ALERT = FIRING["alerts"][0]
+
+
+@pytest.fixture(autouse=True)
+def queues(aws: "Aws", monkeypatch: pytest.MonkeyPatch) -> Queues:
+    """The queue of events."""
+    return Queues(monkeypatch)
+
+
+def make(**body: Any) -> dict[str, Any]:
+    """Make a webhook of Alertmanager's."""
+    made = call("create_webhook", body, user_id=USER, path={"source": "alertmanager"})
+    assert made.status == 201
+    return dict(made.json)
+
+
+def deliver(hook: dict[str, Any], document: Any, **headers: str) -> Answer:
+    """Deliver a document, or bytes, to a webhook."""
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    request = event("receive_webhook", "alertmanager_firing")
+    request["headers"] |= {"authorization": f"Bearer {hook['secret']}", **headers}
+    request["pathParameters"] = {"source": hook["source"], "id": hook["id"]}
+    path = f"/api/servicenow/webhooks/{hook['source']}/{hook['id']}"
+    request["rawPath"] = request["requestContext"]["http"]["path"] = path
+    request |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+    return invoke("receive_webhook", request)
+
+
+def queued(queues: Queues) -> list[dict[str, Any]]:
+    """Return the messages of the queue of events, and empty it."""
+    found: list[dict[str, Any]] = []
+    while messages := queues.sqs.receive_message(
+        QueueUrl=queues.queue_url, MaxNumberOfMessages=10
+    ).get("Messages"):
+        for message in messages:
+            found.append(json.loads(message["Body"]))
+            queues.sqs.delete_message(
+                QueueUrl=queues.queue_url, ReceiptHandle=message["ReceiptHandle"]
+            )
+    return found
+
+
+def test_a_new_webhook_says_what_is_set_up_there() -> None:
+    """Its address, the header to set, and the secret, this once."""
+    hook = make(name="eu", dry_run=True)
+    assert hook["url"].endswith(f".amazonaws.com{hook['path']}")
+    assert hook["header"] == {"name": "Authorization", "value": f"Bearer {hook['secret']}"}
+    assert hook["steps"]
+    assert (hook["source"], hook["name"], hook["dry_run"]) == ("alertmanager", "eu", True)
+
+
+def test_each_element_is_a_message_of_its_own(queues: Queues) -> None:
+    """Firing and resolved in one batch; what all share comes with each."""
+    hook = make(name="eu")
+    alerts = [{**ALERT, "fingerprint": f"{number}"} for number in range(25)]
+    alerts[3]["status"] = "resolved"
+    answer = deliver(hook, {**FIRING, "alerts": [*alerts, "no alert"]})
+    assert answer.status == 200
+    assert (answer.json["status"], answer.json["events"]) == ("accepted", 26)
+    messages = queued(queues)
+    assert len(messages) == 26
+    by_key = {message["element"]["fingerprint"]: message for message in messages
+              if isinstance(message["element"], dict)}  # fmt: skip
+    message = by_key["3"]
+    assert message["element"] == alerts[3]
+    assert message["whole"] == {name: value for name, value in FIRING.items() if name != "alerts"}
+    assert message["webhook"] == {
+        "id": hook["id"], "name": "eu", "owner": USER, "source": "alertmanager",
+    }  # fmt: skip
+    assert (message["version"], message["is_cut"]) == (1, False)
+    assert {message["delivery"] for message in messages} == {answer.json["delivery"]}
+
+
+def test_the_same_bytes_again_are_no_repetition(queues: Queues) -> None:
+    """Alertmanager sends them on purpose; nothing of them is signed."""
+    hook = make()
+    statuses = [deliver(hook, FIRING).json["status"] for _ in range(3)]
+    assert statuses == ["accepted"] * 3
+    assert len(queued(queues)) == 3 * len(FIRING["alerts"])
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", "unreadable"),
+        (b"no JSON", "unreadable"),
+        (b"\xff\xfe{", "unreadable"),
+        (b"[" * 100_000, "unreadable"),
+        (b"7", "unreadable"),
+        (b"{}", "ignored"),
+        (b"[]", "ignored"),
+        (b'{"alerts": []}', "ignored"),
+        (b'{"alerts": {"a": 1}}', "ignored"),
+    ],
+)
+def test_whatever_is_well_signed_is_answered_200(queues: Queues, body: bytes, status: str) -> None:
+    """A refusal would make Alertmanager repeat it for ever."""
+    hook = make()
+    answer = deliver(hook, body)
+    assert (answer.status, answer.json["status"]) == (200, status)
+    assert queued(queues) == []
+    (seen,) = deliveries(hook)
+    assert seen["id"] == answer.json["delivery"]
+    assert [item["outcome"] for item in seen["events"]] == [status]
+    assert again(hook, seen["id"]).status == 404
+
+
+def test_what_is_not_the_senders_is_refused(queues: Queues) -> None:
+    """A wrong secret, another source's address, an unknown webhook or source: all alike."""
+    hook = make()
+    for wrong in (
+        {**hook, "secret": "wrong"},
+        {**hook, "id": "f" * 32},
+        {**hook, "source": "github"},
+        {**hook, "source": "pigeon"},
+        {**hook, "source": "Alertmanager"},
+    ):
+        answer = deliver(wrong, FIRING)
+        assert answer.status == 401
+        assert hook["id"] not in answer.text
+    basic = base64.b64encode(f"prometheus:{hook['secret']}".encode()).decode()
+    assert deliver(hook, FIRING, authorization=f"Basic {basic}").status == 200
+    queued(queues)
+    only = make(verification="bearer")
+    assert deliver(only, FIRING, authorization=f"Basic {basic}").status == 401
+    assert queued(queues) == []
+
+
+def test_a_body_of_more_than_five_megabytes_is_refused() -> None:
+    """Five megabytes are taken."""
+    hook = make()
+    assert deliver(hook, b" " * 5_000_001).status == 413
+    assert deliver(hook, b" " * 5_000_000).status == 200
+
+
+def test_what_is_too_large_for_a_message_is_cut(queues: Queues) -> None:
+    """To what identifies and decorates; each message fits, whatever is large."""
+    annotations = {f"a{number}": "é" * 1000 for number in range(300)}
+    large = {**ALERT, "annotations": {"summary": "s", "x": "y" * 400_000, **annotations}}
+    body = {**FIRING, "commonAnnotations": {"x": "z" * 100_000}, "alerts": [large, ALERT]}
+    assert deliver(make(), body).json["status"] == "accepted"
+    first, second = sorted(queued(queues), key=lambda message: not message["is_cut"])
+    assert len(json.dumps(first)) < 256_000
+    assert first["element"]["fingerprint"] == ALERT["fingerprint"]
+    assert first["element"]["labels"] == ALERT["labels"]
+    assert first["element"]["annotations"]["summary"] == "s"
+    assert second["element"] == ALERT
+    assert len(json.dumps(second["whole"])) < 30_000
+
+
+def test_what_cannot_be_cut_is_left_out() -> None:
+    """A document of nothing but numbers, or deeper than any text is long."""
+    numbers = {f"{number}": [[[number] * 9] * 9] * 9 for number in range(5000)}
+    assert len(json.dumps(fitting(numbers, 1000))) <= 1000
+    assert fitting({"a": 1}, 1000) == {"a": 1}
+
+
+def test_a_dry_run_makes_no_ticket_until_it_is_over(queues: Queues) -> None:
+    """Its deliveries are shown; afterwards they can be sent again."""
+    hook = make(dry_run=True)
+    answer = deliver(hook, FIRING)
+    assert (answer.status, answer.json["status"]) == (200, "dry_run")
+    assert queued(queues) == []
+    (seen,) = deliveries(hook)
+    assert {item["outcome"] for item in seen["events"]} == {"dry_run"}
+    assert seen["events"][0]["event"]["element"]["fingerprint"]
+
+    path = {"source": "alertmanager", "id": hook["id"]}
+    assert call("update_webhook", {"dry_run": False}, user_id=USER, path=path).status == 200
+    assert deliver(hook, FIRING).json["status"] == "accepted"
+    queued(queues)
+    sent = again(hook, seen["id"])
+    assert (sent.status, sent.json) == (202, {"events": len(FIRING["alerts"])})
+    messages = queued(queues)
+    assert [message["again"] for message in messages] == [True] * len(FIRING["alerts"])
+    assert {message["delivery"] for message in messages} == {seen["id"]}
+    assert again(hook, "f" * 32).status == 404
+
+
+def test_nobody_sees_or_sends_anothers_deliveries() -> None:
+    """Nor does an unknown webhook say anything."""
+    hook = make(dry_run=True)
+    seen = deliver(hook, FIRING).json["delivery"]
+    path = {"source": "alertmanager", "id": hook["id"]}
+    for function, more in (("list_webhooks", {}), ("send_delivery_again", {"delivery": seen})):
+        scenario = "valid_list_deliveries" if function == "list_webhooks" else "valid"
+        payload = event(function, scenario)
+        payload["pathParameters"] = {**path, **more}
+        payload["rawPath"] = payload["requestContext"]["http"]["path"] = (
+            f"{hook['path']}/deliveries" + (f"/{seen}/send-again" if more else "")
+        )
+        assert invoke(function, payload).status == 404
+
+
+def test_a_queue_that_refuses_is_said_with_503(
+    queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the sender sends it again, whole."""
+    hook = make()
+    monkeypatch.setenv("EVENT_QUEUE_URL", queues.queue_url)
+    boto3.client("sqs").delete_queue(QueueUrl=queues.queue_url)
+    answer = deliver(hook, FIRING)
+    assert (answer.status, answer.headers["retry-after"]) == (503, "30")
+
+
+def test_a_form_is_taken(queues: Queues) -> None:
+    """Its field `payload` is the document, else its fields are."""
+    hook = make()
+    kind = "application/x-www-form-urlencoded; charset=utf-8"
+    body = urlencode({"payload": json.dumps(FIRING)}).encode()
+    answer = deliver(hook, body, **{"content-type": kind})
+    assert answer.json["status"] == "accepted"
+    assert len(queued(queues)) == len(FIRING["alerts"])
+    answer = deliver(hook, b"title=x&alerts=", **{"content-type": kind})
+    assert answer.json["status"] == "ignored"
+
+
+def deliveries(hook: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a webhook's newest deliveries."""
+    payload = event("list_webhooks", "valid_list_deliveries")
+    payload["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = USER
+    payload["pathParameters"] = {"source": hook["source"], "id": hook["id"]}
+    payload["rawPath"] = payload["requestContext"]["http"]["path"] = f"{hook['path']}/deliveries"
+    answer = invoke("list_webhooks", payload)
+    assert answer.status == 200, answer.text
+    return list(answer.json["deliveries"])
+
+
+def again(hook: dict[str, Any], delivery: str) -> Answer:
+    """Send a delivery again."""
+    path = {"source": hook["source"], "id": hook["id"], "delivery": delivery}
+    return call("send_delivery_again", None, user_id=USER, path=path)
