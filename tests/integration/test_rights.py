@@ -292,6 +292,17 @@ def delete_webhook(world: World) -> None:
     world.call("delete_webhook", path={"id": webhook(world)["id"]})
 
 
+def list_webhooks(world: World) -> None:
+    """All of them, and the deliveries of one."""
+    hook = webhook(world)
+    world.call("list_webhooks")
+    payload = conftest.event("list_webhooks", "valid_list_deliveries")
+    payload["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = world.user
+    payload["pathParameters"] = {"source": "github", "id": hook["id"]}
+    payload["rawPath"] = payload["requestContext"]["http"]["path"] = f"{hook['path']}/deliveries"
+    world.results.append(conftest.invoke("list_webhooks", payload).status)
+
+
 def update_webhook(world: World) -> None:
     """Its dry run, and its secret."""
     change = {"dry_run": True, "secret": "the-senders-own-secret"}
@@ -558,6 +569,7 @@ SCENARIOS: "dict[str, Callable[[World], None]]" = {
     "delete_config": delete_config,
     "delete_webhook": delete_webhook,
     "update_webhook": update_webhook,
+    "list_webhooks": list_webhooks,
     "send_delivery_again": send_delivery_again,
     "receive_webhook": receive_webhook,
     **{f"on_{kind}": of_events(kind) for kind in ("error", "alarm", "deployment", "meeting")},
