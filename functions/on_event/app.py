@@ -1,4 +1,4 @@
-"""The queue of events: what was released from waiting goes on to its ticket."""
+"""The queue of all other events, and of what was released from waiting: recipes make tickets of it."""
 
 from actionsync.queues.worker import entrypoint
 from actionsync.wiring.events import services

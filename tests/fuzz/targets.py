@@ -81,7 +81,7 @@ def read_events(data: bytes) -> None:
     """An event is understood, dropped as unknown, or refused with a reason."""
     try:
         message = envelopes.read(_text(data))
-        events = sources.read(message, Context(clock.now(), "automation", Rules())).events
+        events = sources.read(message, Context(clock.now(), "automation", lambda _: Rules())).events
     except UnreadableEventError as error:
         str(error).encode()
         return

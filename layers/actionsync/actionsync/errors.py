@@ -13,6 +13,9 @@ ActionSyncError
  ├── WriteInProgressError         the same key's first request has not ended
  ├── TooManyRequestsError         the user asks for more than a minute allows
  ├── RulesChangedError            the rules are not at the version the caller knew
+ ├── DocumentChangedError         a document is not at the version the caller knew
+ ├── RecipeNotFoundError          the user has no such recipe
+ ├── TooManyRecipesError          the user has as many recipes as one may have
  ├── UnfinishedEventNotFoundError  the user has no such event that waits or has failed
  ├── EventInProgressError        somebody is at the event right now
  ├── WebhookNotFoundError         the user has no such webhook
@@ -160,6 +163,32 @@ class RulesChangedError(ActionSyncError):
             "Read them again before changing them."
         )
         self.version = version
+
+
+class DocumentChangedError(ActionSyncError):
+    """A document is not at the version that the caller has read."""
+
+    def __init__(self, version: int) -> None:
+        """Take the version that is stored; 0 for none."""
+        super().__init__(
+            f"It has changed: it is at version {version} now. Read it again before changing it."
+        )
+        self.version = version
+
+
+class RecipeNotFoundError(ActionSyncError):
+    """The user has no such recipe."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such recipe.")
+
+
+class TooManyRecipesError(ActionSyncError):
+    """The user has as many recipes as one may have."""
+
+    def __init__(self, most: int) -> None:
+        """Take the limit."""
+        super().__init__(f"There are {most} recipes already: remove one first.")
 
 
 class UnfinishedEventNotFoundError(ActionSyncError):

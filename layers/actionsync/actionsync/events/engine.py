@@ -153,6 +153,8 @@ class Engine:
         rules = self._rules_of(group.event.owner)
         if group.trigger is None and group.event.kind != "change":
             return group, None
+        if group.event.is_of_former_owner and not self._has_ticket(group):
+            return None
         matched = rules.rule_for(group.severest or group.event)
         if matched.then is not None or self._has_ticket(group):
             return group, matched

@@ -50,6 +50,7 @@ class IncomingEvent:
         assumptions: what was assumed, cut or left out, in sentences for people.
         attachments: texts too long for a ticket, whole, by file name.
         silenced_until: until when somebody silenced it: it is looked at again then.
+        is_of_former_owner: whether it goes to who answered for it before, for what is open there.
     """
 
     id: str
@@ -74,6 +75,7 @@ class IncomingEvent:
     assumptions: tuple[str, ...] = ()
     attachments: dict[str, str] = field(default_factory=dict)
     silenced_until: datetime | None = None
+    is_of_former_owner: bool = False
 
     @property
     def dedup_key(self) -> str:

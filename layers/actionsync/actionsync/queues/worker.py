@@ -1,9 +1,9 @@
 """What the functions of events share: a batch from a queue, through the engine, to its outcome.
 
-A message is an event as it came, or a prompt: the id of an item of what waits, which holds the
-event. A batch's events are folded by dedup key. Whatever becomes of them is recorded
-(queues.outcome); a batch failure is for what could not be recorded. What will not fit into the time
-that is left waits for a minute.
+A message is an event as it came, an element of a webhook's delivery, or a prompt: the id of an
+item of what waits, which holds the event. A batch's events are folded by dedup key. Whatever
+becomes of them is recorded (queues.outcome); a batch failure is for what could not be recorded.
+What will not fit into the time that is left waits for a minute.
 """
 
 import asyncio
@@ -39,14 +39,17 @@ from actionsync.telemetry import logger, metrics
 from actionsync.tickets.models import NewWorkNote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
+    from datetime import date
 
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from actionsync.audit.trail import ActivityStore
     from actionsync.events.engine import Engine, Handled, Ticket
+    from actionsync.events.owners import Owners
     from actionsync.events.pipelines import Pipelines
+    from actionsync.events.recipes.models import Recipe
     from actionsync.events.sources.protocol import Reading
     from actionsync.queues.outcome import Outcomes
     from actionsync.rules.models import Rules
@@ -84,6 +87,8 @@ class Services:
         rules: returns an owner's rules, which may be some seconds old.
         tickets: returns the tickets of an owner; `kind` is who asks, as records say.
         pipelines: which deployments are a part of a pipeline's run.
+        recipes: returns an owner's own recipes, which may be some seconds old.
+        owners: returns who answers for AWS's events.
     """
 
     engine: "Engine"
@@ -93,6 +98,8 @@ class Services:
     rules: "Callable[[str], Rules]"
     tickets: "Callable[..., TicketService]"
     pipelines: "Pipelines"
+    recipes: "Callable[[str], Mapping[str, Recipe]]"
+    owners: "Callable[[], Owners]"
 
 
 def entrypoint(
@@ -101,7 +108,7 @@ def entrypoint(
     """Return the Lambda handler of a queue.
 
     Args:
-        feed: what its messages are; None for prompts.
+        feed: what its messages are; None for prompts and all that has no queue of its own.
         services: returns what it works with.
     """
 
@@ -126,12 +133,17 @@ def entrypoint(
     return lambda_handler
 
 
+# The kinds of events that were dropped today and are shown: each once a day and process.
+_shown: "dict[tuple[str, str, date], None]" = {}
+_MOST_SHOWN = 1000
+
+
 class _Batch:
     """One invocation's messages.
 
     Args:
         services: what it works with.
-        feed: what the messages are; None for prompts.
+        feed: what the messages are; None for prompts and all that has no queue of its own.
         ends_at: when the function is ended, on time.monotonic()'s clock.
     """
 
@@ -170,11 +182,8 @@ class _Batch:
     def _delivery(self, record: dict[str, Any]) -> Delivery | None:
         """Return what a message holds, or None where nothing is to be done."""
         message_id, body = record["messageId"], record["body"]
-        if self._feed is None:
-            prompt = json.loads(body)
-            if prompt["version"] > VERSION:
-                raise UnknownVersionError
-            return self._services.outcomes.take_up(prompt["item"], message_id)
+        if self._feed is None and (item_id := _prompted(body)):
+            return self._services.outcomes.take_up(item_id, message_id)
         receives = int(record["attributes"]["ApproximateReceiveCount"])
         owner, name = _about(body)
         delivery = Delivery(
@@ -252,10 +261,13 @@ class _Batch:
         return list(events)
 
     def _context(self, delivery: Delivery) -> Context:
-        automation_user = event_settings().automation_user_id
-        has_rules = self._feed in {None, "alarm"} and automation_user
-        rules = self._services.rules(automation_user) if has_rules else None
-        return Context(delivery.received, automation_user, rules)
+        return Context(
+            delivery.received,
+            event_settings().automation_user_id,
+            self._services.rules,
+            self._services.owners,
+            self._services.recipes if self._feed in {None, "error"} else None,
+        )
 
     async def _handle(self, items: list[tuple[Delivery, IncomingEvent]]) -> None:
         """Bring a key's ticket up to date, and report what became of its events."""
@@ -304,7 +316,11 @@ class _Batch:
             logger.warning("event of an unknown kind dropped", type=reading.unknown)
             said = f"No source knows this kind of event: {reading.unknown}"
             self._services.outcomes.note(delivery, None, "dropped", said)
-            if 0 < len(reading.owner) <= _LONGEST_OWNER:
+            kind = (reading.owner, reading.unknown, clock.now().date())
+            if 0 < len(reading.owner) <= _LONGEST_OWNER and kind not in _shown:
+                _shown[kind] = None
+                if len(_shown) > _MOST_SHOWN:
+                    del _shown[next(iter(_shown))]
                 self._services.activity.add(
                     reading.owner,
                     {
@@ -313,7 +329,7 @@ class _Batch:
                         "kind": "incident",
                         "cause": reading.unknown,
                         "reason_type": "Unknown",
-                        "reason": "No source knows this kind of event",
+                        "reason": "No source takes this kind of event; shown once a day",
                     },
                 )
         for position, part in enumerate(reading.rejected):
@@ -326,9 +342,9 @@ class _Batch:
                     "id": digest(message.id, str(position), "rejected"),
                     "action": "failed",
                     "outcome": "failed",
-                    "kind": "action_item",
+                    "kind": part.kind,
                     "cause": part.name[:200],
-                    "reason_type": "Unreadable",
+                    "reason_type": part.reason_type,
                     "reason": part.reason[:_LONGEST_REASON],
                 },
             )
@@ -383,6 +399,23 @@ def _count(group: Group, handled: "Handled") -> None:
     )
 
 
+def _prompted(body: str) -> str:
+    """Return the item that a prompt names; nothing where a message is none.
+
+    Raises:
+        UnknownVersionError: newer code has written it.
+    """
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return ""
+    if not isinstance(document, dict) or not isinstance(document.get("version"), int):
+        return ""
+    if document["version"] > VERSION:
+        raise UnknownVersionError
+    return str(document.get("item") or "")
+
+
 def _received_at(record: dict[str, Any]) -> int:
     """Return when a message was first received, in epoch milliseconds."""
     carried = (record.get("messageAttributes") or {}).get("received_at", {}).get("stringValue")
@@ -397,6 +430,8 @@ def _about(body: str) -> tuple[str, str]:
     except UnreadableEventError:
         return automation_user, ""
     owner = message.detail.get("user_id") or automation_user
+    if message.webhook is not None:
+        owner = message.webhook.owner
     named = [message.detail.get(name) for name in _NAMES]
-    name = str(next((name for name in named if name), message.type))
+    name = str(next((name for name in named if name), message.type or message.source))
     return (owner if isinstance(owner, str) and len(owner) <= _LONGEST_OWNER else ""), name

@@ -1,6 +1,8 @@
 """What a rule looks at in an event: all that it names must hold, and a list means any of it."""
 
+import re
 from datetime import datetime, time
+from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
@@ -10,9 +12,15 @@ from actionsync.rules.patterns import fits
 
 Severity = Literal["critical", "high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
-SourceName = Literal[
-    "application", "cloudwatch", "codedeploy", "codepipeline", "deployments", "github", "meetings"
-]
+# The sources that are code, in `events/sources`; then those that are recipes there.
+SOURCES = (
+    "application", "cloudwatch", "codedeploy", "codepipeline", "deployments", "github", "meetings",
+)  # fmt: skip
+RECIPES = tuple(
+    sorted(file.stem for file in (Path(__file__).parent.parent / "events/sources").glob("*.toml"))
+)
+# An owner's own recipe, by its name.
+_OWN = re.compile(r"custom\.[a-z][a-z0-9_-]{0,49}")
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MOST_LABELS = 20
@@ -28,6 +36,17 @@ Pattern = Annotated[str, Field(min_length=1, max_length=200)]
 Patterns = Annotated[list[Pattern], Field(max_length=50)]
 AnyOf = Annotated[Patterns, Field(min_length=1), BeforeValidator(_a_list)]
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
+
+
+def _source(name: str) -> str:
+    if name not in SOURCES + RECIPES and not _OWN.fullmatch(name):
+        known = ", ".join(sorted(SOURCES + RECIPES))
+        raise ValueError(f"there are {known}, and custom.<name of a recipe of yours>")
+    return name
+
+
+# Who sends events: a file in `events/sources/`, or a recipe of one's own.
+SourceName = Annotated[str, AfterValidator(_source)]
 
 
 class _Condition(BaseModel):

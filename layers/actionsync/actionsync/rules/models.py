@@ -8,11 +8,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from actionsync.errors import FieldError, InvalidInputError
 from actionsync.rules.matching import (
     SEVERITIES,
+    SOURCES,
     Match,
     Matchable,
     Pattern,
     Patterns,
     Severity,
+    SourceName,
     refused_name,
 )
 from actionsync.rules.patterns import fits
@@ -161,6 +163,14 @@ class AlarmRule(IncidentRule):
             if fits(name, pattern):
                 return severity
         return self.severity
+
+
+class SourceRule(IncidentRule):
+    """What a recipe's source becomes; that it is there switches a built-in one on."""
+
+    severities: list[Severity] = ["critical", "high", "medium"]
+    # What the recipe leaves open: docs/sources.md has each one's options.
+    options: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=20)] = []
 
 
 class DeploymentRule(TicketRule):
@@ -369,7 +379,8 @@ class Rules(Section):
     The fallback is a rule for each source: `errors` for applications and GitHub's failures and
     alerts, `alarms`, `deployments` for whatever becomes a change, `meetings`. `github` says which
     of GitHub's events count at all. `recent_events` says whether the newest events are stored for
-    seven days, as they came, to be looked at and sent again.
+    seven days, as they came, to be looked at and sent again. `sources` has the
+    fallbacks of recipes' sources, by name.
     """
 
     rules: Annotated[list[Rule], Field(max_length=MOST_RULES)] = []
@@ -379,6 +390,7 @@ class Rules(Section):
     meetings: MeetingRule = MeetingRule()
     github: GithubRule = GithubRule()
     recent_events: bool = True
+    sources: Annotated[dict[SourceName, SourceRule], Field(max_length=100)] = {}
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Rules":
@@ -393,7 +405,20 @@ class Rules(Section):
             return "meetings", self.meetings
         if event.kind == "change":
             return "deployments", self.deployments
+        if event.source not in SOURCES:
+            return f"sources.{event.source}", self.sources.get(event.source, SourceRule())
         return ("alarms", self.alarms) if event.source == "cloudwatch" else ("errors", self.errors)
+
+    def are_on_for(self, source: str) -> bool:
+        """Return whether they switch a built-in recipe on: by a fallback, or a rule's match."""
+        return source in self.sources or any(
+            source in (rule.match.source or ()) for rule in self.rules
+        )
+
+    def options_of(self, source: str) -> list[str]:
+        """Return what they switch on of what a recipe leaves open."""
+        rule = self.sources.get(source)
+        return [] if rule is None else rule.options
 
     def named(self, name: str, event: Matchable) -> AnyRule:
         """Return what a rule makes of an event, by its name; the fallback's where it is gone."""

@@ -7,9 +7,10 @@ are off), no code. Each text is filled in once, so what an event says is never r
 import re
 from functools import cache
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pystache import Renderer
 
@@ -28,10 +29,23 @@ _CLOSING = re.compile(r"\{\{\s*/")
 
 
 @cache
-def _renderer(missing: str = "ignore") -> "Renderer":
+def _renderer(missing: str = "ignore", escape: "Callable[[str], str]" = str) -> "Renderer":
     from pystache import Renderer  # noqa: PLC0415 - events that are folded need no text
 
-    return Renderer(escape=str, partials={}, missing_tags=missing)
+    return Renderer(escape=escape, partials={}, missing_tags=missing)
+
+
+def fill_link(template: str, values: "Mapping[str, str]", labels: "Mapping[str, str]") -> str:
+    """Return a template's address for an event's values, or nothing where it is none.
+
+    `{{name}}` is percent-encoded, `{{{name}}}` stands as it is.
+    """
+    text: str = _renderer(escape=_quoted).render(template, {**values, "labels": labels})
+    return text if text.startswith(("https://", "http://")) else ""
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
 
 
 def fill(
@@ -52,8 +66,12 @@ def inert(text: str) -> str:
     return _CODE_TAG.sub(r"[\1 code]", text)
 
 
-def checked(template: str) -> str:
+def checked(template: str, names: frozenset[str] = NAMES) -> str:
     """Return a template that can be filled in, or say why not.
+
+    Args:
+        template: the template.
+        names: what it may name, beside labels.
 
     Raises:
         ValueError: it is not whole, or names what no event has.
@@ -69,13 +87,13 @@ def checked(template: str) -> str:
         # Twice, so that both a section and its inverse are looked into.
         for value in ("x", ""):
             filled = _renderer("strict").render(
-                template, {**dict.fromkeys(NAMES, value), "labels": _AnyLabel()}
+                template, {**dict.fromkeys(names, value), "labels": _AnyLabel()}
             )
             if "{{" in filled or "}}" in filled:
                 raise ValueError("has a tag that is not closed")  # noqa: TRY301
     except KeyNotFoundError as error:
         raise ValueError(
-            f"names {error.key!r}, which no event has; there are {', '.join(sorted(NAMES))}"
+            f"names {error.key!r}, which no event has; there are {', '.join(sorted(names))}"
         ) from None
     except ParsingError:
         raise ValueError("is no whole Mustache template: check its tags and sections") from None

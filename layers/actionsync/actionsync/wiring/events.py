@@ -5,6 +5,7 @@ from functools import cache, partial
 from actionsync import aws
 from actionsync.events.engine import Engine
 from actionsync.events.pipelines import Pipelines
+from actionsync.events.service import RecentOwners, RecentRecipes
 from actionsync.queues.outcome import Outcomes
 from actionsync.queues.worker import Services
 from actionsync.rules.service import RecentRules
@@ -48,4 +49,6 @@ def services() -> Services:
         pipelines=Pipelines(
             PipelineStore(aws.dynamodb(), settings().events_table), correlations, rules
         ),
+        recipes=RecentRecipes(stores.recipe_store()),
+        owners=RecentOwners(stores.owner_store()),
     )

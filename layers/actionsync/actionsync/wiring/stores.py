@@ -8,6 +8,7 @@ from actionsync.audit.trail import ActivityStore
 from actionsync.settings import settings
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.correlations import CorrelationStore
+from actionsync.stores.documents import DocumentStore
 from actionsync.stores.idempotency import IdempotencyStore
 from actionsync.stores.pauses import PauseStore
 from actionsync.stores.rates import Rates
@@ -43,6 +44,18 @@ def activity_store() -> ActivityStore:
 def rule_store() -> RuleStore:
     """Return the rules."""
     return RuleStore(aws.dynamodb(), settings().events_table)
+
+
+@cache
+def recipe_store() -> DocumentStore:
+    """Return the owners' own recipes."""
+    return DocumentStore(aws.dynamodb(), settings().events_table, "RECIPES")
+
+
+@cache
+def owner_store() -> DocumentStore:
+    """Return who answers for AWS's events."""
+    return DocumentStore(aws.dynamodb(), settings().events_table, "OWNERS")
 
 
 @cache

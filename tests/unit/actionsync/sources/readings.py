@@ -23,7 +23,7 @@ def reading(body: dict[str, Any] | str, rules: Rules | None = None) -> Reading:
     text = body if isinstance(body, str) else json.dumps(body)
     received_at = NOW + timedelta(hours=1)
     message = envelopes.read(text, received_at)
-    return sources.read(message, Context(received_at, "automation", rules))
+    return sources.read(message, Context(received_at, "automation", lambda _: rules or Rules()))
 
 
 def one(body: dict[str, Any] | str, rules: Rules | None = None) -> "IncomingEvent":

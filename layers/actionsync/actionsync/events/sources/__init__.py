@@ -1,11 +1,14 @@
 """The sources of events: one file each verifies, translates and reads what a sender sends.
 
-A new source is a module with the names of `protocol.Source`, and one entry in `SOURCES`.
+A new source is a recipe (a TOML file here: events/recipes), or where data does not suffice a module
+with the names of `protocol.Source` and one entry in `SOURCES`.
 """
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from actionsync.events import recipes
+from actionsync.events.models import UnreadableEventError
 from actionsync.events.sources import (
     application,
     cloudwatch,
@@ -28,6 +31,9 @@ SOURCES: "tuple[Source, ...]" = (
     github, cloudwatch, codedeploy, codepipeline, deployments, meetings, application,
 )  # fmt: skip
 WEBHOOKS: "dict[str, WebhookSource]" = {source.NAME: source for source in (github,)}
+# What the stack itself puts on a bus never becomes a ticket, but for what a webhook brought.
+_OWN_SOURCE = "actionsync"
+_TRANSLATED = {source.BUS_SOURCE for source in WEBHOOKS.values()}
 
 
 def read(message: "Message", context: "Context") -> Reading:
@@ -36,14 +42,37 @@ def read(message: "Message", context: "Context") -> Reading:
     Raises:
         UnreadableEventError: it is of a known kind, and cannot be understood.
     """
-    for source in SOURCES:
-        if source.matches(message):
-            reading = source.read(message, context)
-            return replace(reading, events=tuple(map(_inert, reading.events)))
+    reading = _read(message, context)
+    return replace(reading, events=tuple(map(_inert, reading.events)))
+
+
+def _read(message: "Message", context: "Context") -> Reading:
+    if message.source.startswith(_OWN_SOURCE) and message.source not in _TRANSLATED:
+        return Reading(unknown=f"{message.source}: the product's own")  # no loop by way of the bus
+    source = next((source for source in SOURCES if source.matches(message)), None)
+    is_notification = not message.type and message.webhook is None
+    if source is None or is_notification:
+        reading = recipes.read(message, context)
+        if reading is not None:
+            return reading
+    if source is not None:
+        return source.read(message, context)
+    return Reading(
+        unknown=f"{message.source}: {message.type}"[:200], owner=_owner_of(message, context)
+    )
+
+
+def _owner_of(message: "Message", context: "Context") -> str:
+    """Return whose a message is that no source knows, or nothing where nobody answers for it."""
+    if message.webhook is not None:
+        return message.webhook.owner
     named = message.detail.get("user_id")
-    owner = context.automation_user if message.is_from_aws else named
-    owner = owner if isinstance(owner, str) else ""
-    return Reading(unknown=f"{message.source}: {message.type}"[:200], owner=owner)
+    if isinstance(named, str) and not message.is_from_aws:
+        return named
+    try:
+        return context.owners_of(message.account, message.region, "")[0]
+    except UnreadableEventError:
+        return ""
 
 
 def _inert(event: "IncomingEvent") -> "IncomingEvent":

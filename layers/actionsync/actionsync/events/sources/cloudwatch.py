@@ -16,7 +16,6 @@ from actionsync import clock
 from actionsync.events.models import Action, IncomingEvent, UnreadableEventError, digest
 from actionsync.events.sources import arns, fields
 from actionsync.events.sources.protocol import Context, Identity, Reading
-from actionsync.rules.models import AlarmRule
 
 if TYPE_CHECKING:
     from actionsync.events.sources.envelopes import Message
@@ -99,9 +98,8 @@ def read(message: "Message", context: Context) -> Reading:
     """
     if message.type and message.source != "aws.cloudwatch":
         raise UnreadableEventError(f"source: must be aws.cloudwatch, from AWS, for {message.type}")
-    owner = fields.automation_owner(context.automation_user)
     if message.type == _CONFIGURATION_CHANGE:
-        return _deleted(message, context, owner)
+        return _deleted(message, context)
     assumptions: list[str] = []
     silenced_until = None
     if message.type:
@@ -122,19 +120,22 @@ def read(message: "Message", context: Context) -> Reading:
         )
     value = value.upper()
     if value not in _ACTIONS:
-        return Reading(unknown=f"{TYPE} to {fields.cut(value, 50)}", owner=owner)
+        return Reading(
+            unknown=f"{TYPE} to {fields.cut(value, 50)}",
+            owner=_owners(message, context, arn, name)[0],
+        )
     attachments = fields.too_long(assumptions, message=reason, description=description)
-    return Reading((
-        _event(
-            message, context, owner, arn, name, _ACTIONS[value], changed_at or message.time,
+    return Reading(
+        _events(
+            message, context, arn, name, _ACTIONS[value], changed_at or message.time,
             silenced_until=silenced_until, assumptions=tuple(assumptions), attachments=attachments,
             texts={"message": fields.cut(reason), "details": fields.cut(description),
                    "status": value},
-        ),
-    ))  # fmt: skip
+        )
+    )  # fmt: skip
 
 
-def _deleted(message: "Message", context: Context, owner: str) -> Reading:
+def _deleted(message: "Message", context: Context) -> Reading:
     change = fields.parse(_ConfigurationChange, message.detail, [])
     if change.operation != "delete":
         return Reading()
@@ -144,18 +145,30 @@ def _deleted(message: "Message", context: Context, owner: str) -> Reading:
     # The event has whole seconds: what the alarm said last is no newer than its deletion.
     deleted_at = max(message.time, change.state.timestamp or message.time)
     return Reading(
-        (
-            _event(
-                message,
-                context,
-                owner,
-                arn,
-                name,
-                "resolve",
-                deleted_at,
-                texts=texts,
-            ),
-        )
+        _events(message, context, arn, name, "resolve", deleted_at, texts=texts)
+    )
+
+
+def _owners(message: "Message", context: Context, arn: str, name: str) -> tuple[str, ...]:
+    """Return whose an alarm is: today's owner first, then those whose it was."""
+    parts = arns.parse(arn)
+    return context.owners_of(parts.account or message.account, parts.region or message.region, name)
+
+
+def _events(  # noqa: PLR0917 - what both forms and both kinds of change have in common
+    message: "Message",
+    context: Context,
+    arn: str,
+    name: str,
+    action: Action,
+    changed_at: datetime,
+    **more: Any,
+) -> tuple[IncomingEvent, ...]:
+    """Return a change of an alarm for whose it is; an end or a note for those whose it was, too."""
+    owners = _owners(message, context, arn, name)
+    return tuple(
+        _event(message, context, owner, arn, name, action, changed_at, **more)
+        for owner in (owners[:1] if action == "trigger" else owners)
     )
 
 
@@ -173,7 +186,7 @@ def _event(  # noqa: PLR0917 - what both forms and both kinds of change have in 
 ) -> IncomingEvent:
     parts = arns.parse(arn)
     region, account = parts.region or message.region, parts.account or message.account
-    severity = (context.rules.alarms if context.rules else AlarmRule()).severity_of(name)
+    severity = context.rules_for(owner).alarms.severity_of(name)
     moment = min(changed_at, context.received_at)
     return IncomingEvent(
         id=digest(owner, arn, texts["status"], changed_at.isoformat()),

@@ -47,16 +47,16 @@ def read(message: "Message", context: Context) -> Reading:
     """
     if message.source != "aws.codedeploy":
         raise UnreadableEventError("source: must be aws.codedeploy")
-    owner = fields.automation_owner(context.automation_user)
     assumptions: list[str] = []
     step = fields.parse(_CodeDeploy, message.detail, assumptions)
     if step.state in _WITHOUT_OUTCOME:
         return Reading()
+    owners = context.owners_of(message.account, message.region, step.application)
     if step.state not in _STATES:
-        return Reading(unknown=f"{TYPE} {fields.cut(step.state, 50)}", owner=owner)
+        return Reading(unknown=f"{TYPE} {fields.cut(step.state, 50)}", owner=owners[0])
     path = f"codesuite/codedeploy/deployments/{step.deployment_id}?region={{region}}"
     detail = DeploymentDetail(
-        user_id=owner,
+        user_id=owners[0],
         deployment_id=step.deployment_id,
         application=step.application,
         environment=step.deployment_group,
@@ -67,4 +67,5 @@ def read(message: "Message", context: Context) -> Reading:
     )
     key = digest(message.account, message.region, step.deployment_id)
     event = deployments.event(NAME, detail, message, context, assumptions, key)
-    return Reading((replace(event, labels={"deployment_id": step.deployment_id}),))
+    event = replace(event, labels={"deployment_id": step.deployment_id})
+    return Reading(deployments.for_all(event, owners))

@@ -101,7 +101,7 @@ def action_of(message: "Message", context: Context) -> Action | None:
         return None
     step = fields.parse(_Action, message.detail, [])
     return Action(
-        owner=fields.automation_owner(context.automation_user),
+        owner=context.owners_of(message.account, message.region, step.pipeline)[0],
         run=digest(message.account, message.region, step.pipeline, step.execution_id),
         name=digest(step.stage, step.action),
         deploys=step.type.provider in _CODE_DEPLOY,
@@ -119,22 +119,22 @@ def read(message: "Message", context: Context) -> Reading:
     """
     if message.source != "aws.codepipeline":
         raise UnreadableEventError("source: must be aws.codepipeline")
-    owner = fields.automation_owner(context.automation_user)
     if message.type == _ACTION_TYPE:
         return Reading()  # events.pipelines has it
     assumptions: list[str] = []
     step = fields.parse(_CodePipeline, message.detail, assumptions)
     if step.state in _WITHOUT_OUTCOME:
         return Reading()
+    owners = context.owners_of(message.account, message.region, step.pipeline)
     if step.state not in _STATES:
-        return Reading(unknown=f"{TYPE} {fields.cut(step.state, 50)}", owner=owner)
+        return Reading(unknown=f"{TYPE} {fields.cut(step.state, 50)}", owner=owners[0])
     trigger = step.execution_trigger
     path = (
         f"codesuite/codepipeline/pipelines/{step.pipeline}/executions/{step.execution_id}"
         "/visualization?region={region}"
     )
     detail = DeploymentDetail(
-        user_id=owner,
+        user_id=owners[0],
         deployment_id=step.execution_id,
         application=step.pipeline,
         status=_STATES[step.state],
@@ -145,7 +145,8 @@ def read(message: "Message", context: Context) -> Reading:
         url=arns.console(message.region, path),
     )
     key = digest(message.account, message.region, step.pipeline, step.execution_id)
-    return Reading((deployments.event(NAME, detail, message, context, assumptions, key),))
+    event = deployments.event(NAME, detail, message, context, assumptions, key)
+    return Reading(deployments.for_all(event, owners))
 
 
 def _author(trigger: _Trigger) -> str:

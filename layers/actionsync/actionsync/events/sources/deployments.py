@@ -1,5 +1,6 @@
 """Deployments by any tool: `Deployment` on the stack's bus."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -136,4 +137,13 @@ def event(  # noqa: PLR0917 - what four sources have in common
         },
         assumptions=tuple(assumptions),
         attachments=attachments,
+    )
+
+
+def for_all(event: IncomingEvent, owners: tuple[str, ...]) -> tuple[IncomingEvent, ...]:
+    """Return a step for today's owner, and an end for those too whose deployments it was."""
+    former = () if event.action == "trigger" else owners[1:]
+    return event, *(
+        replace(event, owner=owner, id=digest(owner, event.id), is_of_former_owner=True)
+        for owner in former
     )

@@ -9,11 +9,31 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from actionsync import clock
 from actionsync.events.models import UnreadableEventError, digest
 from actionsync.events.sources import fields
 
 _DEEPEST = 3
 _DASHES = str.maketrans(dict.fromkeys("\u2013\u2014", "-"))
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """What a webhook's function queued of an element of a delivery.
+
+    Attributes:
+        owner: whose webhook it is.
+        name: its name.
+        headers: the headers that its source looks at, by their names in lower case.
+        whole: the delivery's body, without its elements.
+        element: the element.
+    """
+
+    owner: str
+    name: str
+    headers: dict[str, str]
+    whole: Any
+    element: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +51,7 @@ class Message:
         detail: EventBridge's detail, or the notification's message.
         subject: the notification's subject, or empty.
         text: the notification's message where it is plain text.
+        webhook: what came by a webhook, whose source it is then.
     """
 
     id: str
@@ -43,6 +64,19 @@ class Message:
     region: str = ""
     subject: str = ""
     text: str = ""
+    webhook: Webhook | None = None
+
+    @property
+    def document(self) -> Any:
+        """The whole of it, as paths lead into it: EventBridge's form; a webhook's body."""
+        if self.webhook is not None:
+            return self.webhook.whole
+        return {
+            "id": self.id, "source": self.source, "detail-type": self.type,
+            "account": self.account, "region": self.region, "time": clock.iso(self.time),
+            "resources": list(self.resources), "detail": self.detail,
+            "subject": self.subject, "text": self.text,
+        }  # fmt: skip
 
     @property
     def is_from_aws(self) -> bool:
@@ -64,6 +98,8 @@ def read(body: str, received_at: datetime | None = None) -> Message:
     document = _object(body)
     if document is None:
         raise UnreadableEventError("body: must be a JSON object")
+    if isinstance(document.get("webhook"), dict) and "element" in document:
+        return _delivered(document, received_at)
     notification: dict[str, Any] = {}
     for _ in range(_DEEPEST):
         if document.get("Type") != "Notification":
@@ -99,6 +135,26 @@ def from_event(document: dict[str, Any], received_at: datetime) -> Message:
         account=_text(document, "account"),
         region=_text(document, "region"),
         detail=detail,
+    )
+
+
+def _delivered(document: dict[str, Any], received_at: datetime) -> Message:
+    """Return the message that an element of a webhook's delivery is."""
+    webhook, element = document["webhook"], document["element"]
+    headers = document.get("headers") or {}
+    return Message(
+        id=digest(_text(webhook, "id"), _text(document, "delivery"), json.dumps(element)),
+        type="",
+        source=_text(webhook, "source"),
+        time=fields.moment(document.get("received_at")) or received_at,
+        resources=(),
+        webhook=Webhook(
+            owner=_text(webhook, "owner"),
+            name=_text(webhook, "name"),
+            headers={name.lower(): fields.as_text(text) for name, text in headers.items()},
+            whole=document.get("whole"),
+            element=element,
+        ),
     )
 
 

@@ -7,7 +7,9 @@ or left out is reported, in sentences for people.
 
 import json
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import (
@@ -47,6 +49,9 @@ _SEVERITY_WORDS: dict[str, Severity] = {
                      "ok", "5", "6", "7"), "info"),
 }  # fmt: skip
 _LEVEL = re.compile(r"(?:p|s|sev|severity|prio|priority|level)?[\s_-]*([0-7])(?:\s*-\s*\w+)?")
+_ENGLISH_FORMS = (
+    "%b %d, %Y %I:%M:%S %p", "%a %b %d %H:%M:%S.%f UTC %Y", "%a %b %d %H:%M:%S UTC %Y",
+)  # fmt: skip
 _TRUE, _FALSE = {"true", "yes", "y", "on", "1"}, {"false", "no", "n", "off", "0"}
 _SPACES = re.compile(r"[\s_-]+")
 
@@ -106,17 +111,33 @@ def parse(model: type[Model], detail: Any, assumptions: list[str]) -> Model:
 def moment(value: object) -> datetime | None:
     """Return a moment in any of the forms that senders use, in UTC, or None where it is none.
 
-    ISO 8601 with Z, +00:00 or +0000; `2016-08-12 15:23:28 UTC`; seconds or milliseconds since 1970.
+    ISO 8601 with Z, +00:00 or +0000; `2016-08-12 15:23:28 UTC`; seconds or milliseconds since 1970;
+    RFC 1123, whatever its weekday says; `Sep 1, 2017 4:12:29 PM`; Java's
+    `Wed Sep 04 16:59:44.356 UTC 2024`.
     """
     text = str(value).strip().removesuffix(" UTC")
     try:
         if re.fullmatch(r"\d{9,11}(\.\d+)?|\d{12,14}", text):
             number = float(text)
             return datetime.fromtimestamp(number / (1000 if number > 1e11 else 1), UTC)  # noqa: PLR2004
-        parsed = datetime.fromisoformat(text)
+        parsed = _parsed(text)
         return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError, OSError):  # the year 0 or 10000 in UTC
         return None
+
+
+def _parsed(text: str) -> datetime:
+    """Return the moment that a text is.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not text[:1].isalpha():
+        return datetime.fromisoformat(text)
+    for form in _ENGLISH_FORMS:
+        with suppress(ValueError):
+            return datetime.strptime(text, form).replace(tzinfo=UTC)
+    return parsedate_to_datetime(text)
 
 
 def cut(text: str, limit: int = LONGEST_TEXT) -> str:
@@ -256,19 +277,6 @@ def _part(value: Any, info: ValidationInfo) -> Any:
         return value
     _report(info, "was no object")
     return {}
-
-
-def automation_owner(owner: str) -> str:
-    """Return who answers for events that name nobody.
-
-    Raises:
-        UnreadableEventError: nobody is named.
-    """
-    if not owner:
-        raise UnreadableEventError(
-            "The stack's parameter AutomationUserId names nobody for AWS's events"
-        )
-    return owner
 
 
 # Whose event it is: never cut, never guessed.

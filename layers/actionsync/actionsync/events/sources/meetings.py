@@ -81,7 +81,7 @@ def read(message: "Message", context: Context) -> Reading:
             events.append(_item(item, position, meeting, message, context, assumptions))
         except UnreadableEventError as error:
             reason = f"action_items.{position}.{error}"
-            rejected.append(Rejected(meeting.user_id, title, reason))
+            rejected.append(Rejected(meeting.user_id, title, reason, "action_item"))
     if rejected and not events:
         raise UnreadableEventError("; ".join(item.reason for item in rejected[:5]))
     return Reading(tuple(events), tuple(rejected))

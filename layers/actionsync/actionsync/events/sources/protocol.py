@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from actionsync.events.models import IncomingEvent
+from actionsync.events.models import IncomingEvent, Kind, UnreadableEventError
+from actionsync.events.owners import Owners
+from actionsync.rules.models import Rules
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from actionsync.events.deliveries import Delivery
+    from actionsync.events.recipes.models import Recipe
     from actionsync.events.sources.envelopes import Message
-    from actionsync.rules.models import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +23,35 @@ class Context:
     Attributes:
         received_at: when the queue got it.
         automation_user: the owner of events that name none: AWS's own, plain texts; or empty.
-        rules: that owner's rules.
+        rules_of: returns an owner's rules.
+        owners: returns who answers for which accounts, Regions and names; `automation_user` answers
+            for the rest.
+        recipes_of: returns an owner's own recipes, by name.
     """
 
     received_at: "datetime"
     automation_user: str = ""
-    rules: "Rules | None" = None
+    rules_of: "Callable[[str], Rules] | None" = None
+    owners: "Callable[[], Owners]" = Owners
+    recipes_of: "Callable[[str], Mapping[str, Recipe]] | None" = None
+
+    def rules_for(self, owner: str) -> Rules:
+        """Return an owner's rules."""
+        return Rules() if self.rules_of is None else self.rules_of(owner)
+
+    def owners_of(self, account: str, region: str, name: str) -> tuple[str, ...]:
+        """Return whose an event of AWS's is: today's owner first, then those whose it was.
+
+        Raises:
+            UnreadableEventError: nobody answers for it.
+        """
+        today, before = self.owners().of(account, region, name)
+        first = today or self.automation_user
+        if not first:
+            raise UnreadableEventError(
+                "The stack's parameter AutomationUserId names nobody for AWS's events"
+            )
+        return tuple(dict.fromkeys([first, *before]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +62,15 @@ class Rejected:
         owner: whose it is.
         name: what it is about.
         reason: why it could not be read.
+        kind: what it would have become.
+        reason_type: the reason in a word.
     """
 
     owner: str
     name: str
     reason: str
+    kind: Kind = "incident"
+    reason_type: str = "Unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +82,14 @@ class Reading:
         rejected: its parts that could not be read.
         unknown: what kind of message it is, where no source knows it; else empty.
         owner: whose an unknown message is, where it says.
+        is_taken: whether it is the source's at all.
     """
 
     events: tuple[IncomingEvent, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     unknown: str = ""
     owner: str = ""
+    is_taken: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,71 @@
+"""Owners' own recipes, and who answers for AWS's events, as models that may be some seconds old."""
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger
+
+from actionsync.events.owners import Owners
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from actionsync.events.recipes.models import Recipe
+    from actionsync.stores.documents import DocumentStore
+
+logger = Logger()
+
+_FRESH_SECONDS = 15.0
+_MOST_OWNERS = 200
+# The list of owners is the stack's: one document.
+OWNERS_OF, OWNERS = "stack", "owners"
+
+
+class RecentRecipes:
+    """Owners' own recipes, read again once they are some seconds old."""
+
+    def __init__(self, store: "DocumentStore") -> None:
+        self._store = store
+        self._cached: dict[str, tuple[float, Mapping[str, Recipe]]] = {}
+
+    def __call__(self, owner: str) -> "Mapping[str, Recipe]":
+        """Return an owner's own recipes, by name; one that no longer fits is left out."""
+        read_at, recipes = self._cached.get(owner, (float("-inf"), {}))
+        if monotonic() - read_at > _FRESH_SECONDS:
+            recipes = recipes_of(self._store, owner)
+            if len(self._cached) > _MOST_OWNERS:
+                self._cached.clear()
+            self._cached[owner] = (monotonic(), recipes)
+        return recipes
+
+
+def recipes_of(store: "DocumentStore", owner: str) -> "dict[str, Recipe]":
+    """Return an owner's own recipes, by name; one that no longer fits is left out."""
+    documents = store.all(owner)
+    if not documents:
+        return {}
+    from actionsync.events.recipes.models import Recipe  # noqa: PLC0415 - few owners have any
+
+    found = {}
+    for name, document in documents.items():
+        try:
+            found[name] = Recipe.model_validate_json(document.text)
+        except ValueError:
+            logger.exception("recipe left out", owner=owner, recipe=name)
+    return found
+
+
+class RecentOwners:
+    """Who answers for AWS's events, read again once it is some seconds old."""
+
+    def __init__(self, store: "DocumentStore") -> None:
+        self._store = store
+        self._read_at = float("-inf")
+        self._owners = Owners()
+
+    def __call__(self) -> Owners:
+        """Return the list."""
+        if monotonic() - self._read_at > _FRESH_SECONDS:
+            self._owners = Owners.parse(self._store.get(OWNERS_OF, OWNERS).text)
+            self._read_at = monotonic()
+        return self._owners
