@@ -1,4 +1,4 @@
-"""The queue of all other events, and of what was released from waiting: recipes make tickets of it."""
+"""The queue of events: those without a queue of their own, and what was released from waiting."""
 
 from actionsync.queues.worker import entrypoint
 from actionsync.wiring.events import services

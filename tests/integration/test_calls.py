@@ -66,7 +66,8 @@ EVENTS: dict[str, list[tuple[dict[str, Any], Calls, int]]] = {
         (error(service="search"), SYNCED, 1),
     ],
     "alarm": [
-        (alarm("ALARM"), {**FIRST, **SYNCED}, 1),
+        # Who answers for AWS's events, besides.
+        (alarm("ALARM"), {**FIRST, **SYNCED, "GetItem": FIRST["GetItem"] + 1}, 1),
         (alarm("ALARM", 1), FOLDED, 0),
         (alarm("INSUFFICIENT_DATA", 2), SYNCED, 2),
         # Codes of the instance and the language of its user: asked once in a process.

@@ -22,6 +22,7 @@ from local.operations import operations
 from tests.conftest import LambdaContext, call, event, invoke
 from tests.integration.events import Queues
 from tests.template import ROOT
+from tests.unit.actionsync.sources.test_recipes import EXAMPLES
 
 if TYPE_CHECKING:
     from local.servicenow import Simulator
@@ -127,7 +128,8 @@ def test_every_event_is_run() -> None:
     files = {(file.parent.name, file.stem) for file in (ROOT / "events").glob("*/*.json")}
     deliveries = (*GITHUB, *REFUSED_DELIVERIES, *DELIVERIES)
     written = {("receive_webhook", name) for name in deliveries}
-    assert files == {*PAYLOADS, *written, *QUEUED, *PROMPTS, *TICK, *ROTATION}
+    recipes = {("on_event", name) for name in EXAMPLES}
+    assert files == {*PAYLOADS, *written, *QUEUED, *PROMPTS, *TICK, *ROTATION, *recipes}
 
 
 @pytest.mark.parametrize(("function", "name"), PAYLOADS)

@@ -386,6 +386,13 @@ def rotate_secret(world: World) -> None:
         world.results.append(step)
 
 
+def plain_text(world: World) -> None:
+    """A notification of no shape that is known: its owner's own recipes are asked."""
+    document = {"Type": "Notification", "MessageId": "1", "TopicArn": "arn:aws:sns:a:b:c:d",
+                "Timestamp": "2026-01-10T10:00:00Z", "Message": "Something is wrong"}  # fmt: skip
+    world.send("error", events.record(json.dumps(document)))
+
+
 def of_events(kind: str) -> "Callable[[World], None]":
     """Return the scenario of a function of events: a ticket, a wait, and a poison."""
 
@@ -409,6 +416,8 @@ def of_events(kind: str) -> "Callable[[World], None]":
             pause_store()._known.clear()
         world.send(kind, record(world, "first"))
         world.send(kind, events.error() | {"body": "no JSON"})
+        if kind == "error":
+            plain_text(world)
         if kind == "meeting":
             refusal = faults.error(403, "Not allowed", "x", method="PATCH", times=None)
             world.simulator.faults.add(refusal)
@@ -487,6 +496,7 @@ def meeting_waits(world: World, name: str) -> list[dict[str, Any]]:
 def on_event(world: World) -> None:
     """Items that go on, one that has to wait again, and a message that was suspected."""
     world.connect()
+    world.send("event", events.on_bus("Something", {"user_id": world.user}))
     prompts = meeting_waits(world, "first")
     past_pause(world)
     with world.iam.off():

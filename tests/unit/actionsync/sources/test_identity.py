@@ -6,6 +6,8 @@ import pytest
 
 from actionsync.events import sources
 from actionsync.events.models import UnreadableEventError
+from actionsync.events.recipes import catalogue
+from actionsync.rules.matching import RECIPES
 from actionsync.rules.models import Rules
 from tests.template import ROOT
 from tests.unit.actionsync.sources.readings import (
@@ -68,11 +70,11 @@ def status(state: str, **values: Any) -> dict[str, Any]:
 def test_the_table_of_the_docs_is_the_codes() -> None:
     """docs/sources.md has each source's row as the source itself has it."""
     rows = [
-        "| "
-        + " | ".join((item.what, f"`{source.NAME}`", item.key, item.end, item.order, item.repeat))
-        + " |"
-        for source in sources.SOURCES
-        for item in source.IDENTITIES
+        f"| {item.what} | `{name}` | {item.key} | {item.end} | {item.order} | {item.repeat} |"
+        for name, item in [
+            *((source.NAME, item) for source in sources.SOURCES for item in source.IDENTITIES),
+            *((name, item) for name in RECIPES for item in catalogue.recipe(name).identities),
+        ]
     ]
     text = (ROOT / "docs" / "sources.md").read_text()
     table = [line for line in text.splitlines() if line.startswith("| ")][1:]

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from actionsync.events.recipes import paths
+from actionsync.events.sources.protocol import Identity
 from actionsync.rules.matching import Pattern, Severity
 from actionsync.rules.models import Columns
 from actionsync.rules.patterns import fits
@@ -36,7 +37,7 @@ class _Part(BaseModel):
 
 
 class Identified(_Part):
-    """What the documentation says of a thing, in its table of what makes two events one ticket."""
+    """What docs/sources.md says of a built-in recipe's thing."""
 
     what: Annotated[str, Field(max_length=200)]
     key: Annotated[str, Field(max_length=300)]
@@ -135,6 +136,15 @@ class Recipe(_Part):
     def is_webhook(self) -> bool:
         """Whether its events come by a webhook."""
         return self.verification is not None
+
+    @property
+    def identities(self) -> list[Identity]:
+        """What its tickets go by."""
+        return [
+            Identity(said.what, said.key, said.end, said.order, form.repeat)
+            for form in self.forms
+            if (said := form.identified) is not None
+        ]
 
     def is_for(self, sender: str, *, is_webhook: bool) -> bool:
         """Return whether it reads events of EventBridge's source, of `sns`, or of a webhook's."""

@@ -9,11 +9,11 @@ import json
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jmespath
 from jmespath.exceptions import JMESPathError
-from jmespath.functions import FunctionRegistry, Functions, signature
+from jmespath.functions import Functions, signature
 from pydantic import AfterValidator
 
 from actionsync import clock
@@ -23,9 +23,11 @@ from actionsync.events.sources.arns import Arn, parse
 from actionsync.events.sources.fingerprints import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from jmespath.parser import ParsedResult
+
+Method = TypeVar("Method", bound="Callable[..., Any]")
 
 LONGEST_PATH = 300
 _LONGEST_TEXT = 20_000
@@ -87,6 +89,8 @@ def checked(path: str) -> str:
         is_joined = kind == "multi_select_list" and _function(parent) == "join"
         if kind in _REFUSED and not is_joined:
             raise ValueError(f"must have no {_REFUSED[kind]} (a list only within join)")
+        if parent.get("type") == "subexpression" and kind == "not_expression":
+            raise ValueError("! holds for the first name alone: write !(a.b)")
         name = _function(node)
         if name and name not in _Functions.FUNCTION_TABLE:
             known = ", ".join(sorted(_Functions.FUNCTION_TABLE))
@@ -134,7 +138,10 @@ def _nodes(
 ) -> "Iterator[tuple[dict[str, Any], dict[str, Any], bool]]":
     """Yield each node of a syntax tree with its parent, and whether it is worked out repeatedly."""
     yield node, parent, is_projected
-    for place, child in enumerate(node["children"]):
+    children = [
+        child for child in node["children"] if isinstance(child, dict)
+    ]  # of a slice: numbers
+    for place, child in enumerate(children):
         # A projection's first child is what it goes through, the rest is for each element of it.
         repeats = node["type"] in _PROJECTIONS and place > 0
         yield from _nodes(child, node, is_projected=is_projected or repeats)
@@ -149,82 +156,87 @@ def _text(value: Any) -> str | None:
     return None if value is None or isinstance(value, dict | list) else fields.as_text(value)
 
 
-_ANY: dict[str, Any] = {"types": []}
-_MANY: dict[str, Any] = {"types": [], "variadic": True}
+def _takes(count: int, *, or_more: bool = False) -> "Callable[[Method], Method]":
+    """Return a decorator that says how many values a function takes, of whatever type."""
+    arguments: list[dict[str, Any]] = [{"types": []} for _ in range(count)]
+    if or_more:
+        arguments[-1]["variadic"] = True
+    mark: Callable[[Method], Method] = signature(*arguments)
+    return mark
 
 
-class _Functions(Functions, metaclass=FunctionRegistry):  # type: ignore[misc] # without types
+class _Functions(Functions):  # type: ignore[misc] # without types
     """The functions that a path may call; each takes any value and returns null for nonsense."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
-    @signature()
+    @_takes(0)
     def _func_whole(self) -> Any:
         return self._scope.whole
 
-    @signature()
+    @_takes(0)
     def _func_webhook(self) -> str:
         return self._scope.webhook
 
-    @signature(_ANY)
+    @_takes(1)
     def _func_header(self, name: Any) -> str | None:
         return self._scope.headers.get(str(name).lower())
 
-    @signature(_ANY)
+    @_takes(1)
     def _func_option(self, name: Any) -> bool:
         return name in self._scope.options
 
-    @signature(_ANY, _MANY)
+    @_takes(2, or_more=True)
     def _func_one_of(self, value: Any, *words: Any) -> bool:
         text = _text(value)
         return text is not None and text.strip().lower() in {str(word).lower() for word in words}
 
-    @signature(_ANY, _ANY)
+    @_takes(2)
     def _func_contains(self, value: Any, part: Any) -> bool:
         if isinstance(value, str):
             return isinstance(part, str) and part in value
         return isinstance(value, list) and part in value
 
-    @signature(_ANY, _ANY)
+    @_takes(2)
     def _func_starts_with(self, value: Any, beginning: Any) -> bool:
         return str(_text(value) or "").startswith(str(beginning))
 
-    @signature(_ANY, _ANY)
+    @_takes(2)
     def _func_ends_with(self, value: Any, end: Any) -> bool:
         return str(_text(value) or "").endswith(str(end))
 
-    @signature(_ANY)
+    @_takes(1)
     def _func_length(self, value: Any) -> int | None:
         return len(value) if isinstance(value, str | list | dict) else None
 
-    @signature(_ANY)
+    @_takes(1)
     def _func_to_string(self, value: Any) -> str | None:
         return None if value is None else _bounded(fields.as_text(value))
 
-    @signature(_ANY, _ANY)
+    @_takes(2)
     def _func_join(self, glue: Any, parts: Any) -> str | None:
         """Texts in a row; nothing where one of them is missing."""
         texts = [_text(part) for part in parts] if isinstance(parts, list) else []
         whole = [text for text in texts if text]
         return _bounded(str(glue).join(whole)) if texts and len(whole) == len(texts) else None
 
-    @signature(_ANY, _ANY, _ANY)
+    @_takes(3)
     def _func_replace(self, value: Any, old: Any, new: Any) -> str | None:
         text = _text(value)
         return None if text is None or not old else _bounded(text.replace(str(old), str(new)))
 
-    @signature(_ANY, _ANY)
+    @_takes(2)
     def _func_before_last(self, value: Any, mark: Any) -> str | None:
         text = _text(value)
         return text.rpartition(str(mark))[0] or text if text and mark else None
 
-    @signature(_ANY, _ANY)
+    @_takes(2)
     def _func_after_last(self, value: Any, mark: Any) -> str | None:
         text = _text(value)
         return text.rpartition(str(mark))[2] if text and mark else None
 
-    @signature(_ANY, _ANY, _ANY)
+    @_takes(3)
     def _func_first(self, value: Any, mark: Any, count: Any) -> str | None:
         """As many of a text's parts as are counted, from its beginning."""
         text = _text(value)
@@ -232,40 +244,40 @@ class _Functions(Functions, metaclass=FunctionRegistry):  # type: ignore[misc] #
             return None
         return str(mark).join(text.split(str(mark), max(0, count))[: max(0, count)])
 
-    @signature(_ANY, _ANY)
+    @_takes(2)
     def _func_line(self, value: Any, label: Any) -> str | None:
         """What follows a label, to the end of its line."""
         text, label = _text(value), str(label)
         _, found, rest = (text or "").partition(label)
         return rest.split("\n", 1)[0].strip() if found and label else None
 
-    @signature(_ANY, _ANY)
+    @_takes(2)
     def _func_arn(self, value: Any, part: Any) -> str | None:
         return getattr(parse(_text(value) or ""), part) if part in Arn._fields else None
 
-    @signature(_MANY)
+    @_takes(1, or_more=True)
     def _func_hash(self, *values: Any) -> str | None:
         texts = [_text(value) for value in values]
         whole = [text for text in texts if text]
         return digest(*whole) if len(whole) == len(texts) else None
 
-    @signature(_ANY)
+    @_takes(1)
     def _func_fingerprint(self, value: Any) -> str | None:
         text = _text(value)
         return fingerprint(text, "", "") if text else None
 
-    @signature(_ANY)
+    @_takes(1)
     def _func_number(self, value: Any) -> float | None:
         """The first number in a text."""
         found = _NUMBER.search((_text(value) or "").replace(",", "")[:_LONGEST_NUMBER])
         return float(found[0]) if found and not isinstance(value, bool) else None
 
-    @signature(_ANY)
+    @_takes(1)
     def _func_moment(self, value: Any) -> str | None:
         found = fields.moment(value)
         return clock.iso(found) if found else None
 
-    @signature(_ANY)
+    @_takes(1)
     def _func_json(self, value: Any) -> Any:
         """What a text that is JSON says."""
         try:

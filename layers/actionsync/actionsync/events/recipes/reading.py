@@ -39,7 +39,9 @@ def read(
     scope = Scope(whole) if webhook is None else Scope(whole, webhook.headers, webhook.name)
     form = next((form for form in recipe.forms if _fits(form, message, scope)), None)
     if form is None:
-        return Reading(unknown=f"{message.source}: {message.type}"[:200])
+        is_known = any(form.is_of_type(message.type) for form in recipe.forms)
+        unknown = "" if is_known else f"{message.source}: {message.type}"[:200]
+        return Reading(unknown=unknown, is_taken=not of)
     elements = _elements(form, message, whole, scope)
     events: list[IncomingEvent] = []
     rejected: list[Rejected] = []
@@ -156,7 +158,7 @@ class _Element:
             action = self._action(scope)
             if action is None or (is_former and action == "trigger"):
                 continue
-            found.append(self._event(owner, action, scope))
+            found.append(self._event(owner, action))
         return found
 
     def _action(self, scope: Scope) -> Action | None:
@@ -167,7 +169,7 @@ class _Element:
         )  # fmt: skip
         return next((action for action, path in conditions if holds(path, self.value, scope)), None)
 
-    def _event(self, owner: str, action: Action, scope: Scope) -> IncomingEvent:
+    def _event(self, owner: str, action: Action) -> IncomingEvent:
         form = self.form
         severity = self._severity()
         moment = min(self._moment(), self.context.received_at)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from actionsync.events.sources.protocol import Context, Source, WebhookSource
 
 # The first whose `matches` holds reads a message; a notification of no other shape is the last's.
+
 SOURCES: "tuple[Source, ...]" = (
     github, cloudwatch, codedeploy, codepipeline, deployments, meetings, application,
 )  # fmt: skip

@@ -144,9 +144,7 @@ def _deleted(message: "Message", context: Context) -> Reading:
     texts = {"message": "The alarm was deleted.", "details": "", "status": "deleted"}
     # The event has whole seconds: what the alarm said last is no newer than its deletion.
     deleted_at = max(message.time, change.state.timestamp or message.time)
-    return Reading(
-        _events(message, context, arn, name, "resolve", deleted_at, texts=texts)
-    )
+    return Reading(_events(message, context, arn, name, "resolve", deleted_at, texts=texts))
 
 
 def _owners(message: "Message", context: Context, arn: str, name: str) -> tuple[str, ...]:

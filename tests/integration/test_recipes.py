@@ -1,0 +1,67 @@
+"""Events of further sources through the queue of events, against the simulator."""
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.events import NOW, record, send
+from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
+    instance,
+    made,
+    notes,
+    queues,
+    save_rules,
+)
+from tests.unit.actionsync.sources.test_recipes import example
+
+if TYPE_CHECKING:
+    from local.servicenow import Simulator
+    from tests.conftest import Aws
+
+pytestmark = pytest.mark.usefixtures("queues")
+
+
+@pytest.fixture(autouse=True)
+def _automation(monkeypatch: pytest.MonkeyPatch, instance: "Simulator") -> None:  # noqa: F811
+    monkeypatch.setenv("AUTOMATION_USER_ID", "automation")
+
+
+def finding(seconds: int = 0, variant: str = "guardduty_finding", **values: Any) -> dict[str, Any]:
+    """Return a record with a GuardDuty finding, as it was then."""
+    event = example(variant)
+    event["detail"] |= {"updatedAt": (NOW + timedelta(seconds=seconds)).isoformat(), **values}
+    event["id"] += str(seconds)
+    return record(json.dumps(event))
+
+
+def archived(seconds: int, name: str = "guardduty_archived") -> dict[str, Any]:
+    """Return a record with the call that archives the finding, or takes it back."""
+    event = example(name)
+    event["detail"]["eventTime"] = (NOW + timedelta(seconds=seconds)).isoformat()
+    event["id"] += str(seconds)
+    return record(json.dumps(event))
+
+
+def test_a_finding_becomes_an_incident_and_ends(aws: "Aws", instance: "Simulator") -> None:  # noqa: F811
+    """It is opened once, whatever account it comes from, and resolved where it is archived."""
+    save_rules(aws, "automation", sources={"guardduty": {"assignment_group": "IT Support"}})
+    assert send("event", finding(), finding(0, "guardduty_administrator")) == []
+    assert send("event", finding(600)) == []
+    (incident,) = made(instance)
+    assert incident["short_description"] == "GuardDuty: An instance asks for a mining domain."
+    assert incident["state"] == "1"
+    assert send("event", archived(1200)) == []
+    (incident,) = made(instance)
+    assert incident["state"] == "6"
+
+
+def test_a_source_that_no_rule_names_makes_no_ticket(aws: "Aws", instance: "Simulator") -> None:  # noqa: F811
+    """It is dropped, and Activity shows it once a day."""
+    for seconds in range(3):
+        assert send("event", finding(seconds)) == []
+    assert made(instance) == []
+    dropped = [json.loads(item["record"]["S"]) for item in aws.items("AuditTable")]
+    causes = [item["cause"] for item in dropped if item["action"] == "dropped"]
+    assert causes == ["guardduty: is switched on by no rule"]
