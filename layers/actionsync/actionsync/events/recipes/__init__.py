@@ -39,7 +39,7 @@ def _by_own(message: "Message", context: "Context") -> "Iterator[Reading]":
 
     for owner in _who_may_own(message, context):
         for name, recipe in context.recipes_of(owner).items():
-            if recipe.is_for(message.source or "sns", is_webhook=message.webhook is not None):
+            if recipe.is_for(message.sender):
                 reading = read_by(f"custom.{name}", recipe, message, context, of=owner)
                 if not reading.unknown:
                     yield reading
@@ -65,7 +65,7 @@ def _by_built_in(message: "Message", context: "Context") -> "Iterator[Reading]":
     if message.webhook is not None:
         names = catalogue.of_webhook(message.source)
     else:
-        names = catalogue.of_bus(message.source or "sns")
+        names = catalogue.of_bus(message.sender)
     for name in names:
         read = reading.read(name, catalogue.recipe(name), message, context)
         events = [event for event in read.events if _is_wanted(event, context)]

@@ -23,13 +23,13 @@ Template = Annotated[
 Word = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-def _named(path: str) -> str:
-    if not paths.names_a_field(path):
-        raise ValueError("must lead into the event")
-    return path
+def _named(parts: list[str]) -> list[str]:
+    if not any(map(paths.names_a_field, parts)):
+        raise ValueError("one part must lead into the event")
+    return parts
 
 
-KeyPart = Annotated[Path, AfterValidator(_named)]
+Key = Annotated[list[Path], Field(min_length=1, max_length=8), AfterValidator(_named)]
 
 
 class _Part(BaseModel):
@@ -81,7 +81,7 @@ class Form(_Part):
     annotate: Path | None = None
     final: Path | None = None
     reopens: Path | None = None
-    key: Annotated[list[KeyPart], Field(min_length=1, max_length=8)]
+    key: Key
     severity: Path | None = None
     severities: Annotated[dict[Word, Severity], Field(max_length=50)] = {}
     moment: Path | None = None
@@ -113,13 +113,13 @@ class Recipe(_Part):
 
     Attributes:
         title: the sender's name, for people.
-        sources: EventBridge's sources, `sns` for notifications; of a webhook, none.
+        sources: EventBridge's sources, `sns` for notifications, `webhook:<name>` for a webhook;
+            none in a built-in one for webhooks.
         ends: how what it reports ends: by an event of its own, by a later success of the same
             thing, after a quiet time, or never.
         options: what the rules may switch on for the source, each with what it does.
         overlaps: the sources that report the same things.
-        elements: of a webhook, the list in a delivery's body; by default the body is the element.
-        verification: of a webhook, how its deliveries are verified.
+        webhook: of a webhook, what its door needs: events/senders.py.
         forms: the forms of its events; the first that fits reads one.
     """
 
@@ -128,14 +128,8 @@ class Recipe(_Part):
     ends: Literal["event", "later_success", "silent", "none"]
     options: dict[Word, str] = {}
     overlaps: list[str] = []
-    elements: Path | None = None
-    verification: dict[str, Any] | None = None
+    webhook: dict[str, Any] | None = None
     forms: Annotated[list[Form], Field(min_length=1, max_length=20)]
-
-    @property
-    def is_webhook(self) -> bool:
-        """Whether its events come by a webhook."""
-        return self.verification is not None
 
     @property
     def identities(self) -> list[Identity]:
@@ -146,11 +140,9 @@ class Recipe(_Part):
             if (said := form.identified) is not None
         ]
 
-    def is_for(self, sender: str, *, is_webhook: bool) -> bool:
-        """Return whether it reads events of EventBridge's source, of `sns`, or of a webhook's."""
-        return is_webhook == self.is_webhook and (
-            is_webhook or any(fits(sender, pattern) for pattern in self.sources)
-        )
+    def is_for(self, sender: str) -> bool:
+        """Return whether it reads what a sender sends."""
+        return any(fits(sender, pattern) for pattern in self.sources)
 
     @model_validator(mode="after")
     def _ends_as_it_says(self) -> "Recipe":

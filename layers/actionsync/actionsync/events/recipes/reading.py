@@ -169,6 +169,11 @@ class _Element:
         )  # fmt: skip
         return next((action for action, path in conditions if holds(path, self.value, scope)), None)
 
+    def __post_init__(self) -> None:
+        """Report what was cut before it was queued."""
+        if self.message.webhook is not None and self.message.webhook.is_cut:
+            self.assumptions.append("The event was larger than 200 KB: long texts were cut")
+
     def _event(self, owner: str, action: Action) -> IncomingEvent:
         form = self.form
         severity = self._severity()
@@ -257,7 +262,7 @@ class _Element:
         if isinstance(found, list):
             plain = [text for text in map(as_part, found[:_MOST_OF_A_LIST]) if text]
             found = ", ".join(plain)
-        if found is None or isinstance(found, dict):
+        if found in (None, False) or isinstance(found, dict):
             return ""
         return fields.cut(fields.as_text(found).strip(), _LONGEST_VALUE)
 

@@ -51,8 +51,7 @@ def _read(message: "Message", context: "Context") -> Reading:
     if message.source.startswith(_OWN_SOURCE) and message.source not in _TRANSLATED:
         return Reading(unknown=f"{message.source}: the product's own")  # no loop by way of the bus
     source = next((source for source in SOURCES if source.matches(message)), None)
-    is_notification = not message.type and message.webhook is None
-    if source is None or is_notification:
+    if source is None or not message.type:
         reading = recipes.read(message, context)
         if reading is not None:
             return reading

@@ -60,7 +60,7 @@ class ErrorDetail(fields.Detail):
 
 def matches(message: "Message") -> bool:
     """Return whether a message is an application error, or a notification of no other shape."""
-    return message.type == TYPE or not message.type
+    return message.type == TYPE or (not message.type and message.webhook is None)
 
 
 def read(message: "Message", context: Context) -> Reading:

@@ -27,6 +27,7 @@ class Webhook:
         headers: the headers that its source looks at, by their names in lower case.
         whole: the delivery's body, without its elements.
         element: the element.
+        is_cut: whether it was larger than the queue takes.
     """
 
     owner: str
@@ -34,6 +35,7 @@ class Webhook:
     headers: dict[str, str]
     whole: Any
     element: Any
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,20 @@ class Message:
     def document(self) -> Any:
         """The whole of it, as paths lead into it: EventBridge's form; a webhook's body."""
         if self.webhook is not None:
-            return self.webhook.whole
+            return self.webhook.whole or self.webhook.element
         return {
             "id": self.id, "source": self.source, "detail-type": self.type,
             "account": self.account, "region": self.region, "time": clock.iso(self.time),
             "resources": list(self.resources), "detail": self.detail,
             "subject": self.subject, "text": self.text,
         }  # fmt: skip
+
+    @property
+    def sender(self) -> str:
+        """Who sent it, as recipes name senders."""
+        if self.webhook is not None:
+            return f"webhook:{self.webhook.name}"
+        return self.source or "sns"
 
     @property
     def is_from_aws(self) -> bool:
@@ -154,6 +163,7 @@ def _delivered(document: dict[str, Any], received_at: datetime) -> Message:
             headers={name.lower(): fields.as_text(text) for name, text in headers.items()},
             whole=document.get("whole"),
             element=element,
+            is_cut=document.get("is_cut") is True,
         ),
     )
 
