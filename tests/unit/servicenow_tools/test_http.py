@@ -171,6 +171,28 @@ def test_an_answer_is_not_read_without_end(options: dict[str, Any], most: int) -
     assert body.read == most + 1
 
 
+@pytest.mark.parametrize("part", ["{}", "[]", '{"":{"":0}}'])
+def test_an_answer_of_objects_alone_is_given_up(part: str) -> None:
+    """It would take a hundred times its size; as many columns with display values are taken."""
+    body = {"text": f'{{"result": [{",".join([part] * 50_000)}]}}'}
+    transport = httpx.MockTransport(
+        lambda _: httpx.Response(200, headers={"content-type": "application/json"}, **body)  # type: ignore[arg-type]
+    )
+
+    async def read() -> None:
+        url = "https://x.y"
+        async with ServiceNowClient(
+            url, auth=BasicAuth("u", "p"), transport=transport, max_response_mib=1
+        ) as client:
+            with pytest.raises(UnexpectedContentError, match="more objects than records"):
+                await client.table("incident").get("a" * 32)
+            columns = ('{"display_value": "1 - High", "value": "1"}',) * 20_000
+            body["text"] = '{"result": {"x": ' + ', "y": '.join(columns) + "}}"
+            assert (await client.table("incident").get("a" * 32))["y"] == "1"
+
+    asyncio.run(read())
+
+
 @pytest.mark.parametrize(
     ("response", "error", "text"),
     [

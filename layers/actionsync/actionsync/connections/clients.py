@@ -33,8 +33,10 @@ MAX_CLIENTS = 64
 # Below API Gateway's 30 s and the functions' 29 s, with room for the calls to AWS.
 DEADLINE_SECONDS = 22.0
 
-# Parsed, that takes 212 MB at worst, of a function's 512: empty objects alone.
-MAX_RESPONSE_MIB = 8
+# What an answer may have, so that the worst ones that a function holds at once fit its memory: a
+# function of HTTP has three of one instance, one of events ten (tests/integration/test_memory.py).
+MAX_RESPONSE_MIB = 4
+MAX_RESPONSE_MIB_OF_EVENTS = 1
 
 
 class StoredCredentials:
@@ -119,7 +121,9 @@ class ClientCache:
         secrets: "SecretStore",
         circuit: "Circuit",
         settings: "Settings",
+        max_response_mib: int = MAX_RESPONSE_MIB,
     ) -> None:
+        self._max_response_mib = max_response_mib
         self.circuit = circuit
         self._connections = connections
         self._secrets = secrets
@@ -216,7 +220,7 @@ class ClientCache:
                 self._settings.allowed_instance_hosts,
             ),
             deadline=DEADLINE_SECONDS,
-            max_response_mib=MAX_RESPONSE_MIB,
+            max_response_mib=self._max_response_mib,
             on_request=on_request,
         )
 

@@ -60,6 +60,8 @@ if TYPE_CHECKING:
 
 # The queues of today's sources, each with its function.
 Feed = Literal["error", "alarm", "deployment", "meeting"]
+# So many keys are processed at once: what ServiceNow says of each has to fit the function's memory.
+_ALL_AT_ONCE = 10
 # So many keys of one owner are processed at once.
 _AT_ONCE = 4
 # A message that is received so often may have killed its function.
@@ -152,6 +154,7 @@ class _Batch:
         self._feed = feed
         self._ends_at = ends_at
         self._turns: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
+        self._all_turns = asyncio.Semaphore(_ALL_AT_ONCE)
         self._failures: Failures = {}
 
     async def work_off(self, records: list[dict[str, Any]]) -> "Failures":
@@ -280,7 +283,7 @@ class _Batch:
         delivery, event = (waited or acting or [items[0][0]])[0], group.event
         outcomes = self._services.outcomes
         ticket: Ticket | None = None
-        async with self._turns[event.owner]:
+        async with self._turns[event.owner], self._all_turns:
             try:
                 async with asyncio.timeout(self._ends_at - monotonic() - _LAST_SECONDS):
                     handled = await self._services.engine.handle(

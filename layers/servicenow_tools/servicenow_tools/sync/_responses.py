@@ -44,6 +44,9 @@ _SHORTEST_MASKED = 4
 _MIB = 1024 * 1024
 # More than any table has; what comes with more is no record.
 _MAX_COLUMNS = 5000
+# An object in an answer takes a hundred times its two bytes in memory. A column with its display
+# value has 40 bytes and more.
+_MAX_OBJECTS_A_MIB = 40_000
 _CANCELLED = "Transaction cancelled"
 
 
@@ -210,7 +213,8 @@ def content_of(response: httpx.Response, max_mib: int, *, is_write: bool = False
     """Return an answer's decoded body, of so many MiB at most.
 
     Raises:
-        AttemptError: it is larger; what was asked for may have been done.
+        AttemptError: it is larger, or would be when it is read; what was asked for may have been
+            done.
     """
     pieces, size = [], 0
     for piece in response.iter_bytes():
@@ -223,7 +227,15 @@ def content_of(response: httpx.Response, max_mib: int, *, is_write: bool = False
                 maybe_applied=is_write,
             )
             raise AttemptError(error, Outcome.FAILED)
-    return b"".join(pieces)
+    content = b"".join(pieces)
+    if content.count(b"{") + content.count(b"[") > max_mib * _MAX_OBJECTS_A_MIB:
+        error = UnexpectedContentError(
+            response.status_code,
+            "The answer has more objects than records of its size.",
+            maybe_applied=is_write,
+        )
+        raise AttemptError(error, Outcome.FAILED)
+    return content
 
 
 def read(
