@@ -82,7 +82,8 @@ def test_a_problem_names_its_request_as_the_log_does(
         payload = event("get_config")
         payload["requestContext"]["requestId"] = request_id
         assert invoke("get_config", payload).json["instance"] == f"urn:request:{request_id}"
-        (line,) = map(json.loads, map(logger.registered_formatter.format, caplog.records))
+        records = [record for record in caplog.records if record.name == logger.name]
+        (line,) = map(json.loads, map(logger.registered_formatter.format, records))
         assert line["request_id"] == request_id
         caplog.clear()
 

@@ -56,12 +56,12 @@ class Server:
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=context)
         self.url = f"https://localhost:{server.sockets[0].getsockname()[1]}"
         transport = Transport(tls_context(str(certificates / "ca.pem")), max_connections=1)
-        try:
-            async with server:
+        async with server:
+            try:
                 yield transport
-        finally:
-            await transport.aclose()
-            await _all_closed(server)
+            finally:  # before the server ends, which from Python 3.12 on waits for its connections
+                await transport.aclose()
+        await _all_closed(server)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
