@@ -18,9 +18,9 @@ SOURCE = ROOT / "layers/servicenow_tools/servicenow_tools"
 TARGET = SOURCE / "sync"
 # What knows nothing of asyncio is shared; _concurrency.py is written by hand for each.
 MODULES = (
-    "_connection_test", "_http", "_metadata", "_responses", "_transport", "attachments", "auth",
-    "bulk", "changes", "client", "cmdb", "events", "import_sets", "incidents", "problems",
-    "security_incidents", "tables",
+    "_capabilities", "_connection_test", "_http", "_metadata", "_responses", "_transport",
+    "attachments", "auth", "bulk", "changes", "client", "cmdb", "events", "import_sets",
+    "incidents", "problems", "security_incidents", "tables",
 )  # fmt: skip
 NAMES = {
     "AnyIOBackend": "SyncBackend",

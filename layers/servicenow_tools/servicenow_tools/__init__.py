@@ -13,6 +13,7 @@ from servicenow_tools.query import Field, Query, field
 from servicenow_tools.records import (
     Aggregate,
     ApiResponse,
+    Capability,
     Check,
     Choice,
     ConnectionReport,
@@ -37,6 +38,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Aggregate",
     "ApiResponse",
+    "Capability",
     "ChangeState",
     "ChangeTaskState",
     "Check",

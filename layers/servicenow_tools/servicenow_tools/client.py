@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx
 
+from servicenow_tools._capabilities import find_capabilities
 from servicenow_tools._connection_test import check_connection
 from servicenow_tools._http import Http, Request, validate_headers, validate_path
 from servicenow_tools._metadata import InstanceMetadata
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from servicenow_tools.events import Events
     from servicenow_tools.import_sets import ImportSets
     from servicenow_tools.problems import Problems
-    from servicenow_tools.records import ConnectionReport, Record
+    from servicenow_tools.records import Capability, ConnectionReport, Record
     from servicenow_tools.security_incidents import SecurityIncidents
 
 
@@ -377,6 +378,15 @@ class ServiceNowClient:
         """Find out, stage by stage, what this connection is good for; no failure is raised."""
         with self._http.deadline():
             return await check_connection(self._http, self.username)
+
+    async def capabilities(self) -> "list[Capability]":
+        """Find out what the instance allows this user, in nine requests that only read.
+
+        Raises:
+            ServiceNowError: the instance failed, or nobody is signed in.
+        """
+        with self._http.deadline():
+            return await find_capabilities(self._http)
 
     async def set_password(self, password: str) -> None:
         """Give the user who signs in another password; this client goes on with the old one.

@@ -297,5 +297,27 @@ class ConnectionReport:
     checks: list[Check] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What an instance allows its user in one respect, and what follows.
+
+    Attributes:
+        name: roles, incident_close_codes, change_close_codes, mandatory_to_open_incident,
+            mandatory_to_close_incident, mandatory_to_open_change, mandatory_to_close_change,
+            incident_states, change_states, change_models, language, time_zone, journals or
+            own_approval.
+        status: yes, no, or unknown where the user may not look.
+        values: what was found, in ServiceNow's own codes.
+        means: for a person: what follows for tickets.
+        remedy: what an administrator of the instance can change, if there is something.
+    """
+
+    name: str
+    status: Literal["yes", "no", "unknown"]
+    values: tuple[str, ...] = ()
+    means: str = ""
+    remedy: str = ""
+
+
 def _moment(value: Any) -> datetime:
     return datetime.strptime(stored_text(value), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)

@@ -9,6 +9,7 @@ import httpx
 from servicenow_tools.errors import InvalidRequestError
 from servicenow_tools.query import Query, field
 from servicenow_tools.records import ApiResponse
+from servicenow_tools.sync._capabilities import find_capabilities
 from servicenow_tools.sync._connection_test import check_connection
 from servicenow_tools.sync._http import Http, Request, validate_headers, validate_path
 from servicenow_tools.sync._metadata import InstanceMetadata
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
-    from servicenow_tools.records import ConnectionReport, Record
+    from servicenow_tools.records import Capability, ConnectionReport, Record
     from servicenow_tools.sync._http import RequestEvent
     from servicenow_tools.sync.attachments import Attachments
     from servicenow_tools.sync.bulk import Bulk
@@ -377,6 +378,15 @@ class ServiceNowClient:
         """Find out, stage by stage, what this connection is good for; no failure is raised."""
         with self._http.deadline():
             return check_connection(self._http, self.username)
+
+    def capabilities(self) -> "list[Capability]":
+        """Find out what the instance allows this user, in nine requests that only read.
+
+        Raises:
+            ServiceNowError: the instance failed, or nobody is signed in.
+        """
+        with self._http.deadline():
+            return find_capabilities(self._http)
 
     def set_password(self, password: str) -> None:
         """Give the user who signs in another password; this client goes on with the old one.
