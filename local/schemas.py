@@ -125,6 +125,38 @@ ANSWERS: dict[str, Any] = {
             },
         },
     },
+    "Capabilities": {
+        "type": "object",
+        "required": ["instance", "as_of", "capabilities"],
+        "properties": {
+            "instance": {"type": "string"},
+            "as_of": {**_MOMENT, "description": "When the instance was asked."},
+            "capabilities": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["name", "status", "values", "means", "remedy"],
+                    "properties": {
+                        "name": {"type": "string"},
+                        "status": {
+                            "enum": ["yes", "no", "unknown"],
+                            "description": "unknown where the user may not look.",
+                        },
+                        "values": {
+                            "type": "array",
+                            "items": {"type": "string"},
+                            "description": "What was found, in ServiceNow's own codes.",
+                        },
+                        "means": {"type": "string", "description": "What follows for tickets."},
+                        "remedy": {
+                            "type": "string",
+                            "description": "What an administrator of the instance can change.",
+                        },
+                    },
+                },
+            },
+        },
+    },
     "Problem": {
         "type": "object",
         "description": "Problem details (RFC 9457).",

@@ -160,7 +160,7 @@ def _mandatory(seen: _Seen, table: str, step: str) -> Capability:
             "What is missing shows when ServiceNow refuses it.",
             "Let the user read sys_dictionary and sys_data_policy_rule.",
         )  # fmt: skip
-    columns = set()
+    columns: set[str] = set()
     if step == "open":
         columns.update(_values(_of_table(seen.mandatory, "name", table), "element"))
     for row in _of_table(seen.policies, "sys_data_policy.model_table", table):

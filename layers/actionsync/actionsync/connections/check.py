@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 async def check_stored_connection(clients: "ClientCache", owner: str) -> "ConnectionReport":
     """Test the user's stored connection, stage by stage, also while it is left alone.
 
-    One that works ends the pauses of this connection, and of no other.
+    One that works ends the pauses of this connection, and of no other. What the instance allows is
+    asked again afterwards.
 
     Raises:
         ConnectionNotFoundError: the user has none.
@@ -26,6 +27,8 @@ async def check_stored_connection(clients: "ClientCache", owner: str) -> "Connec
     report = await client.test_connection()
     if report.success:
         clients.circuit.pauses.end(clients.target(owner))
+    else:
+        clients.circuit.pauses.forget_capabilities(clients.target(owner))
     return report
 
 

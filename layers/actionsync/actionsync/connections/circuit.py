@@ -119,6 +119,8 @@ def record_failure(
     """Record what a failure means for others, and return the pause that it makes, if any."""
     trouble = trouble_of(error)
     if trouble is None:
+        if isinstance(error, errors.PermissionDeniedError):
+            pauses.forget_capabilities(target)  # a role may be gone
         if isinstance(error, errors.ResponseError):
             pauses.record_success(target)  # a refusal is an answer
         return None

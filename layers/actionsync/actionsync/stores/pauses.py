@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from actionsync import clock
+from actionsync.stores import capabilities
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -265,6 +266,10 @@ class PauseStore:
             )
         for key in [key for key in self._known if key[0] == pk]:
             del self._known[key]
+
+    def forget_capabilities(self, target: Target) -> None:
+        """Forget what the instance was found to allow."""
+        self._dynamodb.delete_item(TableName=self._table, Key=capabilities.key(target))
 
     def _get(self, target: Target) -> dict[Scope, Pause]:
         """Return the pauses that concern a target, at most a second old."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from actionsync import aws
 from actionsync.audit.trail import ActivityStore
 from actionsync.settings import settings
+from actionsync.stores.capabilities import CapabilityStore
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.correlations import CorrelationStore
 from actionsync.stores.documents import DocumentStore
@@ -74,6 +75,12 @@ def webhook_store() -> WebhookStore:
 def pause_store() -> PauseStore:
     """Return the pauses of instances and connections."""
     return PauseStore(aws.dynamodb(), settings().events_table)
+
+
+@cache
+def capability_store() -> CapabilityStore:
+    """Return what is remembered of instances' capabilities."""
+    return CapabilityStore(aws.dynamodb(), settings().events_table)
 
 
 @cache
