@@ -42,6 +42,7 @@ ENVIRONMENT = {
     "READS_PER_MINUTE": "600",
     "DELIVERIES_PER_MINUTE": "600",
     "JWT_SCOPES": "",
+    "MAX_RESPONSE_MIB": "4",
     "ALLOWED_COLUMNS": "",
     "EVENT_BUS": "events",
     "AUTOMATION_USER_ID": "automation",

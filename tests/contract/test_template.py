@@ -252,3 +252,15 @@ def test_a_functions_share_of_the_account_can_be_bounded(folder: str) -> None:
         else ("HttpReserved", "HttpConcurrency")
     )
     assert own == {"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_answers_of_servicenow_fit_a_functions_memory(folder: str) -> None:
+    """As tests/integration/test_memory.py measures it for one of HTTP and one of events."""
+    properties = functions()[folder]
+    variables = properties.get("Environment", {}).get("Variables", {})
+    default = template()["Globals"]["Function"]["Environment"]["Variables"]["MAX_RESPONSE_MIB"]
+    assert variables.get("MAX_RESPONSE_MIB", default) == (1 if folder in OF_QUEUES else 4)
+    calls_servicenow = any(op.folder == folder and op.calls_servicenow for op in operations())
+    if folder in OF_QUEUES or calls_servicenow or folder == "rotate_secret":
+        assert properties.get("MemorySize", 512) >= 512

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from actionsync.connections.clients import MAX_RESPONSE_MIB, MAX_RESPONSE_MIB_OF_EVENTS
 from actionsync.queues.worker import _ALL_AT_ONCE
 from local.servicenow.server import make_certificates
 from tests.conftest import ENVIRONMENT
@@ -30,7 +29,7 @@ CODE_MIB = 64
 PROGRAM = """
 import asyncio, importlib, re, resource, sys
 
-url, function, memory, size, *counts = sys.argv[1:]
+url, function, memory, *counts = sys.argv[1:]
 # Beyond that an allocation fails: MemoryError, or an end without a word.
 resource.setrlimit(resource.RLIMIT_DATA, (int(memory) * 2**20, int(memory) * 2**20))
 
@@ -48,7 +47,7 @@ auth = auth_of(Secret("owner", identity, {"password": "password"}))
 
 
 async def ask(kind):
-    async with client_cache(int(size)).open(identity, auth) as client:
+    async with client_cache().open(identity, auth) as client:
         try:
             return await client.table("incident").get(f"INC{kind:07}")
         except ServiceNowError as error:
@@ -128,10 +127,11 @@ def of_size(size: int) -> dict[str, bytes]:
 REFUSED = {"gzip of gzip", "tiny chunks", "trailers", "head", "deep", "deep objects", "a number"}
 
 
-async def peak_of(certificates: Path, folder: str, size: int, count: int, memory: int) -> int:
+async def peak_of(certificates: Path, folder: str, count: int, memory: int) -> int:
     """Return the peak of a process that meets all of these answers, in MiB."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates / "server.pem")
+    size = _of(folder)["response"]
     replies = of_size(size * MIB)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -152,11 +152,12 @@ async def peak_of(certificates: Path, folder: str, size: int, count: int, memory
         "PATH": os.environ["PATH"],
         "ALLOWED_INSTANCE_HOSTS": f"localhost:{port}",
         "INSTANCE_CA_FILE": str(certificates / "ca.pem"),
+        "MAX_RESPONSE_MIB": str(size),
     }
     counts = [str(2 if kind in REFUSED else count) for kind in replies]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", PROGRAM, f"https://localhost:{port}", folder,
-        str(memory - CODE_MIB), str(size), *counts,
+        str(memory - CODE_MIB), *counts,
         cwd=ROOT, env=environment, stdout=-1, stderr=-1,
     )  # fmt: skip
     said, failed = await process.communicate()
@@ -173,30 +174,33 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def memory_of(folder: str) -> int:
-    """Return the memory that the template gives a function, in MiB."""
-    default = template()["Globals"]["Function"]["MemorySize"]
-    memory: int = functions()[folder].get("MemorySize", default)
-    return memory
+def _of(folder: str) -> dict[str, int]:
+    """Return what the template gives a function: its memory, and how large an answer may be."""
+    default, own = template()["Globals"]["Function"], functions()[folder]
+    variables = {
+        **default["Environment"]["Variables"],
+        **own.get("Environment", {}).get("Variables", {}),
+    }
+    return {
+        "memory": own.get("MemorySize", default["MemorySize"]),
+        "response": variables["MAX_RESPONSE_MIB"],
+    }
 
 
 @pytest.mark.parametrize(
-    ("folder", "size", "count"),
-    [
-        # Closing reads a record and the instance's choices before it writes.
-        ("close_incident", MAX_RESPONSE_MIB, 3),
-        ("on_event", MAX_RESPONSE_MIB_OF_EVENTS, _ALL_AT_ONCE),
-    ],
+    ("folder", "count"),
+    # Closing reads a record and the instance's choices before it writes.
+    [("close_incident", 3), ("on_event", _ALL_AT_ONCE)],
 )
-def test_the_worst_answers_fit(certificates: Path, folder: str, size: int, count: int) -> None:
+def test_the_worst_answers_fit(certificates: Path, folder: str, count: int) -> None:
     """Whatever it is: an error, and never the function's end, with what else it was about."""
-    memory = memory_of(folder)
-    peak = asyncio.run(peak_of(certificates, folder, size, count, memory))
+    memory = _of(folder)["memory"]
+    peak = asyncio.run(peak_of(certificates, folder, count, memory))
     assert peak < memory
 
 
 def test_what_is_over_the_limit_would_be_seen(certificates: Path) -> None:
     """The limit is one: with half the memory a process ends."""
-    memory = memory_of("on_event") // 2 + CODE_MIB // 2
+    memory = _of("close_incident")["memory"] // 2 + CODE_MIB // 2
     with pytest.raises(AssertionError, match="MemoryError"):
-        asyncio.run(peak_of(certificates, "close_incident", MAX_RESPONSE_MIB, 3, memory))
+        asyncio.run(peak_of(certificates, "close_incident", 3, memory))

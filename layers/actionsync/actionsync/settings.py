@@ -30,6 +30,8 @@ class Settings:
         secret_prefix: start of every secret's name, ending in a slash.
         kms_key: ARN of the key that encrypts the secrets, or empty for AWS's own.
         allowed_instance_hosts: hosts a connection may name, `*.` standing for any subdomain.
+        max_response_mib: how many MiB an answer of ServiceNow may have, so that the worst ones
+            that a function holds at once fit its memory.
         allowed_columns: columns that speak for people, and may be set all the same.
         instance_ca_file: PEM file of the authority behind the instances' certificates, or None
             for the public ones.
@@ -47,6 +49,7 @@ class Settings:
     secret_prefix: str
     kms_key: str
     allowed_instance_hosts: tuple[str, ...]
+    max_response_mib: int
     allowed_columns: frozenset[str]
     instance_ca_file: str | None
 
@@ -79,6 +82,7 @@ def settings() -> Settings:
         secret_prefix=_variable("SECRET_PREFIX"),
         kms_key=_variable("KMS_KEY_ARN"),
         allowed_instance_hosts=tuple(host.strip().lower() for host in hosts if host.strip()),
+        max_response_mib=int(_variable("MAX_RESPONSE_MIB")),
         allowed_columns=frozenset(_variable("ALLOWED_COLUMNS").replace(",", " ").split()),
         instance_ca_file=_variable("INSTANCE_CA_FILE") or None,
     )

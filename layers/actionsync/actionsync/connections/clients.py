@@ -33,11 +33,6 @@ MAX_CLIENTS = 64
 # Below API Gateway's 30 s and the functions' 29 s, with room for the calls to AWS.
 DEADLINE_SECONDS = 22.0
 
-# What an answer may have, so that the worst ones that a function holds at once fit its memory: a
-# function of HTTP has three of one instance, one of events ten (tests/integration/test_memory.py).
-MAX_RESPONSE_MIB = 4
-MAX_RESPONSE_MIB_OF_EVENTS = 1
-
 
 class StoredCredentials:
     """A user's stored secret, which may be rotated at any moment.
@@ -121,9 +116,7 @@ class ClientCache:
         secrets: "SecretStore",
         circuit: "Circuit",
         settings: "Settings",
-        max_response_mib: int = MAX_RESPONSE_MIB,
     ) -> None:
-        self._max_response_mib = max_response_mib
         self.circuit = circuit
         self._connections = connections
         self._secrets = secrets
@@ -220,7 +213,7 @@ class ClientCache:
                 self._settings.allowed_instance_hosts,
             ),
             deadline=DEADLINE_SECONDS,
-            max_response_mib=self._max_response_mib,
+            max_response_mib=self._settings.max_response_mib,
             on_request=on_request,
         )
 

@@ -3,7 +3,6 @@
 from functools import cache, partial
 
 from actionsync import aws
-from actionsync.connections.clients import MAX_RESPONSE_MIB_OF_EVENTS
 from actionsync.events.engine import Engine
 from actionsync.events.pipelines import Pipelines
 from actionsync.events.service import RecentOwners, RecentRecipes
@@ -28,9 +27,8 @@ def services() -> Services:
     rules = RecentRules(stores.rule_store())
     correlations = stores.correlation_store()
     activity = stores.activity_store()
-    clients = client_cache(MAX_RESPONSE_MIB_OF_EVENTS)
     return Services(
-        engine=Engine(clients, correlations, stores.pause_store(), activity, rules),
+        engine=Engine(client_cache(), correlations, stores.pause_store(), activity, rules),
         outcomes=Outcomes(
             stores.waiting_store(),
             correlations,
@@ -44,7 +42,7 @@ def services() -> Services:
         rules=rules,
         tickets=partial(
             TicketService,
-            clients=clients,
+            clients=client_cache(),
             idempotency=stores.idempotency_store(),
             activity=activity,
         ),

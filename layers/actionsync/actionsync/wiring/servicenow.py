@@ -3,7 +3,7 @@
 from functools import cache
 
 from actionsync.connections.circuit import Circuit
-from actionsync.connections.clients import MAX_RESPONSE_MIB, ClientCache
+from actionsync.connections.clients import ClientCache
 from actionsync.connections.rotation import Rotation
 from actionsync.settings import settings
 from actionsync.tickets.service import TicketService
@@ -11,14 +11,13 @@ from actionsync.wiring import stores
 
 
 @cache
-def client_cache(max_response_mib: int = MAX_RESPONSE_MIB) -> ClientCache:
+def client_cache() -> ClientCache:
     """Return the ServiceNow clients."""
     return ClientCache(
         stores.connection_store(),
         stores.secret_store(),
         Circuit(stores.pause_store()),
         settings(),
-        max_response_mib,
     )
 
 
