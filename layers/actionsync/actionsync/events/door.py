@@ -143,7 +143,7 @@ class Door:
         unique = proof.unique
         if proof.is_body_signed and known.delivery:
             unique = str(search(known.delivery, body) or "") or unique
-        if proof.is_body_signed and not unique:
+        if proof.is_body_signed and not unique and not known.repeats_bodies:
             unique = hashlib.sha256(delivery.body).hexdigest()
         if not self._once(webhook, unique, delivery_id, lambda: self.queue(webhook, messages)):
             return {"status": "duplicate"}
@@ -360,8 +360,12 @@ def split(known: "Sender", body: Any) -> tuple[Any, list[Any]]:
 def search(path: str, body: Any) -> Any:
     """Return what a JMESPath of a sender's finds in a body."""
     import jmespath  # noqa: PLC0415 - senders without a path never pay
+    from jmespath.exceptions import JMESPathError  # noqa: PLC0415
 
-    return jmespath.search(path, body)
+    try:
+        return jmespath.search(path, body)
+    except JMESPathError:  # a function, and a value of another type
+        return None
 
 
 def _message(

@@ -26,6 +26,7 @@ class Sender:
         ways: how it proves itself, the best way first.
         elements: JMESPath of the list in its body where one delivery tells of several things.
         headers: the request's headers that its recipe reads.
+        repeats_bodies: whether it sends the same bytes again on purpose.
         delivery: JMESPath of what names a delivery, in a body that is signed.
         test: JMESPath of what holds for its test deliveries.
         unsupported: JMESPath of what holds for older forms of its deliveries.
@@ -40,6 +41,7 @@ class Sender:
     ways: tuple[Way, ...]
     elements: str = ""
     headers: tuple[str, ...] = ()
+    repeats_bodies: bool = False
     delivery: str = ""
     test: str = ""
     unsupported: str = ""
