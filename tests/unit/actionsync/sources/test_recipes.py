@@ -95,12 +95,20 @@ def test_an_example_means_what_it_says(name: str) -> None:
 
 @pytest.mark.parametrize("source", RECIPES)
 def test_a_recipe_ships_off(source: str) -> None:
-    """Without a rule that names its source, nothing of it begins; what is open still ends."""
+    """Without a rule that names its source, nothing of it begins; what is open still ends.
+
+    A webhook switches its source on by itself.
+    """
     for name, (of, _) in EXAMPLES.items():
         if of == source:
             message = envelopes.read(json.dumps(example(name)), RECEIVED)
             found = sources.read(message, Context(RECEIVED, OWNER))
-            assert "trigger" not in {event.action for event in found.events}
+            actions = {event.action for event in found.events}
+            if message.webhook is None:
+                assert "trigger" not in actions
+            else:
+                switched_on = sources.read(message, Context(RECEIVED, OWNER, lambda _: rules()))
+                assert actions == {event.action for event in switched_on.events}
 
 
 @pytest.mark.parametrize("source", RECIPES)

@@ -1,6 +1,7 @@
 """Recipes: how an event that no code knows becomes a ticket, as data.
 
-Owners' own recipes are asked first, then the built-in ones that their rules switch on.
+Owners' own recipes are asked first, then the built-in ones that their rules switch on. A webhook
+switches its source on by itself: it was made on purpose, and has a dry run.
 """
 
 from dataclasses import replace
@@ -68,7 +69,8 @@ def _by_built_in(message: "Message", context: "Context") -> "Iterator[Reading]":
         names = catalogue.of_bus(message.sender)
     for name in names:
         read = reading.read(name, catalogue.recipe(name), message, context)
-        events = [event for event in read.events if _is_wanted(event, context)]
+        is_on = message.webhook is not None
+        events = [event for event in read.events if is_on or _is_wanted(event, context)]
         off = [event for event in read.events if event not in events]
         if off and not events and not read.rejected:
             yield Reading(unknown=f"{name}: is switched on by no rule", owner=off[0].owner)
