@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from typing import Any
 
 import jmespath
 import pytest
@@ -103,7 +104,8 @@ def test_a_test_delivery_is_known(name: str) -> None:
     assert search(found.test, TESTS[name])
     assert search(found.unsupported, OLD[name])
     assert not search(found.test, OLD[name])
-    for odd in ({}, [], {"alerts": 1}, {"title": 5, "transition": None}, {"event": []}):
+    odds: list[Any] = [{}, [], {"alerts": 1}, {"title": 5, "transition": None}, {"event": []}]
+    for odd in odds:
         search(found.test, odd)
         search(found.unsupported, odd)
 
