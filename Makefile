@@ -127,12 +127,13 @@ check: $(VENV)/.installed $(TOOLS)/sam/.installed ## Lint, types, dependency dir
 	$(BIN)/python -m local.account
 
 .PHONY: audit
-audit: $(TOOLS)/audit/.installed ## Look for weak spots in the template (checkov; runs offline)
+audit: $(TOOLS)/audit/.installed ## Look for weak spots in the template (checkov) and the workflows (zizmor); runs offline
 	$(TOOLS)/audit/bin/checkov --config-file .checkov.yaml
+	$(TOOLS)/audit/bin/zizmor --offline --pedantic --quiet .github/workflows
 
 .PHONY: audit-locks
 audit-locks: $(TOOLS)/audit/.installed ## Look for known weaknesses in what is locked (pip-audit; asks the network)
-	for lock in layers/dependencies/requirements requirements/dev requirements/sam requirements/ministack; do \
+	for lock in layers/dependencies/requirements requirements/{uv,dev,sam,ministack,audit,release}; do \
 	  $(TOOLS)/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement $$lock.txt; \
 	done
 
@@ -177,6 +178,12 @@ wheel: $(VENV)/.installed ## Build the client, the simulator and the command `ac
 	  (cd packaging/$$package && ../../$(BIN)/hatchling build --target wheel --directory ../../dist); \
 	done
 
+.PHONY: sbom
+sbom: $(TOOLS)/release/.installed ## Write what a deployment brings along as a bill of materials (CycloneDX), into dist/
+	mkdir -p dist
+	$(TOOLS)/release/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+	  --output-file dist/actionsync.cdx.json layers/dependencies/requirements.txt
+
 .PHONY: sync
 sync: $(VENV)/.installed ## Write the synchronous client from the asynchronous one
 	$(BIN)/python -m local.unasync_client
@@ -195,7 +202,7 @@ bench: install $(TOOLS)/bench/.installed ## Measure speed beside floors and peer
 
 .PHONY: lock
 lock: $(VENV)/.installed ## Pin every dependency again, with hashes (UPGRADE=1 takes newer versions)
-	for lock in layers/dependencies/requirements requirements/uv requirements/dev requirements/sam requirements/ministack requirements/audit requirements/bench requirements/fuzz; do \
+	for lock in layers/dependencies/requirements requirements/uv requirements/dev requirements/sam requirements/ministack requirements/audit requirements/release requirements/bench requirements/fuzz; do \
 	  constraint=(); [[ $$lock == requirements/dev || $$lock == requirements/bench ]] && constraint=(--constraint layers/dependencies/requirements.txt); \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    $(if $(UPGRADE),--upgrade) $${constraint[@]} $$lock.in -o $$lock.txt; \

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -102,3 +103,32 @@ def test_every_lock_has_hashes(lock: object) -> None:
     assert pinned
     assert all("--hash=sha256:" in hashes for hashes in pinned)
     assert "index-url" not in text
+
+
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: workflow.name)
+def test_a_workflow_runs_what_was_looked_at(workflow: Path) -> None:
+    """Actions by their commit, with the version beside it; no checkout leaves its token behind."""
+    text = workflow.read_text()
+    for action in re.findall(r"uses: (?!\./)(.*)", text):
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v[0-9.]+", action), action
+    assert text.count("actions/checkout@") == text.count("persist-credentials: false")
+    assert "permissions:" in text.partition("\njobs:")[0]
+
+
+def test_whoever_finds_a_weakness_finds_whom_to_tell() -> None:
+    """SECURITY.md says how to report one in private, and its links lead somewhere."""
+    text = (ROOT / "SECURITY.md").read_text()
+    assert "Report a vulnerability" in text
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / link).exists(), link
+
+
+def test_a_release_brings_its_bill_of_materials() -> None:
+    """The workflow that deploys a version makes it, of what is locked."""
+    release = (ROOT / ".github/workflows/deploy.yml").read_text()
+    assert "make sbom" in release
+    assert "dist/actionsync.cdx.json" in release
+    assert "make audit audit-locks" in (ROOT / ".github/workflows/ci.yml").read_text()
