@@ -3,8 +3,8 @@
 The headers are those that recordings of real instances show.
 """
 
-import asyncio
 import hashlib
+from asyncio import sleep
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
@@ -124,13 +124,13 @@ async def with_faults(
     if fault is None:
         return await answer()
     if not fault.after_commit:
-        await asyncio.sleep(fault.delay)
+        await sleep(fault.delay)
         if fault.reset or fault.answers:
             log(instance, request, method, "", fault.status or 0)
             return _struck(fault, request)
     response = await answer()
     if fault.after_commit:
-        await asyncio.sleep(fault.delay)
+        await sleep(fault.delay)
         if fault.reset or fault.answers:
             return _struck(fault, request)
     return _Half(response) if fault.half else response
