@@ -24,9 +24,16 @@ RESOURCES = {
     for name, resource in template()["Resources"].items()
     if resource["Type"] in {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Events::EventBus"}
 }
-OF_HTTP = [
-    folder for folder in FOLDERS if folder not in {*OF_QUEUES, "rotate_secret", "release_waiting"}
-]
+SCHEDULED = {"release_waiting", "check_connection"}
+OF_HTTP = [folder for folder in FOLDERS if folder not in {*OF_QUEUES, *SCHEDULED, "rotate_secret"}]
+# Who may read a connection's secret speaks to ServiceNow.
+SPEAKS_TO_SERVICENOW = {
+    folder
+    for folder in FOLDERS
+    for statement in statements(folder)
+    if "secretsmanager:GetSecretValue" in statement["Action"]
+    and statement["Resource"]["Fn::Sub"].endswith("/connection/*")
+}
 
 
 def test_every_folder_is_a_function() -> None:
@@ -163,7 +170,7 @@ def test_a_function_has_events(folder: str) -> None:
     """Each function has a valid payload, and one that it refuses if it takes any input."""
     names = {path.stem for path in (ROOT / "events" / folder).glob("*.json")}
     assert "valid" in names
-    takes_nothing = folder == "release_waiting" or (
+    takes_nothing = folder in SCHEDULED or (
         folder in public()
         and all(
             "{" not in http["Properties"]["Path"] for http in functions()[folder]["Events"].values()
@@ -264,3 +271,72 @@ def test_answers_of_servicenow_fit_a_functions_memory(folder: str) -> None:
     calls_servicenow = any(op.folder == folder and op.calls_servicenow for op in operations())
     if folder in OF_QUEUES or calls_servicenow or folder == "rotate_secret":
         assert properties.get("MemorySize", 512) >= 512
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_who_speaks_to_servicenow_can_reach_a_private_instance(folder: str) -> None:
+    """And nobody else is in the VPC, or may make network interfaces; without one, nobody may."""
+    vpc = {
+        "Fn::If": [
+            "Private",
+            {"SubnetIds": {"Ref": "SubnetIds"}, "SecurityGroupIds": {"Ref": "SecurityGroupIds"}},
+            {"Ref": "AWS::NoValue"},
+        ]
+    }
+    name = "service-role/AWSLambdaVPCAccessExecutionRole"
+    access = {
+        "Fn::If": [
+            "Private",
+            {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::aws:policy/{name}"},
+            {"Ref": "AWS::NoValue"},
+        ]
+    }
+    properties, managed = functions()[folder], []
+    if "Role" in properties:
+        role = template()["Resources"][properties["Role"]["Fn::GetAtt"].removesuffix(".Arn")]
+        managed = role["Properties"]["ManagedPolicyArns"]
+    if folder in SPEAKS_TO_SERVICENOW:
+        assert properties["VpcConfig"] == vpc, f"template.yaml: {folder} needs the VpcConfig"
+        assert access in managed, f"template.yaml: {folder} needs the role of the VpcConfig"
+    else:
+        assert "VpcConfig" not in properties
+        assert access not in managed
+
+
+def test_a_domain_is_whole_or_not_at_all() -> None:
+    """Sign-in comes back to it, it leads to the API, and AWS's own address is closed."""
+    resources = template()["Resources"]
+    for name in ("Domain", "DomainMapping"):
+        assert resources[name]["Condition"] == "OwnDomain"
+    page = [{"Fn::Sub": "https://${DomainName}/settings"}]
+    client = resources["UserPoolClient"]["Properties"]
+    for name in ("CallbackURLs", "LogoutURLs"):
+        assert client[name] == {"Fn::If": ["PagesOfDomain", page, {"Ref": "PageUrls"}]}
+    closed = resources["Api"]["Properties"]["DisableExecuteApiEndpoint"]
+    assert closed == {"Fn::If": ["OwnDomain", True, False]}
+    for name, path in (("ApiUrl", ""), ("SettingsUrl", "/settings")):
+        condition, own, _ = template()["Outputs"][name]["Value"]["Fn::If"]
+        assert (condition, own) == ("OwnDomain", {"Fn::Sub": f"https://${{DomainName}}{path}"})
+
+
+def test_nothing_published_to_the_topic_vanishes() -> None:
+    """One subscription, without a filter: text that is no JSON would match none on the body."""
+    (subscription,) = (
+        resource["Properties"]
+        for resource in template()["Resources"].values()
+        if resource["Type"] == "AWS::SNS::Subscription"
+    )
+    assert "FilterPolicy" not in subscription
+    assert subscription["Endpoint"] == {"Fn::GetAtt": "ErrorQueue.Arn"}
+
+
+def test_the_check_of_a_connection_is_off_unless_asked_for() -> None:
+    """Function, role and alarm alike; the alarm looks at as many seconds as there are minutes."""
+    parameter = template()["Parameters"]["ConnectionCheckMinutes"]
+    assert parameter["Default"] == "0"
+    resources = template()["Resources"]
+    for name in ("CheckConnectionFunction", "CheckConnectionRole", "ConnectionAlarm"):
+        assert resources[name]["Condition"] == "Checked"
+    seconds = template()["Mappings"]["Seconds"]["OfMinutes"]
+    assert set(seconds) == set(parameter["AllowedValues"])
+    assert all(value == 60 * int(minutes) for minutes, value in seconds.items() if minutes != "0")

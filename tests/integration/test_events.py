@@ -117,7 +117,7 @@ PROMPTS: dict[tuple[str, str], list[str]] = {
     ("on_event", "valid"): [],
     ("on_event", "invalid_version"): ["059f36b4-87a3-44ab-83d2-661975600000"],
 }
-TICK = {("release_waiting", "valid")}
+TICK = {("release_waiting", "valid"), ("check_connection", "valid")}
 CALLER = "00000000-0000-4000-8000-000000000001"
 # Steps that test_rotation.py carries out.
 ROTATION = {("rotate_secret", "valid"), ("rotate_secret", "invalid_step")}

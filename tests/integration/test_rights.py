@@ -571,6 +571,20 @@ def release_waiting(world: World) -> None:
         world.results.append(len(found))
 
 
+def check_connection(world: World) -> None:
+    """An instance that is left alone is tested, and works."""
+    world.connect()
+    with world.iam.off():
+        store = PauseStore(world.aws.dynamodb, "EventsTable")
+        store.record_failure(whom(world), "table", "RateLimited", key="x")
+    world.monkeypatch.setattr("actionsync.stores.pauses.SLOW_SECONDS", 0.0)
+    world.monkeypatch.setenv("AUTOMATION_USER_ID", world.user)
+    _forget()
+    handler = importlib.import_module("functions.check_connection.app").lambda_handler
+    handler({}, conftest.LambdaContext())
+    world.left("EventsTable")
+
+
 SCENARIOS: "dict[str, Callable[[World], None]]" = {
     **{described.folder: scenario_of(described) for described in reversed(list(operations()))},
     "test_connection": works_again,
@@ -587,6 +601,7 @@ SCENARIOS: "dict[str, Callable[[World], None]]" = {
     "discard_unfinished_event": unfinished("discard_unfinished_event"),
     "on_event": on_event,
     "release_waiting": release_waiting,
+    "check_connection": check_connection,
 }  # fmt: skip
 
 
