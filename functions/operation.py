@@ -73,6 +73,7 @@ class Operation:
         warm_calls: calls to AWS of a further request; None: those of its kind.
         needs_token: whether API Gateway asks for a token.
         content_type: of the answer, where it is no JSON document of the API.
+        further_content_types: in which else it answers where a caller prefers them.
         has_written_events: whether its payloads in `events/` are written by hand.
     """
 
@@ -90,4 +91,5 @@ class Operation:
     warm_calls: Calls | None = None
     needs_token: bool = True
     content_type: str = "application/json"
+    further_content_types: tuple[str, ...] = ()
     has_written_events: bool = False

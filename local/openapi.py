@@ -184,6 +184,8 @@ def _responses(op: Described) -> dict[str, Any]:
     elif operation.status != HTTPStatus.NO_CONTENT:
         schema = {"$ref": f"{REF}{operation.answer}"}
         success["content"] = {"application/json": {"schema": schema, "example": operation.example}}
+        for kind in operation.further_content_types:
+            success["content"][kind] = {"schema": {"type": "string"}}
     responses = {str(operation.status): success}
     for code in sorted(_failures(op)):
         responses[str(code)] = {"$ref": f"#/components/responses/{_name(HTTPStatus(code))}"}

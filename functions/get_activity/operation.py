@@ -9,6 +9,7 @@ OPERATIONS = {
         summary="The calling user's audit trail, newest first",
         request=Request(query={"limit": "20"}),
         answer="ActivityPage",
+        further_content_types=("text/csv",),
         example={
             "items": [
                 {
@@ -32,6 +33,7 @@ OPERATIONS = {
         refused={
             "invalid_limit": Refused(Request(query={"limit": "1000"}), 422, ["limit"]),
             "invalid_cursor": Refused(Request(query={"cursor": "RULES#x"}), 422, ["cursor"]),
+            "invalid_since": Refused(Request(query={"since": "yesterday"}), 422, ["since"]),
             "invalid_outcome": Refused(Request(query={"outcome": "lost"}), 422, ["outcome"]),
         },
         cold_calls={"Query": 1, "UpdateItem": 1},

@@ -1,7 +1,11 @@
 """The audit trail: what each write leaves, in which order, at what cost, and that it is stored."""
 
+import csv
+import io
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import boto3
 import pytest
@@ -9,6 +13,7 @@ from botocore.client import BaseClient
 
 from actionsync import clock
 from actionsync.audit.trail import ActivityStore
+from actionsync.wiring.stores import activity_store
 from local.servicenow import faults, seed
 from tests.conftest import call
 from tests.integration.conftest import connect
@@ -353,3 +358,87 @@ def test_pages_are_whole_across_announcements(aws: "Aws") -> None:
             assert len(items) == limit
         assert [item["action"] for item in found] == wanted, limit
         assert {item["outcome"] for item in found} == {"done"}
+
+
+# ---- the export
+
+
+def table(
+    query: dict[str, str], accept: str = "*/*", user_id: str = CALLER
+) -> list[dict[str, str]]:
+    """Return the lines of the export's page."""
+    answer = call("get_activity", user_id=user_id, query=query, headers={"accept": accept})
+    assert answer.status == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.headers["content-disposition"] == 'attachment; filename="activity.csv"'
+    return list(csv.DictReader(io.StringIO(answer.text, newline=""), strict=True))
+
+
+def test_auditors_get_a_table(connected: "Simulator", aws: "Aws") -> None:
+    """Who, what, when, before and after, of each record, newest first; nobody else's."""
+    assert call("create_incident", {"short_description": "x"}).status == 201
+    assert call("update_rules", {}).status == 200
+    connect(connected, seed.INTEGRATION_USER, "another")
+    lines = table({}, accept="text/csv")
+    assert lines == table({"format": "csv"})
+    assert [line["action"] for line in lines] == ["rules_changed", "created", "connection_created"]
+    assert {line["who"] for line in lines} == {CALLER}
+    assert [line["at"] for line in lines] == [record["at"] for record in trail()]
+    assert lines[1]["after"] == "state: 1"
+    assert lines[1]["number"].startswith("INC")
+    assert lines[2]["after"].startswith(f"instance_url: {connected.url}; username: ")
+    assert all(line["outcome"] == "done" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("accept", "query", "kind"),
+    [
+        ("application/json", {}, "application/json"),
+        ("*/*", {}, "application/json"),
+        ("application/json, text/csv", {}, "application/json"),
+        ("text/csv;q=1, application/json;q=0.5", {}, "text/csv"),
+        ("text/html, TEXT/CSV", {}, "text/csv"),
+        ("text/csv", {"format": "json"}, "application/json"),
+        ("application/json", {"format": "csv"}, "text/csv"),
+    ],
+)
+def test_the_form_is_the_callers_choice(
+    aws: "Aws", accept: str, query: dict[str, str], kind: str
+) -> None:
+    """By Accept, or by the query string, which wins: a link has no headers."""
+    answer = call("get_activity", query=query, headers={"accept": accept})
+    assert answer.headers["content-type"].startswith(kind)
+
+
+def test_a_range_of_days_is_read_to_its_end(aws: "Aws", monkeypatch: pytest.MonkeyPatch) -> None:
+    """Page after page by its link, each record once, also where an outcome came later."""
+    store, start = activity_store(), datetime(2026, 1, 1, tzinfo=UTC)
+    for hour in range(0, 24 * 6, 6):
+        monkeypatch.setattr(clock, "now", lambda hour=hour: start + timedelta(hours=hour))
+        store.add(CALLER, {"id": f"{hour}", "kind": "api", "action": "created"})
+    every = [str(hour) for hour in reversed(range(0, 24 * 6, 6))]
+
+    def ids(**query: str) -> list[str]:
+        found, query = [], {"format": "csv", "limit": "3", **query}
+        while True:
+            answer = call("get_activity", query=query)
+            assert answer.status == 200, answer.text
+            found += [line["id"] for line in csv.DictReader(io.StringIO(answer.text, newline=""))]
+            if "link" not in answer.headers:
+                return found
+            following = answer.headers["link"].removeprefix("<?").removesuffix('>; rel="next"')
+            query = dict(parse_qsl(following))
+
+    assert ids() == every
+    assert ids(since="2026-01-02", until="2026-01-03") == every[12:20]
+    assert ids(since="2026-01-02T06:00:00Z", until="2026-01-02T18:00:00Z") == ["36", "30"]
+    assert ids(since="2026-01-02T07:00:00+01:00", until="2026-01-02T12:00:01") == ["36", "30"]
+    assert ids(until="2025-12-31") == []
+    assert ids(since="9999-12-31", until="9999-12-31") == []
+    assert ids(since="2026-01-05", kind="settings") == []
+    page = call("get_activity", query={"since": "2026-01-06", "limit": "2"}).json
+    assert [record["id"] for record in page["items"]] == every[:2]
+    for strange in ("yesterday", "2026-13-01", "", "1", "2026-01-01T10:00:00Z#", "0000-00-00"):
+        assert call("get_activity", query={"since": strange}).status == 422
+    other = {"cursor": page["next"], "since": "2026-01-05"}
+    assert call("get_activity", query=other).status == 422

@@ -129,6 +129,8 @@ class ActivityStore:
         limit: int,
         before: str | None,
         wanted: "Callable[[Record], bool] | None" = None,
+        *,
+        since: str = "",
     ) -> "tuple[list[Record], str | None]":
         """Return records, the newest first, and the place before which the next page begins.
 
@@ -139,11 +141,14 @@ class ActivityStore:
             wanted: which records count; all where it is None. Where few do, a page may hold less
                 than `limit`, or nothing, and have a next one all the same: one call looks at
                 READ_AT_ONCE.
+            since: the place from which on records count.
         """
         items: list[Record] = []
         end = ""
-        at_once = limit if wanted is None else _PAGE
+        at_once = min(limit, READ_AT_ONCE - 1) if wanted is None else _PAGE
         for number, (place, record) in enumerate(self._newest_first(owner, before, at_once)):
+            if place < since:
+                break
             if len(items) == limit or number == READ_AT_ONCE:
                 return items, end
             end = place

@@ -99,6 +99,29 @@ def created(document: dict[str, Any], *, version: int | None = None) -> Response
     return _answer(HTTPStatus.CREATED, document, version)
 
 
+def csv(text: str, name: str, following: str | None) -> Response[str]:
+    """Answer 200 with a table as a file to save, and where the next part of it is.
+
+    Args:
+        text: the table.
+        name: the file's name.
+        following: the query string of the next part, or None where there is none.
+    """
+    headers: dict[str, str | list[str]] = {
+        "Cache-Control": "no-store",
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    if following is not None:
+        headers["Link"] = f'<?{following}>; rel="next"'
+    return Response(
+        status_code=HTTPStatus.OK.value,
+        content_type="text/csv; charset=utf-8; header=present",
+        body=text,
+        headers=headers,
+    )
+
+
 def accepted(document: dict[str, Any]) -> Response[str]:
     """Answer 202 with what will be done."""
     return _answer(HTTPStatus.ACCEPTED, document, None)
@@ -224,6 +247,13 @@ def _host(request: Request) -> str:
     return str(request.resolved_event.raw_event["requestContext"]["domainName"])
 
 
+def _prefers_csv(request: Request) -> bool:
+    accept = (_header(request, "accept") or "").lower()
+    kinds = [kind.partition(";")[0].strip() for kind in accept.split(",")]
+    return "text/csv" in kinds and "application/json" not in kinds[: kinds.index("text/csv")]
+
+
+PrefersCsv = Annotated[bool, Depends(_prefers_csv)]
 UserId = Annotated[str, Depends(_caller)]
 Host = Annotated[str, Depends(_host)]
 IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
