@@ -63,6 +63,59 @@ def test_what_does_not_work_is_reported(
         person.photograph("wrong-password")
 
 
+def test_a_report_never_outlives_what_it_tested(person: "Person") -> None:
+    """A change takes the report away; what is saved is tested, also where it does not work."""
+    person.signs_in()
+    person.types_connection()
+    person.press("#test")
+    person.sees("#report-summary", "The connection works.")
+    assert person.browser.switch_to.active_element.get_attribute("id") == "report-title"
+    person.type(password="wrong")
+    person.sees("#report-summary", "Changed since the test")
+    assert person.browser.execute_script("return document.querySelectorAll('.passed').length") == 0
+    person.press("#save")
+    person.sees("#outcome", "Saved, but it does not work yet")
+    person.sees(".stages .failed", "User Not Authenticated")
+    has_no_barriers(person)
+
+
+def test_what_could_not_be_checked_is_said_first(person: "Person") -> None:
+    """Of a user without any role nothing is promised."""
+    person.signs_in()
+    person.types_connection("nobody")
+    person.press("#test")
+    person.sees("#report-summary", "Signed in. What could not be checked: read incidents, write")
+
+
+def test_a_pasted_address_becomes_its_host(person: "Person") -> None:
+    """People paste the address of a page of theirs, with blanks around it."""
+    person.signs_in()
+    url = person.cloud.simulator.url
+    person.types_connection(
+        instance_url=f" {url}/now/nav/ui/classic/params/target/incident_list.do "
+    )
+    person.press("#username")
+    assert person.find("#instance_url").get_attribute("value") == url
+
+
+def test_what_comes_next_is_shown(person: "Person") -> None:
+    """A test incident is opened and resolved; what the instance allows, and where to go on."""
+    person.signs_in()
+    person.types_connection()
+    assert not person.find("#next").is_displayed()
+    person.press("#save")
+    person.sees("#outcome", "Saved.")
+    person.press("#capabilities summary")
+    person.sees("#capabilities-list", "The user can open incidents and changes.")
+    person.sees("#next a", "Decide what becomes a ticket")
+    person.press("#try-incident")
+    person.sees("#try-outcome", "was opened and resolved")
+    number = person.find("#try-outcome a").text
+    assert person.cloud.simulator.one("incident", number=number)["state"] == "6"
+    has_no_barriers(person)
+    person.photograph("connected-and-tried")
+
+
 def test_a_host_that_does_not_exist_is_reported(person: "Person") -> None:
     """A name that no name server knows: not reachable, and nothing after it is tried."""
     person.signs_in()
@@ -118,6 +171,7 @@ def test_a_stored_connection_is_changed_and_deleted(person: "Person") -> None:
     person.press("#delete")
     person.until(person.find("#confirm-delete").is_displayed)
     has_no_barriers(person)
+    assert person.browser.switch_to.active_element.get_attribute("id") == "confirm-no"
     person.press("#confirm-no")
     person.sees("#state", "Saved")
     person.press("#delete")

@@ -75,7 +75,12 @@ async def check_connection(http: "Http", username: str | None) -> ConnectionRepo
         if name not in done
     ]
     failed = [check for check in checks if check.status == "failed"]
-    message = failed[0].message if failed else "The connection works."
+    unknown = [check.name.replace("_", " ") for check in checks if check.status == "unknown"]
+    message = "The connection works."
+    if failed:
+        message = failed[0].message
+    elif unknown:
+        message = f"Signed in. What could not be checked: {', '.join(unknown)}."
     return ConnectionReport(not failed, message, http.instance_url, checks)
 
 

@@ -1,7 +1,7 @@
 // The Settings page: connect, test, change and delete a ServiceNow connection.
 
 import { call, finishSignIn, Problem, session, SessionEnded, signIn, signOut } from "./session.js";
-import { $, again } from "./shared.js";
+import { $, again, busy, make, tell as say } from "./shared.js";
 import { showViews } from "./views.js";
 
 const METHODS = {
@@ -30,8 +30,27 @@ const STAGES = {
 };
 const MARKS = { passed: ["✓", "works"], failed: ["!", "does not work"], unknown: ["?", "not known"], skipped: ["–", "not tried"] };
 
+const CAPABILITIES = {
+  roles: "Roles",
+  incident_close_codes: "Close codes of incidents",
+  change_close_codes: "Close codes of changes",
+  mandatory_to_open_incident: "Mandatory to open an incident",
+  mandatory_to_close_incident: "Mandatory to resolve an incident",
+  mandatory_to_open_change: "Mandatory to open a change",
+  mandatory_to_close_change: "Mandatory to close a change",
+  incident_states: "States of incidents",
+  change_states: "States of changes",
+  change_models: "Change models",
+  language: "Language",
+  time_zone: "Time zone",
+  journals: "Work notes can be read",
+  own_approval: "May approve its own changes",
+};
+const UNTESTED = "Test the connection to see what it may do, before or after you save it.";
+
 let stored = null; // the connection as it is stored, or null
 let etag = null;
+let tested = null; // what the report on the page is about, as JSON, or null without one
 
 const method = () => METHODS[$("auth_method").value];
 const identity = () => ["instance_url", "auth_method", ...method().names];
@@ -93,6 +112,7 @@ function render() {
       : "One is stored. Leave this empty to keep it.";
   }
   $("save").textContent = stored ? "Save changes" : "Save";
+  $("next").hidden = $("try").hidden = !stored || dirty;
   $("discard").hidden = !(stored && dirty);
   $("delete").hidden = !stored;
 }
@@ -103,32 +123,98 @@ function fill() {
   render();
 }
 
+/** One line of a report: a mark, a heading, and what there is to say. */
+function line(status, title, ...texts) {
+  const [sign, words] = MARKS[status];
+  return make("li", { className: status },
+    make("span", { className: "mark", "aria-hidden": "true", textContent: sign }),
+    make("div", {},
+      make("h3", { textContent: title }, make("span", { className: "visually-hidden", textContent: `: ${words}` })),
+      ...texts));
+}
+
+const named = (checks, status) =>
+  checks.filter((check) => check.status === status).map((check) => STAGES[check.name].toLowerCase()).join(", ");
+
+/** A report never outlives what it tested. */
+function forgetReport(text = UNTESTED) {
+  tested = null;
+  $("report-summary").textContent = text;
+  $("stages").replaceChildren();
+  $("capabilities").hidden = true;
+  say($("try-outcome"), "");
+}
+
 function renderReport(report) {
-  const failed = report.checks.filter((check) => check.status === "failed").map((check) => STAGES[check.name]);
-  $("report-summary").textContent = report.success
-    ? report.message
-    : `It does not work yet. Look at: ${failed.join(", ")}.`;
+  const unknown = named(report.checks, "unknown");
+  $("report-summary").textContent = !report.success
+    ? `It does not work yet. Look at: ${named(report.checks, "failed")}.`
+    : unknown ? `Signed in. What could not be checked: ${unknown}.` : report.message;
   $("stages").replaceChildren(...report.checks.map((check) => {
-    const item = document.createElement("li");
-    item.className = check.status;
-    const [sign, words] = MARKS[check.status];
-    const mark = Object.assign(document.createElement("span"), { className: "mark", textContent: sign });
-    mark.setAttribute("aria-hidden", "true");
-    const text = document.createElement("div");
-    const add = (tag, content) =>
-      text.append(Object.assign(document.createElement(tag), { textContent: content }));
-    add("h3", STAGES[check.name] ?? check.name);
-    text.firstChild.append(Object.assign(document.createElement("span"), { className: "visually-hidden", textContent: `: ${words}` }));
-    add("p", check.message);
     const said = check.servicenow;
-    if (said) add("blockquote", `ServiceNow said ${said.status}: ${[said.message, said.detail].filter(Boolean).join(" — ")}`);
-    item.append(mark, text);
-    return item;
+    return line(check.status, STAGES[check.name] ?? check.name,
+      make("p", { textContent: check.message }),
+      said && make("blockquote", {
+        textContent: `ServiceNow said ${said.status}: ${[said.message, said.detail].filter(Boolean).join(" — ")}`,
+      }));
   }));
 }
 
+/** What the instance allows, and what an administrator can change; asked once the connection works. */
+async function showCapabilities() {
+  const about = tested;
+  const { document: found } = await call("GET", "capabilities");
+  if (tested !== about) return;
+  $("capabilities-list").replaceChildren(...found.capabilities.map(({ name, status, values, means, remedy }) =>
+    line(remedy ? (status === "unknown" ? "unknown" : "failed") : "passed", CAPABILITIES[name] ?? name,
+      values.length ? make("p", { textContent: values.join(", ") }) : null,
+      make("p", { textContent: [means, remedy].filter(Boolean).join(" ") }))));
+  $("capabilities").hidden = false;
+}
+
+/** Test what is typed, or what is stored, and show what came of it. */
+async function report() {
+  const about = JSON.stringify(body());
+  forgetReport("Asking ServiceNow …");
+  try {
+    const { document: found } = await call("POST", "test", body());
+    tested = about;
+    renderReport(found);
+    if (found.success && stored && !isDirty()) await showCapabilities().catch(() => {});
+    return found;
+  } catch (error) {
+    forgetReport("The test could not be made.");
+    throw error;
+  }
+}
+
+/** Open an incident and close it again, as proof that says more than a test. */
+const tryIncident = () => busy($("try-incident"), "Sending …", async () => {
+  const outcome = $("try-outcome");
+  say(outcome, "");
+  const link = (ticket) => make("a", { href: ticket.url, target: "_blank", rel: "noopener", textContent: ticket.number });
+  let made = null;
+  try {
+    ({ document: made } = await call("POST", "incidents", {
+      short_description: "Test of ActionSync: please ignore", urgency: "3", impact: "3",
+    }, { "Idempotency-Key": crypto.randomUUID() }));
+    const code = (await call("GET", "choices/incident/close_code")).document.choices[0]?.value;
+    await call("POST", `incidents/${made.sys_id}/close`,
+      { close_notes: "A test of ActionSync.", ...(code ? { close_code: code } : {}) });
+    say(outcome, "", "good");
+    outcome.append(link(made), " was opened and resolved.");
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    say(outcome, "", "bad");
+    if (made) outcome.append(link(made), " was opened, and could not be resolved: ");
+    outcome.append(error.message);
+  }
+  outcome.hidden = false;
+});
+
 /** Do something with the API while its button says so; failures end up beside what caused them. */
 async function work(button, label, doing) {
+  const focused = document.activeElement;
   const buttons = [...$("form").querySelectorAll("button")];
   const before = button.textContent;
   buttons.forEach((other) => { other.disabled = true; });
@@ -152,6 +238,8 @@ async function work(button, label, doing) {
     buttons.forEach((other) => { other.disabled = false; });
     button.textContent = before;
     render();
+    // A button that could not be pressed for a while has lost the focus.
+    if (document.activeElement === document.body) focused.focus({ preventScroll: true });
   }
 }
 
@@ -171,6 +259,7 @@ async function load() {
     stored = null;
   }
   fill();
+  forgetReport();
   show("connection");
 }
 
@@ -178,14 +267,8 @@ const test = () => work($("test"), "Testing …", async () => {
   const fields = missing();
   showErrors(fields);
   if (Object.keys(fields).length) return;
-  $("report-summary").textContent = "Asking ServiceNow …";
-  $("stages").replaceChildren();
-  try {
-    renderReport((await call("POST", "test", body())).document);
-  } catch (error) {
-    $("report-summary").textContent = "The test could not be made.";
-    throw error;
-  }
+  await report();
+  $("report-title").focus();
 });
 
 const save = () => work($("save"), "Saving …", async () => {
@@ -197,7 +280,14 @@ const save = () => work($("save"), "Saving …", async () => {
     : await call("POST", "config", body());
   ({ document: stored, etag } = made);
   fill();
-  tell("Saved.", "good");
+  tell("Saved. Testing it …", "good");
+  try {
+    const { success } = await report();
+    tell(success ? "Saved." : "Saved, but it does not work yet: see what works.", success ? "good" : "bad");
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    tell(`Saved, but not tested: ${error.message}`, "bad");
+  }
 });
 
 const remove = () => work($("delete"), "Deleting …", async () => {
@@ -205,8 +295,7 @@ const remove = () => work($("delete"), "Deleting …", async () => {
   stored = null;
   etag = null;
   fill();
-  $("stages").replaceChildren();
-  $("report-summary").textContent = "Test the connection to see what it may do, before or after you save it.";
+  forgetReport();
   tell("The connection and its secrets are deleted.", "good");
 });
 
@@ -214,7 +303,8 @@ function listen() {
   $("sign-out").onclick = signOut;
   $("retry").onclick = load;
   $("test").onclick = test;
-  $("discard").onclick = () => { fill(); tell(""); $("instance_url").focus(); };
+  $("try-incident").onclick = tryIncident;
+  $("discard").onclick = () => { fill(); forgetReport(); tell(""); $("instance_url").focus(); };
   $("form").onsubmit = (event) => { event.preventDefault(); save(); };
   $("form").oninput = (event) => {
     const name = event.target.name;
@@ -222,9 +312,16 @@ function listen() {
       $(`${name}-error`).textContent = "";
       event.target.removeAttribute("aria-invalid");
     }
+    if (tested !== null && tested !== JSON.stringify(body())) forgetReport("Changed since the test. Test it again.");
     render();
   };
-  $("auth_method").onchange = render; // not every browser tells of a choice as of input
+  $("auth_method").onchange = () => $("form").oninput({ target: $("auth_method") }); // not every browser sends input
+  // People paste the address of a page of theirs.
+  $("instance_url").onchange = ({ target }) => {
+    const text = target.value.trim();
+    if (URL.canParse(text) && /^https:\/\/[^@]*$/.test(text)) target.value = new URL(text).origin;
+    render();
+  };
   for (const button of $("form").querySelectorAll("[data-reveals]")) {
     button.onclick = () => {
       const input = $(button.dataset.reveals);
