@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from actionsync.audit.trail import ActivityStore
 
 
-# Of a page in JSON, and of one in CSV.
-_RECORDS, _LINES = 20, 1000
+# Of a page in CSV.
+_LINES = 1000
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -51,10 +51,7 @@ class ActivityQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: Annotated[
-        int | None,
-        Field(ge=1, le=100, description="20 where left out; as CSV 1,000."),
-    ] = None
+    limit: Annotated[int, Field(ge=1, le=100, description="As CSV 1,000 where left out.")] = 20
     cursor: Annotated[
         str | None,
         Field(
@@ -94,7 +91,7 @@ def page(owner: str, asked: ActivityQuery, activity: "ActivityStore") -> dict[st
     Raises:
         InvalidInputError: the cursor is another owner's, or of another filter.
     """
-    items, after = _read(owner, asked, activity, asked.limit or _RECORDS)
+    items, after = _read(owner, asked, activity, asked.limit)
     return {"items": items, "next": after}
 
 
@@ -104,11 +101,15 @@ def export(owner: str, asked: ActivityQuery, activity: "ActivityStore") -> tuple
     Raises:
         InvalidInputError: the cursor is another owner's, or of another filter.
     """
-    items, after = _read(owner, asked, activity, asked.limit or _LINES)
+    limit = asked.limit if "limit" in asked.model_fields_set else _LINES
+    items, after = _read(owner, asked, activity, limit)
     text = as_csv(owner, items)
     if after is None:
         return text, None
-    said = asked.model_dump(exclude_none=True) | {"format": "csv", "cursor": after}
+    said = asked.model_dump(exclude_none=True, exclude_unset=True) | {
+        "format": "csv",
+        "cursor": after,
+    }
     moments = {name: f"{said[name]}Z" for name in ("since", "until") if name in said}
     return text, urlencode(said | moments)
 
