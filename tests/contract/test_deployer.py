@@ -18,8 +18,9 @@ SCHEMAS = TOOLS / "sam/lib" / PYTHON / "site-packages/cfnlint/data/schemas/resou
 
 # What CloudFormation's types name for options that this template does not use.
 NOT_USED = (
-    "apigateway:TagResource", "apigateway:UntagResource", "cloudfront:*", "ec2:*",
-    "elasticfilesystem:*", "firehose:*", "kinesis:*", "kms:*",
+    "apigateway:TagResource", "apigateway:UntagResource", "apigateway:*CertificateToDomain",
+    "apigateway:RemoveCertificateFromDomain", "cloudfront:*",
+    "elasticfilesystem:*", "firehose:*", "kinesis:*", "kms:ListAliases",
     "s3files:*", "s3:GetObjectMetadata", "s3:REST.PUT.OBJECT", "s3:getObject",
     "codedeploy:RegisterOnPremisesInstance", "cognito-idp:AddCustomAttributes",
     # Tables: items, replicas, imports, streams, policies and contributor insights.
