@@ -34,6 +34,8 @@ _TAGS = {
     "Incidents": "Incidents of the connected instance.",
     "Change requests": "Change requests of the connected instance.",
     "Problems": "Problems of the connected instance.",
+    "Security incidents": "Security incidents, where the instance has Security Incident Response.",
+    "Import sets": "Rows for staging tables, for instances whose tables are written by transforms.",
     "Work notes": "Work notes on tickets of all types.",
     "Attachments": "Files on tickets of all types.",
     "Choices": "The instance's own values of choice columns.",

@@ -157,6 +157,24 @@ ANSWERS: dict[str, Any] = {
             },
         },
     },
+    "Imports": {
+        "type": "object",
+        "description": "What each transform made of a row.",
+        "required": ["imported"],
+        "properties": {
+            "imported": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["status", "table", "sys_id", "number", "message"],
+                    "properties": {
+                        name: {"type": "string"}
+                        for name in ("status", "table", "sys_id", "number", "message")
+                    },
+                },
+            },
+        },
+    },
     "Problem": {
         "type": "object",
         "description": "Problem details (RFC 9457).",

@@ -63,4 +63,7 @@ OPERATIONS = {
     "POST /api/servicenow/problems/{id}/attachments": _attached(
         "problem", "a problem", "PRB0040001"
     ),
+    "POST /api/servicenow/security-incidents/{id}/attachments": _attached(
+        "sn_si_incident", "a security incident", "SIR0010001"
+    ),
 }

@@ -9,5 +9,6 @@ from actionsync.wiring.servicenow import limited_tickets
 app = servicenow_api()
 for ticket_type in SHARED_TYPES:
     records.create(app, ticket_type, limited_tickets)
+records.import_row(app, limited_tickets)
 
 lambda_handler = entrypoint(app)

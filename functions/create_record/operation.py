@@ -1,5 +1,6 @@
-"""POST /api/servicenow/problems."""
+"""POST /api/servicenow/{tickets} of the types that share it, and /import-sets/{staging}."""
 
+from actionsync.errors import ImportUncertainError
 from functions.operation import Operation, Refused, Request
 
 OPERATIONS = {
@@ -37,5 +38,84 @@ OPERATIONS = {
             ),
         },
         servicenow_calls=1,
-    )
+    ),
+    "POST /api/servicenow/security-incidents": Operation(
+        id="create_security_incident",
+        tag="Security incidents",
+        summary="Open a security incident as the calling user",
+        status=201,
+        request=Request(
+            body={
+                "short_description": "Keys of a build user were used from abroad",
+                "urgency": "high",
+                "impact": "medium",
+                "category": "Unauthorized access",
+            },
+        ),
+        answer="Ticket",
+        example={
+            "sys_id": "3f9b2c6ac0a8010a01d4b1e8f0a1b2c3",
+            "number": "SIR0010001",
+            "short_description": "Keys of a build user were used from abroad",
+            "description": "",
+            "state": "10",
+            "priority": "2",
+            "urgency": "1",
+            "impact": "2",
+            "sys_created_on": "2026-01-10 10:00:00",
+            "url": "https://example.service-now.com/nav_to.do?uri=sn_si_incident.do%3Fsys_id%3D3f9b2c6ac0a8010a01d4b1e8f0a1b2c3",
+            "ignored_fields": [],
+        },
+        refused={
+            "invalid_level": Refused(
+                Request(body={"short_description": "Keys were used", "urgency": "9"}),
+                422,
+                ["urgency"],
+            ),
+        },
+        servicenow_calls=1,
+    ),
+    "POST /api/servicenow/import-sets/{staging}": Operation(
+        id="create_import",
+        tag="Import sets",
+        summary="Stage a row, which the instance's transform turns into a record",
+        status=201,
+        request=Request(
+            body={
+                "fields": {
+                    "u_short_description": "Checkout answers 500",
+                    "u_correlation_id": "checkout",
+                }
+            },
+            path={"staging": "u_incident_import"},
+        ),
+        answer="Imports",
+        example={
+            "imported": [
+                {
+                    "status": "inserted",
+                    "table": "incident",
+                    "sys_id": "fa149f020b70020c0aac66da4b10c8f8",
+                    "number": "INC0010001",
+                    "message": "",
+                }
+            ]
+        },
+        errors=(ImportUncertainError,),
+        refused={
+            "invalid_no_columns": Refused(
+                Request(body={"fields": {}}, path={"staging": "u_incident_import"}),
+                422,
+                ["fields"],
+            ),
+            "invalid_staging": Refused(
+                Request(
+                    body={"fields": {"u_short_description": "x"}}, path={"staging": "No table"}
+                ),
+                422,
+                ["staging"],
+            ),
+        },
+        servicenow_calls=1,
+    ),
 }

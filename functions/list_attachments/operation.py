@@ -38,4 +38,7 @@ OPERATIONS = {
         "change_request", "a change request", "CHG0030001"
     ),
     "GET /api/servicenow/problems/{id}/attachments": _listed("problem", "a problem", "PRB0040001"),
+    "GET /api/servicenow/security-incidents/{id}/attachments": _listed(
+        "sn_si_incident", "a security incident", "SIR0010001"
+    ),
 }

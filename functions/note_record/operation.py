@@ -37,6 +37,9 @@ OPERATIONS = {
         "change_request", "a change request", "CHG0030001"
     ),
     "POST /api/servicenow/problems/{id}/work-notes": _noted("problem", "a problem", "PRB0040001"),
+    "POST /api/servicenow/security-incidents/{id}/work-notes": _noted(
+        "sn_si_incident", "a security incident", "SIR0010001"
+    ),
     "POST /api/servicenow/change-tasks/{id}/work-notes": _noted(
         "change_task", "a change task", "CTASK0010001"
     ),

@@ -368,4 +368,6 @@ def put_example_tickets(simulator: "Simulator") -> None:
     )
     instance.put("problem", number="PRB0040001", short_description="Payments time out at noon",
                  state="101", impact="2", urgency="2", priority="3")  # fmt: skip
+    instance.put("sn_si_incident", number="SIR0010001", state="10", impact="2", urgency="1",
+                 short_description="Keys of a build user were used from abroad")  # fmt: skip
     instance.put("change_task", number="CTASK0010001", short_description="Deploy", state="-5")

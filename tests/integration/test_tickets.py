@@ -13,6 +13,7 @@ from actionsync import clock
 from actionsync.stores import idempotency
 from actionsync.tickets.types import TICKET_TYPES, TicketType
 from actionsync.wiring.stores import activity_store
+from local.operations import operations
 from local.servicenow import faults, seed
 from tests.conftest import Answer, call, event, invoke
 from tests.integration.conftest import connect
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tests.conftest import Aws
     from tests.integration.conftest import Clock
 
+OPERATIONS = {described.operation.id: described for described in operations()}
 NEW: dict[str, Any] = {"short_description": "Checkout answers 500"}
 KEY = {"idempotency-key": "the-cause"}
 
@@ -461,6 +463,98 @@ def test_a_problem_is_a_ticket_like_any_other(connected: "Simulator") -> None:
     assert call("close_record", ending, path=path).status == 409
     actions = [item["action"] for item in call("get_activity", None).json["items"]]
     assert actions[:4] == ["closed", "closed", "updated", "created"]
+
+
+def test_a_security_incident_is_a_ticket_like_any_other(connected: "Simulator") -> None:
+    """The shared functions have its routes, its states and its codes."""
+    new = {
+        "short_description": "Keys of a build user were used from abroad", "urgency": "high",
+        "category": "Unauthorized access", "affected_user": "abel.tuter",
+    }  # fmt: skip
+    made = [_send("create_security_incident", new, headers=KEY) for _ in range(2)]
+    assert [answer.status for answer in made] == [201, 201], made[0].text
+    row = connected.one("sn_si_incident", number=made[0].json["number"])
+    assert made[1].json["number"] == row["number"]
+    assert row["affected_user"] == seed.sys_id("user abel.tuter")
+    path = {"id": row["number"]}
+    assert _send("get_security_incident", None, path=path).json["state"] == "10"
+    changed = _send("update_security_incident", {"state": "analysis"}, path=path)
+    assert (changed.status, changed.json["state"]) == (200, "16"), changed.text
+    assert _send("note_sn_si_incident", {"work_note": "Revoked."}, path=path).status == 201
+    ending = {"close_notes": "Revoked.", "close_code": "Threat mitigated"}
+    closed = _send("close_security_incident", ending, path=path)
+    assert (closed.status, closed.json["state"]) == (200, "3"), closed.text
+    assert _send("close_security_incident", ending, path=path).status == 409
+
+
+@pytest.mark.parametrize(
+    ("operation", "method"),
+    [("create_security_incident", "POST"), ("get_security_incident", "GET")],
+)
+def test_an_instance_may_lack_the_application(
+    connected: "Simulator", operation: str, method: str
+) -> None:
+    """The answer names what has to be installed, beside ServiceNow's own words."""
+    text = "Invalid table sn_si_incident"
+    connected.faults.add(faults.error(400, text, None, method=method))
+    answer = _send(operation)
+    assert answer.status == 422, answer.text
+    assert "Security Incident Response" in answer.json["detail"]
+    assert answer.json["servicenow"]["message"] == text
+
+
+def test_a_row_is_imported(connected: "Simulator") -> None:
+    """The transform makes a record or changes it; what it refuses is ServiceNow's own text."""
+    row = {"u_short_description": "Checkout answers 500", "u_correlation_id": "checkout"}
+    made = [_send("create_import", {"fields": row}) for _ in range(2)]
+    statuses = [answer.json["imported"][0]["status"] for answer in made]
+    assert statuses == ["inserted", "ignored"]
+    imported = made[0].json["imported"][0]
+    ticket = connected.one("incident", correlation_id="checkout")
+    assert (imported["table"], imported["number"]) == ("incident", ticket["number"])
+    (activity, *_) = call("get_activity", None).json["items"]
+    assert (activity["action"], activity["table"]) == ("imported", "u_incident_import")
+    unknown = _send("create_import", {"fields": row}, path={"staging": "u_nothing"})
+    assert unknown.status == 422
+    assert "u_nothing" in unknown.json["servicenow"]["message"]
+
+
+def test_a_row_is_imported_once_for_a_key(
+    connected: "Simulator", time: "Clock", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repeat is answered as before; after a death nobody can know, and it is said so."""
+    row = {"fields": {"u_short_description": "Checkout answers 500"}}
+    first, second = (_send("create_import", row, headers=KEY) for _ in range(2))
+    assert first.json == second.json
+    connected.one("incident", short_description="Checkout answers 500")
+    key = {"idempotency-key": "another"}
+    with monkeypatch.context() as patch:
+        patch.setattr(idempotency.IdempotencyStore, "finish", _die)
+        with pytest.raises(SystemExit):
+            _send("create_import", row, headers=key)
+    time.advance(minutes=10)
+    unsure = _send("create_import", row, headers=key)
+    assert (unsure.status, "may have imported" in unsure.text) == (409, True)
+
+
+def _die(*_: object) -> None:
+    raise SystemExit
+
+
+def _send(operation: str, body: Any = ..., **changes: Any) -> Answer:
+    """Send an operation's own request to its function, changed as `call` does."""
+    described = OPERATIONS[operation]
+    payload = described.event()
+    payload["headers"].pop("idempotency-key", None)
+    payload["headers"] |= changes.get("headers", {})
+    if body is not ...:
+        payload["body"] = None if body is None else json.dumps(body)
+    for name, value in changes.get("path", {}).items():
+        given = described.operation.request.path[name]
+        payload["rawPath"] = payload["rawPath"].replace(given, value)
+        payload["pathParameters"][name] = value
+    payload["requestContext"]["http"]["path"] = payload["rawPath"]
+    return invoke(described.folder, payload)
 
 
 @pytest.mark.parametrize("ticket_type", TICKET_TYPES)

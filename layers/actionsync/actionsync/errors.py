@@ -142,6 +142,16 @@ class WriteInProgressError(ActionSyncError):
         self.retry_after = retry_after
 
 
+class ImportUncertainError(ActionSyncError):
+    """A first request with this idempotency key died, and may have imported its row."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The first request with this Idempotency-Key ended unexpectedly and may have imported "
+            "the row. Look into the target table, then use another key where the row is missing."
+        )
+
+
 class TooManyRequestsError(ActionSyncError):
     """The user asks for more than a minute allows."""
 

@@ -20,6 +20,7 @@ class Target:
 
 
 _PERSON = Target("sys_user", ("user_name", "email", "name"))
+_INCIDENT = Target("incident", ("number",))
 _CHANGE = Target("change_request", ("number",))
 _PROBLEM = Target("problem", ("number",))
 ITEM = Target("cmdb_ci", ("name",))
@@ -47,11 +48,17 @@ _OF_TABLES = {
         "problem_id": _PROBLEM,
         "rfc": _CHANGE,
         "caused_by": _CHANGE,
-        "parent_incident": Target("incident", ("number",)),
+        "parent_incident": _INCIDENT,
     },
     "change_task": {"change_request": _CHANGE},
     "problem": {"duplicate_of": _PROBLEM, "rfc": _CHANGE},
     "problem_task": {"problem": _PROBLEM},
+    "sn_si_incident": {
+        "incident": _INCIDENT,
+        "problem": _PROBLEM,
+        "change_request": _CHANGE,
+        "parent_security_incident": Target("sn_si_incident", ("number",)),
+    },
     "cmdb_ci": {"duplicate_of": ITEM},
 }
 _NAMES_OF_TABLES = frozenset(name for columns in _OF_TABLES.values() for name in columns)

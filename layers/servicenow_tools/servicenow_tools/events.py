@@ -40,8 +40,8 @@ class Events:
         metric_name: str | None = None,
         message_key: str | None = None,
         description: str | None = None,
-        time: datetime | None = None,
-        additional_info: Mapping[str, Any] | None = None,
+        time_of_event: datetime | str | None = None,
+        additional_info: Mapping[str, Any] | str | None = None,
     ) -> Record:
         """Send an event, and return its record.
 
@@ -58,13 +58,16 @@ class Events:
             message_key: what all events of one alert share; made by the instance of source, node,
                 type, resource and metric if None.
             description: what happened.
-            time: when; the moment of arrival if None.
-            additional_info: further facts; what JSON has no form for goes as text.
+            time_of_event: when, text in UTC; the moment of arrival if None.
+            additional_info: further facts, or their JSON text; what JSON has no form for goes as
+                text.
 
         Raises:
             PluginMissingError: the instance has no Event Management.
         """
-        info = None if additional_info is None else json.dumps(additional_info, default=str)
+        info = additional_info
+        if info is not None and not isinstance(info, str):
+            info = json.dumps(info, default=str)
         values = {
             "source": source,
             "node": node,
@@ -74,7 +77,7 @@ class Events:
             "metric_name": metric_name,
             "message_key": message_key,
             "description": description,
-            "time_of_event": time,
+            "time_of_event": time_of_event,
             "additional_info": info,
         }
         sent = {name: as_text(name, value) for name, value in values.items() if value is not None}

@@ -64,6 +64,7 @@ class SecurityIncidents(Resource):
         id: str,  # noqa: A002 - the API's own name
         close_notes: str,
         close_code: str,
+        **fields: Any,
     ) -> Record:
         """Close a security incident.
 
@@ -71,6 +72,7 @@ class SecurityIncidents(Resource):
             id: the security incident.
             close_notes: how it ended.
             close_code: one of the instance's own, by value or label.
+            fields: further columns to set with it.
 
         Raises:
             StateError: it is closed or canceled already.
@@ -80,6 +82,7 @@ class SecurityIncidents(Resource):
             state=SecurityIncidentState.CLOSED,
             close_code=close_code,
             close_notes=close_notes,
+            **fields,
         )
 
     async def cancel(self, id: str, reason: str) -> Record:  # noqa: A002
@@ -90,7 +93,7 @@ class SecurityIncidents(Resource):
         """
         return await self._end(id, state=SecurityIncidentState.CANCELED, work_notes=reason)
 
-    async def _end(self, id: str, **values: str) -> Record:  # noqa: A002
+    async def _end(self, id: str, **values: Any) -> Record:  # noqa: A002
         with self._http.deadline():
             record = await self.get(id, fields=["sys_id", "number", "state"])
             if record.get("state") in FINAL_STATES[_TABLE]:

@@ -1,6 +1,8 @@
 """The ticket that an event makes under a user's rules, before anything is sent."""
 
+import json
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from actionsync.rules import texts
@@ -8,8 +10,12 @@ from actionsync.rules.models import DeploymentRule
 
 if TYPE_CHECKING:
     from actionsync.events.models import IncomingEvent
-    from actionsync.rules.models import AnyRule
+    from actionsync.rules.models import AnyRule, IncidentRule, MeetingRule
 
+# What is no ticket: an event of Event Management, and a row of a staging table.
+EVENT = "em_event"
+IMPORT = "import_set:"
+_EVENT_SEVERITIES = {"critical": "1", "high": "2", "medium": "3", "low": "4", "info": "5"}
 _LONGEST_LINE = 160
 _LONGEST_TEXT = 4000
 _CUT = "\n[…]\n"
@@ -51,15 +57,52 @@ def ticket(
         "correlation_display": "ActionSync",
     }
     if not isinstance(rule, DeploymentRule):
+        if rule.ticket == EVENT:
+            return Draft(EVENT, _monitoring_event(event, rule, event_texts, columns), {}, {})
         if level := rule.levels.get(event.severity):
             columns |= {"urgency": level.urgency, "impact": level.impact}
         columns |= event.columns
-        return Draft("incident", columns, {}, attachments)
+        if rule.ticket.startswith(IMPORT):
+            return Draft(rule.ticket, staged(rule.ticket, columns), {}, {})
+        return Draft(rule.ticket, columns, {}, attachments)
     columns |= {"risk": rule.risk, "impact": rule.impact}
     options: dict[str, Any] = {"type_": rule.change_type}
     if rule.template is not None:
         options["template"] = rule.template
     return Draft("change_request", columns, options, attachments)
+
+
+def staged(target: str, columns: dict[str, Any]) -> dict[str, Any]:
+    """Return a row for a staging table; the columns of an instance's own tables begin with u_."""
+    if not target.removeprefix(IMPORT).startswith("u_"):
+        return columns
+    return {name if name.startswith("u_") else f"u_{name}": columns[name] for name in columns}
+
+
+def _monitoring_event(
+    event: "IncomingEvent",
+    rule: "IncidentRule | MeetingRule",
+    event_texts: dict[str, str],
+    columns: dict[str, Any],
+) -> dict[str, Any]:
+    """Return the columns of em_event; its message key is the dedup key, so that it deduplicates."""
+    facts = {
+        "account": event.account, "region": event.region, "environment": event.environment,
+        "link": event_texts.get("link", ""), **event.labels,
+        **filled(rule.columns(), event_texts, event.labels),
+    }  # fmt: skip
+    return {
+        "source": event.source,
+        "node": event.service or event.name,
+        "type": event.name,
+        "severity": _EVENT_SEVERITIES[event.severity],
+        "message_key": event.dedup_key,
+        "description": f"{columns['short_description']}\n\n{columns['description']}"[
+            :_LONGEST_TEXT
+        ],
+        "time_of_event": f"{event.moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+        "additional_info": json.dumps({name: value for name, value in facts.items() if value}),
+    }
 
 
 def filled(

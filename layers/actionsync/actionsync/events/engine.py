@@ -19,7 +19,7 @@ from actionsync.events.decision import due_at, next_step
 from actionsync.events.failures import PermanentError, RetryLaterError, classify_failure
 from actionsync.events.folding import rank
 from actionsync.events.models import digest
-from actionsync.events.steps import Work
+from actionsync.events.steps import table_of, work_of
 from actionsync.rules.models import DeploymentRule, IncidentRule
 from actionsync.stores.correlations import UNCERTAIN_SECONDS
 from servicenow_tools.errors import ServiceNowError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from actionsync.connections.clients import ClientCache
     from actionsync.events.decision import Step
     from actionsync.events.folding import Group
-    from actionsync.events.steps import Result, StepResult
+    from actionsync.events.steps import Result, StepResult, Work
     from actionsync.rules.models import AnyRule, MatchedRule, Rules
     from actionsync.stores.correlations import Correlation, CorrelationStore
     from actionsync.stores.pauses import PauseStore
@@ -176,16 +176,16 @@ class Engine:
     ) -> "Correlation | None":
         """Take the lease and do one step; return what is known then, or None without the lease."""
         event = group.event
-        table = correlation.table or ("change_request" if event.kind == "change" else "incident")
+        if step == "create" and matched is not None and matched.then is not None:
+            name, rule = matched.name, matched.then
+        else:
+            name = correlation.rule
+            rule = self._rules_of(event.owner).named(name, event)
+        table = correlation.table or table_of(event.kind, rule)
         client, target, pause = await self._clients.admit(event.owner, table)
         if pause is not None:
             raise RetryLaterError.during(pause)
         self._check_certainty(correlation)
-        rules = self._rules_of(event.owner)
-        if step == "create" and matched is not None and matched.then is not None:
-            name, rule = matched.name, matched.then
-        else:
-            name, rule = correlation.rule, rules.named(correlation.rule, event)
         holder = uuid.uuid4().hex
         planned = _plan(group, rule, correlation, step, holder)
         uncertain_until = _now() + round(STEP_SECONDS) + UNCERTAIN_SECONDS
@@ -196,13 +196,13 @@ class Engine:
         is_ours = action["holder"] == holder
         if is_ours and next_step(replace(leased, pending_action=None), event.kind, _now()) != step:
             return self._correlations.finish(leased, {})  # somebody was quicker
-        work = Work(
-            client,
-            group,
-            rule,
-            name,
-            leased,
-            action,
+        work = work_of(
+            client=client,
+            group=group,
+            rule=rule,
+            rule_name=name,
+            correlation=leased,
+            action=action,
             may_be_done=not is_ours,
             may_open=matched is None or matched.then is not None,
         )
@@ -232,7 +232,7 @@ class Engine:
         report = "" if done.notes else _report(work)
         return self._correlations.finish(leased, done.synced, notes=done.notes, report=report)
 
-    def _audit(self, work: Work, done: "StepResult", *, is_ours: bool) -> None:
+    def _audit(self, work: "Work", done: "StepResult", *, is_ours: bool) -> None:
         if done.result == "skipped" and not done.warnings:
             return
         known, states = work.correlation, {"before": work.state_before, "after": done.state}
@@ -318,7 +318,7 @@ def _given_up(group: "Group", correlation: "Correlation") -> dict[str, Any]:
     }
 
 
-def _report(work: Work) -> str:
+def _report(work: "Work") -> str:
     """Return the note that says what a step could not do as it was meant."""
     if not work.warnings:
         return ""

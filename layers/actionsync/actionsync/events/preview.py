@@ -86,7 +86,8 @@ def _ticket(event: IncomingEvent, rules: "Rules") -> dict[str, Any]:
 
 async def _check(ticket: dict[str, Any], client: "ServiceNowClient") -> None:
     """Add what the instance objects to, and what it could not be asked about."""
-    table, columns = client.table(ticket["table"]), ticket["columns"]
+    table = client.table(ticket["table"].removeprefix(drafts.IMPORT))
+    columns = ticket["columns"]
     found = await table.preview(columns)
     problems = [{"field": problem.field, "message": problem.message} for problem in found.problems]
     unchecked = []

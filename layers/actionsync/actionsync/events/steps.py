@@ -28,7 +28,12 @@ from servicenow_tools.errors import (
     UnavailableError,
     UnexpectedContentError,
 )
-from servicenow_tools.states import FINAL_STATES, ChangeState, IncidentState
+from servicenow_tools.states import (
+    FINAL_STATES,
+    ChangeState,
+    IncidentState,
+    SecurityIncidentState,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,16 +48,14 @@ Result = Literal[
     "ignored", "deduplicated", "created", "noted", "reopened", "resolved", "closed", "skipped"
 ]
 
-TABLES: dict[Kind, str] = {
-    "incident": "incident",
-    "change": "change_request",
-    "action_item": "incident",
-}
+# The severity of an event that ends its alert.
+_CLEAR = "0"
 _CHANGE_UNDER_WAY = frozenset({ChangeState.IMPLEMENT, ChangeState.REVIEW})
 # A resolved incident can be opened again.
 _FINAL = {
     "incident": FINAL_STATES["incident"] - {IncidentState.RESOLVED},
     "change_request": FINAL_STATES["change_request"],
+    "sn_si_incident": FINAL_STATES["sn_si_incident"],
 }
 # A person who changes one of these has taken the ticket over.
 _WATCHED = ("state", "assigned_to", "assignment_group")
@@ -140,7 +143,7 @@ class Work:
     @property
     def table(self) -> str:
         """The ticket's table."""
-        return self.correlation.table or TABLES[self.event.kind]
+        return self.correlation.table or table_of(self.event.kind, self.rule)
 
     @property
     def _tickets(self) -> "Table":
@@ -203,6 +206,8 @@ class Work:
         async def create(columns: "Columns") -> "Record":
             if draft.table == "incident":
                 return await self.client.incidents.create(**columns, claimed=True)
+            if draft.table == "sn_si_incident":
+                return await self.client.security_incidents.create(**columns, claimed=True)
             return await self.client.changes.create(**columns, **draft.options, claimed=True)
 
         async def create_normal(columns: "Columns") -> "Record":
@@ -327,11 +332,14 @@ class Work:
             self.rule if isinstance(self.rule, IncidentRule) else IncidentRule(recovery="nothing")
         )
         text = self.action["text"]
+        ended = (
+            SecurityIncidentState.CLOSED
+            if self.table == "sn_si_incident"
+            else IncidentState.RESOLVED
+        )
         if record is not None and self.may_be_done and record.get("close_notes") == text:
             synced["last_written"] = self._resolved(record)
-            return StepResult(
-                "resolved", synced, {"close_notes": text}, state=IncidentState.RESOLVED
-            )
+            return StepResult("resolved", synced, {"close_notes": text}, state=ended)
         state = "" if record is None else str(record.get("state"))
         is_open = (
             record is not None
@@ -342,6 +350,10 @@ class Work:
             return StepResult("skipped", synced)
 
         async def resolve(columns: "Columns") -> "Record":
+            if self.table == "sn_si_incident":
+                return await self.client.security_incidents.close(
+                    self.correlation.sys_id, **columns
+                )
             return await self.client.incidents.close(self.correlation.sys_id, **columns)
 
         note = _Rung("noted", {"work_notes": text}, self._update)
@@ -349,6 +361,8 @@ class Work:
         is_left = rule.recovery == "note" or (
             rule.recovery == "untouched" and self._touched(record)
         )
+        if self.table == "sn_si_incident":  # whose codes nobody can choose for a company
+            is_left = is_left or rule.close_code is None
         if is_left and await self._is_noted():
             return StepResult("noted", synced, note.columns)
         if not is_left:
@@ -363,11 +377,11 @@ class Work:
             return StepResult("noted", synced, rung.columns, state=state)
         synced["last_written"] = self._resolved(updated)
         sent = {
-            "state": IncidentState.RESOLVED,
+            "state": ended,
             "close_code": updated.get("close_code"),
             "close_notes": text,
         }
-        return StepResult("resolved", synced, sent, state=IncidentState.RESOLVED)
+        return StepResult("resolved", synced, sent, state=ended)
 
     def _resolved(self, record: "Record") -> dict[str, str]:
         names = (*_WATCHED, "resolved_at")
@@ -633,6 +647,113 @@ class Work:
     @property
     def _host(self) -> str:
         return urlsplit(self.client.instance_url).netloc
+
+
+class RowWork(Work):
+    """One step where the target takes rows: each goes by the same key, and nothing is read back.
+
+    Event Management and a transform that coalesces make one thing of all rows of a key, so that
+    what may have been sent is sent again.
+    """
+
+    async def _create(self) -> StepResult:
+        severity = self._severity()
+        texts = {**self._texts(), "previous": self.correlation.previous}
+        draft = drafts.ticket(
+            replace(self.event, severity=severity), self.rule, texts, self.correlation_id
+        )
+        made = await self._send(draft.columns)
+        self.wrote = True
+        synced = {
+            **self._synced(),
+            "synced_phase": "trigger",
+            "synced_severity": rank(severity),
+            "table": self.table,
+            "connection": "default",
+            "rule": self.rule_name,
+            "host": self._host,
+            # A row that was ignored has no record: it is known by its key.
+            "sys_id": made.sys_id or self.correlation.key,
+            "number": made.number,
+            "url": made.url if made.sys_id else "",
+            "last_written": {},
+            "note_after": self._next_note(),
+        }
+        return StepResult("created", synced, draft.columns)
+
+    async def _recur(self) -> StepResult:
+        if not isinstance(self.rule, IncidentRule):
+            return StepResult("skipped", self._synced())
+        is_event = self.table == drafts.EVENT
+        if self.correlation.synced_phase == "resolve" and not is_event:
+            return self._give_up()  # what a transform would make of an ended ticket nobody knows
+        if is_event:
+            event = replace(self.event, severity=self._severity())
+            sent = drafts.ticket(event, self.rule, self._texts(), self.correlation_id).columns
+        else:
+            sent = self._row({"work_notes": self.action["text"]})
+        await self._send(sent)
+        return StepResult("noted", self._recurred(), sent)
+
+    async def _resolve(self) -> StepResult:
+        synced = {**self._synced(), "synced_phase": "resolve"}
+        rule = self.rule
+        if not isinstance(rule, IncidentRule) or rule.recovery == "nothing":
+            return StepResult("skipped", synced)
+        text = self.action["text"]
+        if self.table == drafts.EVENT:
+            draft = drafts.ticket(self.event, rule, self._texts(), self.correlation_id)
+            sent = {**draft.columns, "severity": _CLEAR, "description": text}
+            await self._send(sent)
+            return StepResult("resolved", synced, sent)
+        if rule.recovery != "resolve":  # whether a person is at it cannot be seen
+            sent = self._row({"work_notes": text})
+            await self._send(sent)
+            return StepResult("noted", synced, sent)
+        ending = {
+            "state": IncidentState.RESOLVED,
+            "close_notes": text,
+            **({"close_code": rule.close_code} if rule.close_code else {}),
+            **self._filled(rule.closing_fields),
+        }
+        sent = self._row(ending)
+        await self._send(sent)
+        return StepResult("resolved", synced, sent, state=IncidentState.RESOLVED)
+
+    async def _annotate(self) -> StepResult:
+        posted = self.action["notes"]
+        if self.table == drafts.EVENT:  # an alert has no notes
+            return StepResult("skipped", {}, notes=posted)
+        sent = self._row({"work_notes": self.action["text"]})
+        await self._send(sent)
+        return StepResult("noted", {}, sent, notes=posted)
+
+    def _row(self, columns: "Columns") -> "Columns":
+        return drafts.staged(self.table, {"correlation_id": self.correlation_id, **columns})
+
+    async def _send(self, columns: "Columns") -> "Record":
+        if self.table == drafts.EVENT:
+            return await self.client.events.send(**columns)
+        staging = self.table.removeprefix(drafts.IMPORT)
+        imported = await self.client.import_sets.insert(staging, columns)
+        made = next((one for one in imported if one.sys_id), imported[0])
+        return self.client.table(made.table or staging).to_record(
+            {"sys_id": made.sys_id, "number": made.number}
+        )
+
+
+def table_of(kind: Kind, rule: "AnyRule") -> str:
+    """Return the table in which an event of a kind gets its ticket."""
+    if kind == "change" or isinstance(rule, DeploymentRule):
+        return "change_request"
+    return rule.ticket
+
+
+def work_of(*, rule: "AnyRule", correlation: "Correlation", group: Group, **others: Any) -> Work:
+    """Return a step's work: on a ticket, or by rows where the target shows no ticket."""
+    table = correlation.table or table_of(group.event.kind, rule)
+    kind = RowWork if table == drafts.EVENT or table.startswith(drafts.IMPORT) else Work
+    return kind(rule=rule, correlation=correlation, group=group, **others)
 
 
 def correlation_id(correlation: "Correlation") -> str:

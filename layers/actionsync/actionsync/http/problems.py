@@ -25,6 +25,7 @@ STATUSES: dict[type[errors.ActionSyncError], HTTPStatus] = {
     errors.ConnectionIncompleteError: HTTPStatus.CONFLICT,
     errors.IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.WriteInProgressError: HTTPStatus.CONFLICT,
+    errors.ImportUncertainError: HTTPStatus.CONFLICT,
     errors.TooManyRequestsError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.RulesChangedError: HTTPStatus.PRECONDITION_FAILED,
     errors.DocumentChangedError: HTTPStatus.PRECONDITION_FAILED,

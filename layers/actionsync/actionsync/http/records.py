@@ -15,7 +15,7 @@ from actionsync.http.api import (
     query,
 )
 from actionsync.runtime import run
-from actionsync.tickets.models import Cancellation, NewAttachment, NewWorkNote
+from actionsync.tickets.models import Cancellation, NewAttachment, NewImport, NewWorkNote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +41,20 @@ def create(app: "Api", ticket_type: "TicketType", tickets_of: "TicketsOf") -> No
     ) -> Response[str]:
         """Answer 201 with the ticket."""
         return created(run(tickets_of(owner).create(ticket_type, new, idempotency_key)))
+
+
+def import_row(app: "Api", tickets_of: "TicketsOf") -> None:
+    """Add POST /import-sets/{staging}."""
+
+    @app.post(f"{_ROOT}/import-sets/<staging>")
+    def create_import(
+        staging: str,
+        owner: UserId,
+        new: Annotated[NewImport, json_body(NewImport)],
+        idempotency_key: IdempotencyKey,
+    ) -> Response[str]:
+        """Answer 201 with what each transform made of the row: status, table, sys_id, number."""
+        return created(run(tickets_of(owner).import_row(staging, new, idempotency_key)))
 
 
 def get(app: "Api", ticket_type: "TicketType", tickets_of: "TicketsOf") -> None:

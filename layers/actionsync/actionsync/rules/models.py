@@ -81,6 +81,20 @@ class Levels(Section):
     impact: Level
 
 
+# What an incident or an action item becomes: a ticket of a table, an event of Event Management, or
+# a row of a staging table, where a company forbids direct writes.
+IncidentTarget = Annotated[
+    str, Field(pattern=r"^(incident|sn_si_incident|em_event|import_set:[a-z][a-z0-9_]{1,79})$")
+]
+AnyTarget = Annotated[
+    str,
+    Field(
+        pattern=r"^(incident|sn_si_incident|em_event|change_request|"
+        r"import_set:[a-z][a-z0-9_]{1,79})$"
+    ),
+]
+
+
 class Recurrence(Section):
     """What follows when a cause comes back.
 
@@ -115,6 +129,7 @@ class TicketRule(Section):
 class IncidentRule(TicketRule):
     """Which causes become incidents, and how they read."""
 
+    ticket: IncidentTarget = "incident"
     severities: list[Severity] = ["critical", "high"]
     include: Patterns = ["*"]
     exclude: Patterns = []
@@ -213,6 +228,7 @@ class DeploymentRule(TicketRule):
 class MeetingRule(TicketRule):
     """Action items become incidents."""
 
+    ticket: IncidentTarget = "incident"
     only_required: bool = True
     levels: dict[Severity, Levels] = IncidentRule.model_fields["levels"].default
     short_description: Template = "{{title}}"
@@ -238,11 +254,13 @@ _LATER = ("connection", "during_change", "end", "group_by", "hold")
 class Then(Section):
     """What becomes of an event; what is left out here is as its source's fallback says.
 
-    `ticket` narrows a rule to the events that become such a ticket. Texts of `columns` may be
-    templates ({{labels.env}}); one that is empty for an event leaves its column out.
+    `ticket` says what the event becomes: `incident`, `sn_si_incident`, `em_event` or
+    `import_set:<staging table>`; what becomes a change is always a `change_request`, to which
+    that word narrows a rule. Texts of `columns` may be templates ({{labels.env}}); one that is
+    empty for an event leaves its column out.
     """
 
-    ticket: Literal["incident", "change_request"] | None = None
+    ticket: AnyTarget | None = None
     assignment_group: Name | None = None
     category: Name | None = None
     cmdb_ci: Name | None = None
@@ -265,7 +283,7 @@ class Then(Section):
 
     def over(self, fallback: AnyRule) -> AnyRule:
         """Return the fallback with what is said here in its place."""
-        names = ("assignment_group", "category", "recurrence")
+        names = ("ticket", "assignment_group", "category", "recurrence")
         changes: dict[str, Any] = {
             name: value
             for name in names
@@ -302,8 +320,8 @@ class Rule(Section):
     def refusal(self, event: Matchable) -> str | None:
         """Return the first condition that an event does not meet, with its value, or None."""
         wanted = None if self.then == "ignore" else self.then.ticket
-        table = "change_request" if event.kind == "change" else "incident"
-        if wanted not in {None, table}:
+        if wanted is not None and (wanted == "change_request") != (event.kind == "change"):
+            table = "change_request" if event.kind == "change" else "incident"
             return f"ticket: a {event.kind} becomes a record of {table}"
         return self.match.refusal(event)
 

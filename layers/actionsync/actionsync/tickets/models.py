@@ -298,6 +298,37 @@ class ProblemClosing(Input):
     state: Literal["resolved", "closed"] = "closed"
 
 
+class NewSecurityIncident(_NewTicket):
+    """A security incident to open."""
+
+    urgency: Level | None = None
+    subcategory: Name | None = None
+    cmdb_ci: Name | None = None
+    affected_user: Name | None = None
+
+
+class SecurityIncidentChange(_TicketChange):
+    """What to change in a security incident; what is left out stays, null or "" clears."""
+
+    urgency: Level | None = None
+    subcategory: Name | None = None
+    cmdb_ci: Name | Literal[""] | None = None
+    affected_user: Name | Literal[""] | None = None
+
+
+class SecurityIncidentClosing(Input):
+    """How a security incident ended; the codes are the instance's own."""
+
+    close_notes: Note
+    close_code: Name
+
+
+class NewImport(Input):
+    """A row for a staging table; the instance's transform says what its columns mean."""
+
+    fields: Annotated[Fields, Field(min_length=1)]
+
+
 class NewWorkNote(Input):
     """A work note to add."""
 

@@ -1,10 +1,11 @@
 """The tickets of one owner, in the form that the HTTP API answers."""
 
 import hashlib
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from actionsync.errors import FieldError, InvalidInputError
+from actionsync.errors import FieldError, ImportUncertainError, InvalidInputError
 from actionsync.tickets.idempotency import Write, run_once
 from servicenow_tools.tables import is_record_id
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         IncidentSearch,
         Input,
         NewAttachment,
+        NewImport,
         NewWorkNote,
     )
     from actionsync.tickets.types import TicketType
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
     Ticket = dict[str, Any]
     Written = tuple[Record, dict[str, Any]]
+
+
+_STAGING = re.compile(r"[a-z][a-z0-9_]{1,79}")
 
 
 class TicketService:
@@ -188,6 +193,30 @@ class TicketService:
 
         write = self._write(f"note {table} {record_id}", idempotency_key, note.columns())
         return await self._run(write, add, ("noted", table))
+
+    async def import_row(
+        self, staging: str, new: "NewImport", idempotency_key: str | None
+    ) -> "dict[str, Any]":
+        """Stage a row, and return what the transforms made of it: `{imported}`."""
+        if not _STAGING.fullmatch(staging):
+            raise InvalidInputError(FieldError("staging", "must name a staging table"))
+        columns = new.columns()
+
+        async def insert(
+            client: "ServiceNowClient", attempt: "IdempotencyRecord | None"
+        ) -> "Written":
+            if attempt is not None and attempt.taken_over:
+                # Nothing says whether the row of an attempt that died was transformed.
+                raise ImportUncertainError
+            imported = await client.import_sets.insert(staging, columns)
+            made = next((one for one in imported if one.sys_id), imported[0])
+            record = client.table(made.table or staging).to_record(
+                {"sys_id": made.sys_id, "number": made.number}
+            )
+            return record, {"imported": [asdict(one) for one in imported]}
+
+        write = self._write(f"import {staging}", idempotency_key, columns)
+        return await self._recorded(write, insert, ("imported", staging))
 
     async def attach(
         self,

@@ -12,7 +12,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from actionsync.tickets import models
-from servicenow_tools import ChangeState, IncidentState, ProblemState, ServiceNowClient
+from servicenow_tools import (
+    ChangeState,
+    IncidentState,
+    ProblemState,
+    SecurityIncidentState,
+    ServiceNowClient,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +84,19 @@ PROBLEM = TicketType(
     change=models.ProblemChange,
     closing=models.ProblemClosing,
 )
+SECURITY_INCIDENT = TicketType(
+    table="sn_si_incident",
+    segment="security-incidents",
+    states=SecurityIncidentState,
+    watched=("state", "assigned_to", "assignment_group"),
+    code_column="close_code",
+    resource=lambda client: client.security_incidents,
+    new=models.NewSecurityIncident,
+    change=models.SecurityIncidentChange,
+    closing=models.SecurityIncidentClosing,
+)
 # The types that share their functions.
-SHARED_TYPES = (PROBLEM,)
+SHARED_TYPES = (PROBLEM, SECURITY_INCIDENT)
 TICKET_TYPES = (INCIDENT, CHANGE_REQUEST, *SHARED_TYPES)
 # Tables whose records take work notes and whose choices are shown, by their names in paths.
 TABLES = {

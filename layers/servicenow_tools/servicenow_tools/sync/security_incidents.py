@@ -65,6 +65,7 @@ class SecurityIncidents(Resource):
         id: str,  # noqa: A002 - the API's own name
         close_notes: str,
         close_code: str,
+        **fields: Any,
     ) -> Record:
         """Close a security incident.
 
@@ -72,6 +73,7 @@ class SecurityIncidents(Resource):
             id: the security incident.
             close_notes: how it ended.
             close_code: one of the instance's own, by value or label.
+            fields: further columns to set with it.
 
         Raises:
             StateError: it is closed or canceled already.
@@ -81,6 +83,7 @@ class SecurityIncidents(Resource):
             state=SecurityIncidentState.CLOSED,
             close_code=close_code,
             close_notes=close_notes,
+            **fields,
         )
 
     def cancel(self, id: str, reason: str) -> Record:  # noqa: A002
@@ -91,7 +94,7 @@ class SecurityIncidents(Resource):
         """
         return self._end(id, state=SecurityIncidentState.CANCELED, work_notes=reason)
 
-    def _end(self, id: str, **values: str) -> Record:  # noqa: A002
+    def _end(self, id: str, **values: Any) -> Record:  # noqa: A002
         with self._http.deadline():
             record = self.get(id, fields=["sys_id", "number", "state"])
             if record.get("state") in FINAL_STATES[_TABLE]:
