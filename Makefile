@@ -173,10 +173,12 @@ unit: $(VENV)/.installed ## The tests that need no local cloud
 
 .PHONY: wheel
 wheel: $(VENV)/.installed ## Build the client, the simulator and the command `actionsync` as packages, into dist/
+	rm -f dist/*.whl
 	cd packaging && ../$(BIN)/hatchling build --target wheel --directory ../dist
 	for package in simulator operate; do \
 	  (cd packaging/$$package && ../../$(BIN)/hatchling build --target wheel --directory ../../dist); \
 	done
+	$(BIN)/twine check --strict dist/*.whl
 
 .PHONY: sbom
 sbom: $(TOOLS)/release/.installed ## Write what a deployment brings along as a bill of materials (CycloneDX), into dist/

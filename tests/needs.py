@@ -10,7 +10,8 @@ import shutil
 import subprocess
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,6 +48,19 @@ def _downloaded_driver(browser: str) -> str | None:
     return driver
 
 
+@cache
+def python(version: str) -> str | None:
+    """Return a Python of a minor version that runs; names on PATH alone say little with pyenv."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    hosted = Path("/opt/hostedtoolcache/Python")  # of GitHub's runners
+    found = [
+        shutil.which(f"python{version}"),
+        *map(str, pyenv.glob(f"{version}.*/bin/python")),
+        *map(str, hosted.glob(f"{version}.*/x64/bin/python3")),
+    ]
+    return next((one for one in found if one and _runs(one, "-c", "")), None)
+
+
 @dataclass(frozen=True)
 class Tool:
     """A tool that tests need.
@@ -70,6 +84,10 @@ TOOLS = {
     ),
     "node": Tool(lambda: shutil.which("node"), "Node.js 20 or newer, from https://nodejs.org"),
     "npm": Tool(lambda: shutil.which("npm"), "npm, which comes with Node.js"),
+    **{
+        f"python{version}": Tool(partial(python, version), f"Python {version}, also by pyenv")
+        for version in ("3.11", "3.13")
+    },
 }
 
 

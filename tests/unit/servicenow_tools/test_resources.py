@@ -743,12 +743,14 @@ def test_events(simulator: Simulator, use: Callable[..., None]) -> None:
         event = await client.events.send(
             "CloudWatch", "web-1", "High CPU", "critical",
             resource="cpu0", metric_name="CPUUtilization", message_key="k", description="99 %",
-            time=datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC),
+            time_of_event=datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC),
             additional_info={"a": 1, "b": date(2030, 1, 2)},
         )  # fmt: skip
         assert (event["severity"], event["node"]) == ("1", "web-1")
         assert event.ignored_fields == []
-        cleared = await client.events.send("CloudWatch", "web-1", "High CPU", 0, message_key="k")
+        cleared = await client.events.send(
+            "CloudWatch", "web-1", "High CPU", 0, message_key="k", additional_info="{}"
+        )
         assert cleared["severity"] == "0"
         with pytest.raises(InvalidRequestError, match="severity"):
             await client.events.send("CloudWatch", "web-1", "High CPU", "bad")

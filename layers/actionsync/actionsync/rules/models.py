@@ -1,5 +1,6 @@
 """The rules a user may set. Every field has a default that is good enough to run on."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -83,16 +84,21 @@ class Levels(Section):
 
 # What an incident or an action item becomes: a ticket of a table, an event of Event Management, or
 # a row of a staging table, where a company forbids direct writes.
-IncidentTarget = Annotated[
-    str, Field(pattern=r"^(incident|sn_si_incident|em_event|import_set:[a-z][a-z0-9_]{1,79})$")
-]
-AnyTarget = Annotated[
-    str,
-    Field(
-        pattern=r"^(incident|sn_si_incident|em_event|change_request|"
-        r"import_set:[a-z][a-z0-9_]{1,79})$"
-    ),
-]
+_TARGET = re.compile(r"incident|sn_si_incident|em_event|import_set:[a-z][a-z0-9_]{1,79}")
+
+
+def _checked_target(name: str) -> str:
+    if not _TARGET.fullmatch(name):
+        raise ValueError("must be incident, sn_si_incident, em_event or import_set:<staging table>")
+    return name
+
+
+def _checked_ticket(name: str) -> str:
+    return name if name == "change_request" else _checked_target(name)
+
+
+IncidentTarget = Annotated[str, AfterValidator(_checked_target)]
+AnyTarget = Annotated[str, AfterValidator(_checked_ticket)]
 
 
 class Recurrence(Section):
