@@ -155,7 +155,7 @@ rights: $(VENV)/.installed ## Take each right of each function away in turn, and
 	RIGHTS=1 $(BIN)/pytest tests/integration/test_rights.py -n auto
 
 .PHONY: storm
-storm: $(VENV)/.installed ## Fold ten thousand events of a hundred causes (`make test`: two thousand)
+storm: $(VENV)/.installed ## Fold ten thousand events of a hundred causes (`make test`: five hundred of fifty)
 	EVENTS=10000 $(BIN)/pytest tests/integration/test_event_storm.py --timeout 1200
 
 .PHONY: conformance
