@@ -9,14 +9,20 @@ import boto3
 import pytest
 
 from actionsync.events.door import fitting
-from tests.conftest import Answer, call, event, invoke
-from tests.integration.events import USER, Queues
+from functions.on_event.app import lambda_handler
+from local.servicenow import seed
+from tests.conftest import Answer, LambdaContext, call, event, invoke
+from tests.integration.conftest import connect
+from tests.integration.events import USER, Queues, record
 
 if TYPE_CHECKING:
+    from local.servicenow import Simulator
     from tests.conftest import Aws
+    from tests.integration.conftest import Clock
 
 FIRING = json.loads(event("receive_webhook", "alertmanager_firing")["body"])
 ALERT = FIRING["alerts"][0]
+ONE = {**FIRING, "alerts": [ALERT]}
 
 
 @pytest.fixture(autouse=True)
@@ -168,7 +174,7 @@ def test_what_is_too_large_for_a_message_is_cut(queues: Queues) -> None:
 
 def test_what_cannot_be_cut_is_left_out() -> None:
     """A document of nothing but numbers, or deeper than any text is long."""
-    numbers = {f"{number}": [[[number] * 9] * 9] * 9 for number in range(5000)}
+    numbers = {f"{number}": [[[number] * 9] * 9] * 9 for number in range(100)}
     assert len(json.dumps(fitting(numbers, 1000))) <= 1000
     assert fitting({"a": 1}, 1000) == {"a": 1}
 
@@ -248,3 +254,92 @@ def again(hook: dict[str, Any], delivery: str) -> Answer:
     """Send a delivery again."""
     path = {"source": hook["source"], "id": hook["id"], "delivery": delivery}
     return call("send_delivery_again", None, user_id=USER, path=path)
+
+
+# ---- from the delivery to the ticket
+
+
+def work_off(queues: Queues) -> None:
+    """Work off what is in the queue of events, in batches as Lambda gets them."""
+    records = [record(json.dumps(message)) for message in queued(queues)]
+    for start in range(0, len(records), 10):
+        answer = lambda_handler({"Records": records[start : start + 10]}, LambdaContext())
+        assert answer == {"batchItemFailures": []}
+
+
+@pytest.fixture
+def instance(simulator: "Simulator") -> "Simulator":
+    """An instance with a connection of the user's."""
+    connect(simulator, seed.INTEGRATION_USER, user_id=USER)
+    return simulator
+
+
+def tickets(simulator: "Simulator") -> list[dict[str, Any]]:
+    """Return the incidents that events have opened."""
+    rows = simulator.records("incident")
+    return [row for row in rows if row["correlation_display"] == "ActionSync"]
+
+
+def test_an_alert_becomes_a_ticket_and_its_end_resolves_it(
+    queues: Queues, instance: "Simulator", time: "Clock"
+) -> None:
+    """Repeated by two replicas, regrouped, truncated, resolved, and fired again."""
+    hook = make(name="eu")
+    for body in (ONE, ONE, {**ONE, "groupKey": "{}:{}", "receiver": "other"}):
+        assert deliver(hook, body).status == 200
+        work_off(queues)
+    (row,) = tickets(instance)
+    assert row["short_description"].endswith("Shop fails")
+    assert (row["state"], row["urgency"]) == ("1", "1")
+    seen = deliveries(hook)
+    assert seen[-1]["events"][0]["ticket"]["number"] == row["number"]
+    assert seen[-1]["events"][0]["can_be_sent_again"]
+
+    truncated = {**ONE, "status": "resolved", "truncatedAlerts": 2, "alerts": [
+        {**ALERT, "fingerprint": "ffffffffffffffff"}
+    ]}  # fmt: skip
+    deliver(hook, truncated)
+    work_off(queues)
+    assert [row["state"] for row in tickets(instance)] == ["1", "1"]
+
+    end = {**ALERT, "status": "resolved", "annotations": {}, "endsAt": "2026-11-26T13:45:00Z"}
+    deliver(hook, {**ONE, "status": "firing", "alerts": [end]})
+    work_off(queues)
+    assert sorted(row["state"] for row in tickets(instance)) == ["1", "6"]
+    time.advance(minutes=10)
+    deliver(hook, ONE)  # late: it began before its end
+    work_off(queues)
+    assert sorted(row["state"] for row in tickets(instance)) == ["1", "6"]
+
+
+def test_a_webhook_that_is_made_again_ends_what_it_opened(
+    queues: Queues, instance: "Simulator"
+) -> None:
+    """By its name; another one's alerts are others."""
+    hook = make(name="eu")
+    deliver(hook, ONE)
+    deliver(make(name="us"), ONE)
+    work_off(queues)
+    assert len(tickets(instance)) == 2
+    path = {"source": "alertmanager", "id": hook["id"]}
+    assert call("delete_webhook", user_id=USER, path=path).status == 204
+    assert deliver(hook, ONE).status == 401
+    end = {**ALERT, "status": "resolved", "endsAt": "2026-11-26T13:45:00Z"}
+    deliver(make(name="eu"), {**ONE, "alerts": [end]})
+    work_off(queues)
+    assert sorted(row["state"] for row in tickets(instance)) == ["1", "6"]
+
+
+def test_what_a_dry_run_held_back_becomes_a_ticket(queues: Queues, instance: "Simulator") -> None:
+    """Once it is over, by sending it again; a second time it is known."""
+    hook = make(dry_run=True)
+    seen = deliver(hook, ONE).json["delivery"]
+    work_off(queues)
+    assert tickets(instance) == []
+    call("update_webhook", {"dry_run": False}, user_id=USER,
+         path={"source": "alertmanager", "id": hook["id"]})  # fmt: skip
+    for _ in range(2):
+        assert again(hook, seen).status == 202
+        work_off(queues)
+    (row,) = tickets(instance)
+    assert row["state"] == "1"
