@@ -126,10 +126,14 @@ class Door:
         self, webhook: "Webhook", known: "Sender", proof: Proof, delivery: "Delivery"
     ) -> dict[str, Any]:
         body = document(delivery)
+        for place in known.without:
+            _remove(body, place.split("."))
         delivery_id = uuid.uuid4().hex
         status = _set_aside(known, body)
         if status:
             text = delivery.body.decode(errors="replace")
+            if known.without:
+                text = json.dumps(body)
             return self._noted(webhook, delivery_id, status, [text])
         whole, elements = split(known, body)
         headers = {
@@ -332,6 +336,15 @@ def document(delivery: "Delivery") -> Any:
         text = form.get("payload") or form.get("data") or json.dumps(form)
     body = parsed(text.removeprefix("\ufeff"))
     return body if isinstance(body, dict | list) else None
+
+
+def _remove(body: Any, place: list[str]) -> None:
+    """Remove what stands at a place of a body, if anything does."""
+    *way, last = place
+    for name in way:
+        body = body.get(name) if isinstance(body, dict) else None
+    if isinstance(body, dict):
+        body.pop(last, None)
 
 
 def _set_aside(known: "Sender", body: Any) -> str:

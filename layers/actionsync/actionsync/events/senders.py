@@ -27,6 +27,7 @@ class Sender:
         elements: JMESPath of the list in its body where one delivery tells of several things.
         headers: the request's headers that its recipe reads.
         repeats_bodies: whether it sends the same bytes again on purpose.
+        without: places in its body that may hold secrets: they are neither stored nor queued.
         delivery: JMESPath of what names a delivery, in a body that is signed.
         test: JMESPath of what holds for its test deliveries.
         unsupported: JMESPath of what holds for older forms of its deliveries.
@@ -41,6 +42,7 @@ class Sender:
     ways: tuple[Way, ...]
     elements: str = ""
     headers: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     repeats_bodies: bool = False
     delivery: str = ""
     test: str = ""
@@ -86,8 +88,8 @@ def sender(name: str) -> Sender | None:
 def _sender(document: dict[str, Any]) -> Sender:
     facts = dict(document["webhook"])
     ways = tuple(Way(**way) for way in facts.pop("ways"))
-    headers = tuple(facts.pop("headers", ()))
-    return Sender(document["title"], ways, headers=headers, **facts)
+    lists = {name: tuple(facts.pop(name, ())) for name in ("headers", "without")}
+    return Sender(document["title"], ways, **lists, **facts)
 
 
 def names() -> list[str]:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 def read(message: "Message", context: "Context") -> Reading | None:
     """Return what a message says by the recipes that are for it, or None where there is none."""
-    readings = [*_by_own(message, context), *_by_built_in(message, context)]
+    readings = [*_by_own(message, context)]
+    if message.source != "generic" or not readings:  # whose body may be anything
+        readings += _by_built_in(message, context)
     taken = [reading for reading in readings if reading.is_taken]
     known = [reading for reading in taken if not reading.unknown] or taken[:1]
     if not known:

@@ -111,15 +111,17 @@ def parse(model: type[Model], detail: Any, assumptions: list[str]) -> Model:
 def moment(value: object) -> datetime | None:
     """Return a moment in any of the forms that senders use, in UTC, or None where it is none.
 
-    ISO 8601 with Z, +00:00 or +0000; `2016-08-12 15:23:28 UTC`; seconds or milliseconds since 1970;
+    ISO 8601 with Z, +00:00 or +0000; `2016-08-12 15:23:28 UTC`; seconds, or milli- to nanoseconds, since 1970;
     RFC 1123, whatever its weekday says; `Sep 1, 2017 4:12:29 PM`; Java's
     `Wed Sep 04 16:59:44.356 UTC 2024`.
     """
     text = str(value).strip().removesuffix(" UTC")
     try:
-        if re.fullmatch(r"\d{9,11}(\.\d+)?|\d{12,14}", text):
+        if re.fullmatch(r"\d{9,11}(\.\d+)?|\d{12,19}", text):
             number = float(text)
-            return datetime.fromtimestamp(number / (1000 if number > 1e11 else 1), UTC)  # noqa: PLR2004
+            while number > 1e11:  # noqa: PLR2004 - seconds until the year 5138
+                number /= 1000
+            return datetime.fromtimestamp(number, UTC)
         parsed = _parsed(text)
         return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError, OSError):  # the year 0 or 10000 in UTC
