@@ -88,7 +88,7 @@ def sender(name: str) -> Sender | None:
 def _sender(document: dict[str, Any]) -> Sender:
     facts = dict(document["webhook"])
     ways = tuple(Way(**way) for way in facts.pop("ways"))
-    lists = {name: tuple(facts.pop(name, ())) for name in ("headers", "without")}
+    lists: dict[str, Any] = {name: tuple(facts.pop(name, ())) for name in ("headers", "without")}
     return Sender(document["title"], ways, **lists, **facts)
 
 

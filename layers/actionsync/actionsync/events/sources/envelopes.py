@@ -148,9 +148,17 @@ def from_event(document: dict[str, Any], received_at: datetime) -> Message:
 
 
 def _delivered(document: dict[str, Any], received_at: datetime) -> Message:
-    """Return the message that an element of a webhook's delivery is."""
+    """Return the message that an element of a webhook's delivery is.
+
+    Raises:
+        UnreadableEventError: it names nobody, or no source.
+    """
     webhook, element = document["webhook"], document["element"]
-    headers = document.get("headers") or {}
+    if not _text(webhook, "owner").strip() or not _text(webhook, "source").strip():
+        raise UnreadableEventError("webhook: owner and source must be named")
+    headers = document.get("headers")
+    if not isinstance(headers, dict):
+        headers = {}
     return Message(
         id=digest(_text(webhook, "id"), _text(document, "delivery"), json.dumps(element)),
         type="",

@@ -111,8 +111,8 @@ def parse(model: type[Model], detail: Any, assumptions: list[str]) -> Model:
 def moment(value: object) -> datetime | None:
     """Return a moment in any of the forms that senders use, in UTC, or None where it is none.
 
-    ISO 8601 with Z, +00:00 or +0000; `2016-08-12 15:23:28 UTC`; seconds, or milli- to nanoseconds, since 1970;
-    RFC 1123, whatever its weekday says; `Sep 1, 2017 4:12:29 PM`; Java's
+    ISO 8601 with Z, +00:00 or +0000; `2016-08-12 15:23:28 UTC`; seconds, or milli- to nanoseconds,
+    since 1970; RFC 1123, whatever its weekday says; `Sep 1, 2017 4:12:29 PM`; Java's
     `Wed Sep 04 16:59:44.356 UTC 2024`.
     """
     text = str(value).strip().removesuffix(" UTC")
