@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
+from urllib.parse import quote
 
 from servicenow_tools._responses import stored_text
 
@@ -46,7 +47,9 @@ class Record(dict[str, Any]):
     ) -> None:
         super().__init__(columns)
         self.table = table
-        self.url = f"{instance_url}/nav_to.do?uri={table}.do%3Fsys_id%3D{self.sys_id}"
+        # What an instance takes for a sys_id need not be one.
+        sys_id = quote(self.sys_id, safe="")
+        self.url = f"{instance_url}/nav_to.do?uri={table}.do%3Fsys_id%3D{sys_id}"
         self.labels = labels or {}
         self.ignored_fields = ignored_fields or []
         self.existing = False

@@ -135,7 +135,10 @@ def no_content() -> Response[str]:
 
 
 def _answer(status: HTTPStatus, document: dict[str, Any], version: int | None) -> Response[str]:
-    headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
+    headers: dict[str, str | list[str]] = {
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
     if version is not None:
         headers["ETag"] = f'"{version}"'
     return Response(

@@ -85,7 +85,10 @@ def problem(
         document["errors"] = listed
     if servicenow is not None:
         document["servicenow"] = servicenow
-    headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
+    headers: dict[str, str | list[str]] = {
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
     if retry_after is not None:
         headers["Retry-After"] = str(max(1, round(retry_after)))
     return Response(
