@@ -123,7 +123,6 @@ check: $(VENV)/.installed $(TOOLS)/sam/.installed ## Lint, types, dependency dir
 	$(call reference,.ruff_cache/client-reference.md)
 	diff --brief .ruff_cache/client-reference.md docs/client-reference.md || { echo "run: make reference"; exit 1; }
 	$(SAM) validate --lint
-	$(TOOLS)/sam/bin/cfn-lint template.yaml deploy/deployer.yaml
 	$(BIN)/python -m local.account
 
 .PHONY: audit

@@ -1,8 +1,9 @@
 """`python -m local.account`: what an AWS account would refuse, or do otherwise, without an account.
 
 The template is translated by AWS's own SAM translator, as CloudFormation does it, once as it is and
-once as `make gradual` changes it. What comes out is looked at: cfn-lint, circular dependencies, the
-quotas of a new account, parliament over every policy, and the traps below. Run by `make check`.
+once as `make gradual` changes it. What comes out is looked at: circular dependencies, the quotas of
+a new account, the traps below, parliament over every policy, and cfn-lint, which for the plain
+template is a part of `sam validate --lint`. Run by `make check`.
 """
 
 import copy
@@ -11,8 +12,10 @@ import logging
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from graphlib import CycleError, TopologicalSorter
+from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -32,6 +35,8 @@ TEMPLATE_BYTES = 1_000_000
 LAYERS, VARIABLES_BYTES = 5, 4096
 MANAGED, MANAGED_POLICIES, INLINE = 6144, 10, 10_240
 ROUTES = 300
+# How many functions a new account runs at once (Lambda: Quotas).
+AT_ONCE = 10
 
 _Resources = dict[str, dict[str, Any]]
 
@@ -208,6 +213,143 @@ def _filled(node: Any, resources: _Resources | None = None) -> str:
     return json.dumps(fill(node))
 
 
+# ---- what the local cloud lets pass, and an account does otherwise
+
+
+def traps(template: dict[str, Any]) -> Iterator[str]:
+    """Yield where a translated template walks into a trap of AWS."""
+    for trap in TRAPS:
+        yield from trap(template)
+
+
+def _of_type(template: dict[str, Any], kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == kind:
+            yield name, resource.get("Properties", {})
+
+
+def loops(template: dict[str, Any]) -> Iterator[str]:
+    """A function that may send to its own queue: Lambda ends such a loop after 16 rounds."""
+    resources = template["Resources"]
+    for name, mapping in _of_type(template, "AWS::Lambda::EventSourceMapping"):
+        (called, *_) = names_in(mapping["FunctionName"])
+        properties = resources[called]["Properties"]
+        if resources[called]["Type"] == "AWS::Lambda::Alias":
+            (called, *_) = names_in(properties["FunctionName"])
+            properties = resources[called]["Properties"]
+        (role, *_) = names_in(properties["Role"])
+        source = set(names_in(mapping["EventSourceArn"]))
+        for policy in resources[role]["Properties"].get("Policies", []):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                sends = "sqs:SendMessage" in statement["Action"]
+                if sends and source & set(names_in(statement["Resource"])):
+                    yield f"{name}: {called} may send to the queue that it is called from"
+
+
+def body_filters(template: dict[str, Any]) -> Iterator[str]:
+    """A filter on the message's body: what is no JSON matches none, and vanishes."""
+    for name, subscription in _of_type(template, "AWS::SNS::Subscription"):
+        if subscription.get("FilterPolicyScope") == "MessageBody":
+            yield f"{name}: text that is no JSON matches no filter on the body, and vanishes"
+
+
+def silent_levels(template: dict[str, Any]) -> Iterator[str]:
+    """A level at which Lambda drops metrics; or none, which Powertools takes for INFO."""
+    for name, function in _of_type(template, "AWS::Lambda::Function"):
+        logging_config = function.get("LoggingConfig", {})
+        if logging_config.get("LogFormat") == "JSON":
+            level = logging_config.get("ApplicationLogLevel")
+            levels = level["Fn::If"][1:] if isinstance(level, dict) else [level]
+            if not set(levels) <= {"TRACE", "DEBUG", "INFO"}:
+                yield f"{name}: at {level} Lambda drops metrics, or LogLevel does nothing"
+
+
+def shared_metrics(template: dict[str, Any]) -> Iterator[str]:
+    """A metric of the application's without the stack: another stack trips the alarm."""
+    for name, alarm in _of_type(template, "AWS::CloudWatch::Alarm"):
+        dimensions = {each["Name"] for each in alarm.get("Dimensions", [])}
+        if alarm.get("Namespace") == "ActionSync" and "stack" not in dimensions:
+            yield f"{name}: its metric is that of every stack in the account"
+
+
+def unclear_routes(template: dict[str, Any]) -> Iterator[str]:
+    """Two routes for one path, or a greedy one: API Gateway does not document which it takes."""
+    for name, api in _of_type(template, "AWS::ApiGatewayV2::Api"):
+        routes = [
+            (method, path)
+            for path, methods in api.get("Body", {}).get("paths", {}).items()
+            for method in methods
+        ]
+        yield from (f"{name}: {path} is greedy" for _, path in routes if "+}" in path)
+        for (method, one), (other_method, other) in combinations(routes, 2):
+            if method == other_method and _may_be_one(one.split("/"), other.split("/")):
+                yield f"{name}: {method.upper()} {one} and {other} may be the same path"
+
+
+def _may_be_one(one: list[str], other: list[str]) -> bool:
+    """Return whether a path fits both, and neither is the more exact one in each segment."""
+    if len(one) != len(other):
+        return False
+    pairs = [(a.startswith("{"), b.startswith("{")) for a, b in zip(one, other, strict=True)]
+    fits = all(a == b or any(pair) for a, b, pair in zip(one, other, pairs, strict=True))
+    return fits and (True, False) in pairs and (False, True) in pairs
+
+
+def long_log_policies(template: dict[str, Any]) -> Iterator[str]:
+    """A log of calls elsewhere than /aws/vendedlogs/: each makes the account's policy longer."""
+    for name, stage in _of_type(template, "AWS::ApiGatewayV2::Stage"):
+        for group in names_in(stage.get("AccessLogSettings", {}).get("DestinationArn")):
+            properties = template["Resources"][group].get("Properties", {})
+            if not _filled(properties.get("LogGroupName")).startswith('"/aws/vendedlogs/'):
+                yield f"{name}: its log group {group} is not below /aws/vendedlogs/"
+
+
+def bare_tracing(template: dict[str, Any]) -> Iterator[str]:
+    """A trace without subsegments says no more than the log line, and costs."""
+    for name, function in _of_type(template, "AWS::Lambda::Function"):
+        if function.get("TracingConfig", {}).get("Mode") == "Active":
+            yield f"{name}: its traces have no subsegments"
+
+
+def too_many_at_once(template: dict[str, Any]) -> Iterator[str]:
+    """Queues that by default take more than a new account has."""
+    total = 0
+    for _, mapping in _of_type(template, "AWS::Lambda::EventSourceMapping"):
+        most = mapping.get("ScalingConfig", {}).get("MaximumConcurrency", AT_ONCE + 1)
+        default = template.get("Parameters", {}).get(most["Ref"], {}) if _is_ref(most) else {}
+        total += int(default.get("Default", AT_ONCE + 1) if _is_ref(most) else most)
+    if total > AT_ONCE:
+        yield f"the queues may take {total} functions at once, and a new account has {AT_ONCE}"
+
+
+def _is_ref(value: Any) -> bool:
+    return isinstance(value, dict) and list(value) == ["Ref"]
+
+
+def named_roles(template: dict[str, Any]) -> Iterator[str]:
+    """A name of one's own for what IAM names: CAPABILITY_IAM is not enough for it."""
+    for kind, key in (
+        ("AWS::IAM::Role", "RoleName"),
+        ("AWS::IAM::ManagedPolicy", "ManagedPolicyName"),
+    ):
+        for name, properties in _of_type(template, kind):
+            if key in properties:
+                yield f"{name}: a {key} needs CAPABILITY_NAMED_IAM"
+
+
+TRAPS: tuple[Callable[[dict[str, Any]], Iterator[str]], ...] = (
+    loops,
+    body_filters,
+    silent_levels,
+    shared_metrics,
+    unclear_routes,
+    long_log_policies,
+    bare_tracing,
+    too_many_at_once,
+    named_roles,
+)
+
+
 def refused_policies(resources: _Resources) -> Iterator[str]:
     """Yield what parliament finds in the policies."""
     with TemporaryDirectory() as folder:
@@ -222,12 +364,12 @@ def refused_policies(resources: _Resources) -> Iterator[str]:
         )
 
 
-def refused_by_lint(template: dict[str, Any]) -> Iterator[str]:
-    """Yield what cfn-lint finds in a translated template."""
+def refused_by_lint(template: dict[str, Any], *files: Path) -> Iterator[str]:
+    """Yield what cfn-lint finds in a translated template, and in files as they are."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "template.json"
         file.write_text(json.dumps(template))
-        yield from _said(TOOLS / "sam/bin/cfn-lint", "--format", "parseable", file)
+        yield from _said(TOOLS / "sam/bin/cfn-lint", "--format", "parseable", file, *files)
 
 
 def _said(*command: str | Path) -> list[str]:
@@ -238,24 +380,23 @@ def _said(*command: str | Path) -> list[str]:
 
 
 def findings(template: dict[str, Any]) -> list[str]:
-    """Return what is wrong with a SAM template, one sentence each."""
-    whole = translated(template)
-    resources = whole["Resources"]
-    return [
-        *circles(resources),
-        *over_quota(whole),
-        *refused_policies(resources),
-        *refused_by_lint(whole),
-    ]
+    """Return what is wrong with a translated template at first sight, one sentence each."""
+    return [*circles(template["Resources"]), *over_quota(template), *traps(template)]
 
 
 def main() -> int:
     """Check template.yaml, plain and gradual; return how the check ended."""
     template = read(ROOT / "template.yaml")
+    plain, gradually = translated(template), translated(gradual(copy.deepcopy(template)))
+    deployer = ROOT / "deploy/deployer.yaml"
+    with ThreadPoolExecutor() as at_once:
+        policies_found = at_once.submit(lambda: list(refused_policies(gradually["Resources"])))
+        lint_found = at_once.submit(lambda: list(refused_by_lint(gradually, deployer)))
     found = [
-        f"{name}: {finding}"
-        for name, each in (("plain", template), ("gradual", gradual(copy.deepcopy(template))))
-        for finding in findings(each)
+        *(f"plain: {finding}" for finding in findings(plain)),
+        *(f"gradual: {finding}" for finding in findings(gradually)),
+        *policies_found.result(),
+        *lint_found.result(),
     ]
     for line in found:
         print(line)

@@ -1,6 +1,7 @@
 """What stands in for an AWS account finds what an account would refuse."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,15 +20,21 @@ def gradually() -> dict[str, Any]:
     return resources
 
 
+@pytest.fixture(scope="module")
+def whole() -> dict[str, Any]:
+    """What CloudFormation makes of the template."""
+    return account.translated(TEMPLATE)
+
+
 def versions(template: dict[str, Any]) -> set[str]:
     """Return the ids of the functions' versions that a template would publish."""
     resources = account.translated(template)["Resources"]
     return {name for name, each in resources.items() if each["Type"] == "AWS::Lambda::Version"}
 
 
-def test_nothing_waits_for_itself(gradually: dict[str, Any]) -> None:
+def test_nothing_waits_for_itself(whole: dict[str, Any], gradually: dict[str, Any]) -> None:
     """Neither deployment has resources that wait for one another; such a circle is named."""
-    assert not list(account.circles(account.translated(TEMPLATE)["Resources"]))
+    assert not list(account.circles(whole["Resources"]))
     assert not list(account.circles(gradually))
     alarm = gradually[HTTP_ALARM]["Properties"]
     alarm["Dimensions"] = [{"Name": "ApiId", "Value": {"Ref": "Api"}}]
@@ -140,3 +147,97 @@ def test_a_policy_that_grants_nothing_is_named() -> None:
     assert "sendmessages" in "".join(account.refused_policies(resources)).lower()
     statement["Action"] = "sqs:SendMessage"
     assert not list(account.refused_policies(resources))
+
+
+def within(template: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Return the properties of the first resource of a type."""
+    found: dict[str, Any] = next(
+        resource["Properties"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == kind
+    )
+    return found
+
+
+def let_it_send(template: dict[str, Any]) -> None:
+    """Let the first function of a queue send to that queue."""
+    source = within(template, "AWS::Lambda::EventSourceMapping")
+    (called, *_) = account.names_in(source["FunctionName"])
+    (role, *_) = account.names_in(template["Resources"][called]["Properties"]["Role"])
+    policy = template["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]
+    arn = source["EventSourceArn"]
+    policy["Statement"].append({"Effect": "Allow", "Action": ["sqs:SendMessage"], "Resource": arn})
+
+
+def route(*paths: str) -> Callable[[dict[str, Any]], None]:
+    """Return what adds routes to the API."""
+
+    def add(template: dict[str, Any]) -> None:
+        body = within(template, "AWS::ApiGatewayV2::Api")["Body"]
+        body["paths"] |= {path: {"post": {}} for path in paths}
+
+    return add
+
+
+def put(kind: str, **properties: Any) -> Callable[[dict[str, Any]], None]:
+    """Return what sets properties of the first resource of a type."""
+    return lambda template: within(template, kind).update(properties)
+
+
+FUNCTION, MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
+TRAPPED = {
+    "may send to the queue": let_it_send,
+    "matches no filter on the body": put(
+        "AWS::SNS::Subscription", FilterPolicyScope="MessageBody", FilterPolicy={}
+    ),
+    "at WARN Lambda drops": put(
+        FUNCTION, LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "WARN"}
+    ),
+    "at None Lambda drops": put(FUNCTION, LoggingConfig={"LogFormat": "JSON"}),
+    "that of every stack": put("AWS::CloudWatch::Alarm", Namespace="ActionSync", Dimensions=[]),
+    "is greedy": route("/api/{anything+}"),
+    "may be the same path": route("/x/{table}/notes", "/x/incidents/{id}"),
+    "not below /aws/vendedlogs/": lambda template: template["Resources"]["AccessLogs"][
+        "Properties"
+    ].pop("LogGroupName"),
+    "no subsegments": put(FUNCTION, TracingConfig={"Mode": "Active"}),
+    "a new account has 10": put(MAPPING, ScalingConfig={"MaximumConcurrency": 3}),
+    "and a new account": put(MAPPING, ScalingConfig={}),
+    "a RoleName needs": put("AWS::IAM::Role", RoleName="mine"),
+}
+
+
+@pytest.mark.parametrize("said", TRAPPED)
+def test_each_trap_is_seen(whole: dict[str, Any], said: str) -> None:
+    """The template walks into none; led into one, it is named in one sentence."""
+    assert not list(account.traps(whole))
+    led = copy.deepcopy(whole)
+    TRAPPED[said](led)
+    (found,) = account.traps(led)
+    assert said in found
+
+
+def test_a_more_exact_route_is_no_riddle(whole: dict[str, Any]) -> None:
+    """API Gateway takes the route with the most that is said literally."""
+    led = copy.deepcopy(whole)
+    route("/x/{id}/notes", "/x/{id}/{what}", "/x/{id}")(led)
+    assert not list(account.traps(led))
+
+
+def test_loops_are_seen_behind_an_alias(gradually: dict[str, Any]) -> None:
+    """As queues call functions that come into use little by little."""
+    led = {"Resources": copy.deepcopy(gradually)}
+    source = within(led, MAPPING)
+    (alias, *_) = account.names_in(source["FunctionName"])
+    assert led["Resources"][alias]["Type"] == "AWS::Lambda::Alias"
+    (called, *_) = account.names_in(led["Resources"][alias]["Properties"]["FunctionName"])
+    source["FunctionName"] = {"Ref": called}
+    let_it_send(led)
+    source["FunctionName"] = {"Ref": alias}
+    (found,) = account.loops(led)
+    assert called in found
+
+
+def test_there_is_room_for_more(gradually: dict[str, Any]) -> None:
+    """CloudFormation takes 500 resources; who adds a source or a table must not have to fear it."""
+    assert len(gradually) <= 420
