@@ -128,6 +128,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return _OneCloud(config, log)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes run the tests: one waits for the local cloud most of the time."""
+    return (os.cpu_count() or 1) + 1
+
+
 # A session reads each service's model from a large file: all sessions of a process share them.
 botocore.session.create_loader = cache(create_loader)
 
