@@ -137,7 +137,7 @@ audit-locks: $(TOOLS)/audit/.installed ## Look for known weaknesses in what is l
 	done
 
 .PHONY: openapi
-openapi: $(VENV)/.installed ## Write docs/openapi.json from the functions; refuses what breaks callers
+openapi: $(VENV)/.installed ## Write docs/openapi.json and the pages' tables; refuses what breaks callers
 	$(OPENAPI)
 
 .PHONY: test

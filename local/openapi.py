@@ -19,6 +19,7 @@ from pydantic.json_schema import models_json_schema
 from actionsync.http import problems, servicenow
 from actionsync.http.api import MAX_FILE_BYTES
 from actionsync.stores.connections import Connection
+from local import page_tables
 from local.compatibility import breaks
 from local.operations import Described, operations
 from local.schemas import ANSWERS, REF
@@ -256,7 +257,7 @@ def _failure(status: HTTPStatus) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write the document, or with --check fail where the written one is stale.
+    """Write the document and the pages' tables, or with --check fail where one is stale.
 
     Once CHANGELOG.md names a release, a document that breaks its callers is refused until
     pyproject's version begins with another number (with another second number, before 1.0).
@@ -265,18 +266,16 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; fail where stale")
     check = parser.parse_args().check
     new = document()
-    text = json.dumps(new, indent=2) + "\n"
     if FILE.exists():
-        old = json.loads(FILE.read_text())
-        broken = breaks(old, new)
+        broken = breaks(json.loads(FILE.read_text()), new)
         if broken and _series(new["info"]["version"]) in released():
             sys.exit("This breaks callers; raise the version first:\n  " + "\n  ".join(broken))
-        if check and FILE.read_text() != text:
-            sys.exit("docs/openapi.json is stale: run `make openapi`.")
-    elif check:
-        sys.exit("docs/openapi.json is missing: run `make openapi`.")
-    if not check:
-        FILE.write_text(text)
+    texts = {FILE: json.dumps(new, indent=2) + "\n", page_tables.FILE: page_tables.text()}
+    for file, text in texts.items():
+        if not check:
+            file.write_text(text)
+        elif not file.exists() or file.read_text() != text:
+            sys.exit(f"{file.name} is stale: run `make openapi`.")
 
 
 def released() -> set[str]:

@@ -85,7 +85,7 @@ def test_what_became_of_events_is_seen(connected: "Person") -> None:
     person.choose("filter-kind", "Settings")
     person.until(lambda: entries(person) and all("Settings" in text for text in entries(person)))
     assert len(entries(person)) == 1
-    person.choose("filter-kind", "Action items")
+    person.choose("filter-kind", "Action item")
     person.sees("#records", "Nothing fits this filter")
 
 

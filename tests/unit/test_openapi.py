@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local import openapi
+from local import openapi, page_tables
 from local.compatibility import breaks
 from tests.template import ROOT, functions
 
@@ -26,6 +26,13 @@ def test_it_is_committed_and_served(document: dict[str, Any]) -> None:
     """docs/openapi.json is what the functions say now, and what the layer serves."""
     assert json.loads((ROOT / "docs/openapi.json").read_text()) == document
     assert (ROOT / "docs/openapi.json").resolve() == openapi.FILE
+
+
+def test_the_pages_know_what_the_rules_know() -> None:
+    """The page's lists of severities, texts, filters and GitHub's events are Python's."""
+    assert page_tables.FILE.read_text() == page_tables.text()
+    assert 'KINDS = ["incident", "change", "action_item", "api", "settings"];' in page_tables.text()
+    assert 'RISKS = [["1", "very high"], ["2", "high"],' in page_tables.text()
 
 
 def test_it_has_every_route(document: dict[str, Any]) -> None:
@@ -209,6 +216,7 @@ def test_callers_of_a_release_are_not_broken(
     (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n{versions}\n")
     monkeypatch.setattr(openapi, "FILE", tmp_path / "openapi.json")
     monkeypatch.setattr(openapi, "CHANGELOG", tmp_path / "CHANGELOG.md")
+    monkeypatch.setattr(page_tables, "FILE", tmp_path / "tables.js")
     monkeypatch.setattr("sys.argv", ["openapi"])
     if is_refused:
         with pytest.raises(SystemExit, match="/gone"):

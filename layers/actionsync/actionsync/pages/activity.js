@@ -1,16 +1,8 @@
 // The Activity view: health, a chart of two weeks, and the audit trail.
 
-import { $, ask, busy, failure, make, moment } from "./shared.js";
+import { $, ask, busy, failure, label, make, moment } from "./shared.js";
+import { KINDS, OUTCOMES } from "./tables.js";
 
-const DONE = {
-  created: "Opened", noted: "Noted on", updated: "Changed", attached: "Attached a file to", reopened: "Reopened", resolved: "Resolved", closed: "Closed",
-  failed: "Failed", dropped: "Dropped, of an unknown kind", redriven: "Sent again and processed", connection_created: "Connection stored",
-  connection_changed: "Connection changed", connection_tested: "Connection tested", connection_deleted: "Connection deleted", rules_changed: "Rules changed",
-  webhook_created: "GitHub webhook made", webhook_deleted: "GitHub webhook removed",
-};
-const KINDS = {
-  incident: "Incident", change: "Change", action_item: "Action item", api: "API call", settings: "Settings",
-};
 const MARKS = {
   done: ["✓", "done", "passed"], failed: ["!", "failed", "failed"], unknown: ["?", "may have been done", "unknown"],
   started: ["…", "has not ended", "skipped"], warned: ["!", "done, but not as it was meant", "unknown"],
@@ -120,14 +112,13 @@ async function readHealth() {
 function item(record) {
   const [sign, words, kind] = MARKS[record.outcome === "done" && record.warnings ? "warned" : record.outcome];
   const mark = make("span", { className: "mark", textContent: sign, "aria-hidden": "true" });
-  const what = DONE[record.action] ?? record.action;
   const isLink = record.url?.startsWith("https://");
   const ticket = isLink
     ? make("a", { href: record.url, target: "_blank", rel: "noopener", textContent: record.number || "the ticket" })
     : record.number ?? "";
-  const about = [KINDS[record.kind] ?? record.kind, record.cause, record.reason_type].filter(Boolean).join(" · ");
+  const about = [label(record.kind), record.cause, record.reason_type].filter(Boolean).join(" · ");
   return make("li", { className: kind }, mark, make("div", {},
-    make("h3", {}, what, " ", ticket, make("span", { className: "visually-hidden", textContent: `: ${words}` })),
+    make("h3", {}, label(record.action), " ", ticket, make("span", { className: "visually-hidden", textContent: `: ${words}` })),
     make("p", {}, about, about ? " · " : "", make("time", { dateTime: record.at, textContent: moment(record.at) })),
     record.assumptions ? make("p", { textContent: `Assumed: ${record.assumptions.join("; ")}` }) : null,
     record.warnings ? make("blockquote", { textContent: record.warnings.join("\n") }) : null,
@@ -175,11 +166,18 @@ const nothing = () => $("filter-kind").value || $("filter-outcome").value
   ? "Nothing fits this filter."
   : "Nothing has happened yet. Once an event arrives, or a call is made, it stands here with its ticket.";
 
+/** Offer the values of a filter below "All". */
+function fill(id, values, name) {
+  $(id).append(...values.map((value) => make("option", { value, textContent: name(value) })));
+}
+
 let isListening = false;
 
 export function open() {
   if (!isListening) {
     isListening = true;
+    fill("filter-kind", KINDS, label);
+    fill("filter-outcome", OUTCOMES, (outcome) => label(MARKS[outcome][1]));
     $("filter-kind").onchange = $("filter-outcome").onchange = () => read();
     $("older").onclick = () => busy($("older"), "Reading …", () => read({ more: true }));
   }

@@ -1,23 +1,21 @@
 // The Rules view: what becomes of each kind of event, tried on an example before it is saved.
 
-import { $, ask, busy, choices, failure, make, tell } from "./shared.js";
+import { $, ask, busy, choices, failure, label, make, tell } from "./shared.js";
 import { session } from "./session.js";
 import { EXAMPLES } from "./examples.js";
+import { CHANGE_TYPES, EVENT_TEXTS, GITHUB_EVENTS, LEVELS, RISKS, SEVERITIES } from "./tables.js";
 import { webhooks } from "./webhooks.js";
 
-const SEVERITIES = ["critical", "high", "medium", "low", "info"];
-const LEVELS = [["1", "High"], ["2", "Medium"], ["3", "Low"]];
-const WORDS = { high: "1", medium: "2", low: "3" };
-const RISKS = [["1", "Very high"], ["2", "High"], ["3", "Moderate"], ["4", "Low"]];
-const RISK_WORDS = { "very high": "1", high: "2", moderate: "3", low: "4" };
-const NAMES = "{{title}}, {{message}}, {{service}}, {{severity}}, {{environment}}, {{details}}, {{link}}, {{count}}, "
-  + "{{occurred_at}}, {{status}}, {{source}}, {{assignee}}, {{previous}}, {{version}}, {{changelog}}, {{owner}}";
+const named = (codes) => codes.map((code) => [code, label(code)]);
+const titled = (pairs) => pairs.map(([code, word]) => [code, label(word)]);
+const codesOf = (pairs) => Object.fromEntries(pairs.map(([code, word]) => [word, code]));
+const NAMES = EVENT_TEXTS.map((name) => `{{${name}}}`).join(", ");
 
 const text = (name, label, more = {}) => ({ type: "text", name, label, ...more });
 const long = (name, label, more = {}) => ({ type: "long", name, label, ...more });
 const which = (what) => [
-  { type: "lines", name: "include", label: `${what} to take`, hint: "One name a line; * stands for anything." },
-  { type: "lines", name: "exclude", label: `${what} to leave out`, hint: "One name a line; it wins over the list above." },
+  { type: "lines", name: "include", label: `Include ${what}`, hint: "One name a line; * stands for anything." },
+  { type: "lines", name: "exclude", label: `Exclude ${what}`, hint: "One name a line; it wins over the list above." },
 ];
 const TICKET = [
   text("assignment_group", "Assignment group", { hint: "A group's name, or leave it to ServiceNow's own rules.", empty: null }),
@@ -43,40 +41,39 @@ const OVER = [
 ];
 const enabled = (label) => ({ type: "check", name: "enabled", label });
 const severities = { type: "set", name: "severities", label: "Severities that become tickets", options: SEVERITIES };
-const levels = { type: "levels", name: "levels", label: "What a severity means in ServiceNow" };
+const levels = { type: "levels", name: "levels", label: "Severity mapping" };
 
 // The groups of fields of each kind; a group with a title is folded away.
 const KINDS = {
   errors: { kind: "error", groups: [
-    ["", [enabled("Errors become incidents"), severities, ...which("Services")]],
+    ["", [enabled("Errors become incidents"), severities, ...which("services")]],
     ["The ticket", [levels, ...TICKET]], ["Texts", TEXTS], ["When it happens again", AGAIN], ["When it is over", OVER]] },
   alarms: { kind: "alarm", groups: [
     ["", [enabled("CloudWatch alarms become incidents"),
       { type: "select", name: "severity", label: "Severity of an alarm", options: SEVERITIES.map((name) => [name, name]) },
       { type: "pairs", name: "severity_by_name", label: "Severity by name", hint: "One a line: *critical* = critical. The first that fits decides." },
-      ...which("Alarms")]],
+      ...which("alarms")]],
     ["The ticket", [severities, levels, ...TICKET]], ["Texts", TEXTS], ["When it happens again", AGAIN], ["When it is over", OVER]] },
   deployments: { kind: "deployment", groups: [
     ["", [enabled("Deployments become change requests"),
       { type: "select", name: "change_type", label: "Type of change", live: ["change_request", "type"],
-        options: [["normal", "Normal"], ["standard", "Standard"], ["emergency", "Emergency"]] },
+        options: named(CHANGE_TYPES) },
       text("template", "Template of the standard change", { empty: null, hint: "Its name in the catalogue; for standard changes only." }),
-      ...which("Applications")]],
+      ...which("applications")]],
     ["The change request", [
-      { type: "select", name: "risk", label: "Risk", live: ["change_request", "risk"], options: RISKS, words: RISK_WORDS },
-      { type: "select", name: "impact", label: "Impact", live: ["change_request", "impact"], options: LEVELS, words: WORDS },
+      { type: "select", name: "risk", label: "Risk", live: ["change_request", "risk"], options: titled(RISKS), words: codesOf(RISKS) },
+      { type: "select", name: "impact", label: "Impact", live: ["change_request", "impact"], options: titled(LEVELS), words: codesOf(LEVELS) },
       ...TICKET.filter(({ name }) => name !== "category"),
       text("category", "Category", { live: ["change_request", "category"], empty: null })]],
     ["Texts", [...TEXTS, long("outcome_note", "Note of the outcome")]],
     ["When it fails", [{ type: "check", name: "incident_on_failure", label: "A failed deployment opens an incident" },
-      { type: "select", name: "incident_levels.urgency", label: "Its urgency", live: ["incident", "urgency"], options: LEVELS, words: WORDS },
-      { type: "select", name: "incident_levels.impact", label: "Its impact", live: ["incident", "impact"], options: LEVELS, words: WORDS }]]] },
+      { type: "select", name: "incident_levels.urgency", label: "Its urgency", live: ["incident", "urgency"], options: titled(LEVELS), words: codesOf(LEVELS) },
+      { type: "select", name: "incident_levels.impact", label: "Its impact", live: ["incident", "impact"], options: titled(LEVELS), words: codesOf(LEVELS) }]]] },
   meetings: { kind: "meeting", groups: [
     ["", [enabled("Action items become incidents"), { type: "check", name: "only_required", label: "Only items that require an incident" }]],
     ["The ticket", [levels, ...TICKET]], ["Texts", TEXTS]] },
   github: { groups: [
-    ["", [{ type: "set", name: "events", label: "Events that count", options: ["workflow_run", "check_run", "deployment", "deployment_status",
-      "release", "issues", "dependabot_alert", "code_scanning_alert", "secret_scanning_alert"] },
+    ["", [{ type: "set", name: "events", label: "Events that count", options: GITHUB_EVENTS },
     { type: "lines", name: "branches", label: "Branches", hint: "One name a line; * stands for anything." },
     { type: "lines", name: "issue_labels", label: "Labels that make an issue an error", hint: "One a line." },
     { type: "select", name: "workflow_severity", label: "Severity of a failed workflow", options: SEVERITIES.map((name) => [name, name]) }]]] },
@@ -153,7 +150,7 @@ function levelTable(path) {
     .filter((severity) => read(`${path}.${severity}`)).map((severity) => make("tr", {},
       make("th", { scope: "row", textContent: severity }),
       ...["urgency", "impact"].map((column) => {
-        const node = select(`${path}.${severity}.${column}`, `${path}.${severity}.${column}`, { options: LEVELS, words: WORDS, live: ["incident", column] });
+        const node = select(`${path}.${severity}.${column}`, `${path}.${severity}.${column}`, { options: titled(LEVELS), words: codesOf(LEVELS), live: ["incident", column] });
         node.setAttribute("aria-label", `${column} of ${severity}`);
         return make("td", {}, node);
       })))));
@@ -275,8 +272,8 @@ async function preview(event, button) {
 }
 
 function inWords(name, value) {
-  const level = ["urgency", "impact"].includes(name) && LEVELS.find(([key]) => key === (WORDS[value] ?? value));
-  return level ? level.join(" – ") : value;
+  const level = ["urgency", "impact"].includes(name) && LEVELS.find((pair) => pair.includes(value));
+  return level ? `${level[0]} – ${label(level[1])}` : value;
 }
 
 function card(ticket, checked) {

@@ -15,6 +15,12 @@ export function make(tag, properties = {}, ...children) {
   return node;
 }
 
+/** A code as people read it: `action_item` is "Action item". */
+export function label(code) {
+  const text = code.replaceAll("_", " ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 let signingIn = null;
 
 /** Wait until the user has signed in again; nothing on the page is lost. */

@@ -1,0 +1,41 @@
+"""What the Settings page has to know of the rules and the audit trail: `make openapi` writes it."""
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+from actionsync.audit.query import ActivityQuery
+from actionsync.rules.matching import SEVERITIES
+from actionsync.rules.models import GithubEvent
+from actionsync.rules.texts import NAMES
+from actionsync.tickets.models import Level, NewChangeRequest, Risk
+
+FILE = Path(__file__).parent.parent / "layers/actionsync/actionsync/pages/tables.js"
+
+
+def text() -> str:
+    """Return the module with the tables."""
+    tables = {
+        "SEVERITIES": SEVERITIES,
+        "LEVELS": _codes(Level),
+        "RISKS": _codes(Risk),
+        "CHANGE_TYPES": get_args(NewChangeRequest.model_fields["type"].annotation),
+        "GITHUB_EVENTS": get_args(GithubEvent),
+        "EVENT_TEXTS": sorted(NAMES),
+        "KINDS": _choices("kind"),
+        "OUTCOMES": _choices("outcome"),
+    }
+    lines = (f"export const {name} = {json.dumps(table)};" for name, table in tables.items())
+    return "\n".join(["// Written by `make openapi`: local/page_tables.py.", "", *lines, ""])
+
+
+def _codes(annotated: Any) -> list[tuple[str, str]]:
+    """Return the codes of a column with their words: its type names the codes first."""
+    values = get_args(get_args(annotated)[0])
+    half = len(values) // 2
+    return list(zip(values[:half], values[half:], strict=True))
+
+
+def _choices(field: str) -> tuple[str, ...]:
+    """Return what a filter of the audit trail takes."""
+    return get_args(get_args(ActivityQuery.model_fields[field].annotation)[0])
