@@ -92,7 +92,7 @@ def live(
     ask("update_rules", {"errors": {"short_description": payload}})
     assert ask("update_rules", rules).status == 200
     _forget()
-    said: dict[str, Any] = {"message": payload, "title": payload, "details": payload, "link": payload}
+    said: dict[str, Any] = dict.fromkeys(("message", "title", "details", "link"), payload)
     send("error", error(**said, service=payload, labels={"env": payload, payload[:20]: "x"}))
     send("error", error(900, **said, service=payload))
 
