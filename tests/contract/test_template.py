@@ -138,6 +138,14 @@ def test_no_function_sends_to_its_own_source() -> None:
     }  # fmt: skip
 
 
+def test_variables_are_texts() -> None:
+    """A number in the template is none in a function's environment."""
+    globally = template()["Globals"]["Function"]["Environment"]["Variables"]
+    for properties in ({"Environment": {"Variables": globally}}, *functions().values()):
+        variables = properties.get("Environment", {}).get("Variables", {})
+        assert [name for name, value in variables.items() if isinstance(value, int)] == []
+
+
 def test_the_tick_runs_each_minute() -> None:
     """One schedule, whose run ends before the next begins, and is not repeated."""
     function = template()["Resources"]["ReleaseWaitingFunction"]["Properties"]
@@ -267,7 +275,7 @@ def test_answers_of_servicenow_fit_a_functions_memory(folder: str) -> None:
     properties = functions()[folder]
     variables = properties.get("Environment", {}).get("Variables", {})
     default = template()["Globals"]["Function"]["Environment"]["Variables"]["MAX_RESPONSE_MIB"]
-    assert variables.get("MAX_RESPONSE_MIB", default) == (1 if folder in OF_QUEUES else 4)
+    assert variables.get("MAX_RESPONSE_MIB", default) == ("1" if folder in OF_QUEUES else "4")
     calls_servicenow = any(op.folder == folder and op.calls_servicenow for op in operations())
     if folder in OF_QUEUES or calls_servicenow or folder == "rotate_secret":
         assert properties.get("MemorySize", 512) >= 512
