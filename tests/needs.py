@@ -1,8 +1,8 @@
 """What tests need beyond Python, and what becomes of them where it is missing.
 
 A test says so with `@pytest.mark.needs("node")`. Where the tool is missing, the test is left out
-and the last line of the run says how to bring the tool; with `CI` set, the test fails. `make test`
-runs `python -m tests.needs`, which installs what it may.
+and the last line of the run says how to bring the tool; with `CI` set, the test fails, unless the tool
+is optional. `make test` runs `python -m tests.needs`, which installs what it may.
 """
 
 import os
@@ -69,14 +69,22 @@ class Tool:
         find: returns something true where the tool is there.
         how: how to bring it.
         packages: Debian's packages with it, if `make test` is to install them where it may.
+        is_optional: whether the test is left out with `CI` set, too: a service that its package
+            starts is nothing to install unasked.
     """
 
     find: "Callable[[], object]"
     how: str
     packages: tuple[str, ...] = ()
+    is_optional: bool = False
 
 
 TOOLS = {
+    "alertmanager": Tool(
+        lambda: shutil.which("prometheus-alertmanager"),
+        "apt-get install prometheus-alertmanager",
+        is_optional=True,
+    ),
     "chromium": Tool(
         chromium,
         "apt-get install chromium chromium-driver, or Chrome with chromedriver",
@@ -98,13 +106,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave a test out whose tool is missing; with `CI` set, fail it."""
+    """Leave a test out whose tool is missing; with `CI` set, fail it, unless it is optional."""
     for mark in item.iter_markers("needs"):
         for name in mark.args:
             if TOOLS[name].find():
                 continue
             reason = f"needs {name}: {TOOLS[name].how}"
-            if os.environ.get("CI"):
+            if os.environ.get("CI") and not TOOLS[name].is_optional:
                 pytest.fail(reason, pytrace=False)
             item.user_properties.append((_LEFT_OUT, name))
             pytest.skip(reason)
