@@ -1,8 +1,8 @@
 """What tests need beyond Python, and what becomes of them where it is missing.
 
 A test says so with `@pytest.mark.needs("node")`. Where the tool is missing, the test is left out
-and the last line of the run says how to bring the tool; with `CI` set, the test fails, unless the tool
-is optional. `make test` runs `python -m tests.needs`, which installs what it may.
+and the last line of the run says how to bring the tool; with `CI` set, the test fails, unless the
+tool is optional. `make test` runs `python -m tests.needs`, which installs what it may.
 """
 
 import os
