@@ -334,13 +334,16 @@ def test_an_event_that_is_too_large_waits_in_short(
     noise = random.Random(1)  # noqa: S311 - no secret
     large = "".join(noise.choices(string.printable, k=600_000))
     instance.faults.add(faults.rate_limited(60, method="POST"))
-    send("error", error(message="Payment failed", noise=large))
+    send("error", error(message="Payment failed", noise=large, stack_trace=large))
     (item,) = listed("waiting")
     assert item["is_cut"]
     time.advance(minutes=2)
     send("error", *queues.tick())
     (row,) = made(instance)
     assert "Payment failed" in row["short_description"]
+    assert "too large to wait as it came: it was cut" in row["description"]
+    (activity,) = call("get_activity", user_id=USER, query={"action": "created"}).json["items"]
+    assert "it was cut" in activity["assumptions"][-1]
     assert listed() == []
 
 

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 # How much later than announced a waiting event may come back: until then the others of its key
 # only count.
 _GRACE_SECONDS = 120
-# What a text of an event that is too large to wait as it came is cut to.
-_CUT_TEXT = 4000
+# What the texts and labels of an event that is too large to wait as it came are cut to.
+_CUT_TEXT, _CUT_LABEL, _MOST_LABELS = 4000, 400, 50
 _EVENT = TypeAdapter(IncomingEvent)
 
 
@@ -302,16 +302,15 @@ class Outcomes:
             return WaitingItem(
                 digest("message", delivery.message_id),
                 WaitKey(delivery.owner),
-                delivery.body[:MOST_BODY_BYTES],
+                _fitting(delivery.body),
                 delivery.received_at,
                 name=delivery.name,
             )
         table = "change_request" if event.kind == "change" else "incident"
         body = delivery.body
-        is_cut = len(gzip.compress(body.encode())) > MOST_BODY_BYTES
+        is_cut = not _fits(body)
         if is_cut:
-            texts = {name: text[:_CUT_TEXT] for name, text in event.texts.items()}
-            body = json.dumps(asdict(replace(event, texts=texts)), default=str)
+            body = json.dumps(asdict(_cut(event)), default=str)
         return WaitingItem(
             event.dedup_key,
             WaitKey(event.owner, table=table),
@@ -327,6 +326,33 @@ class Outcomes:
 def _own(delivery: Delivery, event: IncomingEvent) -> WaitingItem | None:
     """Return the item that a delivery was taken up from, where it is this event's."""
     return delivery.item if delivery.is_of(event) else None
+
+
+def _fits(body: str) -> bool:
+    return len(body) <= MOST_BODY_BYTES // 4 or len(gzip.compress(body.encode())) <= MOST_BODY_BYTES
+
+
+def _fitting(body: str) -> str:
+    """Return a message that nobody has read, without its end where it is too large to wait."""
+    return body if _fits(body) else body.encode()[:MOST_BODY_BYTES].decode(errors="ignore")
+
+
+def _cut(event: IncomingEvent) -> IncomingEvent:
+    """Return an event with what identifies and decorates alone; its ticket says so."""
+    files = f", without {', '.join(event.attachments)}" if event.attachments else ""
+    said = (
+        "The event was too large to wait as it came: it was cut to "
+        f"{_CUT_TEXT} characters a text{files}"
+    )
+    return replace(
+        event,
+        texts={name: text[:_CUT_TEXT] for name, text in event.texts.items()},
+        labels={
+            name: text[:_CUT_LABEL] for name, text in list(event.labels.items())[:_MOST_LABELS]
+        },
+        attachments={},
+        assumptions=(*event.assumptions, said),
+    )
 
 
 def _said(reason: str, text: str) -> str:
