@@ -157,6 +157,10 @@ rights: $(VENV)/.installed ## Take each right of each function away in turn, and
 storm: $(VENV)/.installed ## Fold ten thousand events of a hundred causes (`make test`: five hundred of fifty)
 	EVENTS=10000 $(BIN)/pytest tests/integration/test_event_storm.py --timeout 1200
 
+.PHONY: outage
+outage: $(VENV)/.installed ## Wait seven days with a hundred thousand keys (`make test`: a hundred and twenty)
+	KEYS=100000 $(BIN)/pytest -n 0 tests/integration/test_outage.py --timeout 7200
+
 .PHONY: conformance
 conformance: $(VENV)/.installed ## See where simulator and an instance differ (INSTANCE=https://dev00000.service-now.com, docs/conformance.md)
 	INSTANCE=$(INSTANCE) WRITE=$(WRITE) RECORD=$(RECORD) $(BIN)/pytest --numprocesses 0 --confcutdir tests/conformance tests/conformance

@@ -115,9 +115,18 @@ def record_failure(
     key: str,
     *,
     instance_threshold: int = 1,
+    is_again: bool = False,
 ) -> "Pause | None":
-    """Record what a failure means for others, and return the pause that it makes, if any."""
+    """Record what a failure means for others, and return the pause that it makes, if any.
+
+    What has failed for its own sake before and does so again says nothing new.
+    """
     trouble = trouble_of(error)
+    if isinstance(error, errors.ServerError) and error.message is not None:
+        # It is there, and takes requests.
+        pauses.record_success(target, ("instance", "table"))
+    if trouble is not None and trouble.is_items_own and is_again:
+        return None
     if trouble is None:
         if isinstance(error, errors.PermissionDeniedError):
             pauses.forget_capabilities(target)  # a role may be gone

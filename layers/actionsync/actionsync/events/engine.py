@@ -103,6 +103,7 @@ class Engine:
         matched: "MatchedRule | None" = None,
         *,
         has_waited: bool = False,
+        is_again: bool = False,
         ends_at: float | None = None,
     ) -> Handled:
         """Record what a batch says of a key, and bring its ticket up to date.
@@ -111,6 +112,7 @@ class Engine:
             group: the key's events, folded.
             matched: the rule they fall under; by default the one in the owner's rules.
             has_waited: whether the event that waited for its key is among them.
+            is_again: whether that one has failed for its own sake before.
             ends_at: when the function is ended, on time.monotonic()'s clock: no step is begun
                 with less time left than its calls may take.
 
@@ -133,7 +135,9 @@ class Engine:
         while (step := next_step(correlation, kind, _now())) is not None:
             if ends_at is not None and ends_at - monotonic() < STEP_SECONDS:
                 raise RetryLaterError("NoTimeLeft", seconds=_NEXT_MINUTE, scope="worker")
-            following = await self._do(group, matched, correlation, step, handled)
+            following = await self._do(
+                group, matched, correlation, step, handled, is_again=is_again
+            )
             if following is None:
                 handled.is_finished = False
                 break  # another holds the lease, and looks again when it is done
@@ -173,6 +177,8 @@ class Engine:
         correlation: "Correlation",
         step: "Step",
         handled: Handled,
+        *,
+        is_again: bool,
     ) -> "Correlation | None":
         """Take the lease and do one step; return what is known then, or None without the lease."""
         event = group.event
@@ -183,7 +189,7 @@ class Engine:
             rule = self._rules_of(event.owner).named(name, event)
         table = correlation.table or table_of(event.kind, rule)
         client, target, pause = await self._clients.admit(event.owner, table)
-        if pause is not None:
+        if pause is not None and not (pause.is_of_items and is_again):
             raise RetryLaterError.during(pause)
         self._check_certainty(correlation)
         holder = uuid.uuid4().hex
@@ -218,7 +224,9 @@ class Engine:
                 if is_uncertain
                 else None,
             )
-            raise classify_failure(error, target, self._pauses, leased.key) from error
+            raise classify_failure(
+                error, target, self._pauses, leased.key, is_again=is_again
+            ) from error
         except (RetryLaterError, PermanentError):  # of a failed deployment's incident
             self._correlations.release(leased, uncertain_until=_now())
             raise

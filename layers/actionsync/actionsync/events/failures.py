@@ -65,7 +65,12 @@ class PermanentError(Exception):
 
 
 def classify_failure(
-    error: errors.ServiceNowError, target: "Target", pauses: "PauseStore", key: str
+    error: errors.ServiceNowError,
+    target: "Target",
+    pauses: "PauseStore",
+    key: str,
+    *,
+    is_again: bool,
 ) -> RetryLaterError | PermanentError:
     """Return what follows from a failure for the event that met it, after recording it for others.
 
@@ -74,8 +79,9 @@ def classify_failure(
         target: whom the call concerned.
         pauses: where it is recorded.
         key: the event's dedup key.
+        is_again: whether the event has failed for its own sake before.
     """
-    pause = record_failure(pauses, target, error, key)
+    pause = record_failure(pauses, target, error, key, is_again=is_again)
     trouble = trouble_of(error)
     if trouble is not None and trouble.is_items_own:
         return RetryLaterError(reason_of(error), str(error))

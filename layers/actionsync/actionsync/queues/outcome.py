@@ -90,6 +90,11 @@ class Delivery:
         return self.item is not None and self.item.id == event.dedup_key
 
     @property
+    def is_again(self) -> bool:
+        """Whether it has failed for its own sake before."""
+        return self.item is not None and self.item.wait_key.is_again
+
+    @property
     def is_suspect(self) -> bool:
         """Whether it may have killed its function: it comes last, by itself."""
         item = self.item
@@ -172,7 +177,12 @@ class Outcomes:
         if item is None:
             waits = self._item(delivery, event)
             waits = replace(
-                waits, next_at=next_at, tries=tries, reason=error.reason, text=error.text
+                waits,
+                wait_key=replace(waits.wait_key, is_again=is_own_trouble),
+                next_at=next_at,
+                tries=tries,
+                reason=error.reason,
+                text=error.text,
             )
             self._waiting.put(waits, paused_by=error.paused_by)
             self.note(delivery, event, "waiting", _said(error.reason, error.text))

@@ -8,7 +8,7 @@ once; a missed minute is made good by the next, and a doubled prompt finds nothi
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from actionsync import clock
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from actionsync.stores.connections import ConnectionStore
     from actionsync.stores.pauses import PauseStore
-    from actionsync.stores.waiting import Due, Entry, WaitingStore
+    from actionsync.stores.waiting import Due, Entry, WaitingStore, WaitKey
 
 FIRST, SECOND = 1, 10
 _AT_ONCE = 8
@@ -82,12 +82,14 @@ class Release:
             has_time: returns whether there is time for another key.
         """
         released = Released()
+        entries = self._waiting.entries()
+        known = {entry.wait_key for entry in entries}
 
         def serve(entry: "Entry") -> None:
             if not has_time():
                 released.left += 1
                 return
-            sent = self._serve(entry)
+            sent = self._serve(entry, known)
             released.keys += 1
             if sent is None:
                 released.paused += 1
@@ -95,10 +97,10 @@ class Release:
                 released.sent += sent
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(serve, self._waiting.entries()))
+            list(pool.map(serve, entries))
         return released
 
-    def _serve(self, entry: "Entry") -> int | None:
+    def _serve(self, entry: "Entry", known: "set[WaitKey]") -> int | None:
         """Send what is due for a key; None where it has to wait for others' trouble to end."""
         now = clock.epoch(clock.now())
         due = self._waiting.due(entry.wait_key, self._per_minute)
@@ -111,14 +113,14 @@ class Release:
         old = [item for item in due if item.created_at < now - WAITING_DAYS * _DAY]
         self._send(entry, old)
         due = [item for item in due if item not in old]
-        limit = self._limit(entry, now)
+        limit = self._limit(entry, now, known)
         if limit is None:
             return None if not old else len(old)
         if limit == FIRST and len(due) > 1:
             due = [item for item in due if item.id != entry.failed_last]
         return len(old) + self._send(entry, due[:limit])
 
-    def _limit(self, entry: "Entry", now: int) -> int | None:
+    def _limit(self, entry: "Entry", now: int, known: "set[WaitKey]") -> int | None:
         """Return how many items of a key are sent in this minute, None during a pause."""
         key = entry.wait_key
         if key.is_of_suspects:
@@ -127,10 +129,14 @@ class Release:
         if connection is None:
             return None
         pause = self._pauses.look(Target.of(connection, key.table))
+        if pause is not None and pause.is_of_items and key.is_again:
+            pause = None
         if pause is not None and pause.until > now:
             self._waiting.set_ramp(entry, 0)
             return None
         if pause is not None and pause.failures:
+            if key.is_again and replace(key, is_again=False) in known:
+                return None  # what has not failed by itself finds out
             limit = FIRST  # until somebody has found out
         elif entry.ramp is None:
             return self._per_minute

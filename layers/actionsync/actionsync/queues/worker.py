@@ -287,7 +287,10 @@ class _Batch:
             try:
                 async with asyncio.timeout(self._ends_at - monotonic() - _LAST_SECONDS):
                     handled = await self._services.engine.handle(
-                        group, has_waited=bool(waited), ends_at=self._ends_at
+                        group,
+                        has_waited=bool(waited),
+                        is_again=any(item.is_again for item in waited),
+                        ends_at=self._ends_at,
                     )
             except RetryLaterError as error:
                 outcomes.wait(delivery, event, error)

@@ -90,6 +90,8 @@ class Pause:
         key: what met the last failure.
         keys: what has failed without a success, before there is a pause.
         slow: how many answers in a row were slow.
+        is_of_items: whether failures began it that concern what met them first: what has failed so
+            before goes by its own waits.
     """
 
     scope: Scope
@@ -100,6 +102,7 @@ class Pause:
     key: str = ""
     keys: frozenset[str] = field(default=frozenset())
     slow: int = 0
+    is_of_items: bool = False
 
     def seconds_left(self, now: int) -> int:
         """Return for how many more seconds it lasts."""
@@ -207,12 +210,14 @@ class PauseStore:
             target,
             scope,
             "SET paused_until = :until, reason = :reason, said = :said, last_key = :key, "
-            "expires_at = :expires REMOVE probed_until, failed_keys ADD failures :one",
+            "is_of_items = :of_items, expires_at = :expires "
+            "REMOVE probed_until, failed_keys ADD failures :one",
             {
                 ":until": {"N": str(now + max(1, pause))},
                 ":reason": {"S": reason},
                 ":said": {"S": text[:1000]},
                 ":key": {"S": key},
+                ":of_items": {"BOOL": scope == "connection" and threshold > 1},
                 ":one": {"N": "1"},
                 ":now": {"N": str(now)},
             },
@@ -221,9 +226,14 @@ class PauseStore:
         )
         return started or self._get(target)[scope]
 
-    def record_success(self, target: Target) -> None:
-        """Forget the failures of a target; costs no call where this process knows of none."""
-        for scope in target.scopes:
+    def record_success(self, target: Target, scopes: tuple[Scope, ...] | None = None) -> None:
+        """Forget the failures of a target; costs no call where this process knows of none.
+
+        Args:
+            target: whom the call concerned.
+            scopes: whom the success concerns; by default all whom the call concerned.
+        """
+        for scope in scopes or target.scopes:
             _, known = self._known.get(target.key(scope), (0.0, Pause(scope)))
             if known.failures or known.keys:
                 self._forget(target, scope)
@@ -352,4 +362,5 @@ def _pause(scope: Scope, item: "Item") -> Pause:
         text("last_key"),
         frozenset(item["failed_keys"]["SS"]) if "failed_keys" in item else frozenset(),
         number("slow_answers"),
+        "is_of_items" in item and item["is_of_items"]["BOOL"],
     )

@@ -12,7 +12,7 @@ import gzip
 import hashlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from actionsync import clock
@@ -52,16 +52,19 @@ class WaitKey:
         owner: whose it is.
         connection: the connection's name.
         table: the table that is to be written; empty for a suspect.
+        is_again: whether it has failed for its own sake: then it goes by waits of its own, and a
+            pause that such failures began does not concern it.
     """
 
     owner: str
     connection: str = "default"
     table: str = ""
+    is_again: bool = False
 
     @property
     def digest(self) -> str:
         """What the index knows it by."""
-        parts = json.dumps([self.owner, self.connection, self.table])
+        parts = json.dumps([self.owner, self.connection, self.table, *["again"] * self.is_again])
         return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
     @property
@@ -194,12 +197,15 @@ class WaitingStore:
         paused_by: str | None = None,
     ) -> None:
         """Let an item that was taken up wait on; one that does not count gets its try back."""
-        self.touch(item.wait_key, paused_by=paused_by)
+        wait_key = replace(item.wait_key, is_again=item.wait_key.is_again or counts)
+        self.touch(wait_key, paused_by=paused_by)
         self._update(
             item.id,
-            "SET next_at = :next, reason = :reason, said = :said, takes = :none"
-            + ("" if counts else " ADD tries :back"),
+            "SET next_at = :next, reason = :reason, said = :said, takes = :none, "
+            "is_again = :again, due_key = :due" + ("" if counts else " ADD tries :back"),
             {
+                ":again": {"BOOL": wait_key.is_again},
+                ":due": {"S": _due_key(wait_key, item.id)},
                 ":next": {"N": str(next_at)},
                 ":none": {"N": "0"},
                 ":reason": {"S": reason},
@@ -242,6 +248,7 @@ class WaitingStore:
             Key=_entry_key(wait_key),
             UpdateExpression=(
                 "SET #owner = :owner, #connection = :connection, #table = :table, "
+                "is_again = :again, "
                 # A later version's entry stays one.
                 "version = if_not_exists(version, :version), "
                 f"touched_at = :now{pause}"
@@ -255,6 +262,7 @@ class WaitingStore:
                 ":owner": {"S": wait_key.owner},
                 ":connection": {"S": wait_key.connection},
                 ":table": {"S": wait_key.table},
+                ":again": {"BOOL": wait_key.is_again},
                 ":version": {"N": str(VERSION)},
                 ":now": {"N": str(clock.epoch(clock.now()))},
                 **({} if paused_by is None else {":none": {"N": "0"}, ":last": {"S": paused_by}}),
@@ -401,16 +409,17 @@ class WaitingStore:
         known = self.get(owner, item_id)
         if known is None:
             return None
-        self.touch(known.wait_key)
+        wait_key = replace(known.wait_key, is_again=False)
+        self.touch(wait_key)
         now = clock.epoch(clock.now())
         return self._update(
             item_id,
             "SET #state = :waiting, next_at = :now, tries = :none, takes = :none, due_key = :due, "
-            "listed = :listed, created_at = :now REMOVE expires_at",
+            "listed = :listed, created_at = :now REMOVE expires_at, is_again",
             {
                 ":now": {"N": str(now)},
                 ":none": {"N": "0"},
-                ":due": {"S": _due_key(known)},
+                ":due": {"S": _due_key(wait_key, item_id)},
                 ":listed": {"S": _listed("waiting", now, item_id)},
                 ":owner": {"S": owner},
             },
@@ -485,8 +494,9 @@ class WaitingStore:
                 "said": {"S": item.text[:_LONGEST_TEXT]},
                 "created_at": {"N": str(now)},
                 "is_cut": {"BOOL": item.is_cut},
+                "is_again": {"BOOL": item.wait_key.is_again},
                 **(
-                    {"due_key": {"S": _due_key(item)}}
+                    {"due_key": {"S": _due_key(item.wait_key, item.id)}}
                     if waits
                     else {"expires_at": {"N": str(now + FAILED_DAYS * _DAY)}}
                 ),
@@ -571,8 +581,17 @@ def _entry_key(wait_key: WaitKey) -> "Item":
     return {"pk": {"S": "WAITING"}, "sk": {"S": wait_key.digest}}
 
 
-def _due_key(item: WaitingItem) -> str:
-    return f"{item.wait_key.digest}#{int(item.id[:8], 16) % SHARDS}"
+def _due_key(wait_key: WaitKey, item_id: str) -> str:
+    return f"{wait_key.digest}#{int(item_id[:8], 16) % SHARDS}"
+
+
+def _wait_key(item: "Item") -> WaitKey:
+    return WaitKey(
+        item["owner"]["S"] if "owner" in item else "",
+        item["connection"]["S"],
+        item["table"]["S"],
+        "is_again" in item and item["is_again"]["BOOL"],
+    )
 
 
 def _listed(state: State, now: int, item_id: str) -> str:
@@ -581,7 +600,7 @@ def _listed(state: State, now: int, item_id: str) -> str:
 
 def _entry(item: "Item") -> Entry:
     return Entry(
-        WaitKey(item["owner"]["S"], item["connection"]["S"], item["table"]["S"]),
+        _wait_key(item),
         int(item["touched_at"]["N"]),
         int(item["minute"]["N"]) if "minute" in item else 0,
         int(item["ramp"]["N"]) if "ramp" in item else None,
@@ -598,11 +617,7 @@ def _item(item: "Item") -> WaitingItem:
     body = item["body"]["B"] if "body" in item else b""
     return WaitingItem(
         id=item["pk"]["S"].removeprefix("EVENT#"),
-        wait_key=WaitKey(
-            item["owner"]["S"] if "owner" in item else "",
-            item["connection"]["S"],
-            item["table"]["S"],
-        ),
+        wait_key=_wait_key(item),
         body=gzip.decompress(body).decode() if body else "",
         received_at=int(item["received_at"]["N"]),
         source=item["source"]["S"],
