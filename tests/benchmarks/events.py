@@ -21,14 +21,18 @@ LAYERS = ("DependenciesLayer", "ServiceNowToolsLayer", "ActionSyncLayer")
 # Name, events, causes. Ten events go before, to warm the worker up: they are of other causes in the
 # first load, and open the ten tickets of the second one, so that each of its events is folded.
 LOADS = (("each opens a ticket", 300, 310), ("each is folded", 3000, 10))
+# Of one there is nothing to fold within a batch; ten is the template's, a hundred a storm's.
+BATCHES = (1, 10, 100)
+FROM_BUS = 10
 
 INTRODUCTION = """\
 ## Events
 
-One worker (a process with the built `on_error`, one batch of ten after the other) against the local
-cloud's DynamoDB and the ServiceNow simulator, all on the same cores; and the same events put on the
-stack's bus, until the last is counted. Calls are counted exactly: a folded event is marked and
-counted, and that is all. A worker's memory is the most that its process held.
+One worker (a process with the built `on_error`, one batch after another) against the local cloud's
+DynamoDB and the ServiceNow simulator, all on the same cores; and the same events put on the stack's
+bus (batches of ten at most), until the last is counted. A batch of one is what folding is compared
+with. Calls are counted exactly: one or two for each key and batch, and one for the recent events of
+a batch. A worker's memory is the most that its process held.
 """
 
 # Runs in the worker: reads batches, one a line, and tells what they cost.
@@ -70,7 +74,10 @@ def _record(number: int, event: dict[str, Any]) -> dict[str, Any]:
         "messageId": f"message-{number}",
         "receiptHandle": "handle",
         "body": json.dumps(event),
-        "attributes": {"ApproximateReceiveCount": "1"},
+        "attributes": {
+            "ApproximateReceiveCount": "1",
+            "SentTimestamp": str(int(time.time() * 1000)),
+        },
         "messageAttributes": {},
         "eventSource": "aws:sqs",
         "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:queue",
@@ -88,8 +95,8 @@ def _detail(user_id: str, load: str, cause: int) -> dict[str, Any]:
     }
 
 
-def _work(cloud: LocalCloud, details: list[dict[str, Any]]) -> dict[str, float]:
-    """Give events to one worker, and return what it tells."""
+def _work(cloud: LocalCloud, details: list[dict[str, Any]], size: int) -> dict[str, float]:
+    """Give events to one worker in batches of a size, and return what it reports."""
     function = cloud.client("lambda").get_function_configuration(
         FunctionName=cloud.resource("OnErrorFunction")
     )
@@ -120,7 +127,8 @@ def _work(cloud: LocalCloud, details: list[dict[str, Any]]) -> dict[str, float]:
         )
         for number, detail in enumerate(details)
     ]
-    batches = [records[start : start + 10] for start in range(0, len(records), 10)]
+    batches = [records[:10]]
+    batches += [records[start : start + size] for start in range(10, len(records), size)]
     done = subprocess.run(  # noqa: S603 - our own function
         [sys.executable, "-c", WORKER],
         input="\n".join(map(json.dumps, batches)),
@@ -180,7 +188,7 @@ def report() -> str:
         *INTRODUCTION.splitlines(),
         "",
         (
-            "| load: of its events | events | events a second, one worker | CPU an event, ms "
+            "| load: of its events | in a batch | events a second, one worker | CPU an event, ms "
             "| DynamoDB writes / reads an event | ServiceNow calls an event | memory, MB "
             "| from the bus, events a second |"
         ),
@@ -196,19 +204,21 @@ def report() -> str:
         }
         cloud.http(token).post("/api/servicenow/config", json=config).raise_for_status()
         for name, events, causes in LOADS:
-            warm = 10
-            details = [_detail(user_id, name, n % causes) for n in range(-warm, events)]
-            called = len(cloud.simulator.requests) + warm
-            measured = _work(cloud, details)
-            called = len(cloud.simulator.requests) - called
-            rate = events / _put(cloud, [_detail(user_id, f"{name}, bus", n % causes)
-                                         for n in range(events)])  # fmt: skip
-            lines.append(
-                f"| {name} | {events:,} | {events / measured['seconds']:.0f} "
-                f"| {measured['cpu'] / events * 1000:.1f} "
-                f"| {measured['writes'] / events:.2f} / {measured['reads'] / events:.2f} "
-                f"| {called / events:.2f} | {measured['memory']:.0f} | {rate:.0f} |"
-            )
+            for size in BATCHES:
+                warm = 10
+                service = f"{name}, {size}"
+                details = [_detail(user_id, service, n % causes) for n in range(-warm, events)]
+                called = len(cloud.simulator.requests) + warm
+                measured = _work(cloud, details, size)
+                called = len(cloud.simulator.requests) - called
+                details = [_detail(user_id, f"{name}, bus", n % causes) for n in range(events)]
+                rate = f"{events / _put(cloud, details):.0f}" if size == FROM_BUS else ""
+                lines.append(
+                    f"| {name} | {size} | {events / measured['seconds']:.0f} "
+                    f"| {measured['cpu'] / events * 1000:.1f} "
+                    f"| {measured['writes'] / events:.2f} / {measured['reads'] / events:.2f} "
+                    f"| {called / events:.2f} | {measured['memory']:.0f} | {rate} |"
+                )
     return "\n".join(lines) + "\n"
 
 

@@ -190,7 +190,11 @@ def test_a_resolved_one_is_reopened_and_a_closed_one_is_followed(
         ("alarm", on_bus("CloudWatch Alarm State Change", {"a": 1}), "from AWS"),
         ("alarm", notification({"AlarmName": "x"}), "NewStateValue"),
         ("deployment", deployment("started", application=None), "application"),
-        ("deployment", on_bus("x", {}, source="aws.codedeploy"), "application"),
+        (
+            "deployment",
+            on_bus("CodeDeploy Deployment State-change Notification", {}, source="aws.codedeploy"),
+            "application",
+        ),
         ("meeting", on_bus("Meeting Processed", {"user_id": USER}), "meeting_id"),
     ],
 )

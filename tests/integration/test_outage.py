@@ -120,7 +120,7 @@ class World:
         pipelines: Any = SimpleNamespace(join=lambda _, events, __: events)
         self.services = Services(
             Engine(sessions, correlations, pauses, activity, lambda _: rules),
-            outcomes, correlations, activity, lambda _: rules, unused, pipelines,
+            outcomes, correlations, activity, lambda _: rules, unused, pipelines, lambda _: {}, unused,
         )  # fmt: skip
         sqs: Any = SimpleNamespace(send_message=self._send)
         connections: Any = SimpleNamespace(get=lambda _: CONNECTION)
