@@ -158,7 +158,7 @@ storm: $(VENV)/.installed ## Fold ten thousand events of a hundred causes (`make
 	EVENTS=10000 $(BIN)/pytest tests/integration/test_event_storm.py --timeout 1200
 
 .PHONY: outage
-outage: $(VENV)/.installed ## Wait seven days with a hundred thousand keys (`make test`: a hundred and twenty)
+outage: $(VENV)/.installed ## Wait seven days with a hundred thousand keys (`make test`: sixty)
 	KEYS=100000 $(BIN)/pytest -n 0 tests/integration/test_outage.py --timeout 7200
 
 .PHONY: conformance
