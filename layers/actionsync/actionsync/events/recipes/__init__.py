@@ -75,6 +75,8 @@ def _by_built_in(message: "Message", context: "Context") -> "Iterator[Reading]":
         events = [event for event in read.events if is_on or _is_wanted(event, context)]
         off = [event for event in read.events if event not in events]
         if off and not events and not read.rejected:
+            if message.text:
+                continue  # it is an error of its topic
             yield Reading(unknown=f"{name}: is switched on by no rule", owner=off[0].owner)
         else:
             yield replace(read, events=tuple(events))

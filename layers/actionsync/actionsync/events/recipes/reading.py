@@ -41,7 +41,7 @@ def read(
     if form is None:
         is_known = any(form.is_of_type(message.type) for form in recipe.forms)
         unknown = "" if is_known else f"{message.source}: {message.type}"[:200]
-        return Reading(unknown=unknown, is_taken=not of)
+        return Reading(unknown=unknown, is_taken=not of and message.sender != "sns")
     elements = _elements(form, message, whole, scope)
     events: list[IncomingEvent] = []
     rejected: list[Rejected] = []
@@ -128,14 +128,13 @@ class _Element:
         """The service that it is about, or empty."""
         return self._line(self.form.service)
 
-    @cached_property
-    def key(self) -> tuple[str, ...]:
-        """What identifies it.
+    def key(self, scope: Scope) -> tuple[str, ...]:
+        """Return what identifies it.
 
         Raises:
             _NoKeyError: a part is missing.
         """
-        parts = [as_part(search(path, self.value, self.scope)) for path in self.form.key]
+        parts = [as_part(search(path, self.value, scope)) for path in self.form.key]
         for path, part in zip(self.form.key, parts, strict=True):
             if part is None:
                 raise _NoKeyError(f"{path}: is missing, and identifies the event")
@@ -158,7 +157,7 @@ class _Element:
             action = self._action(scope)
             if action is None or (is_former and action == "trigger"):
                 continue
-            found.append(self._event(owner, action))
+            found.append(self._event(owner, action, self.key(scope)))
         return found
 
     def _action(self, scope: Scope) -> Action | None:
@@ -174,11 +173,11 @@ class _Element:
         if self.message.webhook is not None and self.message.webhook.is_cut:
             self.assumptions.append("The event was larger than 200 KB: long texts were cut")
 
-    def _event(self, owner: str, action: Action) -> IncomingEvent:
+    def _event(self, owner: str, action: Action, parts: tuple[str, ...]) -> IncomingEvent:
         form = self.form
         severity = self._severity()
         moment = min(self._moment(), self.context.received_at)
-        key = "\n".join(self.key)
+        key = "\n".join(parts)
         labels = {name: text for name, path in form.labels.items() if (text := self._value(path))}
         texts = {
             "service": self.service or self.name,
@@ -192,7 +191,7 @@ class _Element:
             "title": "", "message": "", "details": "", "link": "",
         }  # fmt: skip
         shown = {**texts, "console": arns.console(self.region, "").rstrip("/")}
-        title = fill(form.title, shown, labels).strip() or f"{self.recipe.title}: {self.key[-1]}"
+        title = fill(form.title, shown, labels).strip() or f"{self.recipe.title}: {parts[-1]}"
         long = {name: fill(getattr(form, name), shown, labels).strip()
                 for name in ("message", "details")}  # fmt: skip
         attachments = {

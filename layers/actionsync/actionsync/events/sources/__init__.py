@@ -32,9 +32,10 @@ SOURCES: "tuple[Source, ...]" = (
     github, cloudwatch, codedeploy, codepipeline, deployments, meetings, application,
 )  # fmt: skip
 WEBHOOKS: "dict[str, WebhookSource]" = {source.NAME: source for source in (github,)}
-# What the stack itself puts on a bus never becomes a ticket, but for what a webhook brought.
+# What the stack itself puts on a bus never becomes a ticket, but for what its doors bring.
 _OWN_SOURCE = "actionsync"
-_TRANSLATED = {source.BUS_SOURCE for source in WEBHOOKS.values()}
+LOGS = "actionsync.logs"
+_BROUGHT = {LOGS, *(source.BUS_SOURCE for source in WEBHOOKS.values())}
 
 
 def read(message: "Message", context: "Context") -> Reading:
@@ -48,7 +49,7 @@ def read(message: "Message", context: "Context") -> Reading:
 
 
 def _read(message: "Message", context: "Context") -> Reading:
-    if message.source.startswith(_OWN_SOURCE) and message.source not in _TRANSLATED:
+    if message.source.startswith(_OWN_SOURCE) and message.source not in _BROUGHT:
         return Reading(unknown=f"{message.source}: the product's own")  # no loop by way of the bus
     source = next((source for source in SOURCES if source.matches(message)), None)
     if source is None or not message.type:

@@ -50,7 +50,7 @@ _SEVERITY_WORDS: dict[str, Severity] = {
 }  # fmt: skip
 _LEVEL = re.compile(r"(?:p|s|sev|severity|prio|priority|level)?[\s_-]*([0-7])(?:\s*-\s*\w+)?")
 _ENGLISH_FORMS = (
-    "%b %d, %Y %I:%M:%S %p", "%a %b %d %H:%M:%S.%f UTC %Y", "%a %b %d %H:%M:%S UTC %Y",
+    "%b %d, %Y %I:%M:%S %p", "%a %b %d %H:%M:%S.%f UTC %Y", "%a %b %d %H:%M:%S UTC %Y", "%b %d, %Y",
 )  # fmt: skip
 _TRUE, _FALSE = {"true", "yes", "y", "on", "1"}, {"false", "no", "n", "off", "0"}
 _SPACES = re.compile(r"[\s_-]+")
