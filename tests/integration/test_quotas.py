@@ -231,3 +231,31 @@ def test_stored_rules_go_on_without_a_column_that_is_no_longer_allowed(
     monkeypatch.setenv("ALLOWED_COLUMNS", "")
     _forget()
     assert rules_of(store, CALLER).errors.fields == {"u_team": "payments"}
+
+
+@pytest.mark.parametrize(
+    ("function", "body", "field"),
+    [
+        ("create_incident", '{"short_description": "a", "short_description": "b"}', None),
+        ("create_incident", '{"short_description": "a", "fields": {"x": 1, "x": 2}}', "x"),
+        ("update_config", '{"password": "one-secret", "password": "other-secret"}', "password"),
+        ("update_rules", '{"errors": {}, "alarms": {}, "errors": {"enabled": false}}', "errors"),
+    ],
+)
+def test_a_field_is_named_once(
+    connected: "Simulator", function: str, body: str, field: str | None
+) -> None:
+    """What one reader takes for the field another may not: neither is taken."""
+    answer = call(function, body)
+    assert (answer.status, answer.fields) == (422, [field or "short_description"])
+    assert "secret" not in answer.text
+
+
+def test_a_refusal_is_no_longer_than_a_person_reads(connected: "Simulator") -> None:
+    """However many fields are wrong, however long their names."""
+    many = {f"{number:0300}": 1 for number in range(800)}
+    for body in ({**NEW, **many}, {**NEW, "fields": many}):
+        answer = call("create_incident", body)
+        assert answer.status == 422
+        assert len(answer.fields) <= 50
+        assert len(answer.text) < 40_000

@@ -250,15 +250,16 @@ def writes(described: Described) -> "Callable[[World], None]":
 
 def create_config(world: World) -> None:
     """A secret that a dead request left gets a further version."""
+    connection_id = str(int(world.user[:8], 16))
     with world.iam.off():
         world.aws.dynamodb.put_item(
             TableName="ConnectionsTable",
             Item={
-                "pk": {"S": f"CONNECTION#{world.user}"}, "sk": {"S": "default"}, "id": {"N": "7"},
+                "pk": {"S": f"CONNECTION#{world.user}"}, "sk": {"S": "default"}, "id": {"N": connection_id},
                 "status": {"S": "pending"},
             },
         )  # fmt: skip
-        name = f"{ENVIRONMENT['SECRET_PREFIX']}connection/7"
+        name = f"{ENVIRONMENT['SECRET_PREFIX']}connection/{connection_id}"
         world.aws.secrets_manager.create_secret(Name=name, SecretString="{}")
     body = {"instance_url": world.simulator.url, "username": "u", "password": "a-first-password"}
     world.call("create_config", body)

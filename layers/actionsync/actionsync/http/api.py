@@ -8,6 +8,7 @@ than the checking is worth.
 import base64
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -45,6 +46,8 @@ _MAX_BODY_BYTES = 256 * 1024
 MAX_FILE_BYTES = 4 * 1024 * 1024
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}(;[ -~]{0,100})?", re.ASCII)
 _MAX_IDEMPOTENCY_KEY = 255
+# Of a problem's answer, which names what the caller has named.
+_LONGEST_NAME, _MOST_ERRORS = 200, 50
 # What OpenID Connect has ID tokens carry, and no access token.
 _OF_ID_TOKENS = frozenset({"at_hash", "c_hash", "nonce"})
 _LIST = str.maketrans("[],", "   ")
@@ -337,9 +340,20 @@ def _validated(model: type[Model], text: str) -> Model:
     from pydantic import ValidationError  # noqa: PLC0415 - functions without input never pay
 
     try:
-        return model.model_validate_json(text)
+        valid = model.model_validate_json(text)
     except ValidationError as error:
         raise _invalid(error) from None
+    json.loads(text, object_pairs_hook=_without_doubles)
+    return valid
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object that names a field twice: readers differ in which of the two they take."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        doubled = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise InvalidInputError(FieldError(doubled[:_LONGEST_NAME], "must not be there twice"))
+    return found
 
 
 def _invalid(error: Any) -> Exception:
@@ -350,9 +364,13 @@ def _invalid(error: Any) -> Exception:
     return InvalidInputError(
         *(
             FieldError(
-                ".".join(str(part) for part in detail["loc"] if part != "[key]") or "body",
+                _named(detail["loc"])[:_LONGEST_NAME] or "body",
                 detail["msg"].removeprefix("Value error, "),
             )
-            for detail in details
+            for detail in details[:_MOST_ERRORS]
         )
     )
+
+
+def _named(place: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in place if part != "[key]")
