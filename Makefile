@@ -67,7 +67,7 @@ build: $(TOOLS)/sam/.installed ## Build functions and layers for this Python, tr
 	@rm -f .aws-sam/built-from
 	$(SAM) build --parameter-overrides Runtime=$(RUNTIME)
 	$(BIN)/python -m local.trim .aws-sam/build/DependenciesLayer/python
-	rm -rf .aws-sam/build/ServiceNowToolsLayer/python/servicenow_tools/sync
+	rm -rf .aws-sam/build/ServiceNowToolsLayer/python/servicenow_tools/{sync,cli}
 	$(BIN)/python -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/build
 	@$(BIN)/python -m local.pin_runtime $(RUNTIME)
 

@@ -87,6 +87,10 @@ def test_they_work_in_a_bare_environment(
     run(BIN / "uv", "pip", "install", "--quiet", "--python", executable, *wheels.values())
     printed = run(executable, "-I", "-c", program, cwd=tmp_path)
     assert printed.splitlines()[-1] == f"({version.replace('.', ', ')})"
+    missing = subprocess.run(  # noqa: S603 - our own command
+        [bare / "bin/servicenow-tools"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (missing.returncode, "servicenow-tools[cli]" in missing.stderr) == (1, True)
     (packages,) = bare.glob("lib/python*/site-packages")
     for name in PROJECTS:
         assert (packages / name / "py.typed").exists()
