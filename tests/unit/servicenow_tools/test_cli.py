@@ -11,8 +11,7 @@ import keyring.backend
 import keyring.errors
 import pytest
 import typer
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from local.servicenow import Fault, Simulator, faults, seed
 from servicenow_tools import cli, errors
@@ -169,7 +168,7 @@ def test_mine_and_open(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) ->
 def test_watch(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """State and notes as they change, until it is over or the person has seen enough."""
     steps = iter([("note", "INC0000001", "first"), ("resolve", "INC0000001", "Done.")])
-    monkeypatch.setattr(commands.time, "sleep", lambda _: run("incident", *next(steps)))
+    monkeypatch.setattr("time.sleep", lambda _: run("incident", *next(steps)))
     said = lines("incident", "watch", "INC0000001")
     assert [(line["what"], line["text"]) for line in said] == [
         ("state", "In Progress"), ("work_notes", "first"), ("state", "Resolved"),
@@ -178,7 +177,7 @@ def test_watch(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands.time, "sleep", interrupt)
+    monkeypatch.setattr("time.sleep", interrupt)
     done = run("change", "watch", "CHG0000001", code=output.INTERRUPTED)
     assert "state: New" in done.stdout
 
