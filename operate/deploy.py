@@ -64,21 +64,21 @@ def warnings(template: dict[str, Any], given: dict[str, Any], at_once: int) -> I
         at_once: how many functions the account runs at once.
     """
     values = {name: each.get("Default") for name, each in template["Parameters"].items()} | given
-    queues = sum(
-        resource["Type"] == "AWS::Lambda::EventSourceMapping"
-        for resource in template["Resources"].values()
-    )
-    batches, reserved = queues * int(values["MaxConcurrency"]), int(values["ReservedConcurrency"])
+    types = [resource["Type"] for resource in template["Resources"].values()]
+    queues = types.count("AWS::Lambda::EventSourceMapping")
+    others = types.count("AWS::Serverless::Function") - queues
+    batches = queues * int(values["MaxConcurrency"])
+    reserved = queues * int(values["ReservedConcurrency"]) + others * int(values["HttpConcurrency"])
     if batches >= at_once:
         yield (
             f"The account runs {at_once} functions at once, and {queues} queues may take {batches} "
             "of them (MaxConcurrency): while they are all at work, HTTP gets 503. "
             f"Ask AWS for more: {_ASK_FOR_MORE}"
         )
-    if reserved and queues * reserved > at_once - _UNRESERVED:
+    if reserved and reserved > at_once - _UNRESERVED:
         yield (
-            f"ReservedConcurrency takes {queues * reserved} of {at_once}, and AWS refuses to leave "
-            f"less than {_UNRESERVED} to all other functions"
+            f"ReservedConcurrency and HttpConcurrency take {reserved} of {at_once}, and AWS "
+            f"refuses to leave less than {_UNRESERVED} to all other functions"
         )
 
 

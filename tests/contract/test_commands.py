@@ -1,5 +1,6 @@
 """Every command that the documents show can be typed: targets, operations and options exist."""
 
+import ast
 import importlib.util
 import json
 import re
@@ -10,15 +11,22 @@ from typing import Any
 
 import boto3
 import pytest
+import yaml
 from botocore import xform_name
 from botocore.model import ListShape, StructureShape
 from botocore.validate import ParamValidator
 
+from operate.__main__ import COMMANDS, parser
 from tests.template import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+PROGRAMS = "(?:make|aws|python -m|actionsync|pip install|sam)"
+# Other programs that blocks of shell call; their arguments are AWS's, or the reader's, or none.
+OTHERS = {"curl", "git", "cd", "export", "echo", "read"}
+# What reads as a command, and is the name of tickets.
+TEXTS = {"actionsync conformance"}
 # Commands that the AWS CLI adds to AWS's own operations, and options that it has for all.
 OF_THE_CLI_ALONE = {("logs", "tail"), ("cloudformation", "deploy")}
 
@@ -27,16 +35,16 @@ def commands(document: Path) -> Iterator[str]:
     """Yield the commands of a document's blocks of shell, and of its lines."""
     text = document.read_text()
     blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
-    lines = re.findall(
-        r"`((?:make|aws|python -m) [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)
-    )
+    lines = re.findall(rf"`({PROGRAMS} [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
     for block in blocks:
         joined = block.replace("\\\n", " ")
-        yield from re.findall(r"^(?:make|aws|python -m) (?:'[^']*'|[^\n'])+", joined, re.MULTILINE)
+        yield from re.findall(rf"^{PROGRAMS} (?:'[^']*'|[^\n'])+", joined, re.MULTILINE)
     yield from (" ".join(line.replace("\\\n", " ").split()) for line in lines)
 
 
-FOUND = sorted({(file.name, command) for file in DOCUMENTS for command in commands(file)})
+FOUND = sorted(
+    {(file.name, command) for file in DOCUMENTS for command in set(commands(file)) - TEXTS}
+)
 
 
 def of(program: str) -> list[tuple[str, str]]:
@@ -99,3 +107,50 @@ def check_json(shape: Any, text: str) -> None:
 def test_python_has_the_module(document: str, command: str) -> None:
     """What is run with -m can be found."""
     assert importlib.util.find_spec(command.split()[2])
+
+
+@pytest.mark.parametrize(("document", "command"), of("actionsync"))
+def test_actionsync_takes_it(document: str, command: str) -> None:
+    """Each subcommand, argument and option is one that the command line has."""
+    words = shlex.split(command, comments=True)[1:]
+    assert words[0] in {"--help", *COMMANDS}
+    # A name alone is what a text calls the command.
+    if len(words) > 1 and "--help" not in words:
+        parser().parse_args(words)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_command_is_left_unchecked(document: Path) -> None:
+    """Blocks of shell call programs that the tests here know."""
+    for block in re.findall(r"^```sh\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE):
+        joined = re.sub(r"\\\n\s*", " ", block)
+        for line in filter(None, re.sub(r"'[^']*'", "''", joined, flags=re.DOTALL).splitlines()):
+            assert re.match(rf"{PROGRAMS} ", line) or re.split(r"[ =]", line)[0] in OTHERS, line
+
+
+def test_an_invitation_comes_by_mail() -> None:
+    """Cognito sends an SMS unless it is told otherwise, and an address has to be verified."""
+    (command,) = {command for _, command in FOUND if "admin-create-user" in command}
+    assert "--desired-delivery-mediums EMAIL" in command
+    assert "Name=email_verified,Value=true" in command
+
+
+BLOCKS = [
+    (file.name, number, language, text)
+    for file in DOCUMENTS
+    if file.name != "client-reference.md"  # signatures, generated
+    for number, (language, text) in enumerate(
+        re.findall(r"^```(json|yaml|python)\n(.*?)^```", file.read_text(), re.DOTALL | re.MULTILINE)
+    )
+]
+
+
+@pytest.mark.parametrize(("document", "number", "language", "text"), BLOCKS)
+def test_examples_can_be_read(document: str, number: int, language: str, text: str) -> None:
+    """JSON is JSON, YAML is YAML, Python is Python."""
+    if language == "json":
+        json.loads(text)
+    elif language == "yaml":
+        assert yaml.safe_load(text)
+    else:
+        compile(text, document, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

@@ -132,3 +132,31 @@ def test_a_release_brings_its_bill_of_materials() -> None:
     assert "make sbom" in release
     assert "dist/actionsync.cdx.json" in release
     assert "make audit audit-locks" in (ROOT / ".github/workflows/ci.yml").read_text()
+
+
+def test_every_parameter_is_explained() -> None:
+    """Whoever deploys finds each of the template's parameters in README or docs/operations.md."""
+    text = (ROOT / "README.md").read_text() + OPERATIONS
+    assert [name for name in template()["Parameters"] if f"`{name}" not in text] == []
+
+
+LINKS = sorted(
+    (file.relative_to(ROOT).as_posix(), link)
+    for file in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    for link in re.findall(
+        r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", file.read_text(), flags=re.DOTALL)
+    )
+    if not re.match(r"[a-z]+:", link)
+)
+
+
+@pytest.mark.parametrize(("file", "link"), LINKS)
+def test_every_link_leads_somewhere(file: str, link: str) -> None:
+    """To a file that there is, and to one of its headings, named as GitHub names them."""
+    path, _, anchor = link.partition("#")
+    target = (ROOT / file).parent / path if path else ROOT / file
+    assert target.exists()
+    if anchor:
+        headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+        slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert anchor in slugs

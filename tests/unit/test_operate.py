@@ -162,7 +162,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
     source = {"Type": "AWS::Lambda::EventSourceMapping"}
-    numbers = {"MaxConcurrency": {"Default": 2}, "ReservedConcurrency": {"Default": 0}}
+    none = {"Default": 0}
+    numbers = {"MaxConcurrency": {"Default": 2}, "ReservedConcurrency": none}
+    numbers |= {"HttpConcurrency": none}
     built = {"Parameters": numbers, "Resources": dict.fromkeys("abcde", source)}
     (tmp_path / gradual.BUILT).parent.mkdir(parents=True)
     (tmp_path / gradual.BUILT).write_text(yaml.safe_dump(built))
@@ -228,7 +230,7 @@ def test_what_an_account_cannot_give_is_said() -> None:
     (few,) = deploy.warnings(template, {}, 10)
     assert "aws service-quotas request-service-quota-increase" in few
     (reserved,) = deploy.warnings(template, {"ReservedConcurrency": "181"}, 1000)
-    assert "takes 905 of 1000" in reserved
+    assert "take 905 of 1000" in reserved
 
 
 @pytest.mark.parametrize(
