@@ -121,7 +121,7 @@ def test_actionsync_takes_it(document: str, command: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_no_command_is_left_unchecked(document: Path) -> None:
-    """Blocks of shell call programs that the tests here know."""
+    """Blocks of shell call programs known here; tests/integration/test_guides.py runs guides."""
     for block in re.findall(r"^```sh\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE):
         joined = re.sub(r"\\\n\s*", " ", block)
         for line in filter(None, re.sub(r"'[^']*'", "''", joined, flags=re.DOTALL).splitlines()):
