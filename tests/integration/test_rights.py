@@ -255,7 +255,8 @@ def create_config(world: World) -> None:
         world.aws.dynamodb.put_item(
             TableName="ConnectionsTable",
             Item={
-                "pk": {"S": f"CONNECTION#{world.user}"}, "sk": {"S": "default"}, "id": {"N": connection_id},
+                "pk": {"S": f"CONNECTION#{world.user}"}, "sk": {"S": "default"},
+                "id": {"N": connection_id},
                 "status": {"S": "pending"},
             },
         )  # fmt: skip
