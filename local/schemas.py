@@ -470,6 +470,7 @@ ANSWERS: dict[str, Any] = {
             "status": {"type": "string", "enum": _DELIVERY_STATUSES},
             "delivery": {"type": "string", "description": "What names the delivery in lists."},
             "events": {"type": "integer", "description": "How many events it was."},
+            "left_out": {"type": "integer", "description": "How many were too many for one."},
         },
     },
     "Message": {

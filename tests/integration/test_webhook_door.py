@@ -95,6 +95,18 @@ def test_each_element_is_a_message_of_its_own(queues: Queues) -> None:
     assert {message["delivery"] for message in messages} == {answer.json["delivery"]}
 
 
+def test_a_delivery_brings_a_bounded_number_of_elements(
+    queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a megabyte of empty objects would be is left out, and said."""
+    monkeypatch.setattr("actionsync.events.door._MOST_ELEMENTS", 3)
+    answer = deliver(make(), {**FIRING, "alerts": [ALERT] * 5})
+    assert answer.status == 200
+    assert (answer.json["events"], answer.json["left_out"]) == (3, 2)
+    assert len(queued(queues)) == 3
+    assert "left_out" not in deliver(make(), {**FIRING, "alerts": [ALERT] * 3}).json
+
+
 def test_the_same_bytes_again_are_no_repetition(queues: Queues) -> None:
     """Alertmanager sends them on purpose; nothing of them is signed."""
     hook = make()

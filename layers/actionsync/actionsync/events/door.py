@@ -32,6 +32,7 @@ from actionsync.events.senders import sender
 from actionsync.events.verification import Proof, verify
 from actionsync.stores.idempotency import Done
 from actionsync.stores.recent import MOST_OF_WEBHOOK
+from actionsync.telemetry import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,6 +57,9 @@ _LONGEST_HEADER = 500
 _CUTS = ((4000, 100), (1000, 50), (200, 20), (50, 10))
 _REPETITION_SECONDS = 3600
 _AT_ONCE = 10
+# Of one delivery; Alertmanager's largest groups have some hundreds. A body of 5 MB could bring a
+# million, each of which would be a message.
+_MOST_ELEMENTS = 500
 # Of one PutEvents.
 _MOST_ENTRIES = 10
 # What may come again, though it was taken once.
@@ -135,7 +139,11 @@ class Door:
             if known.without:
                 text = json.dumps(body)
             return self._noted(webhook, delivery_id, status, [text])
-        whole, elements = split(known, body)
+        whole, every = split(known, body)
+        elements = every[:_MOST_ELEMENTS]
+        left_out = {"left_out": len(every) - len(elements)} if len(every) > len(elements) else {}
+        if left_out:
+            logger.warning("elements left out", webhook=webhook.id, **left_out)
         headers = {
             name: delivery.headers[name][:_LONGEST_HEADER]
             for name in known.headers
@@ -151,7 +159,9 @@ class Door:
             unique = hashlib.sha256(delivery.body).hexdigest()
         if not self._once(webhook, unique, delivery_id, lambda: self.queue(webhook, messages)):
             return {"status": "duplicate"}
-        return {"status": "accepted", "delivery": delivery_id, "events": len(messages)}
+        return {
+            "status": "accepted", "delivery": delivery_id, "events": len(messages), **left_out,
+        }  # fmt: skip
 
     def queue(self, webhook: "Webhook", messages: "Sequence[str]") -> None:
         """Queue a webhook's messages.
