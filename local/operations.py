@@ -157,12 +157,6 @@ def operations() -> "Iterator[Described]":
             yield from _described(folder, module.app)
 
 
-def operation_of(folder: str) -> Described:
-    """Return the first operation of a function."""
-    module = importlib.import_module(f"functions.{folder}.app")
-    return next(_described(folder, module.app))
-
-
 def _described(folder: str, app: Any) -> "Iterator[Described]":
     if not (FOLDER / folder / "operation.py").exists():
         raise LookupError(f"functions/{folder} has no operation.py: describe its routes there")

@@ -58,7 +58,7 @@ def fare(
             assert send("error", *mixed[start : start + 10]) == []
         waits.update(item["owner"]["S"] for item in queues.items("waiting"))
         time.advance(minutes=1)
-        work_off(queues)
+        process_prompts(queues)
     simulator.faults.clear()
     requests = Counter(request.user for request in simulator.requests)
     return Counter({owner: waits[owner] for owner in CALM}), Counter(
@@ -66,8 +66,8 @@ def fare(
     )
 
 
-def work_off(queues: Queues) -> None:
-    """Run the tick, and work off what it sends."""
+def process_prompts(queues: Queues) -> None:
+    """Run the tick, and process what it sends."""
     prompts: list[dict[str, Any]] = queues.tick()
     for start in range(0, len(prompts), 10):
         assert send("error", *prompts[start : start + 10]) == []

@@ -12,8 +12,7 @@ ActionSyncError
  ├── IdempotencyKeyReusedError    the key came with another request before
  ├── WriteInProgressError         the same key's first request has not ended
  ├── TooManyRequestsError         the user asks for more than a minute allows
- ├── RulesChangedError            the rules are not at the version the caller knew
- ├── DocumentChangedError         a document is not at the version the caller knew
+ ├── DocumentChangedError         rules or another document are not at the version the caller knew
  ├── RecipeNotFoundError          the user has no such recipe
  ├── TooManyRecipesError          the user has as many recipes as one may have
  ├── UnfinishedEventNotFoundError  the user has no such event that waits or has failed
@@ -161,18 +160,6 @@ class TooManyRequestsError(ActionSyncError):
             f"You may ask for {limit} {what} a minute. Try again in {retry_after} seconds."
         )
         self.retry_after = retry_after
-
-
-class RulesChangedError(ActionSyncError):
-    """The rules are not at the version that the caller has read."""
-
-    def __init__(self, version: int) -> None:
-        """Take the version that is stored."""
-        super().__init__(
-            f"The rules have changed: they are at version {version} now. "
-            "Read them again before changing them."
-        )
-        self.version = version
 
 
 class DocumentChangedError(ActionSyncError):

@@ -27,7 +27,6 @@ STATUSES: dict[type[errors.ActionSyncError], HTTPStatus] = {
     errors.WriteInProgressError: HTTPStatus.CONFLICT,
     errors.ImportUncertainError: HTTPStatus.CONFLICT,
     errors.TooManyRequestsError: HTTPStatus.TOO_MANY_REQUESTS,
-    errors.RulesChangedError: HTTPStatus.PRECONDITION_FAILED,
     errors.DocumentChangedError: HTTPStatus.PRECONDITION_FAILED,
     errors.RecipeNotFoundError: HTTPStatus.NOT_FOUND,
     errors.TooManyRecipesError: HTTPStatus.CONFLICT,

@@ -118,7 +118,7 @@ def entrypoint(
     @logger.inject_lambda_context
     def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> Any:
         batch = _Batch(services(), feed, monotonic() + context.get_remaining_time_in_millis() / 1e3)
-        failures = run(batch.work_off(event["Records"]))
+        failures = run(batch.process_batch(event["Records"]))
         processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
         def result(record: "SQSRecord") -> None:
@@ -157,7 +157,7 @@ class _Batch:
         self._all_turns = asyncio.Semaphore(_ALL_AT_ONCE)
         self._failures: Failures = {}
 
-    async def work_off(self, records: list[dict[str, Any]]) -> "Failures":
+    async def process_batch(self, records: list[dict[str, Any]]) -> "Failures":
         """Process all messages, and return what went wrong with those that are to come again.
 
         All at once, so that a slow instance holds up nobody else's; what may have killed its
@@ -174,10 +174,10 @@ class _Batch:
             else:
                 if delivery is not None:
                     deliveries.append(delivery)
-        await self._work_off([delivery for delivery in deliveries if not delivery.is_suspect])
+        await self._process([delivery for delivery in deliveries if not delivery.is_suspect])
         for delivery in deliveries:
             if delivery.is_suspect:
-                await self._work_off([delivery])
+                await self._process([delivery])
         if self._ends_at - monotonic() > PUT_SECONDS:
             self._services.outcomes.put_notes()
         return self._failures
@@ -197,7 +197,7 @@ class _Batch:
             return None
         return delivery
 
-    async def _work_off(self, deliveries: list[Delivery]) -> None:
+    async def _process(self, deliveries: list[Delivery]) -> None:
         groups: dict[str, list[tuple[Delivery, IncomingEvent]]] = {}
         meetings: list[tuple[Delivery, IncomingEvent]] = []
         read: list[Delivery] = []

@@ -7,7 +7,8 @@ from actionsync.rules.models import Rules
 from actionsync.tickets.models import STORED
 
 if TYPE_CHECKING:
-    from actionsync.stores.rules import RuleStore, StoredRules
+    from actionsync.stores.documents import Document
+    from actionsync.stores.rules import RuleStore
 
 # A saved rule takes effect after at most so many seconds.
 _FRESH_SECONDS = 15.0
@@ -19,7 +20,7 @@ def rules_of(store: "RuleStore", owner: str) -> Rules:
     return Rules.model_validate_json(store.get(owner).text, context=STORED)
 
 
-def document_of(stored: "StoredRules") -> dict[str, Any]:
+def document_of(stored: "Document") -> dict[str, Any]:
     """Return rules as callers see them: whole, with every default."""
     return Rules.model_validate_json(stored.text, context=STORED).model_dump(mode="json")
 
