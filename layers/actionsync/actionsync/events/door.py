@@ -141,9 +141,9 @@ class Door:
             return self._noted(webhook, delivery_id, status, [text])
         whole, every = split(known, body)
         elements = every[:_MOST_ELEMENTS]
-        left_out = {"left_out": len(every) - len(elements)} if len(every) > len(elements) else {}
+        left_out = len(every) - len(elements)
         if left_out:
-            logger.warning("elements left out", webhook=webhook.id, **left_out)
+            logger.warning("elements left out", webhook=webhook.id, left_out=left_out)
         headers = {
             name: delivery.headers[name][:_LONGEST_HEADER]
             for name in known.headers
@@ -159,9 +159,8 @@ class Door:
             unique = hashlib.sha256(delivery.body).hexdigest()
         if not self._once(webhook, unique, delivery_id, lambda: self.queue(webhook, messages)):
             return {"status": "duplicate"}
-        return {
-            "status": "accepted", "delivery": delivery_id, "events": len(messages), **left_out,
-        }  # fmt: skip
+        answer = {"status": "accepted", "delivery": delivery_id, "events": len(messages)}
+        return answer | {"left_out": left_out} if left_out else answer
 
     def queue(self, webhook: "Webhook", messages: "Sequence[str]") -> None:
         """Queue a webhook's messages.
