@@ -97,6 +97,40 @@ def entries(person: "Person") -> list[str]:
     return items
 
 
+def test_failed_events_go_on_or_are_discarded(connected: "Person") -> None:
+    """Their owner sees the reason, retries one when its cause is gone, and discards another."""
+    person = connected
+    simulator = person.cloud.simulator
+    services = [f"shop-{uuid.uuid4().hex[:6]}" for _ in range(2)]
+    simulator.faults.add(
+        faults.error(
+            403,
+            "Operation Failed",
+            "ACL Exception Insert Failed",
+            path="*/incident",
+            method="POST",
+            times=None,
+        )
+    )
+    for service in services:
+        happens(person, service=service)
+    until(lambda: len(person.api("GET", "unfinished-events?state=failed")["items"]) == 2)
+    simulator.faults.clear()
+
+    person.opens("settings#activity")
+    person.sees("#unfinished-list blockquote", "ACL Exception Insert Failed")
+    assert len(person.browser.find_elements(By.CSS_SELECTOR, "#unfinished-list li")) == 2
+    has_no_barriers(person)
+    person.photograph("failed-events")
+    person.press("#unfinished-list li:first-child .danger")
+    person.sees("#unfinished-outcome", "1 discarded.")
+    assert len(person.browser.find_elements(By.CSS_SELECTOR, "#unfinished-list li")) == 1
+    person.press("#unfinished-list li button")
+    person.sees("#unfinished-outcome", "1 will be tried again within a minute.")
+    until(lambda: person.api("GET", "activity?action=created")["items"])
+    assert person.api("GET", "unfinished-events?state=failed")["items"] == []
+
+
 def test_an_older_page_follows(connected: "Person") -> None:
     """Twenty at a time, each once, to the oldest."""
     for number in range(24):

@@ -2,6 +2,7 @@
 
 import { $, ask, busy, failure, label, make, moment } from "./shared.js";
 import { KINDS, OUTCOMES } from "./tables.js";
+import { show as showUnfinished } from "./unfinished.js";
 
 const MARKS = {
   done: ["✓", "done", "passed"], failed: ["!", "failed", "failed"], unknown: ["?", "may have been done", "unknown"],
@@ -182,5 +183,5 @@ export function open() {
     $("older").onclick = () => busy($("older"), "Reading …", () => read({ more: true }));
   }
   if (!$("health").hasAttribute("aria-busy")) $("health").setAttribute("aria-busy", "true");
-  return Promise.all([readHealth(), read()]);
+  return Promise.all([readHealth(), showUnfinished(), read()]);
 }
