@@ -117,8 +117,10 @@ def test_no_developer_instance_is_written_to(instance: Simulator, tmp_path: "Pat
 def test_what_was_stopped_leaves_nothing(instance: Simulator, tmp_path: "Path") -> None:
     """Ctrl-C removes what the run made; what a crash leaves is removed by the next run."""
     for stop in (signal.SIGKILL, signal.SIGINT):
-        run = _start(instance, tmp_path, WRITES)
         begun = len(instance.requests)
+        # It cannot come to its end before it is stopped.
+        instance.faults.add(faults.Fault(after=25, delay=2))
+        run = _start(instance, tmp_path, WRITES)
         while len(instance.requests) < begun + 25 and run.poll() is None:
             time.sleep(0.05)
         assert _left(instance), "it had made something"
