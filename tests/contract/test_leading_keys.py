@@ -18,8 +18,8 @@ from tests.template import functions, leading_keys, statements
 # Each kind of items of the tables that have several, by the key of one.
 ITEMS = {
     "EventsTable": [
-        "CORRELATION#error:ada:checkout", "PAUSE#CONNECTION#7", "PIPELINES#ada",
-        "RECENT#OWNER#ada", "RULES#ada", "WEBHOOK#0123456789abcdef", "WEBHOOKS#ada", "OTHER#ada",
+        "CORRELATION#error:ada:checkout", "OWNERS#123456789012", "PAUSE#CONNECTION#7", "PIPELINES#ada",
+        "RECENT#OWNER#ada", "RECIPES#ada", "RULES#ada", "WEBHOOK#0123456789abcdef", "WEBHOOKS#ada", "OTHER#ada",
     ],
     "IdempotencyTable": ["RATE#writes#ada#7", "WEBHOOK#0123456789abcdef#x", "WRITE#x", "OTHER#x"],
 }  # fmt: skip
@@ -57,7 +57,9 @@ def expected(folder: str) -> set[str]:
     if "webhook" in folder:
         return {"WEBHOOK", "WEBHOOKS"}
     if folder.startswith("on_"):
-        return {"CORRELATION", "PAUSE", "PIPELINES", "RECENT", "RULES"}
+        kinds = {"CORRELATION", "OWNERS", "PAUSE", "PIPELINES", "RECENT", "RULES"}
+        # Where AWS's own events and webhooks' elements come.
+        return kinds | {"RECIPES"} if folder in {"on_error", "on_event"} else kinds
     if folder in {"get_rules", "update_rules"}:
         return {"RULES"}
     others = {"preview_rules": {"RULES", "PAUSE"}, "discard_unfinished_event": {"CORRELATION"}}

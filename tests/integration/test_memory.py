@@ -152,7 +152,7 @@ async def peak_of(certificates: Path, folder: str, count: int, memory: int) -> i
         "PATH": os.environ["PATH"],
         "ALLOWED_INSTANCE_HOSTS": f"localhost:{port}",
         "INSTANCE_CA_FILE": str(certificates / "ca.pem"),
-        "MAX_RESPONSE_MIB": str(size),
+        "MAX_RESPONSE_MIB": f"{size}",
     }
     counts = [str(2 if kind in REFUSED else count) for kind in replies]
     process = await asyncio.create_subprocess_exec(
@@ -183,7 +183,7 @@ def _of(folder: str) -> dict[str, int]:
     }
     return {
         "memory": own.get("MemorySize", default["MemorySize"]),
-        "response": variables["MAX_RESPONSE_MIB"],
+        "response": int(variables["MAX_RESPONSE_MIB"]),
     }
 
 

@@ -138,7 +138,7 @@ class World:
         for start in range(0, len(bodies), 10):
             records = [record(body) for body in bodies[start : start + 10]]
             batch = _Batch(self.services, feed, monotonic() + 60)
-            failures = self._runner.run(batch.work_off(records))
+            failures = self._runner.run(batch.process_batch(records))
             assert set(failures.values()) == {None}
 
     def minute(self, minutes: int = 1) -> int:
