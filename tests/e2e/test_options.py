@@ -73,6 +73,7 @@ def stack(cloud: "LocalCloud") -> "Iterator[Stack]":
         *("--region", local_cloud.REGION, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"),
         *("--no-confirm-changeset", "--parameter-overrides", f"KmsKeyArn={key}"),
         *("ReservedConcurrency=5", "ApiRateLimit=7", "ApiBurstLimit=9", "LogRetentionDays=90"),
+        *("ConnectionCheckMinutes=15", "AutomationUserId=somebody", "LogLevel=ERROR"),
         environment={**local_cloud._CREDENTIALS, "AWS_ENDPOINT_URL": cloud.endpoint},
     )
     yield Stack(cloud, key)
@@ -117,8 +118,7 @@ def test_the_functions_may_use_the_key(stack: Stack) -> None:
         attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
         if stack.ids["KeyUse"] in {policy["PolicyArn"] for policy in attached}:
             users.add(name)
-    of_functions = {name for name in roles if name.endswith("FunctionRole")}
-    assert users == {*of_functions, "RecordReaderRole", "RecordWriterRole"}
+    assert users == set(roles) - {"PageRole"}
     version = iam.get_policy(PolicyArn=stack.ids["KeyUse"])["Policy"]["DefaultVersionId"]
     policy = iam.get_policy_version(PolicyArn=stack.ids["KeyUse"], VersionId=version)
     document = policy["PolicyVersion"]["Document"]
@@ -144,6 +144,18 @@ def test_the_limits_are_set(stack: Stack) -> None:
         if resource["Type"] == "AWS::Lambda::Function":
             wanted = RESERVED if name.startswith("On") else HTTP_RESERVED
             assert resource["Properties"].get("ReservedConcurrentExecutions") == wanted, name
+
+
+def test_a_connection_is_checked_on_a_schedule(stack: Stack) -> None:
+    """Every fifteen minutes; the alarm looks at as many seconds."""
+    rules = stack.cloud.client("events").list_rules()["Rules"]
+    (rule,) = (rule for rule in rules if rule["Name"] == stack.ids["CheckConnectionFunctionCheck"])
+    assert rule["ScheduleExpression"] == "rate(15 minutes)"
+    alarms = stack.cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    (alarm,) = (alarm for alarm in alarms if alarm["AlarmName"] == f"{STACK}-ConnectionAlarm")
+    assert alarm["Period"] == 900
+    assert alarm["AlarmDescription"].endswith("/docs/operations.md#connectionalarm")
+    assert {"Name": "stack", "Value": STACK} in alarm["Dimensions"]
 
 
 def test_traffic_goes_through_the_alias(stack: Stack) -> None:

@@ -263,6 +263,26 @@ def test_what_servicenow_cannot_renew_is_reported(
     assert aws.secrets() == before
 
 
+def test_a_rotation_is_tried_out_without_rotating(
+    aws: "Aws",
+    instance: "Simulator",  # noqa: F811 - a fixture
+    secret: str,
+) -> None:
+    """As `--no-rotate-immediately` does: the test alone, on a copy of what is in force."""
+    text, token = aws.secrets()[secret], str(uuid.uuid4())
+    aws.secrets_manager.put_secret_value(
+        SecretId=secret, ClientRequestToken=token, SecretString=text, VersionStages=["AWSPENDING"]
+    )
+    before = len(instance.requests)
+    step("testSecret", secret, token)
+    assert len(instance.requests) > before
+    assert aws.secrets()[secret] == text
+    assert password(instance) == "first-password"
+    with pytest.raises(RotationError, match="its secret stays"):
+        step("setSecret", secret, token)
+    assert password(instance) == "first-password"
+
+
 def test_steps_out_of_order_are_refused(secret: str) -> None:
     """And so is one that does not exist."""
     token = str(uuid.uuid4())

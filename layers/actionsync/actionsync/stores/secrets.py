@@ -113,13 +113,17 @@ class SecretStore:
         return answer["VersionId"], secret_of(answer["SecretString"])
 
     def pending(self, secret_id: str, token: str) -> tuple[str, Secret] | None:
-        """Return the version that a rotation's new secret replaces and that secret, or None."""
+        """Return the version that a rotation's new secret replaces and that secret, or None.
+
+        The version is empty where Secrets Manager only tries a rotation out, on a copy of what is
+        in force (Secrets Manager API reference: RotateSecret, RotateImmediately).
+        """
         try:
             answer = self._secrets_manager.get_secret_value(SecretId=secret_id, VersionId=token)
         except self._secrets_manager.exceptions.ResourceNotFoundException:
             return None
         text = answer["SecretString"]
-        return json.loads(text)[_ROTATED_FROM], secret_of(text)
+        return json.loads(text).get(_ROTATED_FROM, ""), secret_of(text)
 
     def put_pending(self, secret_id: str, token: str, replaced: str, secret: Secret) -> None:
         """Write a rotation's new secret, which is not in force yet.
