@@ -18,8 +18,9 @@ from tests.template import functions, leading_keys, statements
 # Each kind of items of the tables that have several, by the key of one.
 ITEMS = {
     "EventsTable": [
-        "CORRELATION#error:ada:checkout", "OWNERS#123456789012", "PAUSE#CONNECTION#7", "PIPELINES#ada",
-        "RECENT#OWNER#ada", "RECIPES#ada", "RULES#ada", "WEBHOOK#0123456789abcdef", "WEBHOOKS#ada", "OTHER#ada",
+        "CORRELATION#error:ada:checkout", "OWNERS#123456789012", "PAUSE#CONNECTION#7",
+        "PIPELINES#ada", "RECENT#OWNER#ada", "RECIPES#ada", "RULES#ada",
+        "WEBHOOK#0123456789abcdef", "WEBHOOKS#ada", "OTHER#ada",
     ],
     "IdempotencyTable": ["RATE#writes#ada#7", "WEBHOOK#0123456789abcdef#x", "WRITE#x", "OTHER#x"],
 }  # fmt: skip
@@ -48,22 +49,27 @@ print(json.dumps([
 """
 
 
-def expected(folder: str) -> set[str]:
-    """Return the kinds of items that a function's job is about."""
-    if folder == "receive_webhook":
-        return {"WEBHOOK", "RECENT", "RULES"}
-    if folder in {"list_webhooks", "send_delivery_again"}:
-        return {"WEBHOOKS", "RECENT"}
-    if "webhook" in folder:
-        return {"WEBHOOK", "WEBHOOKS"}
-    if folder.startswith("on_"):
-        kinds = {"CORRELATION", "OWNERS", "PAUSE", "PIPELINES", "RECENT", "RULES"}
-        # Where AWS's own events and webhooks' elements come.
-        return kinds | {"RECIPES"} if folder in {"on_error", "on_event"} else kinds
-    if folder in {"get_rules", "update_rules"}:
-        return {"RULES"}
-    others = {"preview_rules": {"RULES", "PAUSE"}, "discard_unfinished_event": {"CORRELATION"}}
-    return others.get(folder, {"PAUSE"})
+OF_EVENTS = {"CORRELATION", "PAUSE", "PIPELINES", "RECENT", "RULES"}
+# The kinds of items of the table of events that a function's job is about; of most that call
+# ServiceNow, the pauses alone.
+EXPECTED = {
+    "receive_webhook": {"WEBHOOK", "RULES", "RECENT"},
+    "create_webhook": {"WEBHOOK", "WEBHOOKS"},
+    "update_webhook": {"WEBHOOK", "WEBHOOKS"},
+    "delete_webhook": {"WEBHOOK", "WEBHOOKS"},
+    "list_webhooks": {"WEBHOOKS", "RECENT"},
+    "send_delivery_again": {"WEBHOOKS", "RECENT"},
+    "get_rules": {"RULES"},
+    "update_rules": {"RULES"},
+    "preview_rules": {"RULES", "PAUSE"},
+    "discard_unfinished_event": {"CORRELATION"},
+    "on_meeting": OF_EVENTS,
+    "on_alarm": {*OF_EVENTS, "OWNERS"},
+    "on_deployment": {*OF_EVENTS, "OWNERS"},
+    # Where AWS's own events and the elements of webhooks come, too.
+    "on_error": {*OF_EVENTS, "OWNERS", "RECIPES"},
+    "on_event": {*OF_EVENTS, "OWNERS", "RECIPES"},
+}
 
 
 def allowed(table: str, questions: list[tuple[str, str, list[str]]]) -> list[bool]:
@@ -108,7 +114,7 @@ def test_a_function_reaches_its_own_kinds_of_items() -> None:
     """All of these by some action, and others by none; rules are one function's to write."""
     found = reached("EventsTable")
     assert {folder: set(kinds) for folder, kinds in found.items()} == {
-        folder: expected(folder) for folder in found
+        folder: EXPECTED.get(folder, {"PAUSE"}) for folder in found
     }
     writers = {folder for folder, kinds in found.items() if kinds.get("RULES", set()) - {"GetItem"}}
     assert writers == {"update_rules"}
