@@ -14,12 +14,15 @@ from functools import cache
 from types import CodeType, SimpleNamespace
 from typing import Any
 
+from actionsync import clock
 from tests.template import template
 
 Item = dict[str, Any]
 Key = tuple[str, str]
 
 _UNIT = 1024
+# What one key takes in a second (DynamoDB developer guide: Designing partition keys).
+KEY_UNITS = 1000
 
 
 class ConditionalCheckFailedException(Exception):  # noqa: N818 - botocore's own name
@@ -28,6 +31,10 @@ class ConditionalCheckFailedException(Exception):  # noqa: N818 - botocore's own
     def __init__(self, item: Item | None) -> None:
         super().__init__("ConditionalCheckFailedException")
         self.response = {} if item is None else {"Item": item}
+
+
+class ProvisionedThroughputExceededException(Exception):  # noqa: N818 - botocore's own name
+    """One key has more writes in a second than a partition takes."""
 
 
 class _Missing:
@@ -174,6 +181,7 @@ class MemoryDynamoDB:
     Attributes:
         units: write units, by table.
         calls: calls, by name.
+        of_key: write units of a second, by second, table and partition key.
     """
 
     exceptions = SimpleNamespace(ConditionalCheckFailedException=ConditionalCheckFailedException)
@@ -186,6 +194,7 @@ class MemoryDynamoDB:
         }
         self.units: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
+        self.of_key: Counter[tuple[int, str, str]] = Counter()
 
     def all(self, table: str) -> list[Item]:
         """Return all items of a table."""
@@ -278,23 +287,34 @@ class MemoryDynamoDB:
     def _find(self, table: str, key: Item) -> Item | None:
         return self._tables[table].items[key["pk"]["S"]].get(key.get("sk", {"S": ""})["S"])
 
-    def _check(self, _: str, item: Item | None, options: Item) -> None:
+    def _check(self, table: str, item: Item | None, options: Item) -> None:
         if (condition := options.get("ConditionExpression")) is None:
             return
         attributes = _Attributes(item or {}, options.get("ExpressionAttributeNames", {}))
         scope = {"a": attributes, "v": options.get("ExpressionAttributeValues"), **_FUNCTIONS}
         if not eval(_python(condition, compares=True), scope):  # noqa: S307 - our own
+            if item is not None:
+                self._take(table, item["pk"]["S"], _units(item))  # it costs as much
             raise ConditionalCheckFailedException(item)
+
+    def _take(self, table: str, pk: str, units: int) -> None:
+        """Take write units of a key."""
+        second = (clock.epoch(clock.now()), table, pk)
+        if self.of_key[second] + units > KEY_UNITS:
+            raise ProvisionedThroughputExceededException
+        self.of_key[second] += units
 
     def _change(self, name: str, old: Item | None, new: Item | None) -> None:
         table, item = self._tables[name], new or old or {}
         pk, sk = item["pk"]["S"], item.get("sk", {"S": ""})["S"]
+        size = max(_units(old), _units(new))
+        self._take(name, pk, size)
         if new is None:
             del table.items[pk][sk]
         else:
             table.items[pk][sk] = new
         writes = 1 + sum(index.change(old, new) for index in table.indexes.values())
-        self.units[name] += writes * max(1, math.ceil(max(_size(old), _size(new)) / _UNIT))
+        self.units[name] += writes * size
 
 
 def _remove(item: Item, targets: list[str], names: dict[str, str]) -> None:
@@ -316,6 +336,11 @@ def _added(old: Any, value: Any) -> Any:
     if "SS" in value:
         return {"SS": sorted({*(old or {"SS": []})["SS"], *value["SS"]})}
     return {"N": str(Decimal((old or {"N": "0"})["N"]) + Decimal(value["N"]))}
+
+
+def _units(item: Item | None) -> int:
+    """Return how many write units an item takes."""
+    return max(1, math.ceil(_size(item) / _UNIT))
 
 
 def _size(item: Item | None) -> int:
