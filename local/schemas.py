@@ -90,6 +90,7 @@ _DELIVERY: dict[str, Any] = {
 }
 _DELIVERY_STATUSES = [
     "accepted", "ignored", "duplicate", "test", "dry_run", "unsupported", "unreadable",
+    "waiting", "dropped",
 ]  # fmt: skip
 
 ANSWERS: dict[str, Any] = {
@@ -469,7 +470,8 @@ ANSWERS: dict[str, Any] = {
         "properties": {
             "status": {"type": "string", "enum": _DELIVERY_STATUSES},
             "delivery": {"type": "string", "description": "What names the delivery in lists."},
-            "events": {"type": "integer", "description": "How many events it was."},
+            "events": {"type": "integer", "description": "How many events were queued."},
+            "dropped": {"type": "integer", "description": "How many are over the quota."},
             "left_out": {"type": "integer", "description": "How many were too many for one."},
         },
     },

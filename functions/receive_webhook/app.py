@@ -2,7 +2,7 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from actionsync.http.api import entrypoint, http_api, ok
+from actionsync.http.api import accepted, entrypoint, http_api, ok
 from actionsync.http.webhooks import AnyDelivery
 from actionsync.wiring.webhooks import door
 
@@ -11,8 +11,9 @@ app = http_api()
 
 @app.post("/api/servicenow/webhooks/<source>/<webhook_id>")
 def receive(source: str, webhook_id: str, delivery: AnyDelivery) -> Response[str]:
-    """Answer 200 with the delivery's status, or 401 where it is not the sender's."""
-    return ok(door().receive(source, webhook_id, delivery))
+    """Answer 200 with what becomes of it, 202 over the quota, 401 where it is not the sender's."""
+    answer = door().receive(source, webhook_id, delivery)
+    return accepted(answer) if answer["status"] in {"waiting", "dropped"} else ok(answer)
 
 
 lambda_handler = entrypoint(app)

@@ -1,6 +1,8 @@
 """Deliveries of senders whose events are queued element by element."""
 
 import base64
+import hashlib
+import hmac
 import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -9,9 +11,10 @@ import boto3
 import pytest
 
 from actionsync.events.door import fitting
+from actionsync.wiring.stores import recent_events
 from functions.on_event.app import lambda_handler
 from local.servicenow import seed
-from tests.conftest import Answer, LambdaContext, call, event, invoke
+from tests.conftest import Answer, LambdaContext, _forget, call, event, invoke
 from tests.integration.conftest import connect
 from tests.integration.events import USER, Queues, record
 
@@ -237,6 +240,60 @@ def test_a_queue_that_refuses_is_said_with_503(
     boto3.client("sqs").delete_queue(QueueUrl=queues.queue_url)
     answer = deliver(hook, FIRING)
     assert (answer.status, answer.headers["retry-after"]) == (503, "30")
+
+
+def test_over_the_quota_ends_and_first_ones_wait(
+    queues: Queues, instance: "Simulator", monkeypatch: pytest.MonkeyPatch, time: "Clock"
+) -> None:
+    """The rest is dropped, and seen; a sender learns of it by 202 and sends nothing again."""
+    monkeypatch.setenv("DELIVERIES_PER_MINUTE", "1")
+    _forget()
+    time.moment = time.moment.replace(second=10)
+    hook = make()
+    first = deliver(hook, ONE)
+    assert (first.status, first.json["status"]) == (200, "accepted")
+    work_off(queues)
+    again_firing = deliver(hook, ONE)
+    assert (again_firing.status, again_firing.json["status"]) == (202, "dropped")
+    assert (again_firing.json["events"], again_firing.json["dropped"]) == (0, 1)
+    assert deliveries(hook)[0]["events"][0]["outcome"] == "dropped"
+    end = {**ALERT, "status": "resolved", "endsAt": "2026-11-26T13:45:00Z"}
+    mixed = [end, ALERT, {**ALERT, "fingerprint": "ffffffffffffffff"}, "no alert"]
+    late = deliver(hook, {**ONE, "alerts": mixed})
+    assert (late.status, late.json["status"]) == (202, "waiting")
+    assert (late.json["events"], late.json["dropped"]) == (2, 2)
+
+    monkeypatch.setattr("actionsync.wiring.stores.LATE_DELIVERIES_PER_MINUTE", 1)
+    _forget()
+    time.advance(minutes=1)
+    many = [{**end, "fingerprint": f"{number}"} for number in range(5)]
+    late = deliver(hook, {**ONE, "alerts": many})
+    assert (late.json["events"], late.json["dropped"]) == (2, 3)
+
+
+def test_a_signed_delivery_that_made_nothing_may_come_again(queues: Queues) -> None:
+    """Else it is a duplicate for an hour."""
+    hook = call("create_webhook", {"secret": "the-senders-own"}, user_id=USER,
+                path={"source": "pagerduty"}).json  # fmt: skip
+    body = json.dumps({"event": {"id": "1", "event_type": "incident.triggered"}}).encode()
+
+    def send(content: bytes = body) -> Answer:
+        signature = hmac.new(b"the-senders-own", content, hashlib.sha256).hexdigest()
+        return deliver(hook, content, **{"x-pagerduty-signature": f"v1={signature}"})
+
+    taken = send()
+    assert taken.json["status"] == "accepted"
+    # The id is what is signed and unique: other bytes with it are no other event.
+    assert send(body + b" ").json["status"] == "duplicate"
+    recent = recent_events()
+    entry = {"at": "2026", "outcome": "failed", "detail": "", "delivery": taken.json["delivery"]}
+    recent.note(USER, entry, hook["id"])
+    recent.put()
+    assert send().json["status"] == "accepted"
+    recent.note(USER, {**entry, "outcome": "created"}, hook["id"])
+    recent.put()
+    assert send().json["status"] == "duplicate"
+    assert len(queued(queues)) == 2
 
 
 def test_a_form_is_taken(queues: Queues) -> None:

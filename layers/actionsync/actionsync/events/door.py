@@ -4,6 +4,9 @@ Nothing of ServiceNow is called here, since senders wait for a second only. What
 is answered 200: a test, a repetition, what nobody understands. Many senders switch a webhook off
 after a few refusals, or repeat what was refused for ever.
 
+Over its owner's quota a delivery is taken all the same: what is an end, or the first of its key,
+waits in the queue for a while, up to a limit; the rest is dropped, and seen among the deliveries.
+
 What counts as a repetition: where the sender signs an id, that id; where it signs the body alone,
 that body, for an hour, after which its own moment decides; where it signs neither, nothing, since
 such senders repeat themselves on purpose.
@@ -14,6 +17,7 @@ import json
 import secrets
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -62,6 +66,8 @@ _AT_ONCE = 10
 _MOST_ELEMENTS = 500
 # Of one PutEvents.
 _MOST_ENTRIES = 10
+# For so long waits what is over a quota.
+_WAIT_SECONDS = 60
 # What may come again, though it was taken once.
 _MADE_NOTHING = {"failed", "dropped", "ignored"}
 
@@ -76,7 +82,9 @@ class Door:
         queue: SQS, and the address of the queue of events.
         recent: where a webhook's newest deliveries are stored.
         rules_of: returns a user's rules.
-        take: counts a delivery of a user's, or refuses one too many.
+        take: counts an event of an owner's webhooks, or refuses one too many.
+        take_waiting: the same for what waits of one webhook, when the owner has no more.
+        is_known: whether anything was recorded of a dedup key.
     """
 
     def __init__(
@@ -89,6 +97,8 @@ class Door:
         recent: "RecentEvents",
         rules_of: "Callable[[str], Rules]",
         take: "Callable[[str], None]",
+        take_waiting: "Callable[[str, str], None]",
+        is_known: "Callable[[str], bool]",
     ) -> None:
         self._webhooks = webhooks
         self._deliveries = deliveries
@@ -97,6 +107,8 @@ class Door:
         self._recent = recent
         self._rules_of = rules_of
         self._take = take
+        self._take_waiting = take_waiting
+        self._is_known = is_known
 
     def receive(self, source: str, webhook_id: str, delivery: "Delivery") -> dict[str, Any]:
         """Take a delivery and return `{status}`.
@@ -104,8 +116,7 @@ class Door:
         Raises:
             WebhookRefusedError: there is no such webhook, or the delivery is not its sender's.
             InvalidInputError: the body is not what GitHub documents.
-            QueueRefusedError: it could not be queued, or its owner's webhooks have taken as many
-                as a minute allows.
+            QueueRefusedError: it could not be queued.
         """
         found = self._webhooks.find(webhook_id)
         known = sender(source)
@@ -116,10 +127,6 @@ class Door:
         proof = verify(ways, delivery.headers, delivery.body, secret, now)
         if known is None or webhook is None or webhook.source != source or proof is None:
             raise WebhookRefusedError
-        try:
-            self._take(webhook.owner)
-        except TooManyRequestsError as error:
-            raise QueueRefusedError(error.retry_after) from None
         if known.is_translated:
             return self._translate(webhook, delivery)
         return self._split(webhook, known, proof, delivery)
@@ -143,7 +150,7 @@ class Door:
         elements = every[:_MOST_ELEMENTS]
         left_out = len(every) - len(elements)
         if left_out:
-            logger.warning("elements left out", webhook=webhook.id, left_out=left_out)
+            logger.warning("elements left out", owner=webhook.owner, left_out=left_out)
         headers = {
             name: delivery.headers[name][:_LONGEST_HEADER]
             for name in known.headers
@@ -157,13 +164,18 @@ class Door:
             unique = str(search(known.delivery, body) or "") or unique
         if proof.is_body_signed and not unique and not known.repeats_bodies:
             unique = hashlib.sha256(delivery.body).hexdigest()
-        if not self._once(webhook, unique, delivery_id, lambda: self.queue(webhook, messages)):
-            return {"status": "duplicate"}
-        answer = {"status": "accepted", "delivery": delivery_id, "events": len(messages)}
+        answer = self._once(
+            webhook,
+            unique,
+            delivery_id,
+            lambda: self._accept(
+                webhook, delivery_id, messages, lambda some, delay: self.queue(webhook, some, delay)
+            ),
+        )
         return answer | {"left_out": left_out} if left_out else answer
 
-    def queue(self, webhook: "Webhook", messages: "Sequence[str]") -> None:
-        """Queue a webhook's messages.
+    def queue(self, webhook: "Webhook", messages: "Sequence[str]", delay: int = 0) -> None:
+        """Queue a webhook's messages, to be worked off after some seconds.
 
         Raises:
             QueueRefusedError: not all of them were taken.
@@ -173,7 +185,10 @@ class Door:
 
         def send(message: str) -> None:
             self._sqs.send_message(
-                QueueUrl=self._queue_url, MessageBody=message, MessageGroupId=group
+                QueueUrl=self._queue_url,
+                MessageBody=message,
+                MessageGroupId=group,
+                DelaySeconds=delay,
             )
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -209,14 +224,20 @@ class Door:
             }
             for item in translations
         ]
+        texts = [json.dumps(event) for event in events]
         if webhook.dry_run:
-            return self._noted(
-                webhook, delivery_id, "dry_run", [json.dumps(each) for each in events]
-            )
-        unique = hashlib.sha256(delivery.body).hexdigest()
-        if not self._once(webhook, unique, delivery_id, lambda: self.put_on_bus(events)):
-            return {"status": "duplicate"}
-        return {"status": "accepted"}
+            return self._noted(webhook, delivery_id, "dry_run", texts)
+        return self._once(
+            webhook,
+            hashlib.sha256(delivery.body).hexdigest(),
+            delivery_id,
+            lambda: self._accept(
+                webhook,
+                delivery_id,
+                texts,
+                lambda some, _: self.put_on_bus([json.loads(text) for text in some]),
+            ),
+        )
 
     def put_on_bus(self, events: "Sequence[dict[str, Any]]") -> None:
         """Put events on the stack's bus.
@@ -259,37 +280,100 @@ class Door:
 
     # ---- what both share
 
+    def _accept(
+        self,
+        webhook: "Webhook",
+        delivery_id: str,
+        texts: "Sequence[str]",
+        send: "Callable[[Sequence[str], int], None]",
+    ) -> dict[str, Any]:
+        """Send a delivery's events, as many as the owner's quota allows, and return its answer."""
+        admitted = 0
+        with suppress(TooManyRequestsError):
+            for _ in texts:
+                self._take(webhook.owner)
+                admitted += 1
+        late = texts[admitted:]
+        waiting: list[str] = []
+        dropped: list[str] = []
+        for text in late:
+            (waiting if self._may_wait(webhook, text) else dropped).append(text)
+        if admitted:
+            send(texts[:admitted], 0)
+        if waiting:
+            send(waiting, _WAIT_SECONDS)
+        answer: dict[str, Any] = {
+            "status": "accepted" if not late else "waiting" if waiting else "dropped",
+            "delivery": delivery_id,
+            "events": admitted + len(waiting),
+        }
+        if dropped:
+            logger.warning("events of a webhook dropped", count=len(dropped), owner=webhook.owner)
+            self._noted(webhook, delivery_id, "dropped", dropped)
+            answer["dropped"] = len(dropped)
+        return answer
+
+    def _may_wait(self, webhook: "Webhook", text: str) -> bool:
+        """Return whether an event over the quota is an end, or the first of its key, and has room.
+
+        What no built-in source reads may be either.
+        """
+        from actionsync.events import sources  # noqa: PLC0415 - within the quota nobody pays
+        from actionsync.events.models import UnreadableEventError  # noqa: PLC0415
+        from actionsync.events.sources import envelopes  # noqa: PLC0415
+        from actionsync.events.sources.protocol import Context  # noqa: PLC0415
+
+        now = clock.now()
+        try:
+            context = Context(now, rules_of=self._rules_of)
+            reading = sources.read(envelopes.read(text, now), context)
+        except UnreadableEventError:
+            return False
+        matters = bool(reading.unknown) or any(
+            event.action == "resolve"
+            or (event.action == "trigger" and not self._is_known(event.dedup_key))
+            for event in reading.events
+        )
+        if not matters:
+            return False
+        try:
+            self._take_waiting(webhook.owner, webhook.id)
+        except TooManyRequestsError:
+            return False
+        return True
+
     def _once(
-        self, webhook: "Webhook", unique: str, answer: str, work: "Callable[[], None]"
-    ) -> bool:
-        """Do the work unless it was done for the same delivery, and return whether it was done.
+        self,
+        webhook: "Webhook",
+        unique: str,
+        delivery_id: str,
+        work: "Callable[[], dict[str, Any]]",
+    ) -> dict[str, Any]:
+        """Do the work unless it was done for the same delivery, and return the answer.
 
         Args:
             webhook: the webhook.
             unique: what names the delivery; empty where each one counts.
-            answer: what is remembered of it.
+            delivery_id: what is remembered of it.
             work: what is to be done.
         """
         if not unique:
-            work()
-            return True
+            return work()
         key = f"WEBHOOK#{webhook.id}#{hashlib.sha256(unique.encode()).hexdigest()}"
         try:
             record = self._deliveries.claim(key, "", uuid.uuid4().hex)
         except WriteInProgressError as error:  # the sender did not wait for the first answer
             raise QueueRefusedError(error.retry_after) from None
         if isinstance(record, Done):
-            if not self._made_nothing(webhook, record.answer):
-                return False
-            work()
-            return True
+            may_come_again = self._made_nothing(webhook, record.answer)
+            return work() if may_come_again else {"status": "duplicate"}
         try:
-            work()
+            answer = work()
         except Exception:
             self._deliveries.release(record)
             raise
-        self._deliveries.finish(record, answer, keep_seconds=_REPETITION_SECONDS)
-        return True
+        self._deliveries.finish(record, delivery_id, keep_seconds=_REPETITION_SECONDS)
+        return answer
 
     def _made_nothing(self, webhook: "Webhook", delivery_id: str) -> bool:
         """Return whether all that a delivery said has failed or was dropped: it may come again."""

@@ -14,7 +14,7 @@ from actionsync.errors import TooManyRequestsError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-Kind = Literal["writes", "reads", "deliveries", "sign-ins"]
+Kind = Literal["writes", "reads", "deliveries", "late deliveries", "sign-ins"]
 
 _MINUTE = 60
 _SHARE = 20

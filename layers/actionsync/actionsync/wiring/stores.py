@@ -109,6 +109,8 @@ def idempotency_store() -> IdempotencyStore:
 
 # Of one user with one host and name there: a password is typed, not guessed.
 SIGN_INS_PER_MINUTE = 10
+# Of one webhook, over its owner's quota: ends, and what is the first of its key.
+LATE_DELIVERIES_PER_MINUTE = 1000
 
 
 @cache
@@ -118,6 +120,7 @@ def rates(kind: "Kind") -> Rates:
         "writes": settings().writes_per_minute,
         "reads": settings().reads_per_minute,
         "deliveries": settings().deliveries_per_minute,
+        "late deliveries": LATE_DELIVERIES_PER_MINUTE,
         "sign-ins": SIGN_INS_PER_MINUTE,
     }
     return Rates(aws.dynamodb(), settings().idempotency_table, kind, limits[kind])

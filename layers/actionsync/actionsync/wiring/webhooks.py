@@ -23,6 +23,8 @@ def door() -> Door:
         recent=stores.recent_events(),
         rules_of=_rules_of,
         take=stores.rates("deliveries").take,
+        take_waiting=stores.rates("late deliveries").take,
+        is_known=lambda key: stores.correlation_store().get(key).is_known,
     )
 
 
