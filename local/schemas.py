@@ -48,6 +48,11 @@ _ATTACHMENT = {
     },
     "additionalProperties": True,
 }
+_RECIPE: dict[str, Any] = {
+    "type": "object",
+    "required": ["name", "recipe"],
+    "properties": {"name": _TEXT, "recipe": {"type": "object"}},
+}
 _WEBHOOK: dict[str, Any] = {
     "type": "object",
     "required": ["id", "source", "name", "dry_run", "path", "created_at"],
@@ -423,6 +428,22 @@ ANSWERS: dict[str, Any] = {
                     },
                 },
             },
+        },
+    },
+    "RecipeView": {"description": "A recipe of one's own.", **_RECIPE},
+    "Recipes": {
+        "type": "object",
+        "required": ["recipes"],
+        "properties": {"recipes": {"type": "array", "items": _RECIPE}},
+    },
+    "RecipeSaved": {
+        **_RECIPE,
+        "description": "A recipe, and the keys of its two beginnings: equal ones are one ticket.",
+        "required": [*_RECIPE["required"], "keys", "one_ticket"],
+        "properties": {
+            **_RECIPE["properties"],
+            "keys": {"type": "array", "items": _TEXT},
+            "one_ticket": {"type": "boolean"},
         },
     },
     "Webhooks": {

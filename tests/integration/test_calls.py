@@ -153,6 +153,8 @@ def _prepare(aws: "Aws", simulator: "Simulator", function: str, *, is_first: boo
         boto3.client("events").create_event_bus(Name="events")
     if function == "create_config":
         call("delete_config")
+    if function in {"list_recipes", "update_recipe"}:
+        invoke("update_recipe", event("update_recipe", "valid"))
     if function == "delete_config" and not is_first:
         connect(simulator, seed.INTEGRATION_USER)
     if function == "delete_webhook" and not is_first:

@@ -208,6 +208,7 @@ def test_a_valid_event_succeeds(aws: "Aws", bus: "Bus", connected: "Simulator", 
     put_example_tickets(connected)
     put_example_webhook(aws)
     put_example_item()
+    invoke("update_recipe", event("update_recipe", "valid"))
     if function == "create_config":
         call("delete_config")
     if function == "get_activity":

@@ -306,6 +306,24 @@ def list_webhooks(world: World) -> None:
     world.results.append(conftest.invoke("list_webhooks", payload).status)
 
 
+def own_recipe(folder: str, names: "tuple[str, ...]") -> "Callable[[World], None]":
+    """Return the scenario of a function of recipes: each of its operations, one after another."""
+
+    def scenario(world: World) -> None:
+        with world.iam.off():
+            saved = conftest.event("update_recipe", "valid")
+            saved["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = world.user
+            conftest.invoke("update_recipe", saved)
+            _forget()  # another process goes on
+        for name in names:
+            payload = conftest.event(folder, name)
+            payload["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = world.user
+            world.results.append(conftest.invoke(folder, payload).status)
+        world.left("EventsTable")
+
+    return scenario
+
+
 def update_webhook(world: World) -> None:
     """Its dry run, and its secret."""
     change = {"dry_run": True, "secret": "the-senders-own-secret"}
@@ -593,6 +611,8 @@ SCENARIOS: "dict[str, Callable[[World], None]]" = {
     **{described.folder: scenario_of(described) for described in reversed(list(operations()))},
     "test_connection": works_again,
     "create_config": create_config,
+    "list_recipes": own_recipe("list_recipes", ("valid", "valid_get_recipe")),
+    "update_recipe": own_recipe("update_recipe", ("valid", "valid_delete_recipe")),
     "rotate_secret": rotate_secret,
     "delete_config": delete_config,
     "delete_webhook": delete_webhook,

@@ -58,6 +58,7 @@ def _payload(folder: str, request: "Request", body: bytes) -> dict[str, Any]:
     payload = event(folder)
     payload["headers"] = {name.lower(): value for name, value in request.headers.items()}
     payload["rawPath"] = payload["requestContext"]["http"]["path"] = request.url.path
+    payload["requestContext"]["http"]["method"] = request.method
     payload["pathParameters"] = {
         name: unquote(str(value)) for name, value in request.path_params.items()
     }

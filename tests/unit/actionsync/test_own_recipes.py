@@ -1,0 +1,212 @@
+"""An owner's own recipes: what is refused when one is saved, and what they make of events."""
+
+import copy
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from actionsync.errors import InvalidInputError
+from actionsync.events import sources
+from actionsync.events.own_recipes import RecipeToSave, tried
+from actionsync.events.owners import ENTRIES, Owners
+from actionsync.events.recipes import paths
+from actionsync.events.recipes.models import Recipe
+from actionsync.events.sources import envelopes
+from actionsync.events.sources.protocol import Context
+from functions.update_recipe.operation import BODY, RECIPE
+
+NOW = datetime(2026, 1, 10, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("a | b", "pipes"),
+        ("length(&b)", "&"),
+        ("[a, b]", "lists"),
+        ("{a: b}", "objects"),
+        ("a[*].whole()", "for each element"),
+        ("a.b.c(", "no JMESPath"),
+        ("map(a)", "names the function map"),
+        ("!a.b", "write !(a.b)"),
+        ("a" * 301, "at most 300"),
+        ("hash([a, b])", "lists"),
+        ("a.join('', [@, @]).merge(@)", "names the function merge"),
+    ],
+)
+def test_a_path_that_says_too_much_is_refused(path: str, said: str) -> None:
+    """What could grow, or reach beyond the event, is refused by its syntax tree."""
+    with pytest.raises(ValueError, match=r".") as refused:
+        paths.checked(path)
+    assert said in str(refused.value)
+
+
+def test_no_path_grows() -> None:
+    """What doubles in few characters stays bounded."""
+    doubling = "a" + ".join('', [@, @])" * 17
+    found = paths.search(paths.checked(doubling), {"a": "x" * 4000}, paths.Scope({}))
+    assert len(found) <= 20_000
+
+
+@given(st.text(alphabet="ab.[]*?&|'\"`@!=(){},:01 ", max_size=60), st.data())
+def test_no_path_raises(path: str, data: st.DataObject) -> None:
+    """A path is refused when it is saved, or leads somewhere, or nowhere."""
+    try:
+        paths.checked(path)
+    except ValueError:
+        return
+    leaves = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+    value = data.draw(st.dictionaries(st.sampled_from("ab"), leaves | st.lists(leaves)))
+    paths.search(path, value, paths.Scope(value))
+
+
+@pytest.mark.parametrize(
+    ("function", "value", "expected"),
+    [
+        ("one_of(a, 'x', 'Y')", "y", True),
+        ("one_of(a, '3')", 3, True),
+        ("one_of(a, 'true')", True, True),
+        ("one_of(a, 'null')", None, False),
+        ("contains(a, 'b')", None, False),
+        ("join('/', [a, 'x'])", None, None),
+        ("to_string(a)", None, None),
+        (
+            "first(a, ':', `7`)",
+            "arn:aws:lambda:r:1:function:f:live",
+            "arn:aws:lambda:r:1:function:f",
+        ),
+        ("first(a, ':', `7`)", "arn:aws:lambda:r:1:function:f", "arn:aws:lambda:r:1:function:f"),
+        ("before_last(a, ':')", "job:7", "job"),
+        ("after_last(a, '#')", "http://x#RDS-EVENT-0091", "RDS-EVENT-0091"),
+        ("arn(a, 'region')", "arn:aws:rds:eu-west-1:1:db:x", "eu-west-1"),
+        ("arn(a, 'region')", 7, ""),
+        ("number(a)", "$1,250.50", 1250.5),
+        ("number(a)", True, None),
+        ("line(a, 'Budget Name:')", "x\nBudget Name: shop\ny", "shop"),
+        ("moment(a)", "Fri, 3 Jun 2022 06:02:51 GMT", "2022-06-03T06:02:51Z"),
+        ("moment(a)", "Sep 1, 2017 4:12:29 PM", "2017-09-01T16:12:29Z"),
+        ("moment(a)", "Wed Sep 04 16:59:44.356 UTC 2024", "2024-09-04T16:59:44Z"),
+        ("moment(a)", "2021-05-09 00:07:30.285", "2021-05-09T00:07:30Z"),
+        ("moment(a)", "2026-03-02T08:00:00.123456789Z", "2026-03-02T08:00:00Z"),
+        ("moment(a)", "1772439655000", "2026-03-02T08:20:55Z"),
+        ("moment(a)", 1772439655, "2026-03-02T08:20:55Z"),
+        ("moment(a)", "", None),
+        ("moment(a)", "soon", None),
+        ("json(a).b", '{"b": 1}', 1),
+        ("json(a).b", "{", None),
+        ("hash(a, a) == hash(a)", "x", False),
+        ("replace(a, 'b', 'c')", "abc", "acc"),
+    ],
+)
+def test_a_function_takes_whatever_comes(function: str, value: Any, expected: Any) -> None:
+    """Each named function, with what it is for and with nonsense."""
+    assert paths.search(paths.checked(function), {"a": value}, paths.Scope({})) == expected
+
+
+def saved(**changes: Any) -> RecipeToSave:
+    """Return what is asked to be saved, with changes by dotted names."""
+    body = copy.deepcopy(BODY)
+    for name, value in changes.items():
+        body[name] = value
+    return RecipeToSave.model_validate_json(json.dumps(body))
+
+
+def test_a_recipe_that_works_shows_its_keys() -> None:
+    """Equal keys are one ticket; different ones are two."""
+    assert tried("ada", "x", saved()) == ["/cart", "/cart"]
+    other = copy.deepcopy(BODY["triggers"])
+    other[1]["detail"]["page"] = "/pay"
+    assert tried("ada", "x", saved(triggers=other)) == ["/cart", "/pay"]
+
+
+def test_a_recipe_that_does_not_work_is_refused() -> None:
+    """The field that is wrong is named."""
+    first, _ = BODY["triggers"]
+    elsewhere = {**first, "source": "another"}
+    without_key = {**first, "detail": {**first["detail"], "page": None}}
+    other_end = {**BODY["end"], "detail": {**BODY["end"]["detail"], "page": "/pay"}}
+    for changes, field in (
+        ({"triggers": [first, BODY["end"]]}, "triggers.1"),
+        ({"triggers": [elsewhere, first]}, "triggers.0"),
+        ({"triggers": [without_key, first]}, "triggers.0"),
+        ({"triggers": [{"Type": 1}, first]}, "triggers.0"),
+        ({"end": None}, "end"),
+        ({"end": first}, "end"),
+        ({"end": other_end}, "end"),
+    ):
+        with pytest.raises(InvalidInputError) as refused:
+            tried("ada", "x", saved(**changes))
+        assert [error.field for error in refused.value.errors] == [field]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ends": "none"},
+        {"ends": "silent"},
+        {"forms": []},
+        {"forms": [{**RECIPE["forms"][0], "trigger": None}]},
+        {"forms": [{**RECIPE["forms"][0], "key": ["'always'"]}]},
+        {"forms": [{**RECIPE["forms"][0], "title": "{{password}}"}]},
+        {"forms": [{**RECIPE["forms"][0], "columns": {"state": "6"}}]},
+        {"code": "import os"},
+    ],
+)
+def test_a_recipe_that_is_none_is_refused(change: dict[str, Any]) -> None:
+    """It says a beginning, its end as it promises, and nothing that it may not."""
+    with pytest.raises(ValidationError):
+        Recipe.model_validate({**RECIPE, **change})
+
+
+def test_only_the_owners_recipes_read_an_event() -> None:
+    """An event that names another user is none of theirs; without one it is dropped, visibly."""
+    recipe = Recipe.model_validate(RECIPE)
+    event = {**BODY["triggers"][0], "detail": {**BODY["triggers"][0]["detail"], "user_id": "ada"}}
+    message = envelopes.read(json.dumps(event), NOW)
+    context = Context(NOW, "", recipes_of=lambda owner: {"speed": recipe} if owner == "ada" else {})
+    (found,) = sources.read(message, context).events
+    assert (found.owner, found.source, found.severity) == ("ada", "custom.speed", "high")
+    message.detail["user_id"] = "eve"
+    dropped = sources.read(message, context)
+    assert (dropped.events, dropped.unknown) == ((), "shop.speed: Speed Test")
+
+
+def test_who_answers_for_what() -> None:
+    """The first entry that fits decides; who answered before gets ends and notes."""
+    entries = ENTRIES.validate_python(
+        [
+            {"match": {"account": "1111*", "name": "shop-*"}, "owner": "team/shop"},
+            {"match": {"region": "eu-*"}, "owner": "ada"},
+        ]
+    )
+    owners = Owners(entries)
+    assert owners.of("111122223333", "eu-west-1", "shop-5xx") == ("team/shop", [])
+    assert owners.of("111122223333", "eu-west-1", "search") == ("ada", [])
+    assert owners.of("999900001111", "us-east-1", "shop-5xx") == ("", [])
+    moved = owners.replaced_by(ENTRIES.validate_python([{"owner": "bob"}]), "auto")
+    assert moved.of("111122223333", "eu-west-1", "shop-5xx") == (
+        "bob", ["team/shop", "ada", "auto"],
+    )  # fmt: skip
+    stored = Owners.parse(json.dumps(moved.document()))
+    assert stored.of("999900001111", "us-east-1", "x") == ("bob", ["auto"])
+
+
+def test_a_former_owner_gets_ends_alone() -> None:
+    """A trigger goes to today's owner, an end to whoever may have its ticket."""
+    owners = Owners(ENTRIES.validate_python([{"owner": "ada"}])).replaced_by(
+        ENTRIES.validate_python([{"owner": "bob"}])
+    )
+    for state, expected in (("ALARM", ["bob"]), ("OK", ["bob", "ada"])):
+        event = {
+            "source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change",
+            "account": "111122223333", "region": "eu-west-1", "time": "2026-01-10T10:00:00Z",
+            "detail": {"alarmName": "x", "state": {"value": state}},
+        }  # fmt: skip
+        message = envelopes.read(json.dumps(event), NOW)
+        found = sources.read(message, Context(NOW, "auto", owners=lambda: owners)).events
+        assert [item.owner for item in found] == expected
