@@ -151,8 +151,9 @@ def test_a_connection_is_checked_on_a_schedule(stack: Stack) -> None:
     rules = stack.cloud.client("events").list_rules()["Rules"]
     (rule,) = (rule for rule in rules if rule["Name"] == stack.ids["CheckConnectionFunctionCheck"])
     assert rule["ScheduleExpression"] == "rate(15 minutes)"
-    alarms = stack.cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    (alarm,) = (alarm for alarm in alarms if alarm["AlarmName"] == f"{STACK}-ConnectionAlarm")
+    (alarm,) = stack.cloud.client("cloudwatch").describe_alarms(
+        AlarmNames=[f"{STACK}-ConnectionAlarm"]
+    )["MetricAlarms"]
     assert alarm["Period"] == 900
     assert alarm["AlarmDescription"].endswith("/docs/operations.md#connectionalarm")
     assert {"Name": "stack", "Value": STACK} in alarm["Dimensions"]
