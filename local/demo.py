@@ -31,6 +31,7 @@ class Walk:
     console: Console
     http: "httpx.Client" = field(init=False)
     token: str = field(init=False)
+    webhook: str = ""
     steps: int = 0
 
     def __post_init__(self) -> None:
@@ -144,12 +145,35 @@ class Walk:
         self.cloud.automate(self.token)
         rules = {"deployments": {"change_type": "standard", "template": "Deploy a service"}}
         self._call("Say what becomes of events", "PUT", "rules", 200, rules)
+        self._alert()
         self._storm()
         self._alarm()
         self._refusal()
         self._deployment()
         trail = self._call("Read the audit trail", "GET", "activity?limit=5", 200)
         _hold(all(item["number"] for item in trail["items"]), "every write has its ticket")
+
+    def _alert(self) -> None:
+        """Let Alertmanager's webhook receive an alert, and its end."""
+        new = {"name": "demo"}
+        hook = self._call("Make Alertmanager's webhook", "POST", "webhooks/alertmanager", 201, new)
+        self.webhook = hook["path"].removeprefix("/api/servicenow/")
+        secret = {"Authorization": f"Bearer {hook['secret']}"}
+        alert = {
+            "status": "firing",
+            "labels": {"alertname": "HighErrorRate", "service": "shop", "severity": "critical"},
+            "annotations": {"summary": "The shop fails"},
+            "startsAt": "2026-01-10T10:00:00Z",
+            "fingerprint": "41afd4d969e81545",
+        }
+        end = {**alert, "status": "resolved", "endsAt": "2026-01-10T10:30:00Z"}
+        for what, sent, state in (("It reports an alert", alert, "1"), ("and its end", end, "6")):
+            started = time.monotonic()
+            body = {"version": "4", "status": "firing", "alerts": [sent]}
+            self._call(what, "POST", self.webhook, 200, body, headers=secret)
+            self._wait("incident", "The shop fails", state=state)
+            done = "an incident is open" if state == "1" else "it is resolved"
+            self._tell("In ServiceNow", f"webhook → on_event → {done}", started)
 
     def _storm(self) -> None:
         started = time.monotonic()
@@ -275,6 +299,7 @@ class Walk:
         return rows()
 
     def _farewell(self) -> None:
+        self._call("Remove the webhook", "DELETE", self.webhook, 204)
         self._call("Remove the connection", "DELETE", "config", 204)
         secrets = self.cloud.client("secretsmanager").list_secrets()["SecretList"]
         _hold(not secrets, "its password is gone from Secrets Manager, too")

@@ -182,13 +182,14 @@ class Door:
         """
         # SQS's fair queues; an owner's id may hold what a group's may not.
         group = hashlib.sha256(webhook.owner.encode()).hexdigest()
+        later: dict[str, Any] = {"DelaySeconds": delay} if delay else {}
 
         def send(message: str) -> None:
             self._sqs.send_message(
                 QueueUrl=self._queue_url,
                 MessageBody=message,
                 MessageGroupId=group,
-                DelaySeconds=delay,
+                **later,
             )
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
