@@ -78,8 +78,8 @@ class Door:
     Args:
         webhooks: where they are stored.
         deliveries: an idempotency record for each delivery.
-        bus: EventBridge, and the name of the stack's bus.
-        queue: SQS, and the address of the queue of events.
+        bus: returns EventBridge, and the name of the stack's bus.
+        queue: returns SQS, and the address of the queue of events.
         recent: where a webhook's newest deliveries are stored.
         rules_of: returns a user's rules.
         take: counts an event of an owner's webhooks, or refuses one too many.
@@ -92,8 +92,8 @@ class Door:
         webhooks: "WebhookStore",
         deliveries: "IdempotencyStore",
         *,
-        bus: "tuple[EventBridgeClient, str]",
-        queue: "tuple[SQSClient, str]",
+        bus: "Callable[[], tuple[EventBridgeClient, str]]",
+        queue: "Callable[[], tuple[SQSClient, str]]",
         recent: "RecentEvents",
         rules_of: "Callable[[str], Rules]",
         take: "Callable[[str], None]",
@@ -102,8 +102,8 @@ class Door:
     ) -> None:
         self._webhooks = webhooks
         self._deliveries = deliveries
-        self._events, self._bus = bus
-        self._sqs, self._queue_url = queue
+        # A client takes longer to make than all else: nobody makes the one that is not needed.
+        self._bus, self._queue = bus, queue
         self._recent = recent
         self._rules_of = rules_of
         self._take = take
@@ -182,11 +182,12 @@ class Door:
         """
         # SQS's fair queues; an owner's id may hold what a group's may not.
         group = hashlib.sha256(webhook.owner.encode()).hexdigest()
+        sqs, queue_url = self._queue()
         later: dict[str, Any] = {"DelaySeconds": delay} if delay else {}
 
         def send(message: str) -> None:
-            self._sqs.send_message(
-                QueueUrl=self._queue_url,
+            sqs.send_message(
+                QueueUrl=queue_url,
                 MessageBody=message,
                 MessageGroupId=group,
                 **later,
@@ -246,10 +247,11 @@ class Door:
         Raises:
             QueueRefusedError: it did not take all of them.
         """
-        answer = self._events.put_events(
+        events_client, bus = self._bus()
+        answer = events_client.put_events(
             Entries=[
                 {
-                    "EventBusName": self._bus,
+                    "EventBusName": bus,
                     "Source": event["source"],
                     "DetailType": event["detail-type"],
                     "Detail": json.dumps(event["detail"]),

@@ -18,8 +18,8 @@ def door() -> Door:
     return Door(
         stores.webhook_store(),
         stores.idempotency_store(),
-        bus=(aws.event_bridge(), bus_name()),
-        queue=(aws.sqs(), event_queue_url()),
+        bus=lambda: (aws.event_bridge(), bus_name()),
+        queue=lambda: (aws.sqs(), event_queue_url()),
         recent=stores.recent_events(),
         rules_of=_rules_of,
         take=stores.rates("deliveries").take,
