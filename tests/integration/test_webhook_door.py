@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import boto3
 import pytest
 
+from actionsync import clock
 from actionsync.events.door import fitting
 from actionsync.wiring.stores import recent_events
 from functions.on_event.app import lambda_handler
@@ -294,6 +295,48 @@ def test_a_signed_delivery_that_made_nothing_may_come_again(queues: Queues) -> N
     recent.put()
     assert send().json["status"] == "duplicate"
     assert len(queued(queues)) == 2
+
+
+@pytest.mark.parametrize("parameters", [{"PASSWORD": "hunter2"}, None, "hunter2"])
+def test_what_may_hold_secrets_is_left_out(queues: Queues, aws: "Aws", parameters: Any) -> None:
+    """Jenkins' parameters and log are neither queued nor stored."""
+    hook = call("create_webhook", {}, user_id=USER, path={"source": "jenkins"}).json
+    basic = base64.b64encode(f"x:{hook['secret']}".encode()).decode()
+    build = {"phase": "FINALIZED", "status": "FAILURE", "parameters": parameters, "log": "hunter2"}
+    for body in ({"name": "shop", "url": "job/shop/", "build": build}, {"build": "odd"}):
+        answer = deliver(hook, body, authorization=f"Basic {basic}")
+        assert answer.json["status"] == "accepted"
+    assert "hunter2" not in json.dumps(queued(queues))
+    call("update_webhook", {"dry_run": True}, user_id=USER,
+         path={"source": "jenkins", "id": hook["id"]})  # fmt: skip
+    deliver(hook, {"name": "shop", "build": build}, authorization=f"Basic {basic}")
+    assert "hunter2" not in json.dumps(deliveries(hook))
+
+
+def test_ones_own_sender_may_send_cloudevents_in_a_batch(queues: Queues) -> None:
+    """Or one by one, or in Standard Webhooks' form, whose id is taken once."""
+    hook = call("create_webhook", {}, user_id=USER, path={"source": "generic"}).json
+    bearer = {"authorization": f"Bearer {hook['secret']}"}
+    own = {"dedup_key": "a", "title": "x"}
+    events = [{"specversion": "1.0", "id": f"{number}", "source": "/s", "type": "t", "data": own}
+              for number in range(2)]  # fmt: skip
+    kind = {"content-type": "application/cloudevents-batch+json; charset=utf-8"}
+    assert deliver(hook, events, **bearer, **kind).json["events"] == 2
+    assert deliver(hook, own, **bearer, **{"ce-id": "1", "ce-source": "/s"}).json["events"] == 1
+    messages = queued(queues)
+    assert {"ce-id": "1", "ce-source": "/s"} in [message["headers"] for message in messages]
+
+    body = json.dumps({"type": "t", "data": own}).encode()
+    seconds = str(clock.epoch(clock.now()))
+    key = base64.b64decode(hook["secret"].removeprefix("whsec_"))
+    digest = hmac.digest(key, f"m1.{seconds}.".encode() + body, "sha256")
+    signed = {
+        "webhook-id": "m1", "webhook-timestamp": seconds,
+        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+    }  # fmt: skip
+    statuses = [deliver(hook, body, **bearer, **signed).json["status"] for _ in range(2)]
+    assert statuses == ["accepted", "duplicate"]
+    assert deliver(hook, body + b" ", **bearer, **signed).status == 401
 
 
 def test_a_form_is_taken(queues: Queues) -> None:
