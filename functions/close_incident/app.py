@@ -4,9 +4,9 @@ from actionsync.http import records
 from actionsync.http.api import entrypoint
 from actionsync.http.servicenow import servicenow_api
 from actionsync.tickets.types import INCIDENT
-from actionsync.wiring.servicenow import limited_tickets
+from actionsync.wiring.servicenow import tickets_to_write
 
 app = servicenow_api()
-records.close(app, INCIDENT, limited_tickets)
+records.close(app, INCIDENT, tickets_to_write)
 
 lambda_handler = entrypoint(app)

@@ -4,9 +4,9 @@ from actionsync.http import records
 from actionsync.http.api import entrypoint
 from actionsync.http.servicenow import servicenow_api
 from actionsync.tickets.types import CHANGE_REQUEST
-from actionsync.wiring.servicenow import limited_tickets
+from actionsync.wiring.servicenow import tickets_to_write
 
 app = servicenow_api()
-records.create(app, CHANGE_REQUEST, limited_tickets)
+records.create(app, CHANGE_REQUEST, tickets_to_write)
 
 lambda_handler = entrypoint(app)

@@ -4,11 +4,11 @@ from actionsync.http import records
 from actionsync.http.api import entrypoint
 from actionsync.http.servicenow import servicenow_api
 from actionsync.tickets.types import SHARED_TYPES
-from actionsync.wiring.servicenow import limited_tickets
+from actionsync.wiring.servicenow import tickets_to_write
 
 app = servicenow_api()
 for ticket_type in SHARED_TYPES:
-    records.create(app, ticket_type, limited_tickets)
-records.import_row(app, limited_tickets)
+    records.create(app, ticket_type, tickets_to_write)
+records.import_row(app, tickets_to_write)
 
 lambda_handler = entrypoint(app)

@@ -8,7 +8,7 @@ from actionsync.http.api import UserId, entrypoint, ok, query
 from actionsync.http.servicenow import servicenow_api
 from actionsync.runtime import run
 from actionsync.tickets.models import IncidentSearch
-from actionsync.wiring.servicenow import tickets
+from actionsync.wiring.servicenow import tickets_to_read
 
 app = servicenow_api()
 
@@ -18,7 +18,7 @@ def search_incidents(
     search: Annotated[IncidentSearch, query(IncidentSearch)], owner: UserId
 ) -> Response[str]:
     """Answer 200 with a page of incidents and the cursor of the next."""
-    return ok(run(tickets(owner).search_incidents(search)))
+    return ok(run(tickets_to_read(owner).search_incidents(search)))
 
 
 lambda_handler = entrypoint(app)

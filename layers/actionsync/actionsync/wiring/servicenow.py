@@ -21,8 +21,8 @@ def client_cache() -> ClientCache:
     )
 
 
-def tickets(owner: str) -> TicketService:
-    """Return an owner's tickets, for a read that counts against the owner's limit.
+def tickets_to_read(owner: str) -> TicketService:
+    """Return an owner's tickets, for one read, which counts against the owner's limit.
 
     Raises:
         TooManyRequestsError: this minute has none left.
@@ -35,8 +35,8 @@ def _tickets(owner: str) -> TicketService:
     return TicketService(owner, client_cache(), stores.idempotency_store(), stores.activity_store())
 
 
-def limited_tickets(owner: str) -> TicketService:
-    """Return an owner's tickets, for a write that counts against the owner's limit.
+def tickets_to_write(owner: str) -> TicketService:
+    """Return an owner's tickets, for one write, which counts against the owner's limit.
 
     Raises:
         TooManyRequestsError: this minute has none left.
