@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from typing import Any
 
 import jmespath
@@ -13,6 +14,7 @@ from actionsync.events import senders
 from actionsync.events.door import search, split
 from actionsync.events.senders import Sender, sender
 from actionsync.events.verification import Way, verify
+from tests.template import ROOT
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 BODY = b'{"a": 1}'
@@ -75,6 +77,25 @@ def test_a_sender_says_how_it_is_set_up(name: str) -> None:
             jmespath.compile(path)
     if found.body:
         assert isinstance(json.loads(found.body), dict)
+
+
+def test_the_table_of_the_docs_is_the_codes() -> None:
+    """docs/webhooks.md has each sender, and how it proves itself."""
+    text = (ROOT / "docs/webhooks.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
+    words = {
+        "hmac": "a signature of the body",
+        "hmac_with_time": "a signature of time and body",
+        "standard_webhooks": "Standard Webhooks",
+        "bearer": "a bearer token",
+        "basic": "basic authentication, also in the URL",
+        "header": "a header",
+        "url": "its address alone",
+    }
+    assert rows == [
+        (name, found.title, ", ".join(dict.fromkeys(words[way.name] for way in found.ways)))
+        for name, found in SENDERS.items()
+    ]
 
 
 @pytest.mark.parametrize("name", ["", "pigeon", "Github", "git hub", "../x", "protocol", "a" * 50])
