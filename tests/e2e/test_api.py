@@ -86,6 +86,22 @@ def test_another_pools_token_is_refused(cloud: "LocalCloud") -> None:
         assert http.get("/api/servicenow/config").status_code == 401
 
 
+def test_an_id_token_opens_nothing(cloud: "LocalCloud") -> None:
+    """The pool's own, signed and not expired: it says who signed in, and is for the pages alone."""
+    password = cloud.make_user("id-token@example.com")
+    answer = cloud.client("cognito-idp").admin_initiate_auth(
+        UserPoolId=cloud.outputs["UserPoolId"],
+        ClientId=cloud.outputs["UserPoolClientId"],
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": "id-token@example.com", "PASSWORD": password},
+    )["AuthenticationResult"]
+    statuses = []
+    for name in ("IdToken", "AccessToken"):
+        with cloud.http(answer[name]) as http:
+            statuses.append(http.get("/api/servicenow/rules").status_code)
+    assert statuses == [401, 200]
+
+
 def test_users_do_not_meet(cloud: "LocalCloud", new_user: "Callable[[], User]") -> None:
     """B can neither see, use, change nor remove what A has stored."""
     ada, bob = new_user(), new_user()
