@@ -202,7 +202,7 @@ images: install tools ## Photograph the pages for the guide, into docs/images
 	IMAGES=docs/images $(BIN)/pytest tests/browser
 
 .PHONY: bench
-bench: install $(TOOLS)/bench/.installed ## Measure speed beside floors and peers, write docs/performance.md (PARTS="functions clients events storm")
+bench: install $(TOOLS)/bench/.installed ## Measure speed beside floors and peers, write docs/performance.md (PARTS="functions clients events folding storm")
 	$(BIN)/python -m tests.benchmarks $(PARTS)
 
 .PHONY: lock

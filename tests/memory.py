@@ -295,6 +295,7 @@ class MemoryDynamoDB:
         if not eval(_python(condition, compares=True), scope):  # noqa: S307 - our own
             if item is not None:
                 self._take(table, item["pk"]["S"], _units(item))  # it costs as much
+                self.units[table] += _units(item)
             raise ConditionalCheckFailedException(item)
 
     def _take(self, table: str, pk: str, units: int) -> None:

@@ -1,7 +1,8 @@
 """`make bench`: measures the parts one after the other and writes them into docs/performance.md.
 
-`python -m tests.benchmarks [functions] [clients] [events] [storm]` measures only these; the rest of
-the page stays as it was. A part that fails does not keep the next one from being measured.
+`python -m tests.benchmarks [functions] [clients] [events] [folding] [storm]` measures only these;
+the rest of the page stays as it was. A part that fails does not keep the next one from being
+measured.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from local.cloud import ROOT
-from tests.benchmarks import clients, events, functions, storm
+from tests.benchmarks import clients, events, folding, functions, storm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ def main() -> None:
         "functions": lambda: functions.report(arguments.samples, arguments.warm_calls),
         "clients": clients.report,
         "events": events.report,
+        "folding": folding.report,
         "storm": storm.report,
     }
     failed = []
@@ -41,7 +43,7 @@ def main() -> None:
             failed.append(name)
             continue
         print(text)
-        page = storm.PAGE if name == "storm" else PAGE
+        page = storm.PAGE if name in {"folding", "storm"} else PAGE
         page.write_text(replaced(page.read_text(), name, text))
     if failed:
         sys.exit(f"Not measured: {', '.join(failed)}. `make bench PARTS=...` goes on with them.")

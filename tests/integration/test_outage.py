@@ -133,10 +133,10 @@ class World:
     def _send(self, *, MessageBody: str, **_: str) -> None:  # noqa: N803 - boto3's own
         self.prompts.append(MessageBody)
 
-    def work_off(self, feed: Any, bodies: list[str]) -> None:
-        """Give a worker messages, ten at a time."""
-        for start in range(0, len(bodies), 10):
-            records = [record(body) for body in bodies[start : start + 10]]
+    def work_off(self, feed: Any, bodies: list[str], size: int = 10) -> None:
+        """Give a worker messages, so many at a time."""
+        for start in range(0, len(bodies), size):
+            records = [record(body) for body in bodies[start : start + size]]
             batch = _Batch(self.services, feed, monotonic() + 60)
             failures = self._runner.run(batch.process_batch(records))
             assert set(failures.values()) == {None}
@@ -169,12 +169,13 @@ class World:
         self._runner.close()
 
 
-def event(number: int, at: datetime) -> str:
+def event(number: int, at: datetime, occurrence: int = 0) -> str:
     """Return an error of its own key."""
     detail = {"user_id": USER, "service": "checkout", "severity": "high", "message": "Failed",
               "fingerprint": f"key {number}"}  # fmt: skip
     return json.dumps(
-        {"version": "0", "id": f"{number}-{at.timestamp()}", "detail-type": "Application Error",
+        {"version": "0", "id": f"{number}-{at.timestamp()}-{occurrence}",
+         "detail-type": "Application Error",
          "source": "my.application", "account": "123456789012", "region": "us-east-1",
          "resources": [], "time": at.strftime("%Y-%m-%dT%H:%M:%SZ"), "detail": detail}
     )  # fmt: skip
@@ -256,7 +257,8 @@ def test_seven_days_away_then_half_of_them_fail(world: World) -> None:
     expected = len(made) * (taken_up + of["deleted"]) + len(keys) * (
         5 * taken_up + 4 * of["put off"] + of["failed"]
     )
-    assert KEYS * of["put"] <= put <= 1.1 * KEYS * of["put"] + 10 * KEYS / AT_ONCE
+    # A put that is refused, since the key waits already, costs one; so does what the tick claims.
+    assert KEYS * of["put"] <= put <= KEYS * (of["put"] + 1) + 10 * KEYS / AT_ONCE
     released = world.dynamodb.units["WaitingTable"] - waited
     assert expected <= released <= 1.1 * expected + 10 * len(rate)
 
