@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.events import NOW, record, send
+from tests.integration.conftest import Clock
+from tests.integration.events import NOW, Queues, record, send
 from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
     instance,
     made,
@@ -65,3 +66,26 @@ def test_a_source_that_no_rule_names_makes_no_ticket(aws: "Aws", instance: "Simu
     dropped = [json.loads(item["record"]["S"]) for item in aws.items("AuditTable")]
     causes = [item["cause"] for item in dropped if item["action"] == "dropped"]
     assert causes == ["guardduty: is switched on by no rule"]
+
+
+def test_a_finding_ends_after_a_quiet_time(
+    aws: "Aws",
+    instance: "Simulator",  # noqa: F811
+    queues: Queues,  # noqa: F811
+    time: Clock,
+) -> None:
+    """A later occurrence begins the quiet time again; when it is over, the tick resolves it."""
+    save_rules(aws, "automation", sources={"guardduty": {}})
+    assert send("event", finding()) == []
+    time.advance(hours=20)
+    assert send("event", finding(20 * 3600)) == []
+    time.advance(hours=4, minutes=1)
+    assert send("event", *queues.tick()) == []
+    assert [row["state"] for row in made(instance)] == ["1"]
+    time.advance(hours=20)
+    assert send("event", *queues.tick()) == []
+    (incident,) = made(instance)
+    assert incident["state"] == "6"
+    assert "Nothing was heard of it for 24 hours." in incident["close_notes"] + "".join(
+        notes(instance, incident["sys_id"])
+    )

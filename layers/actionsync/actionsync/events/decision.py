@@ -48,6 +48,9 @@ def due_at(correlation: "Correlation", kind: "Kind", now: int) -> int:
     is_held = correlation.is_firing and correlation.silenced_until > now
     if is_held and (_is_unsynced(correlation) or _is_back(correlation)):
         return correlation.silenced_until
+    is_open = correlation.sys_id and correlation.synced_phase == "trigger"
+    if is_open and correlation.is_firing and correlation.silent_at > now:
+        return correlation.silent_at
     return _settles_at(correlation, kind, now)
 
 

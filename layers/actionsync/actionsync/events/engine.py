@@ -21,7 +21,7 @@ from actionsync.events.folding import rank
 from actionsync.events.models import digest
 from actionsync.events.steps import table_of, work_of
 from actionsync.rules.models import DeploymentRule, IncidentRule
-from actionsync.stores.correlations import UNCERTAIN_SECONDS
+from actionsync.stores.correlations import UNCERTAIN_SECONDS, News
 from servicenow_tools.errors import ServiceNowError
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ class Engine:
         group, matched = falls
         correlation = self._correlations.record(group.event.dedup_key, group.news)
         was_received = all(item.was_received for item in group.received)
+        correlation = self._ended_by_silence(group.event.owner, correlation)
         if correlation.waits_until > _now() and not (has_waited or was_received):
             # The one that waits will say all.
             return Handled(["deduplicated"], is_finished=False)
@@ -148,6 +149,24 @@ class Engine:
         if correlation.sys_id:
             handled.ticket = Ticket(correlation.number, correlation.sys_id, correlation.url)
         return handled
+
+    def _ended_by_silence(self, owner: str, correlation: "Correlation") -> "Correlation":
+        """Return what is known, with an end where its quiet time is over."""
+        if not correlation.is_firing or not 0 < correlation.silent_at <= _now():
+            return correlation
+        hours = correlation.silent_seconds // 3600
+        said = {
+            "message": f"Nothing was heard of it for {hours} hours.",
+            "occurred_at": clock.iso(clock.now()),
+            "status": "silent",
+        }
+        ended = News(
+            owner,
+            ended_at=correlation.triggered_at,
+            end_received_at=_now() * 1_000_000,
+            end_texts=said,
+        )
+        return self._correlations.record(correlation.key, ended)
 
     def _falls_under(self, group: "Group") -> "tuple[Group, MatchedRule | None] | None":
         """Return what of a group counts, and the rule that would open it; None for nothing.

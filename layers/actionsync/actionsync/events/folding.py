@@ -123,6 +123,8 @@ def fold(received: "Iterable[Received]") -> Group:
             texts=_remembered(trigger.texts),
             silenced_until=_silence(episode or [trigger]),
             trigger_was_received=newest.was_received,
+            silent_seconds=trigger.silent_hours * 3600,
+            seen_at=max(clock.epoch(item.event.received_at) for item in ordered),
         )
     return Group(event, trigger, end, severest, news, tuple(once.values()))
 

@@ -50,6 +50,7 @@ class IncomingEvent:
         assumptions: what was assumed, cut or left out, in sentences for people.
         attachments: texts too long for a ticket, whole, by file name.
         silenced_until: until when somebody silenced it: it is looked at again then.
+        silent_hours: after how many hours without a sign of life it counts as over; 0 for never.
         is_of_former_owner: whether it goes to who answered for it before, for what is open there.
     """
 
@@ -75,6 +76,7 @@ class IncomingEvent:
     assumptions: tuple[str, ...] = ()
     attachments: dict[str, str] = field(default_factory=dict)
     silenced_until: datetime | None = None
+    silent_hours: int = 0
     is_of_former_owner: bool = False
 
     @property

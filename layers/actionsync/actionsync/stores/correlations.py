@@ -87,6 +87,8 @@ class News:
         doubtful: how many were received before, and may be counted already.
         trigger_was_received: whether the newest trigger is one of those.
         notes: notes to make.
+        silent_seconds: how long it may be silent until it counts as over; 0 for ever.
+        seen_at: when the newest sign of life was received, in epoch seconds.
     """
 
     owner: str
@@ -107,6 +109,8 @@ class News:
     doubtful: int = 0
     trigger_was_received: bool = False
     notes: tuple[Note, ...] = ()
+    silent_seconds: int = 0
+    seen_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,8 @@ class Correlation:
         lease_holder: who holds the lease.
         leased_until: epoch seconds, 0 for no lease.
         uncertain_until: epoch seconds until which the pending action may still take effect.
+        silent_seconds: how long it may be silent until it counts as over; 0 for ever.
+        seen_at: when the newest sign of life was received, in epoch seconds.
         waits_until: epoch seconds until which an event that waits will come back and go on.
     """
 
@@ -196,6 +202,13 @@ class Correlation:
     leased_until: int = 0
     uncertain_until: int = 0
     waits_until: int = 0
+    silent_seconds: int = 0
+    seen_at: int = 0
+
+    @property
+    def silent_at(self) -> int:
+        """The epoch second at which it is over for want of a sign of life; 0 for never."""
+        return self.seen_at + self.silent_seconds if self.silent_seconds else 0
 
     @property
     def is_known(self) -> bool:
@@ -462,6 +475,9 @@ def _record_trigger(  # noqa: C901 - what is newer, higher and counted is one ta
         change.set("trigger_id", news.trigger_id)
         change.set("texts", news.texts)
         change.set("silenced_until", news.silenced_until)
+        if news.silent_seconds:
+            change.set("silent_seconds", news.silent_seconds)
+            change.set("seen_at", news.seen_at)
         change.conditions.append(
             "(attribute_not_exists(#triggered_at) OR #triggered_at < :triggered_at)"
         )

@@ -218,6 +218,7 @@ class _Element:
             received_at=self.context.received_at,
             severity=severity,
             is_heartbeat=form.repeat == "heartbeat",
+            silent_hours=form.silent_hours,
             name=self.name or texts["title"],
             service=self.service,
             environment=texts["environment"],
