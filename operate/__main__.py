@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import deploy, forget_user, gradual, redrive, remove, smoke
+from . import deploy, forget_user, gradual, owners, redrive, remove, smoke
 from .outcome import FAILED, REFUSED, FailedError, RefusedError
 
 COMMANDS = {
@@ -19,6 +19,7 @@ COMMANDS = {
     "gradual": gradual,
     "smoke": smoke,
     "redrive": redrive,
+    "owners": owners,
     "forget-user": forget_user,
     "remove": remove,
 }

@@ -1,6 +1,6 @@
 """`actionsync forget-user`: delete everything that a stack has of a user.
 
-The user of the stack's pool, connection, passwords, webhooks, rules, correlations, newest events,
+The user of the stack's pool, connection, passwords, webhooks, rules, recipes, correlations, newest events,
 what waits, stored answers, dead letters and the audit trail. Run it again after an hour, when the
 user's last token has ended and no warm function remembers anything: it says what it still found.
 Logs and backups end by themselves.
@@ -18,6 +18,7 @@ import boto3
 from actionsync.connections.service import delete_connection
 from actionsync.errors import ConnectionNotFoundError
 from actionsync.stores.connections import ConnectionStore
+from actionsync.stores.documents import DocumentStore
 from actionsync.stores.pauses import PauseStore, Target
 from actionsync.stores.secrets import SecretStore
 from actionsync.stores.webhooks import WebhookStore
@@ -115,7 +116,12 @@ def _webhooks(stack: Stack, user_id: str) -> int:
 
 
 def _settings(stack: Stack, user_id: str) -> int:
-    keys = [(f"RULES#{user_id}", "RULES"), (f"PIPELINES#{user_id}", "PIPELINES")]
+    recipes = DocumentStore(stack.dynamodb, stack.names["EventsTable"], "RECIPES")
+    keys = [
+        (f"RULES#{user_id}", "RULES"),
+        (f"PIPELINES#{user_id}", "PIPELINES"),
+        *((f"RECIPES#{user_id}", name) for name in recipes.all(user_id)),
+    ]
     answers = [
         stack.dynamodb.delete_item(
             TableName=stack.names["EventsTable"],

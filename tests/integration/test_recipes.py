@@ -2,12 +2,17 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from actionsync.stores.documents import DocumentStore
+from actionsync.wiring import events as events_wiring
+from operate import owners
+from operate.outcome import RefusedError
 from tests.integration.conftest import Clock
-from tests.integration.events import NOW, Queues, record, send
+from tests.integration.events import NOW, USER, Queues, record, send
 from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
     instance,
     made,
@@ -89,3 +94,28 @@ def test_a_finding_ends_after_a_quiet_time(
     assert "Nothing was heard of it for 24 hours." in incident["close_notes"] + "".join(
         notes(instance, incident["sys_id"])
     )
+
+
+def test_an_event_goes_to_who_answers_for_its_account(
+    aws: "Aws",
+    instance: "Simulator",  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """The list decides, and a changed one leaves no ticket open."""
+    store = DocumentStore(aws.dynamodb, "EventsTable", "OWNERS")
+    file = tmp_path / "owners.json"
+    for owner in (USER, "automation"):
+        save_rules(aws, owner, sources={"guardduty": {}})
+    file.write_text(json.dumps([{"match": {"account": "1111*"}, "owner": USER}]))
+    owners.replace(store, owners.entries_of(file), "automation")
+    events_wiring.services.cache_clear()
+    assert send("event", finding()) == []
+    assert [row["state"] for row in made(instance)] == ["1"]
+    file.write_text(json.dumps([{"owner": "automation"}]))
+    owners.replace(store, owners.entries_of(file), "automation")
+    events_wiring.services.cache_clear()
+    assert send("event", archived(600)) == []
+    assert [row["state"] for row in made(instance)] == ["6"]
+    file.write_text('[{"owner": ""}]')
+    with pytest.raises(RefusedError, match="owner"):
+        owners.entries_of(file)

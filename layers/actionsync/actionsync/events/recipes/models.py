@@ -59,13 +59,10 @@ class Form(_Part):
         trigger: when something begins or goes on.
         end: when it is over.
         annotate: when it is worth a note.
-        final: when an end is one for good: only `reopens` or a higher severity begin it again.
-        reopens: when an end is no longer one for good, whatever else the event says.
         key: what identifies the thing; each part has to be there.
         severity: how bad it is, in words or numbers that other tools use, or in `severities`.
         severities: what the words of this source mean.
         moment: when it was so; by default the envelope's time.
-        news: what makes a repeat worth a note: another value than before.
         labels: further values, which rules and texts may name.
         columns: columns of the ticket; one that is empty is left out.
         repeat: whether a repeat is another occurrence or says only that it is still so.
@@ -79,13 +76,10 @@ class Form(_Part):
     trigger: Path | None = None
     end: Path | None = None
     annotate: Path | None = None
-    final: Path | None = None
-    reopens: Path | None = None
     key: Key
     severity: Path | None = None
     severities: Annotated[dict[Word, Severity], Field(max_length=50)] = {}
     moment: Path | None = None
-    news: Path | None = None
     name: Path | None = None
     service: Path | None = None
     environment: Path | None = None
