@@ -1,6 +1,7 @@
 """`actionsync forget-user`: delete everything that a stack has of a user.
 
-The user of the stack's pool, connection, passwords, webhooks, rules, recipes, correlations, newest events,
+The user of the stack's pool, connection, passwords, webhooks, rules, recipes, correlations, newest
+events,
 what waits, stored answers, dead letters and the audit trail. Run it again after an hour, when the
 user's last token has ended and no warm function remembers anything: it says what it still found.
 Logs and backups end by themselves.
