@@ -12,6 +12,7 @@ from tests.integration.events import USER, Queues, alarm, deployment, error, sen
 from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
     instance,
     made,
+    meeting,
     notes,
     queues,
     save_rules,
@@ -135,6 +136,32 @@ def test_what_comes_back_after_a_staged_end_is_new(
         send("alarm", alarm(value, seconds))
         time.advance(minutes=30)
     assert sorted(row["state"] for row in made(instance)) == ["1", "6"]
+
+
+@pytest.mark.parametrize(
+    ("ticket", "table", "texts"),
+    [
+        ("sn_si_incident", "sn_si_incident", 1),
+        ("em_event", "em_event", 0),
+        (STAGING, "incident", 0),
+    ],
+)
+def test_a_meetings_action_items(  # noqa: PLR0917 - pytest fills them
+    aws: "Aws",
+    instance: "Simulator",  # noqa: F811
+    queues: Queues,  # noqa: F811
+    ticket: str,
+    table: str,
+    texts: int,
+) -> None:
+    """They become what the rule says, and are linked by a note where there are notes."""
+    save_rules(aws, meetings={"ticket": ticket})
+    before = len(instance.records(table))
+    send("meeting", meeting())
+    rows = instance.records(table)[before:]
+    assert len(rows) == 2
+    assert len([text for row in rows for text in notes(instance, row["sys_id"])]) == texts
+    assert queues.failed() == []
 
 
 @pytest.mark.parametrize(

@@ -749,10 +749,15 @@ def table_of(kind: Kind, rule: "AnyRule") -> str:
     return rule.ticket
 
 
+def takes_rows(table: str) -> bool:
+    """Return whether a target takes rows and shows no ticket, which could have notes."""
+    return table == drafts.EVENT or table.startswith(drafts.IMPORT)
+
+
 def work_of(*, rule: "AnyRule", correlation: "Correlation", group: Group, **others: Any) -> Work:
     """Return a step's work: on a ticket, or by rows where the target shows no ticket."""
     table = correlation.table or table_of(group.event.kind, rule)
-    kind = RowWork if table == drafts.EVENT or table.startswith(drafts.IMPORT) else Work
+    kind = RowWork if takes_rows(table) else Work
     return kind(rule=rule, correlation=correlation, group=group, **others)
 
 

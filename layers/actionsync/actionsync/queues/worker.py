@@ -29,6 +29,7 @@ from actionsync.events.folding import Group, Received, fold
 from actionsync.events.models import IncomingEvent, UnreadableEventError, digest
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.protocol import Context
+from actionsync.events.steps import takes_rows
 from actionsync.queues.outcome import Delivery
 from actionsync.runtime import run
 from actionsync.settings import event_settings
@@ -365,7 +366,7 @@ class _Batch:
         message = envelopes.read(delivery.body, delivery.received)
         events = sources.read(message, self._context(delivery)).events
         known = [self._services.correlations.get(item.dedup_key) for item in events]
-        tickets = [correlation for correlation in known if correlation.sys_id]
+        tickets = [item for item in known if item.sys_id and not takes_rows(item.table)]
         is_under_way = any(item.is_known and not item.sys_id for item in known)
         if is_under_way or len(tickets) < 2:  # noqa: PLR2004 - one has nothing to be linked to
             return
@@ -373,7 +374,7 @@ class _Batch:
         lines += [f"{ticket.number} {ticket.url}" for ticket in tickets]
         numbers = (ticket.sys_id for ticket in tickets)
         await self._services.tickets(event.owner, kind="meeting").add_work_note(
-            "incident",
+            tickets[0].table,
             tickets[0].sys_id,
             NewWorkNote(work_note="\n".join(lines)[:4000]),
             f"meeting-{digest(event.labels['meeting_id'], *numbers)}",
