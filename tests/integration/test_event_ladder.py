@@ -127,6 +127,24 @@ class TestIncidents:
         assert queues.failed() == []
 
 
+def test_close_codes_of_a_companys_own(instance: "Simulator", queues: Queues, aws: "Aws") -> None:  # noqa: F811
+    """A change stays where it is, with its outcome as a note: no code is guessed."""
+    rule = {"change_type": "standard", "template": "Deploy a service"}
+    save_rules(aws, deployments=rule)
+    for choice in instance.records("sys_choice"):
+        if (choice["name"], choice["element"]) == ("change_request", "close_code"):
+            row = instance.instance.find("sys_choice", choice["sys_id"])
+            assert row is not None
+            row["value"] = f"own_{row['value']}"
+    send("deployment", deployment("started"))
+    send("deployment", deployment("failed", 60))
+    (row,) = made(instance, "change_request")
+    assert (row["state"], row["close_code"]) == ("-1", "")
+    assert any("Deployment failed" in text for text in notes(instance, row["sys_id"]))
+    assert "own_successful" in str(activity(USER, "noted")["warnings"])
+    assert queues.failed() == []
+
+
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_page_is_no_refusal(instance: "Simulator", queues: Queues, status: int) -> None:  # noqa: F811
     """A gateway's 403 or 404 says nothing of the ticket: the event waits, and then ends it."""

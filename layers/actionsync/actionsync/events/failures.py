@@ -87,5 +87,4 @@ def classify_failure(
         return RetryLaterError(reason_of(error), str(error))
     if pause is not None:
         return RetryLaterError.during(pause)
-    field = error.field if isinstance(error, errors.InvalidRequestError) else None
-    return PermanentError(reason_of(error), f"{field}: {error}" if field else str(error))
+    return PermanentError(reason_of(error), str(error))

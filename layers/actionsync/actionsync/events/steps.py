@@ -440,7 +440,8 @@ class Work:
 
     async def _close_change(self, columns: "Columns") -> "Record":
         known = [choice.value for choice in await self._tickets.choices("close_code")]
-        if known and columns["close_code"] not in known:
+        # Left out, it would be the client's default: that of a success.
+        if "close_code" not in columns or (known and columns["close_code"] not in known):
             raise InvalidRequestError(
                 f"must be one of the codes that this instance has: {', '.join(known)}", "close_code"
             )
@@ -512,7 +513,8 @@ class Work:
                 except ServiceNowError as error:
                     if not is_refusal(error):
                         raise
-                    refusal = refusal or error
+                    if refusal is None or isinstance(refusal, InvalidRequestError):
+                        refusal = error  # ServiceNow's own text, where there is one
                     self._warn(error)
                     is_first = columns is rung.columns
                     columns = (
