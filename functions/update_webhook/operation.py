@@ -30,7 +30,7 @@ OPERATIONS = {
                 Request(body={"dry_run": "maybe"}, path=PATH), 422, ["dry_run"]
             ),
         },
-        cold_calls={"GetItem": 1, "PutSecretValue": 1, "UpdateItem": 2, "PutItem": 3},
-        warm_calls={"GetItem": 1, "PutSecretValue": 1, "UpdateItem": 1, "PutItem": 3},
+        cold_calls={"GetItem": 1, "PutSecretValue": 1, "UpdateItem": 3, "PutItem": 2},
+        warm_calls={"GetItem": 1, "PutSecretValue": 1, "UpdateItem": 2, "PutItem": 2},
     )
 }

@@ -8,7 +8,6 @@ The secret is `<prefix>webhook/<webhook id>`; the item names its version.
 """
 
 import contextlib
-import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -93,17 +92,11 @@ class WebhookStore:
             TooManyWebhooksError: the owner has as many as one may have.
             WebhookExistsError: the owner has one of that name.
         """
-        # What Secrets Manager calls a version is the token of the request that made it.
-        version = uuid.uuid4().hex
-        webhook = self._listed(
-            replace(webhook, created_at=clock.iso(clock.now()), secret_version=version)
-        )
-        self._secrets.create_secret(
-            Name=self._secret(webhook.id),
-            ClientRequestToken=version,
-            SecretString=secret,
-            **self._encryption,
-        )
+        webhook = self._listed(replace(webhook, created_at=clock.iso(clock.now())))
+        version = self._secrets.create_secret(
+            Name=self._secret(webhook.id), SecretString=secret, **self._encryption
+        )["VersionId"]
+        webhook = replace(webhook, secret_version=version)
         self._put(webhook)
         return webhook
 
@@ -186,10 +179,9 @@ class WebhookStore:
             WebhookNotFoundError: it was removed meanwhile.
         """
         if secret is not None:
-            version = uuid.uuid4().hex
-            self._secrets.put_secret_value(
-                SecretId=self._secret(webhook.id), ClientRequestToken=version, SecretString=secret
-            )
+            version = self._secrets.put_secret_value(
+                SecretId=self._secret(webhook.id), SecretString=secret
+            )["VersionId"]
             webhook = replace(webhook, secret_version=version)
         if dry_run is not None:
             webhook = replace(webhook, dry_run=dry_run)
@@ -204,7 +196,18 @@ class WebhookStore:
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             raise WebhookNotFoundError from None
-        self._put(webhook)
+        names = {"#dry_run": "dry_run"}
+        values: Item = {":dry_run": {"BOOL": webhook.dry_run}}
+        if secret is not None:  # the list does not know which version is in force
+            names["#version"], values[":version"] = "secret_version", {"S": webhook.secret_version}
+        self._dynamodb.update_item(
+            TableName=self._table,
+            Key=_key(webhook.id),
+            UpdateExpression="SET #dry_run = :dry_run"
+            + (", #version = :version" if secret is not None else ""),
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=values,
+        )
         return webhook
 
     def delete(self, webhook: Webhook) -> None:
