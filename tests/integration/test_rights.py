@@ -216,7 +216,11 @@ def calls(folder: str, **options: Any) -> "Callable[[World], None]":
 def works_again(world: World) -> None:
     """An instance that is left alone is tested, and works; so is one that was typed."""
     world.connect()
-    typed = {"instance_url": world.simulator.url, "username": "x", "password": "x"}
+    typed = {
+        "instance_url": world.simulator.url,
+        "username": seed.INTEGRATION_USER,
+        "password": seed.USERS[seed.INTEGRATION_USER][0],
+    }
     world.call("test_connection", typed)
     world.left("AuditTable")
     with world.iam.off():
