@@ -35,6 +35,12 @@ SECRETS = {
 EVERY = pytest.mark.parametrize("method", FIELDS)
 
 
+@pytest.fixture(autouse=True)
+def many_sign_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test sign in more often than a person may in a minute."""
+    monkeypatch.setattr("actionsync.wiring.stores.SIGN_INS_PER_MINUTE", 1000)
+
+
 @pytest.fixture
 def instance(aws: "Aws", simulator: "Simulator") -> "Simulator":
     """The simulator, which takes every way to sign in."""
