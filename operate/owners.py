@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import boto3
 from pydantic import ValidationError
 
-from actionsync.events.owners import ENTRIES, Owners
-from actionsync.events.service import OWNERS, OWNERS_OF
+from actionsync.events.owners import ENTRIES, OWNERS, OWNERS_OF, Owners
 from actionsync.stores.documents import DocumentStore
 
 from .outcome import DONE, RefusedError

@@ -63,6 +63,8 @@ EXPECTED = {
     "update_rules": {"RULES"},
     "preview_rules": {"RULES", "PAUSE"},
     "discard_unfinished_event": {"CORRELATION"},
+    "list_recipes": {"RECIPES"},
+    "update_recipe": {"RECIPES"},
     "on_meeting": OF_EVENTS,
     "on_alarm": {*OF_EVENTS, "OWNERS"},
     "on_deployment": {*OF_EVENTS, "OWNERS"},

@@ -69,7 +69,7 @@ def run(python: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[
 
 
 def test_each_command_explains_itself(python: Path, tmp_path: Path) -> None:
-    """Without pydantic, Powertools or the repository; `actionsync` is its name."""
+    """Without Powertools or the repository; `actionsync` is its name."""
     done = run(python, tmp_path, "--help")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("usage: actionsync")

@@ -140,7 +140,7 @@ def test_a_huge_answer_is_given_up(connected: "Simulator") -> None:
     rows = [{"sys_id": "x" * 9 * 1024 * 1024}]
     connected.faults.add(Fault(status=200, body={"result": rows}))
     answer = call("search_incidents")
-    assert (answer.status, "larger than 8 MiB" in answer.json["detail"]) == (502, True)
+    assert (answer.status, "larger than 4 MiB" in answer.json["detail"]) == (502, True)
 
 
 class KilledError(BaseException):

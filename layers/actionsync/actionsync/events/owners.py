@@ -16,6 +16,8 @@ from actionsync.rules.matching import Pattern
 from actionsync.rules.patterns import fits
 from actionsync.stores.correlations import CORRELATION_DAYS
 
+# The list is the stack's: one document.
+OWNERS_OF, OWNERS = "stack", "owners"
 MOST_ENTRIES = 200
 MOST_FORMER = 400
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
-from actionsync.events.owners import Owners
+from actionsync.events.owners import OWNERS, OWNERS_OF, Owners
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +17,6 @@ logger = Logger()
 
 _FRESH_SECONDS = 15.0
 _MOST_OWNERS = 200
-# The list of owners is the stack's: one document.
-OWNERS_OF, OWNERS = "stack", "owners"
 
 
 class RecentRecipes:
