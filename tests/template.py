@@ -49,6 +49,15 @@ def functions() -> dict[str, dict[str, Any]]:
     }
 
 
+def optional() -> set[str]:
+    """Return the folders of functions that are off unless a parameter says otherwise."""
+    return {
+        Path(resource["Properties"]["CodeUri"]).name
+        for resource in template()["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::Function" and "Condition" in resource
+    }
+
+
 def statements(folder: str) -> list[dict[str, Any]]:
     """Return what a function may do: the statements of its own role, or of the one it shares."""
     properties = functions()[folder]

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.template import functions, public, statements
+from tests.template import functions, optional, public, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.cloud import LocalCloud
 
-FOLDERS = sorted(functions())
+FOLDERS = sorted(set(functions()) - optional())
 
 _TABLES = ("connections", "idempotency", "events", "audit")
 # The kinds of secrets: a function has one of them at most.
