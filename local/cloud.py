@@ -155,7 +155,9 @@ class LocalCloud:
     def automate(self, token: str) -> None:
         """Make the token's user the one for events of AWS's own, as AutomationUserId does."""
         claims, lambdas = token_claims(token), self.client("lambda")
-        for logical_id in ("OnAlarmFunction", "OnDeploymentFunction"):
+        for logical_id in (
+            "OnErrorFunction", "OnAlarmFunction", "OnDeploymentFunction", "OnEventFunction"
+        ):  # fmt: skip
             name = self.resource(logical_id)
             variables = lambdas.get_function_configuration(FunctionName=name)["Environment"][
                 "Variables"
