@@ -65,9 +65,13 @@ class Server:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            await self._serve(reader, writer)
-        writer.transport.abort()
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await self._serve(reader, writer)
+        finally:
+            writer.transport.abort()
+            # The transport below that of TLS is closed in the loop's next turn.
+            await asyncio.sleep(0)
 
 
 async def _all_closed(server: asyncio.Server) -> None:
