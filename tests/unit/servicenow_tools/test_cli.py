@@ -237,6 +237,16 @@ def test_test_says_what_the_connection_is_good_for() -> None:
     assert {line["check"] for line in lines("test")} >= {"reachable", "signed_in"}
 
 
+def test_doctor_says_what_the_instance_allows() -> None:
+    """With what follows and what can be changed, for people and as JSON."""
+    said = run("doctor").stdout
+    assert re.search(r"yes +roles: .*itil", said)
+    assert "Let the user read sys_dictionary" in said
+    by_name = {line["name"]: line for line in lines("doctor")}
+    assert "itil" in by_name["roles"]["values"]
+    assert by_name["journals"]["remedy"]
+
+
 @pytest.mark.parametrize(
     ("options", "asked", "kinds"),
     [

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -159,6 +159,23 @@ def test(context: typer.Context) -> None:
         else:
             typer.echo(f"{check.status:8} {check.name}: {check.message}")
     raise typer.Exit(0 if report.success else 1)
+
+
+@app.command()
+def doctor(context: typer.Context) -> None:
+    """Find out what the instance allows, what follows, and what its administrator can change."""
+    session: Session = context.obj
+    with session.client() as client:
+        found = client.capabilities()
+    for each in found:
+        if session.as_json:
+            output.write_line({**asdict(each), "values": list(each.values)})
+            continue
+        values = ", ".join(each.values)
+        typer.echo(
+            f"{each.status:8} {each.name}: {values}" if values else f"{each.status:8} {each.name}"
+        )
+        typer.echo(f"         {' '.join(filter(None, (each.means, each.remedy)))}")
 
 
 @app.command()
