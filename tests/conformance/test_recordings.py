@@ -3,6 +3,8 @@
 import json
 from typing import TYPE_CHECKING, Any
 
+import keyring
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,3 +101,15 @@ def test_another_form_is_a_difference(tmp_path: "Path") -> None:
     assert "is int, recorded str" in found(body={"result": [{"state": 2, "number": "INC1"}]})
     assert "has 0 elements" in found(body={"result": []})
     assert differences(tmp_path, "area/another", [_exchange(status=500)]) == ""
+
+
+def test_a_password_of_the_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked where the environment has a name alone; who signs in shows no password."""
+    monkeypatch.setenv("SERVICENOW_USERNAME", "wendy.worker")
+    monkeypatch.delenv("SERVICENOW_PASSWORD", raising=False)
+    known = {("acme.service-now.com", "wendy.worker"): "a password"}
+    monkeypatch.setattr(keyring, "get_password", lambda *who: known.get(who))
+    user = User.of_environment("acme.service-now.com", "SERVICENOW")
+    assert user == User("wendy.worker", "a password")
+    assert "a password" not in repr(user)
+    assert User.of_environment("other.service-now.com", "SERVICENOW") is None
