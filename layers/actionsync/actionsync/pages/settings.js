@@ -67,11 +67,7 @@ function show(name) {
   for (const id of ["loading", "failed", "connection"]) $(id).hidden = id !== name;
 }
 
-function tell(text, kind) {
-  $("outcome").hidden = !text;
-  $("outcome").className = `notice ${kind ?? ""}`;
-  $("outcome").textContent = text;
-}
+const tell = (text, kind) => say($("outcome"), text, kind);
 
 function showErrors(fields) {
   for (const name of FIELDS) {
@@ -133,9 +129,6 @@ function line(status, title, ...texts) {
       ...texts));
 }
 
-const named = (checks, status) =>
-  checks.filter((check) => check.status === status).map((check) => STAGES[check.name].toLowerCase()).join(", ");
-
 /** A report never outlives what it tested. */
 function forgetReport(text = UNTESTED) {
   tested = null;
@@ -146,10 +139,10 @@ function forgetReport(text = UNTESTED) {
 }
 
 function renderReport(report) {
-  const unknown = named(report.checks, "unknown");
-  $("report-summary").textContent = !report.success
-    ? `It does not work yet. Look at: ${named(report.checks, "failed")}.`
-    : unknown ? `Signed in. What could not be checked: ${unknown}.` : report.message;
+  const failed = report.checks.filter((check) => check.status === "failed").map((check) => STAGES[check.name]);
+  $("report-summary").textContent = report.success
+    ? report.message
+    : `It does not work yet. Look at: ${failed.join(", ")}.`;
   $("stages").replaceChildren(...report.checks.map((check) => {
     const said = check.servicenow;
     return line(check.status, STAGES[check.name] ?? check.name,
