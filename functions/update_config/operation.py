@@ -19,6 +19,7 @@ OPERATIONS = {
             "created_at": "2026-01-10T10:00:00Z",
             "updated_at": "2026-01-10T10:00:00Z",
             "version": 2,
+            "name": "default",
         },
         errors=(
             errors.ConnectionNotFoundError,

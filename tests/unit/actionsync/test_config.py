@@ -70,7 +70,8 @@ def test_the_password_is_in_secrets_manager_alone(
     assert PASSWORD not in "".join(lines)
     assert PASSWORD not in json.dumps(aws.items("ConnectionsTable"), ensure_ascii=False)
     (secret,) = aws.secrets().values()
-    assert json.loads(secret) == {"owner": USER_ID, "auth_method": "basic", **CONFIG}
+    named = {"owner": USER_ID, "connection": "default", "auth_method": "basic"}
+    assert json.loads(secret) == {**named, **CONFIG}
 
 
 def test_a_problem_names_its_request_as_the_log_does(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from actionsync import clock
+from actionsync.stores.connections import DEFAULT
 
 if TYPE_CHECKING:
     from actionsync.connections.clients import ClientCache
@@ -26,25 +27,30 @@ class CapabilitiesQuery(BaseModel):
 
 
 async def find_capabilities(
-    clients: "ClientCache", store: "CapabilityStore", owner: str, *, fresh: bool
+    clients: "ClientCache",
+    store: "CapabilityStore",
+    owner: str,
+    connection: str = DEFAULT,
+    *,
+    fresh: bool,
 ) -> dict[str, Any]:
     """Return `{instance, as_of, capabilities: [{name, status, values, means, remedy}]}`.
 
     Raises:
-        ConnectionNotFoundError: the user has stored no connection.
+        ConnectionNotFoundError: the owner has none of this name.
         ConnectionIncompleteError: its secret is missing.
         ServiceNowError: the instance failed.
     """
-    await clients.client(owner)
-    known = None if fresh else store.get(clients.target(owner))
+    await clients.client(owner, connection)
+    known = None if fresh else store.get(clients.target(owner, connection=connection))
     if known is not None:
         return known
-    async with clients.client_for(owner) as client:
+    async with clients.client_for(owner, connection=connection) as client:
         found = await client.capabilities()
     document = {
         "instance": client.instance_url,
         "as_of": clock.iso(clock.now()),
         "capabilities": [asdict(capability) for capability in found],
     }
-    store.put(clients.target(owner), document)
+    store.put(clients.target(owner, connection=connection), document)
     return document

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from actionsync.connections.clients import auth_of
 from actionsync.errors import FieldError, InvalidInputError
+from actionsync.stores.connections import DEFAULT
 from actionsync.stores.credentials import METHODS
 from actionsync.stores.secrets import Secret
 
@@ -13,27 +14,29 @@ if TYPE_CHECKING:
     from servicenow_tools import ConnectionReport
 
 
-async def check_stored_connection(clients: "ClientCache", owner: str) -> "ConnectionReport":
-    """Test the user's stored connection, stage by stage, also while it is left alone.
+async def check_stored_connection(
+    clients: "ClientCache", owner: str, name: str = DEFAULT
+) -> "ConnectionReport":
+    """Test an owner's stored connection, stage by stage, also while it is left alone.
 
     One that works ends the pauses of this connection, and of no other. What the instance allows is
     asked again afterwards.
 
     Raises:
-        ConnectionNotFoundError: the user has none.
+        ConnectionNotFoundError: the owner has none of this name.
         ConnectionIncompleteError: its secret is missing.
     """
-    client = await clients.client(owner)
+    client = await clients.client(owner, name)
     report = await client.test_connection()
     if report.success:
-        clients.circuit.pauses.end(clients.target(owner))
+        clients.circuit.pauses.end(clients.target(owner, connection=name))
     else:
-        clients.circuit.pauses.forget_capabilities(clients.target(owner))
+        clients.circuit.pauses.forget_capabilities(clients.target(owner, connection=name))
     return report
 
 
 async def check_typed_connection(
-    clients: "ClientCache", owner: str, typed: "ConnectionToTest"
+    clients: "ClientCache", owner: str, typed: "ConnectionToTest", name: str = DEFAULT
 ) -> "ConnectionReport":
     """Test a connection before it is stored; nothing of it is stored.
 
@@ -44,8 +47,8 @@ async def check_typed_connection(
         ConnectionIncompleteError: the stored connection's secret is missing.
     """
     identity, secrets = typed.identity, typed.secrets()
-    if not secrets and clients.is_stored(owner, identity):
-        return await check_stored_connection(clients, owner)
+    if not secrets and clients.is_stored(owner, identity, name):
+        return await check_stored_connection(clients, owner, name)
     if missing := [name for name in METHODS[identity.auth_method].secrets if name not in secrets]:
         raise InvalidInputError(
             *(FieldError(name, "is needed for what is not stored") for name in missing)

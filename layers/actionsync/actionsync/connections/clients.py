@@ -11,6 +11,7 @@ import httpx
 from actionsync.connections.network import guarded_transport
 from actionsync.connections.service import find_connection
 from actionsync.errors import ConnectionIncompleteError, ConnectionNotFoundError
+from actionsync.stores.connections import DEFAULT
 from actionsync.stores.pauses import Target
 from servicenow_tools import ServiceNowClient, auth, tls_context
 from servicenow_tools.auth import RotatingAuth
@@ -42,10 +43,13 @@ class StoredCredentials:
         auth: signs requests with it; what ServiceNow refuses, once more with a newer one.
     """
 
-    def __init__(self, connections: "ConnectionStore", secrets: "SecretStore", owner: str) -> None:
+    def __init__(
+        self, connections: "ConnectionStore", secrets: "SecretStore", owner: str, name: str
+    ) -> None:
         self._connections = connections
         self._secrets = secrets
         self._owner = owner
+        self._name = name
         self.connection, self._secret = self._read()
         self.auth = RotatingAuth(auth_of(self._secret), self._renewed)
 
@@ -67,7 +71,7 @@ class StoredCredentials:
         return None
 
     def _read(self) -> "tuple[Connection, Secret]":
-        connection = find_connection(self._connections, self._owner)
+        connection = find_connection(self._connections, self._owner, self._name)
         secret = self._secrets.get(connection.id, connection.secret_version)
         if secret is None or not self._fits(secret, connection):
             raise ConnectionIncompleteError
@@ -108,7 +112,7 @@ class _Entry:
 
 
 class ClientCache:
-    """One client for each user of this process, the least recently used dropped first."""
+    """One client for each connection in this process, the least recently used dropped first."""
 
     def __init__(
         self,
@@ -121,40 +125,43 @@ class ClientCache:
         self._connections = connections
         self._secrets = secrets
         self._settings = settings
-        self._cached: OrderedDict[str, _Entry] = OrderedDict()
+        self._cached: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
 
-    async def client(self, owner: str, *, is_stale: bool = False) -> ServiceNowClient:
-        """Return a client for the user's stored connection.
+    async def client(
+        self, owner: str, connection: str = DEFAULT, *, is_stale: bool = False
+    ) -> ServiceNowClient:
+        """Return a client for a stored connection.
 
         Args:
             owner: whose connection.
+            connection: its name.
             is_stale: look whether the connection has changed, whenever it was last looked at.
 
         Raises:
             ConnectionNotFoundError: the user has none.
             ConnectionIncompleteError: its secret is missing.
         """
-        entry = self._cached.pop(owner, None)
+        entry = self._cached.pop((owner, connection), None)
         if entry is not None and (is_stale or entry.fresh_until <= time.monotonic()):
-            if self._connections.get(owner) == entry.credentials.connection:
+            if self._connections.get(owner, connection) == entry.credentials.connection:
                 entry.fresh_until = time.monotonic() + FRESH_SECONDS
             else:
                 await entry.client.aclose()
                 entry = None
         if entry is None:
-            entry = self._stored(owner)
-        self._cached[owner] = entry
+            entry = self._stored(owner, connection)
+        self._cached[owner, connection] = entry
         if len(self._cached) > MAX_CLIENTS:
             _, oldest = self._cached.popitem(last=False)
             await oldest.client.aclose()
         return entry.client
 
-    def target(self, owner: str, table: str = "") -> Target:
-        """Return whom calls of the client concern that `client` returned last for this owner."""
-        return Target.of(self._cached[owner].credentials.connection, table)
+    def target(self, owner: str, table: str = "", connection: str = DEFAULT) -> Target:
+        """Return whom calls of the client concern that `client` returned last for a connection."""
+        return Target.of(self._cached[owner, connection].credentials.connection, table)
 
     async def admit(
-        self, owner: str, table: str
+        self, owner: str, table: str, connection: str = DEFAULT
     ) -> "tuple[ServiceNowClient, Target, Pause | None]":
         """Return a client, whom its calls concern, and the pause that they have to wait for.
 
@@ -162,38 +169,41 @@ class ClientCache:
             ConnectionNotFoundError: the owner has none.
             ConnectionIncompleteError: its secret is missing.
         """
-        client = await self.client(owner)
-        target = self.target(owner, table)
+        client = await self.client(owner, connection)
+        target = self.target(owner, table, connection)
         pause = self.circuit.pauses.check(target)
         if pause is not None and pause.scope != "instance":
-            client = await self.client(owner, is_stale=True)  # it may have a new password
-            if self.target(owner, table) != target:
-                target = self.target(owner, table)
+            client = await self.client(owner, connection, is_stale=True)  # a new password, perhaps
+            if self.target(owner, table, connection) != target:
+                target = self.target(owner, table, connection)
                 pause = self.circuit.pauses.check(target)
         return client, target, pause
 
     @asynccontextmanager
-    async def client_for(self, owner: str, table: str = "") -> "AsyncIterator[ServiceNowClient]":
-        """Lend a client for the user's stored connection to a block that calls ServiceNow.
+    async def client_for(
+        self, owner: str, table: str = "", connection: str = DEFAULT
+    ) -> "AsyncIterator[ServiceNowClient]":
+        """Lend a client for a stored connection to a block that calls ServiceNow.
 
         Args:
             owner: whose connection.
             table: what is read or written.
+            connection: the connection's name.
 
         Raises:
             ConnectionNotFoundError: the user has none.
             ConnectionIncompleteError: its secret is missing.
             CircuitOpenError: the connection or its instance is left alone for a while.
         """
-        client = await self.client(owner)
-        if self.circuit.is_open(self.target(owner, table)):
-            client = await self.client(owner, is_stale=True)  # it may have a new password
-        with self.circuit.around(self.target(owner, table)):
+        client = await self.client(owner, connection)
+        if self.circuit.is_open(self.target(owner, table, connection)):
+            client = await self.client(owner, connection, is_stale=True)  # a new password, perhaps
+        with self.circuit.around(self.target(owner, table, connection)):
             yield client
 
-    def is_stored(self, owner: str, identity: "Identity") -> bool:
-        """Return whether this is the identity of the owner's stored connection."""
-        stored = self._connections.get(owner)
+    def is_stored(self, owner: str, identity: "Identity", connection: str = DEFAULT) -> bool:
+        """Return whether this is the identity of a stored connection."""
+        stored = self._connections.get(owner, connection)
         return stored is not None and stored.identity == identity
 
     def open(
@@ -217,8 +227,8 @@ class ClientCache:
             on_request=on_request,
         )
 
-    def _stored(self, owner: str) -> _Entry:
-        credentials = StoredCredentials(self._connections, self._secrets, owner)
+    def _stored(self, owner: str, name: str) -> _Entry:
+        credentials = StoredCredentials(self._connections, self._secrets, owner, name)
 
         def measure(request: "RequestEvent") -> None:
             if request.status is not None:

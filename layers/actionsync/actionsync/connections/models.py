@@ -18,11 +18,24 @@ from actionsync.connections import hosts
 from actionsync.settings import settings
 from actionsync.stores.credentials import METHODS, NAMES, SECRETS, AuthMethod, Identity
 
+# A connection's name: it stands in paths, in `team/name/connection` and in rules.
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?", re.ASCII)
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def _instance_url(text: str) -> str:
     return hosts.instance_url(text, settings().allowed_instance_hosts)
+
+
+def checked_name(text: str) -> str:
+    """Return a connection's name.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not _NAME.fullmatch(text):
+        raise ValueError("must have 1 to 32 lower-case letters, digits and hyphens within")
+    return text
 
 
 def _username(text: str) -> str:
@@ -51,6 +64,7 @@ def _header(secret: SecretStr) -> SecretStr:
     return secret
 
 
+ConnectionName = Annotated[str, AfterValidator(checked_name)]
 InstanceUrl = Annotated[
     str,
     Field(min_length=1, max_length=255, examples=["https://example.service-now.com"]),

@@ -130,7 +130,7 @@ class Rotation:
     def _finish(self, secret_id: str, token: str, replaced: str, secret: "Secret") -> None:
         if not self._secrets.promote(secret_id, token, replaced):
             raise RotationError("The connection was saved again meanwhile; its secret stays.")
-        self._connections.follow(secret.owner, replaced, token)
+        self._connections.follow(secret.owner, replaced, token, secret.connection)
 
     def _client(self, secret: "Secret") -> "ServiceNowClient":
         return self._clients.open(secret.identity, auth_of(secret))

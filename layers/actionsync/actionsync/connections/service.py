@@ -1,4 +1,4 @@
-"""Storing, changing and removing an owner's connection, in an order that survives a crash.
+"""Storing, changing and removing an owner's connections, in an order that survives a crash.
 
 Two stores, no common transaction: the item in DynamoDB governs the secret
 (`actionsync.stores.connections`). Each step below may be the last one that runs; what is left is
@@ -19,7 +19,7 @@ from actionsync.errors import (
     FieldError,
     InvalidInputError,
 )
-from actionsync.stores.connections import Connection, ConnectionStore
+from actionsync.stores.connections import DEFAULT, Connection, ConnectionStore
 from actionsync.stores.credentials import METHODS, NAMES, SECRETS
 from actionsync.stores.secrets import Secret, SecretStore
 
@@ -30,31 +30,35 @@ if TYPE_CHECKING:
     from actionsync.stores.credentials import Identity
 
 
-def find_connection(connections: ConnectionStore, owner: str) -> Connection:
-    """Return the owner's connection.
+def find_connection(connections: ConnectionStore, owner: str, name: str = DEFAULT) -> Connection:
+    """Return the owner's connection of this name.
 
     Raises:
         ConnectionNotFoundError: there is none.
     """
-    connection = connections.get(owner)
+    connection = connections.get(owner, name)
     if connection is None:
         raise ConnectionNotFoundError
     return connection
 
 
 def create_connection(
-    connections: ConnectionStore, secrets: SecretStore, owner: str, new: "NewConnection"
+    connections: ConnectionStore,
+    secrets: SecretStore,
+    owner: str,
+    new: "NewConnection",
+    name: str = DEFAULT,
 ) -> Connection:
-    """Store an owner's first connection.
+    """Store an owner's connection.
 
     Raises:
-        ConnectionExistsError: the owner has one.
+        ConnectionExistsError: the owner has one of this name.
         ConnectionBusyError: another request is working on it.
     """
     operation = uuid.uuid4().hex
-    connection_id = connections.lock_absent(owner, operation, _new_id())
-    with _unlocked_on_failure(connections, owner, operation):
-        secret = Secret(owner, new.identity, new.secrets())
+    connection_id = connections.lock_absent(owner, operation, _new_id(), name)
+    with _unlocked_on_failure(connections, owner, operation, name):
+        secret = Secret(owner, new.identity, new.secrets(), name)
         secret_version = secrets.create(connection_id, operation, secret)
         now = clock.iso(clock.now())
         connection = Connection(
@@ -64,6 +68,7 @@ def create_connection(
             created_at=now,
             updated_at=now,
             version=1,
+            name=name,
         )
         connections.save(owner, operation, connection)
     return connection
@@ -80,6 +85,8 @@ def change_connection(
     owner: str,
     change: "ConnectionChange",
     expected_version: int | None,
+    *,
+    name: str = DEFAULT,
 ) -> Connection:
     """Change an owner's connection.
 
@@ -92,6 +99,7 @@ def change_connection(
         owner: whose connection.
         change: what to change.
         expected_version: the version that the caller has read, or None for any.
+        name: its name.
 
     Raises:
         ConnectionNotFoundError: there is none.
@@ -99,7 +107,7 @@ def change_connection(
         ConnectionBusyError: another request is working on it.
         InvalidInputError: a field is missing, or is not one of the method's.
     """
-    old = find_connection(connections, owner)
+    old = find_connection(connections, owner, name)
     if expected_version not in {None, old.version}:
         raise ConnectionChangedError(old.version)
     identity, sent = change.changed(old.identity), change.secrets()
@@ -108,12 +116,13 @@ def change_connection(
     if not sent:
         return old
     operation = uuid.uuid4().hex
-    connections.lock_version(owner, operation, old.version)
-    with _unlocked_on_failure(connections, owner, operation):
+    connections.lock_version(owner, operation, old.version, name)
+    with _unlocked_on_failure(connections, owner, operation, name):
+        secret = Secret(owner, identity, sent, name)
         connection = replace(
             old,
             **asdict(identity),
-            secret_version=secrets.add_version(old.id, operation, Secret(owner, identity, sent)),
+            secret_version=secrets.add_version(old.id, operation, secret),
             updated_at=clock.iso(clock.now()),
             version=old.version + 1,
         )
@@ -145,7 +154,9 @@ def _wrong_fields(
     return wrong
 
 
-def delete_connection(connections: ConnectionStore, secrets: SecretStore, owner: str) -> None:
+def delete_connection(
+    connections: ConnectionStore, secrets: SecretStore, owner: str, name: str = DEFAULT
+) -> None:
     """Remove an owner's connection and its secret.
 
     Raises:
@@ -153,20 +164,20 @@ def delete_connection(connections: ConnectionStore, secrets: SecretStore, owner:
         ConnectionBusyError: another request is working on it.
     """
     operation = uuid.uuid4().hex
-    connection_id = connections.lock_for_removal(owner, operation)
-    with _unlocked_on_failure(connections, owner, operation):
+    connection_id = connections.lock_for_removal(owner, operation, name)
+    with _unlocked_on_failure(connections, owner, operation, name):
         secrets.delete(connection_id)
-        connections.remove(owner, operation)
+        connections.remove(owner, operation, name)
 
 
 @contextmanager
 def _unlocked_on_failure(
-    connections: ConnectionStore, owner: str, operation: str
+    connections: ConnectionStore, owner: str, operation: str, name: str
 ) -> "Iterator[None]":
     """Let the next request try at once; where even that fails, the lock ends by itself."""
     try:
         yield
     except Exception:
         with suppress(ConnectionBusyError):
-            connections.unlock(owner, operation)
+            connections.unlock(owner, operation, name)
         raise

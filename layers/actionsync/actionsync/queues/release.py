@@ -125,7 +125,7 @@ class Release:
         key = entry.wait_key
         if key.is_of_suspects:
             return 1
-        connection = self._connections.get(key.owner)
+        connection = self._connections.get(key.owner, key.connection)
         if connection is None:
             return None
         pause = self._pauses.look(Target.of(connection, key.table))

@@ -1,6 +1,6 @@
 """ServiceNow connections in DynamoDB.
 
-A connection is one item, `pk = CONNECTION#<owner>`, `sk = default`. Its password is in Secrets
+A connection is one item, `pk = CONNECTION#<owner>`, `sk = <name>`. Its password is in Secrets
 Manager, and the two stores share no transaction, so the item governs both:
 
 * It exists, with the status `pending` and the connection's id, before its secret does: no secret is
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UniversalAttributeValueTypeDef
 
+DEFAULT = "default"
+
 # Longer than any function runs (template.yaml: Timeout), so that the holder has surely ended.
 LOCK_SECONDS = 30
 
@@ -52,6 +54,7 @@ class Connection:
         created_at: UTC, `2024-01-10T10:00:00Z`.
         updated_at: the same form.
         version: counts the changes, from 1.
+        name: its name among the owner's connections.
     """
 
     id: int
@@ -63,6 +66,7 @@ class Connection:
     created_at: str
     updated_at: str
     version: int
+    name: str = DEFAULT
 
     @property
     def identity(self) -> Identity:
@@ -87,14 +91,14 @@ class ConnectionStore:
         self._dynamodb = dynamodb
         self._table = table
 
-    def get(self, owner: str) -> Connection | None:
-        """Return the owner's connection, or None where there is none."""
+    def get(self, owner: str, name: str = DEFAULT) -> Connection | None:
+        """Return the owner's connection of this name, or None where there is none."""
         item = self._dynamodb.get_item(
-            TableName=self._table, Key=_key(owner), ConsistentRead=True
+            TableName=self._table, Key=_key(owner, name), ConsistentRead=True
         ).get("Item")
         return _connection(item) if item is not None and _is_active(item) else None
 
-    def lock_absent(self, owner: str, operation: str, new_id: int) -> int:
+    def lock_absent(self, owner: str, operation: str, new_id: int, name: str = DEFAULT) -> int:
         """Lock the place of a connection that does not exist yet and return the connection's id.
 
         The id is the new one, or that of a request that died before it had made the connection.
@@ -106,6 +110,7 @@ class ConnectionStore:
         item = self._lock(
             owner,
             operation,
+            name,
             status="pending",
             condition="(attribute_not_exists(#status) OR #status <> :active)",
             values={":active": {"S": "active"}, ":id": {"N": str(new_id)}},
@@ -113,7 +118,7 @@ class ConnectionStore:
         )
         return int(item["id"]["N"])
 
-    def lock_version(self, owner: str, operation: str, version: int) -> None:
+    def lock_version(self, owner: str, operation: str, version: int, name: str = DEFAULT) -> None:
         """Lock a connection that is at this version, to change it.
 
         Raises:
@@ -124,12 +129,13 @@ class ConnectionStore:
         self._lock(
             owner,
             operation,
+            name,
             status="active",
             condition="#status = :status AND version = :version",
             values={":version": {"N": str(version)}},
         )
 
-    def lock_for_removal(self, owner: str, operation: str) -> int:
+    def lock_for_removal(self, owner: str, operation: str, name: str = DEFAULT) -> int:
         """Lock a connection, whole or half made, hide it, and return its id.
 
         Raises:
@@ -137,7 +143,12 @@ class ConnectionStore:
             ConnectionBusyError: another request is working on it.
         """
         item = self._lock(
-            owner, operation, status="removing", condition="attribute_exists(pk)", values={}
+            owner,
+            operation,
+            name,
+            status="removing",
+            condition="attribute_exists(pk)",
+            values={},
         )
         return int(item["id"]["N"])
 
@@ -148,23 +159,24 @@ class ConnectionStore:
             ConnectionBusyError: the lock is another request's by now.
         """
         attributes = {"status": "active", **asdict(connection)}
+        name = attributes.pop("name")
         with self._still_locked():
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_key(owner),
+                Key=_key(owner, name),
                 UpdateExpression=(
-                    f"SET {', '.join(f'#{name} = :{name}' for name in attributes)} "
+                    f"SET {', '.join(f'#{each} = :{each}' for each in attributes)} "
                     "REMOVE locked_by, locked_until"
                 ),
                 ConditionExpression="locked_by = :operation",
-                ExpressionAttributeNames={f"#{name}": name for name in attributes},
+                ExpressionAttributeNames={f"#{each}": each for each in attributes},
                 ExpressionAttributeValues={
                     ":operation": {"S": operation},
-                    **{f":{name}": _attribute(value) for name, value in attributes.items()},
+                    **{f":{each}": _attribute(value) for each, value in attributes.items()},
                 },
             )
 
-    def follow(self, owner: str, old_version: str, new_version: str) -> None:
+    def follow(self, owner: str, old_version: str, new_version: str, name: str = DEFAULT) -> None:
         """Replace the secret's version that the connection names, after a rotation.
 
         A connection that names any other version by now was changed meanwhile, and stays.
@@ -172,7 +184,7 @@ class ConnectionStore:
         with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_key(owner),
+                Key=_key(owner, name),
                 UpdateExpression="SET secret_version = :new",
                 ConditionExpression="secret_version = :old",
                 ExpressionAttributeValues={
@@ -181,7 +193,7 @@ class ConnectionStore:
                 },
             )
 
-    def unlock(self, owner: str, operation: str) -> None:
+    def unlock(self, owner: str, operation: str, name: str = DEFAULT) -> None:
         """End the lock and leave the connection as it is.
 
         Raises:
@@ -190,13 +202,13 @@ class ConnectionStore:
         with self._still_locked():
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_key(owner),
+                Key=_key(owner, name),
                 UpdateExpression="REMOVE locked_by, locked_until",
                 ConditionExpression="locked_by = :operation",
                 ExpressionAttributeValues={":operation": {"S": operation}},
             )
 
-    def remove(self, owner: str, operation: str) -> None:
+    def remove(self, owner: str, operation: str, name: str = DEFAULT) -> None:
         """Remove the locked connection.
 
         Raises:
@@ -205,7 +217,7 @@ class ConnectionStore:
         with self._still_locked():
             self._dynamodb.delete_item(
                 TableName=self._table,
-                Key=_key(owner),
+                Key=_key(owner, name),
                 ConditionExpression="locked_by = :operation",
                 ExpressionAttributeValues={":operation": {"S": operation}},
             )
@@ -221,6 +233,7 @@ class ConnectionStore:
         self,
         owner: str,
         operation: str,
+        name: str,
         *,
         status: str,
         condition: str,
@@ -231,7 +244,7 @@ class ConnectionStore:
         try:
             return self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_key(owner),
+                Key=_key(owner, name),
                 UpdateExpression=(
                     "SET #status = :status, locked_by = :operation, locked_until = :until" + further
                 ),
@@ -269,8 +282,8 @@ def _refusal(
     return ConnectionChangedError(int(item["version"]["N"]))
 
 
-def _key(owner: str) -> "dict[str, AttributeValueTypeDef]":
-    return {"pk": {"S": f"CONNECTION#{owner}"}, "sk": {"S": "default"}}
+def _key(owner: str, name: str) -> "dict[str, AttributeValueTypeDef]":
+    return {"pk": {"S": f"CONNECTION#{owner}"}, "sk": {"S": name}}
 
 
 def _is_active(item: "dict[str, AttributeValueTypeDef]") -> bool:
@@ -285,5 +298,6 @@ def _connection(item: "dict[str, AttributeValueTypeDef]") -> Connection:
     values: dict[str, Any] = {
         field.name: int(item[field.name]["N"]) if field.type is int else item[field.name]["S"]
         for field in fields(Connection)
+        if field.name != "name"
     }
-    return Connection(**values)
+    return Connection(**values, name=item["sk"]["S"])

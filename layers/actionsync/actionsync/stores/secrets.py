@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from actionsync.stores.connections import DEFAULT
 from actionsync.stores.credentials import METHODS, NAMES, Identity
 
 if TYPE_CHECKING:
@@ -30,11 +31,13 @@ class Secret:
         owner: whose it is.
         identity: who calls where with it.
         values: the method's secret fields by name; no repr shows them.
+        connection: the name of its connection.
     """
 
     owner: str
     identity: Identity
     values: dict[str, str] = field(repr=False)
+    connection: str = DEFAULT
 
 
 class SecretStore:
@@ -192,6 +195,7 @@ def text_of(secret: Secret, **others: str) -> str:
     return json.dumps(
         {
             "owner": secret.owner,
+            "connection": secret.connection,
             "auth_method": identity.auth_method,
             "instance_url": identity.instance_url,
             **names,
@@ -210,4 +214,5 @@ def secret_of(text: str) -> Secret:
         document["owner"],
         Identity(document["instance_url"], method, **names),
         {name: document[name] for name in METHODS[method].secrets},
+        document["connection"],
     )

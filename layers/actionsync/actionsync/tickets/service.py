@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from actionsync.errors import FieldError, ImportUncertainError, InvalidInputError
+from actionsync.stores.connections import DEFAULT
 from actionsync.tickets.idempotency import Write, run_once
 from servicenow_tools.tables import is_record_id
 
@@ -48,9 +49,12 @@ class TicketService:
         clients: "ClientCache",
         idempotency: "IdempotencyStore",
         activity: "ActivityStore",
+        *,
         kind: str = "api",
+        connection: str = DEFAULT,
     ) -> None:
         self._owner = owner
+        self._connection = connection
         self._clients = clients
         self._idempotency = idempotency
         self._activity = activity
@@ -89,13 +93,15 @@ class TicketService:
     async def get(self, ticket_type: "TicketType", record_id: str) -> "Ticket":
         """Read a ticket by sys_id or number."""
         record_id = _checked(record_id)
-        async with self._clients.client_for(self._owner, ticket_type.table) as client:
+        async with self._clients.client_for(
+            self._owner, ticket_type.table, self._connection
+        ) as client:
             return _ticket(await ticket_type.resource(client).get(record_id))
 
     async def search_incidents(self, search: "IncidentSearch") -> "dict[str, Any]":
         """Return a page of incidents: `{incidents, total, next_cursor}`, newest first."""
         filters = search.model_dump(exclude={"limit", "cursor"}, exclude_none=True)
-        async with self._clients.client_for(self._owner, "incident") as client:
+        async with self._clients.client_for(self._owner, "incident", self._connection) as client:
             incidents = client.incidents
             page = await incidents.page(
                 await incidents.query(**filters), limit=search.limit, cursor=search.cursor
@@ -263,7 +269,7 @@ class TicketService:
         """Return what is attached to a ticket: `{attachments}`, oldest first."""
         record_id = _checked(record_id)
         table = ticket_type.table
-        async with self._clients.client_for(self._owner, table) as client:
+        async with self._clients.client_for(self._owner, table, self._connection) as client:
             ticket = await client.table(table).get(record_id)
             attached = await client.attachments.list(table, ticket.sys_id)
         return {"attachments": [_ticket(record) for record in attached]}
@@ -296,11 +302,11 @@ class TicketService:
     ) -> "Ticket":
         """Do a write once, and record it by the ticket that it returns; return its answer."""
         # Nothing is claimed for a user without a connection.
-        await self._clients.client(self._owner)
+        await self._clients.client(self._owner, self._connection)
 
         async def answer(attempt: "IdempotencyRecord | None") -> "Ticket":
             planned = self._facts(write, attempt, action)
-            async with self._clients.client_for(self._owner, action[1]) as client:
+            async with self._clients.client_for(self._owner, action[1], self._connection) as client:
                 # The next attempt finds the idempotency record; without a key nobody would know.
                 with self._activity.around(
                     self._owner, planned, is_announced=attempt is not None
