@@ -48,6 +48,8 @@ ENVIRONMENT = {
     "AUTOMATION_USER_ID": "automation",
     "WAITING_TABLE": "WaitingTable",
     "EVENT_QUEUE_URL": "",
+    "AWS_REGION": "us-east-1",
+    "OWN_LOG_GROUPS": "FunctionLogs,/aws/vendedlogs/stack/api",
     "RELEASE_PER_MINUTE": "200",
     "SECRET_PREFIX": "actionsync/test/",
     "KMS_KEY_ARN": "",

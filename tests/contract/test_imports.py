@@ -9,7 +9,7 @@ import pytest
 
 from local.operations import operations
 from tests.conftest import ENVIRONMENT
-from tests.contract.test_template import FOLDERS
+from tests.contract.test_template import FOLDERS, OTHERS
 from tests.template import ROOT
 
 # Third-party packages that cost a cold start, and the functions that may pay for them.
@@ -19,7 +19,7 @@ ONLY_WITH_INPUT = {"pydantic", "pydantic_core"}
 NEVER = {"aws_xray_sdk", "aws_lambda_powertools.event_handler.openapi.models", "pystache"}
 OPERATIONS = list(operations())
 WITHOUT_AWS = {op.folder for op in OPERATIONS if op.operation.tag == "Pages"}
-WITHOUT_HTTP_API = {"rotate_secret", *(name for name in FOLDERS if name.startswith("on_"))}
+WITHOUT_HTTP_API = {*OTHERS, *(name for name in FOLDERS if name.startswith("on_"))}
 WITHOUT_SERVICENOW = {op.folder for op in OPERATIONS if not op.calls_servicenow}
 WITHOUT_INPUT = WITHOUT_AWS | {"get_config", "delete_config", "get_health"}
 

@@ -25,7 +25,8 @@ RESOURCES = {
     if resource["Type"] in {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Events::EventBus"}
 }
 SCHEDULED = {"release_waiting", "check_connection"}
-OF_HTTP = [folder for folder in FOLDERS if folder not in {*OF_QUEUES, *SCHEDULED, "rotate_secret"}]
+OTHERS = {"rotate_secret", "receive_logs"}
+OF_HTTP = [folder for folder in FOLDERS if folder not in {*OF_QUEUES, *SCHEDULED, *OTHERS}]
 # Who may read a connection's secret speaks to ServiceNow.
 SPEAKS_TO_SERVICENOW = {
     folder
@@ -123,7 +124,10 @@ def test_no_function_sends_to_its_own_source() -> None:
                     "Send" in action or action == "sns:Publish" for action in statement["Action"]
                 ):
                     senders.setdefault(name, set()).add(statement["Resource"]["Fn::GetAtt"])
-    for sender in ("ReleaseWaitingFunction", "ReceiveWebhookFunction", "SendDeliveryAgainFunction"):
+    for sender in (
+        "ReleaseWaitingFunction", "ReceiveWebhookFunction", "SendDeliveryAgainFunction",
+        "ReceiveLogsFunction",
+    ):  # fmt: skip
         assert senders.pop(sender) == {"EventQueue.Arn"}
         assert sender not in sources
     assert not set(senders) & set(sources)
@@ -134,7 +138,8 @@ def test_no_function_sends_to_its_own_source() -> None:
         if re.search(r"\bsqs\(\)|\.send_message|\.publish\(", path.read_text())
     }
     assert calls == {
-        "aws.py", "events/door.py", "queues/release.py", "wiring/tick.py", "wiring/webhooks.py",
+        "aws.py", "events/queueing.py", "queues/release.py", "wiring/logs.py", "wiring/tick.py",
+        "wiring/webhooks.py",
     }  # fmt: skip
 
 

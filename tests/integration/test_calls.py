@@ -114,7 +114,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def test_every_function_is_counted() -> None:
     """Those of HTTP, of events, and the rotation."""
     others = {f"on_{kind}" for kind in EVENTS} | {
-        "check_connection", "on_event", "release_waiting", "rotate_secret"
+        "check_connection", "on_event", "receive_logs", "release_waiting", "rotate_secret"
     }  # fmt: skip
     assert {described.folder for described in OPERATIONS.values()} | others == set(functions())
 

@@ -9,8 +9,10 @@ import pytest
 
 from actionsync.stores.documents import DocumentStore
 from actionsync.wiring import events as events_wiring
+from functions.receive_logs.app import lambda_handler as receive_logs
 from operate import owners
 from operate.outcome import RefusedError
+from tests.conftest import LambdaContext, event
 from tests.integration.conftest import Clock
 from tests.integration.events import NOW, USER, Queues, record, send
 from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
@@ -119,3 +121,17 @@ def test_an_event_goes_to_who_answers_for_its_account(
     file.write_text('[{"owner": ""}]')
     with pytest.raises(RefusedError, match="owner"):
         owners.entries_of(file)
+
+
+def test_lines_of_a_log_group_become_an_incident_each_kind(
+    aws: "Aws",
+    instance: "Simulator",  # noqa: F811
+    queues: Queues,  # noqa: F811
+) -> None:
+    """From the function that CloudWatch Logs invokes to the tickets; a repetition is counted."""
+    save_rules(aws, "automation", sources={"logs": {}})
+    for _ in range(2):
+        receive_logs(event("receive_logs"), LambdaContext())
+        assert send("event", *queues.tick()) == []
+    titles = sorted(row["short_description"] for row in made(instance))
+    assert titles == ["/aws/ecs/web: ERROR no database", "/aws/ecs/web: ERROR order 4711 failed"]

@@ -345,9 +345,13 @@ def receive_webhook(world: World) -> None:
     payload["headers"]["authorization"] = f"Bearer {hook['secret']}"
     payload["pathParameters"] = {"source": "alertmanager", "id": hook["id"]}
     payload["rawPath"] = payload["requestContext"]["http"]["path"] = hook["path"]
-    for body in (payload["body"], "no JSON"):
+    ended = payload["body"].replace('"firing"', '"resolved"')
+    for body in (payload["body"], "no JSON", ended):
         answer = conftest.invoke("receive_webhook", {**payload, "body": body})
         world.results.append((answer.status, answer.text))
+    world.monkeypatch.setenv("DELIVERIES_PER_MINUTE", "600")
+    with world.iam.off():
+        _forget()
     hook = webhook(world)
     for accepted in (True, False):
         # The same body again would be a repetition.
@@ -372,8 +376,16 @@ def receive_webhook(world: World) -> None:
                 patch.setattr(BaseClient, "_make_api_call", refuse)
             for _ in range(2):
                 world.results.append(conftest.invoke("receive_webhook", payload).status)
-    world.left("IdempotencyTable")
-    world.left("EventsTable")
+    for table in ("IdempotencyTable", "EventsTable", "WaitingTable"):
+        world.left(table)
+
+
+def receive_logs(world: World) -> None:
+    """Lines that the queue takes."""
+    importlib.import_module("functions.receive_logs.app").lambda_handler(
+        conftest.event("receive_logs"), conftest.LambdaContext()
+    )
+    world.results.append("queued")
 
 
 def send_delivery_again(world: World) -> None:
@@ -624,6 +636,7 @@ SCENARIOS: "dict[str, Callable[[World], None]]" = {
     "list_webhooks": list_webhooks,
     "send_delivery_again": send_delivery_again,
     "receive_webhook": receive_webhook,
+    "receive_logs": receive_logs,
     **{f"on_{kind}": of_events(kind) for kind in ("error", "alarm", "deployment", "meeting")},
     "retry_unfinished_event": unfinished("retry_unfinished_event"),
     "discard_unfinished_event": unfinished("discard_unfinished_event"),

@@ -17,7 +17,7 @@ from functions.on_event.app import lambda_handler
 from local.servicenow import seed
 from tests.conftest import Answer, LambdaContext, _forget, call, event, invoke
 from tests.integration.conftest import connect
-from tests.integration.events import USER, Queues, record
+from tests.integration.events import USER, Queues, record, send
 
 if TYPE_CHECKING:
     from local.servicenow import Simulator
@@ -52,6 +52,12 @@ def deliver(hook: dict[str, Any], document: Any, **headers: str) -> Answer:
     request["rawPath"] = request["requestContext"]["http"]["path"] = path
     request |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
     return invoke("receive_webhook", request)
+
+
+def waiting() -> list[str]:
+    """Return the reasons of the events that the user sees waiting."""
+    answer = call("list_unfinished_events", user_id=USER, query={"state": "waiting"})
+    return [item["reason_type"] for item in answer.json["items"]]
 
 
 def queued(queues: Queues) -> list[dict[str, Any]]:
@@ -263,6 +269,15 @@ def test_over_the_quota_ends_and_first_ones_wait(
     late = deliver(hook, {**ONE, "alerts": mixed})
     assert (late.status, late.json["status"]) == (202, "waiting")
     assert (late.json["events"], late.json["dropped"]) == (2, 2)
+    assert queued(queues) == []
+    assert waiting() == ["OverQuota", "OverQuota"]
+    ended = {**mixed[2], "status": "resolved", "endsAt": "2026-11-26T13:46:00Z"}
+    assert deliver(hook, {**ONE, "alerts": [ended]}).json["status"] == "waiting"
+    assert waiting() == ["OverQuota", "OverQuota"]
+    time.advance(minutes=1, seconds=1)
+    assert send("event", *queues.tick()) == []
+    assert [row["state"] for row in tickets(instance)] == ["6", "6"]
+    assert waiting() == []
 
     monkeypatch.setattr("actionsync.wiring.stores.LATE_DELIVERIES_PER_MINUTE", 1)
     _forget()

@@ -174,3 +174,26 @@ def bus_name() -> str:
         MissingSettingError: the variable is not set.
     """
     return _variable("EVENT_BUS")
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """What the function that takes log lines needs besides.
+
+    Attributes:
+        region: where it runs, and with it the log groups.
+        own_groups: the stack's own log groups, whose lines make no tickets.
+    """
+
+    region: str
+    own_groups: frozenset[str]
+
+
+@cache
+def log_settings() -> LogSettings:
+    """Read the settings of the function that takes log lines, once in a process.
+
+    Raises:
+        MissingSettingError: a variable is not set.
+    """
+    return LogSettings(_variable("AWS_REGION"), frozenset(_variable("OWN_LOG_GROUPS").split(",")))

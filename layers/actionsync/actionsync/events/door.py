@@ -5,7 +5,7 @@ is answered 200: a test, a repetition, what nobody understands. Many senders swi
 after a few refusals, or repeat what was refused for ever.
 
 Over its owner's quota a delivery is taken all the same: what is an end, or the first of its key,
-waits in the queue for a while, up to a limit; the rest is dropped, and seen among the deliveries.
+waits (events.late), up to a limit; the rest is dropped, and seen among the deliveries.
 
 What counts as a repetition: where the sender signs an id, that id; where it signs the body alone,
 that body, for an hour, after which its own moment decides; where it signs neither, nothing, since
@@ -16,7 +16,6 @@ import hashlib
 import json
 import secrets
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -32,6 +31,7 @@ from actionsync.errors import (
     WriteInProgressError,
 )
 from actionsync.events.deliveries import parsed
+from actionsync.events.queueing import queue
 from actionsync.events.senders import sender
 from actionsync.events.verification import Proof, verify
 from actionsync.stores.idempotency import Done
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
 
     from actionsync.events.deliveries import Delivery
+    from actionsync.events.late import LateEvents
     from actionsync.events.senders import Sender
     from actionsync.rules.models import Rules
     from actionsync.stores.idempotency import IdempotencyStore
@@ -60,14 +61,11 @@ _LONGEST_HEADER = 500
 # Texts, lists and objects of what is too large, ever shorter until it fits.
 _CUTS = ((4000, 100), (1000, 50), (200, 20), (50, 10))
 _REPETITION_SECONDS = 3600
-_AT_ONCE = 10
 # Of one delivery; Alertmanager's largest groups have some hundreds. A body of 5 MB could bring a
 # million, each of which would be a message.
 _MOST_ELEMENTS = 500
 # Of one PutEvents.
 _MOST_ENTRIES = 10
-# For so long waits what is over a quota.
-_WAIT_SECONDS = 60
 # What may come again, though it was taken once.
 _MADE_NOTHING = {"failed", "dropped", "ignored"}
 
@@ -83,8 +81,7 @@ class Door:
         recent: where a webhook's newest deliveries are stored.
         rules_of: returns a user's rules.
         take: counts an event of an owner's webhooks, or refuses one too many.
-        take_waiting: the same for what waits of one webhook, when the owner has no more.
-        is_known: whether anything was recorded of a dedup key.
+        late: returns where events over the quota go.
     """
 
     def __init__(
@@ -97,8 +94,7 @@ class Door:
         recent: "RecentEvents",
         rules_of: "Callable[[str], Rules]",
         take: "Callable[[str], None]",
-        take_waiting: "Callable[[str, str], None]",
-        is_known: "Callable[[str], bool]",
+        late: "Callable[[], LateEvents]",
     ) -> None:
         self._webhooks = webhooks
         self._deliveries = deliveries
@@ -107,8 +103,7 @@ class Door:
         self._recent = recent
         self._rules_of = rules_of
         self._take = take
-        self._take_waiting = take_waiting
-        self._is_known = is_known
+        self._late = late
 
     def receive(self, source: str, webhook_id: str, delivery: "Delivery") -> dict[str, Any]:
         """Take a delivery and return `{status}`.
@@ -169,35 +164,18 @@ class Door:
             unique,
             delivery_id,
             lambda: self._accept(
-                webhook, delivery_id, messages, lambda some, delay: self.queue(webhook, some, delay)
+                webhook, delivery_id, messages, lambda some: self.queue(webhook, some)
             ),
         )
         return answer | {"left_out": left_out} if left_out else answer
 
-    def queue(self, webhook: "Webhook", messages: "Sequence[str]", delay: int = 0) -> None:
-        """Queue a webhook's messages, to be worked off after some seconds.
+    def queue(self, webhook: "Webhook", messages: "Sequence[str]") -> None:
+        """Queue a webhook's messages.
 
         Raises:
             QueueRefusedError: not all of them were taken.
         """
-        # SQS's fair queues; an owner's id may hold what a group's may not.
-        group = hashlib.sha256(webhook.owner.encode()).hexdigest()
-        sqs, queue_url = self._queue()
-        later: dict[str, Any] = {"DelaySeconds": delay} if delay else {}
-
-        def send(message: str) -> None:
-            sqs.send_message(
-                QueueUrl=queue_url,
-                MessageBody=message,
-                MessageGroupId=group,
-                **later,
-            )
-
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            try:
-                list(pool.map(send, messages))
-            except Exception as error:
-                raise QueueRefusedError from error
+        queue(*self._queue(), webhook.owner, messages)
 
     # ---- what is translated here, under its owner's rules
 
@@ -237,7 +215,7 @@ class Door:
                 webhook,
                 delivery_id,
                 texts,
-                lambda some, _: self.put_on_bus([json.loads(text) for text in some]),
+                lambda some: self.put_on_bus([json.loads(text) for text in some]),
             ),
         )
 
@@ -288,7 +266,7 @@ class Door:
         webhook: "Webhook",
         delivery_id: str,
         texts: "Sequence[str]",
-        send: "Callable[[Sequence[str], int], None]",
+        send: "Callable[[Sequence[str]], None]",
     ) -> dict[str, Any]:
         """Send a delivery's events, as many as the owner's quota allows, and return its answer."""
         admitted = 0
@@ -296,54 +274,21 @@ class Door:
             for _ in texts:
                 self._take(webhook.owner)
                 admitted += 1
-        late = texts[admitted:]
-        waiting: list[str] = []
-        dropped: list[str] = []
-        for text in late:
-            (waiting if self._may_wait(webhook, text) else dropped).append(text)
         if admitted:
-            send(texts[:admitted], 0)
-        if waiting:
-            send(waiting, _WAIT_SECONDS)
+            send(texts[:admitted])
+        late = texts[admitted:]
+        dropped = [text for text in late if not self._late().wait(webhook, text)]
+        waiting = len(late) - len(dropped)
         answer: dict[str, Any] = {
             "status": "accepted" if not late else "waiting" if waiting else "dropped",
             "delivery": delivery_id,
-            "events": admitted + len(waiting),
+            "events": admitted + waiting,
         }
         if dropped:
             logger.warning("events of a webhook dropped", count=len(dropped), owner=webhook.owner)
             self._noted(webhook, delivery_id, "dropped", dropped)
             answer["dropped"] = len(dropped)
         return answer
-
-    def _may_wait(self, webhook: "Webhook", text: str) -> bool:
-        """Return whether an event over the quota is an end, or the first of its key, and has room.
-
-        What no built-in source reads may be either.
-        """
-        from actionsync.events import sources  # noqa: PLC0415 - within the quota nobody pays
-        from actionsync.events.models import UnreadableEventError  # noqa: PLC0415
-        from actionsync.events.sources import envelopes  # noqa: PLC0415
-        from actionsync.events.sources.protocol import Context  # noqa: PLC0415
-
-        now = clock.now()
-        try:
-            context = Context(now, rules_of=self._rules_of)
-            reading = sources.read(envelopes.read(text, now), context)
-        except UnreadableEventError:
-            return False
-        matters = bool(reading.unknown) or any(
-            event.action == "resolve"
-            or (event.action == "trigger" and not self._is_known(event.dedup_key))
-            for event in reading.events
-        )
-        if not matters:
-            return False
-        try:
-            self._take_waiting(webhook.owner, webhook.id)
-        except TooManyRequestsError:
-            return False
-        return True
 
     def _once(
         self,

@@ -9,6 +9,7 @@ from actionsync.settings import bus_name, event_queue_url
 from actionsync.wiring import stores
 
 if TYPE_CHECKING:
+    from actionsync.events.late import LateEvents
     from actionsync.rules.models import Rules
 
 
@@ -23,8 +24,7 @@ def door() -> Door:
         recent=stores.recent_events(),
         rules_of=_rules_of,
         take=stores.rates("deliveries").take,
-        take_waiting=stores.rates("late deliveries").take,
-        is_known=lambda key: stores.correlation_store().get(key).is_known,
+        late=_late,
     )
 
 
@@ -32,3 +32,18 @@ def _rules_of(owner: str) -> "Rules":
     from actionsync.rules.service import rules_of  # noqa: PLC0415 - most deliveries ask for none
 
     return rules_of(stores.rule_store(), owner)
+
+
+@cache
+def _late() -> "LateEvents":
+    # Within the quota nobody pays for the sources.
+    from actionsync.events.late import LateEvents  # noqa: PLC0415
+    from actionsync.events.service import RecentRecipes  # noqa: PLC0415
+
+    return LateEvents(
+        stores.waiting_store(),
+        stores.correlation_store(),
+        rules_of=_rules_of,
+        recipes_of=RecentRecipes(stores.recipe_store()),
+        take=stores.rates("late deliveries").take,
+    )

@@ -32,9 +32,10 @@ SOURCES: "tuple[Source, ...]" = (
     github, cloudwatch, codedeploy, codepipeline, deployments, meetings, application,
 )  # fmt: skip
 WEBHOOKS: "dict[str, WebhookSource]" = {source.NAME: source for source in (github,)}
-# What the stack itself puts on a bus never becomes a ticket, but for what webhooks bring.
+# What the stack itself puts on a bus never becomes a ticket, but for what its doors bring.
 _OWN_SOURCE = "actionsync"
-_BROUGHT = {source.BUS_SOURCE for source in WEBHOOKS.values()}
+LOGS = "actionsync.logs"
+_BROUGHT = {LOGS, *(source.BUS_SOURCE for source in WEBHOOKS.values())}
 
 
 def read(message: "Message", context: "Context") -> Reading:

@@ -1,0 +1,33 @@
+"""Messages for the queue of events: those of one owner are one group of SQS's fair queues."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from actionsync.errors import QueueRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mypy_boto3_sqs.client import SQSClient
+
+_AT_ONCE = 10
+
+
+def queue(sqs: "SQSClient", queue_url: str, owner: str, messages: "Iterable[str]") -> None:
+    """Queue an owner's messages.
+
+    Raises:
+        QueueRefusedError: not all of them were taken.
+    """
+    # An owner's id may hold what a group's may not.
+    group = hashlib.sha256(owner.encode()).hexdigest()
+
+    def send(message: str) -> None:
+        sqs.send_message(QueueUrl=queue_url, MessageBody=message, MessageGroupId=group)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        try:
+            list(pool.map(send, messages))
+        except Exception as error:
+            raise QueueRefusedError from error
