@@ -11,7 +11,7 @@ _RULES = {
         "short_description": "[{{service}}] {{title}}",
         "recurrence": {"note_every_minutes": 30, "reopen_within_hours": 24},
     },
-    "alarms": {"recovery": "resolve"},
+    "alarms": {"end": {"do": "resolve"}},
     "deployments": {"change_type": "standard", "template": "Deploy a service"},
 }
 
@@ -49,7 +49,7 @@ OPERATIONS = {
                             "short_description": "[{{service}}] {{title}}",
                             "recurrence": {"note_every_minutes": 30, "reopen_within_hours": 24},
                         },
-                        "alarms": {"recovery": "resolve"},
+                        "alarms": {"end": {"do": "resolve"}},
                         "deployments": {"change_type": "standard", "template": "Deploy a service"},
                     },
                     headers={"if-match": '"7"'},

@@ -315,7 +315,7 @@ def test_recovery_resolves_what_the_policy_says(
     instance: "Simulator", aws: "Aws", policy: str, touch: dict[str, str], state: str
 ) -> None:
     """By default only what no person has taken over; that gets a note."""
-    save_rules(aws, "automation", alarms={"recovery": policy})
+    save_rules(aws, "automation", alarms={"end": {"do": policy}})
     send("alarm", alarm("ALARM"))
     (row,) = made(instance)
     stored = instance.instance.find("incident", row["sys_id"])

@@ -109,7 +109,7 @@ def test_a_staged_row(
     texts: int,
 ) -> None:
     """All rows of a key are of one record: its notes and, where the rules say so, its end."""
-    fallback = {"recovery": recovery, "close_code": "Solution provided"}
+    fallback = {"end": {"do": recovery}, "close_code": "Solution provided"}
     becomes(aws, STAGING, urgency="1", alarms=fallback)
     send("alarm", alarm("ALARM"))
     (row,) = made(instance)
@@ -130,7 +130,7 @@ def test_what_comes_back_after_a_staged_end_is_new(
     time: "Clock",
 ) -> None:
     """A transform is never asked to open an ended ticket again."""
-    ending = {"recovery": "resolve", "close_code": "Solution provided"}
+    ending = {"end": {"do": "resolve"}, "close_code": "Solution provided"}
     becomes(aws, STAGING, alarms=ending)
     for seconds, value in ((0, "ALARM"), (60, "OK"), (3600, "ALARM")):
         send("alarm", alarm(value, seconds))

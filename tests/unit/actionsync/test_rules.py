@@ -10,11 +10,14 @@ from pydantic import BaseModel, ValidationError
 
 from actionsync.events import drafts
 from actionsync.events.models import IncomingEvent
+from actionsync.events.recipes.catalogue import recipe
 from actionsync.events.sources import SOURCES
 from actionsync.rules import texts
-from actionsync.rules.matching import SOURCES as SOURCE_NAMES
+from actionsync.rules.ends import End
 from actionsync.rules.models import DeploymentRule, IncidentRule, Rules
 from actionsync.rules.patterns import fits
+from actionsync.rules.sections import OCCURRENCES, RECIPES, SENT_ONCE
+from actionsync.rules.sections import SOURCES as SOURCE_NAMES
 
 
 def _templates(rule: BaseModel) -> list[str]:
@@ -63,7 +66,7 @@ def test_an_events_text_is_no_template() -> None:
         ({"errors": {"fields": {"sys_id": "x"}}}, "fields"),
         ({"errors": {"assignment_group": "a^b"}}, "assignment_group"),
         ({"errors": {"recurrence": {"note_every_minutes": 0}}}, "note_every_minutes"),
-        ({"errors": {"recovery": "guess"}}, "recovery"),
+        ({"errors": {"end": {"do": "guess"}}}, "do"),
         ({"deployments": {"change_type": "standard"}}, "deployments"),
         ({"deployments": {"template": "x"}}, "deployments"),
         ({"github": {"events": ["push"]}}, "events"),
@@ -295,9 +298,7 @@ def test_a_narrowed_rule_is_for_what_becomes_such_a_ticket() -> None:
         ({"then": {"hold": {"minutes": 5}}}, "hold"),
         ({"then": {"group_by": []}}, "group_by"),
         ({"then": {"during_change": "hold"}}, "during_change"),
-        ({"then": {"end": {"do": "note"}}}, "end"),
         ({"then": {"connection": "other"}}, "connection"),
-        ({"then": {"assignment_group": "support_group_of_ci"}}, "support_group_of_ci"),
         ({"then": {"columns": {"state": "6"}}}, "state"),
         ({"then": {"columns": {"u_x": "{{password}}"}}}, "password"),
         ({"then": {"urgency": "9"}}, "urgency"),
@@ -341,3 +342,70 @@ def test_an_event_opens_no_code_tag() -> None:
     assert "[code" not in text.lower()
     assert "[/code" not in text.lower()
     assert texts.fill("[code]{{title}}[/code]", {"title": "x"}) == "[code]x[/code]"
+
+
+@pytest.mark.parametrize(
+    ("rule", "place", "said"),
+    [
+        ({"then": {"urgency": "9"}}, "then.urgency", "Input should be"),
+        ({"match": {"kind": "incident"}, "then": {"ticket": "change_request"}}, "then.ticket",
+         "incident becomes that"),
+        ({"match": {"kind": "change"}, "then": {"end": {"do": "note"}}}, "then.end", "incidents"),
+        ({"then": {"ticket": "change_request", "end": {"do": "note"}}}, "then.end", "incidents"),
+        ({"then": {"end": {"silent": 24}}}, "then.end.silent", "without match.source"),
+        ({"match": {"source": ["guardduty", "cloudwatch"]}, "then": {"end": {"silent": 24}}},
+         "then.end.silent", "cloudwatch may not"),
+    ],
+)  # fmt: skip
+def test_what_cannot_work_is_refused_by_the_rules_name(
+    rule: dict[str, Any], place: str, said: str
+) -> None:
+    """A place in a list of two hundred says little."""
+    with pytest.raises(ValidationError) as caught:
+        Rules.model_validate({"rules": [{"name": "other", "then": {}}, {"name": "Shop", **rule}]})
+    (error,) = caught.value.errors()
+    assert ".".join(map(str, error["loc"])) == f"rules.1.{place}"
+    assert error["msg"].startswith("rule 'Shop': ")
+    assert said in error["msg"]
+
+
+@pytest.mark.parametrize(
+    "rules", [{"alarms": {"end": {"silent": 1}}}, {"sources": {"config": {"end": {"silent": 1}}}}]
+)
+def test_silence_says_nothing_where_a_thing_is_sent_once(rules: dict[str, Any]) -> None:
+    """An alarm that goes on for days has one event."""
+    with pytest.raises(ValidationError, match=r"end\.silent"):
+        Rules.model_validate(rules)
+    assert End(silent=5).silent_seconds("github", 0) == 0
+    assert End(silent=5).silent_seconds("guardduty", 24) == 5 * 3600
+    assert End().silent_seconds("guardduty", 24) == 24 * 3600
+    assert End(silent=0).silent_seconds("guardduty", 24) == 0
+
+
+def test_what_a_rule_says_of_ends_is_added_to_the_fallbacks() -> None:
+    """The rest is as the fallback has it."""
+    rules = Rules.model_validate(
+        {"rules": [{"name": "a", "match": {"source": "application"},
+                    "then": {"end": {"silent": 4}, "recurrence": {"note_every_minutes": 5}}}],
+         "errors": {"end": {"do": "note", "settle": 30}, "recurrence": {"reopen_within_hours": 1}}}
+    )  # fmt: skip
+    then = rules.rule_for(event()).then
+    assert isinstance(then, IncidentRule)
+    assert (then.end.do, then.end.settle, then.end.silent) == ("note", 30, 4)
+    assert (then.end.settle_seconds, then.end.flapping_seconds) == (1800, 1800)
+    assert (End().settle_seconds, End().flapping_seconds) == (0, 900)
+    assert (then.recurrence.note_every_minutes, then.recurrence.reopen_within_hours) == (5, 1)
+
+
+def test_each_source_says_whether_its_repeats_count_and_whether_it_sends_again() -> None:
+    """What counts each occurrence is in OCCURRENCES, and nothing else; both lists name sources."""
+    known = set(SOURCE_NAMES) | set(RECIPES)
+    assert known >= OCCURRENCES | SENT_ONCE
+    recipes = {name: recipe(name) for name in RECIPES}
+    counted = {
+        name
+        for name, built in recipes.items()
+        if all(form.repeat == "occurrence" for form in built.forms)
+    }
+    assert counted | {"application"} == OCCURRENCES
+    assert not {name for name, built in recipes.items() if built.ends == "silent"} & SENT_ONCE

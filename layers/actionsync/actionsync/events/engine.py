@@ -212,7 +212,10 @@ class Engine:
             raise RetryLaterError.during(pause)
         self._check_certainty(correlation)
         holder = uuid.uuid4().hex
+        again = _asked_again(matched, correlation, step)
         planned = _plan(group, rule, correlation, step, holder)
+        if again is not None:
+            planned["text"] = f"{planned['text']}\nAt this severity by the rule {again.name}."
         uncertain_until = _now() + round(STEP_SECONDS) + UNCERTAIN_SECONDS
         leased = self._correlations.lease(correlation, planned, uncertain_until)
         if leased is None or leased.pending_action is None:
@@ -230,6 +233,8 @@ class Engine:
             action=action,
             may_be_done=not is_ours,
             may_open=matched is None or matched.then is not None,
+            asked_again=again,
+            fallback_group=self._rules_of(event.owner).fallback_of(event)[1].assignment_group,
         )
         try:
             done = await work.do()
@@ -294,6 +299,16 @@ class Engine:
 
 def _now() -> int:
     return clock.epoch(clock.now())
+
+
+def _asked_again(
+    matched: "MatchedRule | None", correlation: "Correlation", step: "Step"
+) -> "MatchedRule | None":
+    """Return the rule that fires at a severity higher than any before, where it is another one."""
+    is_worse = step == "recur" and correlation.severity > correlation.synced_severity
+    if not is_worse or matched is None or matched.then is None or matched.name == correlation.rule:
+        return None
+    return matched
 
 
 def _plan(

@@ -99,6 +99,7 @@ def fold(received: "Iterable[Received]") -> Group:
         occurrences=sum(not item.was_received for item in counted),
         doubtful=sum(item.was_received and not item.is_recorded for item in counted),
         notes=tuple(_note(item) for item in notes),
+        seen_at=max(clock.epoch(item.event.received_at) for item in ordered),
     )
     if end is not None:
         news = replace(
@@ -123,8 +124,6 @@ def fold(received: "Iterable[Received]") -> Group:
             texts=_remembered(trigger.texts),
             silenced_until=_silence(episode or [trigger]),
             trigger_was_received=newest.was_received,
-            silent_seconds=trigger.silent_hours * 3600,
-            seen_at=max(clock.epoch(item.event.received_at) for item in ordered),
         )
     return Group(event, trigger, end, severest, news, tuple(once.values()))
 

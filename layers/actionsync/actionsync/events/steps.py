@@ -15,6 +15,8 @@ from actionsync import clock
 from actionsync.events import drafts
 from actionsync.events.folding import Group, Received, fold, rank
 from actionsync.events.models import IncomingEvent, Kind, digest
+from actionsync.events.support_groups import with_support_group
+from actionsync.rules.ends import End
 from actionsync.rules.matching import SEVERITIES
 from actionsync.rules.models import DeploymentRule, IncidentRule, MatchedRule
 from actionsync.stores.correlations import microseconds
@@ -116,6 +118,8 @@ class Work:
         action: the pending action: what was known when it was planned, and its text.
         may_be_done: whether a dead holder may have done it already.
         may_open: whether the rules let the events open a ticket.
+        asked_again: the rule that fires at a higher severity, where it is another one.
+        fallback_group: the group where a rule's own cannot be found.
         wrote: whether a part of it is written.
         state_before: the ticket's state before, where it was looked at.
         follow_up: events of another key that follow, and the rule they fall under.
@@ -130,6 +134,8 @@ class Work:
     action: dict[str, Any]
     may_be_done: bool
     may_open: bool = True
+    asked_again: MatchedRule | None = None
+    fallback_group: str | None = None
     wrote: bool = False
     state_before: str = ""
     follow_up: tuple[Group, MatchedRule] | None = None
@@ -180,6 +186,7 @@ class Work:
             made = await self._tickets.find_by_correlation_id(self.correlation_id)
         columns = draft.columns
         if made is None:
+            draft = replace(draft, columns=await self._with_support_group(columns))
             rung, made = await self._climb(self._ways_to_create(draft))
             columns = rung.columns
         self.wrote = True
@@ -199,8 +206,15 @@ class Work:
             "url": made.url,
             "last_written": _written(made, (*_WATCHED, *_LEVELS)),
             "note_after": self._next_note(),
+            **self._ending(),
         }
         return StepResult("created", synced, columns, state=str(made.get("state") or ""))
+
+    async def _with_support_group(self, columns: "Columns") -> "Columns":
+        columns, reason = await with_support_group(self.client, columns, self.fallback_group)
+        if reason:
+            self.warnings.append(reason)
+        return columns
 
     def _ways_to_create(self, draft: drafts.Draft) -> list[_Rung]:
         async def create(columns: "Columns") -> "Record":
@@ -250,7 +264,7 @@ class Work:
         return StepResult("skipped", {**self._synced(), "synced_phase": "resolve"})
 
     async def _note_recurrence(self, record: "Record", *, is_worse: bool) -> StepResult:
-        raised = self._raised(record) if is_worse else {}
+        raised = await self._raised(record) if is_worse else {}
         note = {"work_notes": self.action["text"]}
         rungs = [_Rung("noted", note, self._update)]
         if raised:
@@ -280,6 +294,13 @@ class Work:
         sent = {"state": opened.get("state"), "work_notes": self.action["text"]}
         return StepResult("reopened", synced, sent, state=str(opened.get("state") or ""))
 
+    def _ending(self) -> dict[str, int]:
+        """Return when a new ticket ends, as its rule says."""
+        return {
+            "settle_seconds": self._end.settle_seconds,
+            "silent_seconds": self._end.silent_seconds(self.event.source, self.event.silent_hours),
+        }
+
     def _recurred(self) -> dict[str, Any]:
         """Return what is remembered after a recurrence was noted or the ticket reopened."""
         synced = {
@@ -290,25 +311,38 @@ class Work:
         }
         if self.correlation.synced_phase == "resolve":
             lasted = self.action["trigger"] - self.correlation.synced_end
-            settle = self._settle_seconds
-            synced["settle_seconds"] = settle if lasted < settle * 1_000_000 else 0
+            is_flapping = lasted < self._end.flapping_seconds * 1_000_000
+            synced["settle_seconds"] = (
+                self._end.flapping_seconds if is_flapping else self._end.settle_seconds
+            )
         return synced
 
-    def _raised(self, record: "Record") -> "Columns":
-        """Return the levels that rise with the severity, but for those that a person has set."""
-        if not isinstance(self.rule, IncidentRule):
+    async def _raised(self, record: "Record") -> "Columns":
+        """Return what rises with the severity, but for what a person has set.
+
+        Urgency and impact by the rule that fires now, and its assignment group, unless a person has
+        taken the ticket over.
+        """
+        again = None if self.asked_again is None else self.asked_again.then
+        rule = again if isinstance(again, IncidentRule) else self.rule
+        if not isinstance(rule, IncidentRule):
             return {}
         severity = SEVERITIES[len(SEVERITIES) - self.action["severity"]]
-        level = self.rule.levels.get(severity)
+        level = rule.levels.get(severity)
         wanted = {} if level is None else {"urgency": level.urgency, "impact": level.impact}
         written = self.correlation.last_written
-        return {
+        raised: Columns = {
             name: value
             for name, value in wanted.items()
             if record.get(name) is not None
             and str(record.get(name)) == written.get(name)
             and value < str(record.get(name))
         }
+        if rule is again and rule.assignment_group and not self._touched(record):
+            named = {**rule.columns(), **self._filled(rule.fields)}
+            named = await self._with_support_group(named)
+            raised |= {name: value for name, value in named.items() if name == "assignment_group"}
+        return raised
 
     def _was_seen(self, record: "Record") -> bool:
         """Return whether a person resolved the ticket after the newest trigger was received."""
@@ -329,7 +363,9 @@ class Work:
         record = await self._record()
         synced = {**self._synced(), "synced_phase": "resolve"}
         rule = (
-            self.rule if isinstance(self.rule, IncidentRule) else IncidentRule(recovery="nothing")
+            self.rule
+            if isinstance(self.rule, IncidentRule)
+            else IncidentRule(end=End(do="nothing"))
         )
         text = self.action["text"]
         ended = (
@@ -346,7 +382,7 @@ class Work:
             and state != IncidentState.RESOLVED
             and state not in _FINAL[self.table]
         )
-        if record is None or not is_open or rule.recovery == "nothing":
+        if record is None or not is_open or rule.end.do == "nothing":
             return StepResult("skipped", synced)
 
         async def resolve(columns: "Columns") -> "Record":
@@ -358,9 +394,7 @@ class Work:
 
         note = _Rung("noted", {"work_notes": text}, self._update)
         rungs = [note]
-        is_left = rule.recovery == "note" or (
-            rule.recovery == "untouched" and self._touched(record)
-        )
+        is_left = rule.end.do == "note" or (rule.end.do == "untouched" and self._touched(record))
         if self.table == "sn_si_incident":  # whose codes nobody can choose for a company
             is_left = is_left or rule.close_code is None
         if is_left and await self._is_noted():
@@ -642,9 +676,8 @@ class Work:
         return clock.epoch(clock.now()) + minutes * 60
 
     @property
-    def _settle_seconds(self) -> int:
-        is_incident = isinstance(self.rule, IncidentRule)
-        return self.rule.recurrence.settle_minutes * 60 if is_incident else 0  # type: ignore[union-attr]
+    def _end(self) -> End:
+        return self.rule.end if isinstance(self.rule, IncidentRule) else End()
 
     @property
     def _host(self) -> str:
@@ -680,6 +713,7 @@ class RowWork(Work):
             "url": made.url if made.sys_id else "",
             "last_written": {},
             "note_after": self._next_note(),
+            **self._ending(),
         }
         return StepResult("created", synced, draft.columns)
 
@@ -700,7 +734,7 @@ class RowWork(Work):
     async def _resolve(self) -> StepResult:
         synced = {**self._synced(), "synced_phase": "resolve"}
         rule = self.rule
-        if not isinstance(rule, IncidentRule) or rule.recovery == "nothing":
+        if not isinstance(rule, IncidentRule) or rule.end.do == "nothing":
             return StepResult("skipped", synced)
         text = self.action["text"]
         if self.table == drafts.EVENT:
@@ -708,7 +742,7 @@ class RowWork(Work):
             sent = {**draft.columns, "severity": _CLEAR, "description": text}
             await self._send(sent)
             return StepResult("resolved", synced, sent)
-        if rule.recovery != "resolve":  # whether a person is at it cannot be seen
+        if rule.end.do != "resolve":  # whether a person is at it cannot be seen
             sent = self._row({"work_notes": text})
             await self._send(sent)
             return StepResult("noted", synced, sent)

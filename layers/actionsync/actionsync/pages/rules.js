@@ -29,11 +29,10 @@ const TEXTS = [
 const AGAIN = [
   { type: "number", name: "recurrence.note_every_minutes", label: "Minutes between two notes", min: 1, max: 1440 },
   { type: "number", name: "recurrence.reopen_within_hours", label: "Hours in which a resolved ticket is reopened", min: 0, max: 2160 },
-  { type: "number", name: "recurrence.settle_minutes", label: "Minutes that an end must last, once it came back sooner", min: 0, max: 1440 },
   long("recurrence_note", "Note when it happens again"),
 ];
 const OVER = [
-  { type: "select", name: "recovery", label: "When it is over", options: [
+  { type: "select", name: "end.do", label: "When it is over", options: [
     ["untouched", "Resolve the ticket, unless a person has taken it over"], ["resolve", "Resolve the ticket always"],
     ["note", "Leave a note"], ["nothing", "Do nothing"]] },
   text("close_code", "Resolution code", { live: ["incident", "close_code"], empty: null, hint: "Empty takes the instance's own code for a solution." }),

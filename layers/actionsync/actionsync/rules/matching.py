@@ -2,23 +2,16 @@
 
 import re
 from datetime import datetime, time
-from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from actionsync.rules.patterns import fits
+from actionsync.rules.sections import RECIPES, SOURCES, STRICT, TimeOfDay, ZoneName
 
 Severity = Literal["critical", "high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
-# The sources that are code, in `events/sources`; then those that are recipes there.
-SOURCES = (
-    "application", "cloudwatch", "codedeploy", "codepipeline", "deployments", "github", "meetings",
-)  # fmt: skip
-RECIPES = tuple(
-    sorted(file.stem for file in (Path(__file__).parent.parent / "events/sources").glob("*.toml"))
-)
 # An owner's own recipe, by its name.
 _OWN = re.compile(r"custom\.[a-z][a-z0-9_-]{0,49}")
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -35,7 +28,6 @@ def _a_list(value: Any) -> Any:
 Pattern = Annotated[str, Field(min_length=1, max_length=200)]
 Patterns = Annotated[list[Pattern], Field(max_length=50)]
 AnyOf = Annotated[Patterns, Field(min_length=1), BeforeValidator(_a_list)]
-TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
 
 
 def _source(name: str) -> str:
@@ -47,10 +39,6 @@ def _source(name: str) -> str:
 
 # Who sends events: a file in `events/sources/`, or a recipe of one's own.
 SourceName = Annotated[str, AfterValidator(_source)]
-
-
-class _Condition(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Matchable(Protocol):
@@ -101,12 +89,8 @@ class Matchable(Protocol):
         """When it was received."""
 
 
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        raise ValueError("must be a time zone as Europe/Berlin") from None
-    return name
+class _Condition(BaseModel):
+    model_config = STRICT
 
 
 class HoursOfWeek(_Condition):
@@ -115,7 +99,7 @@ class HoursOfWeek(_Condition):
     start: TimeOfDay = "00:00"
     end: TimeOfDay = _MIDNIGHT
     days: Annotated[list[Day], Field(min_length=1, max_length=7)] = list(DAYS)
-    time_zone: Annotated[str, Field(max_length=60), AfterValidator(_zone)] = "UTC"
+    time_zone: ZoneName = "UTC"
 
     def hold(self, moment: datetime) -> bool:
         """Return whether a moment lies in these hours."""

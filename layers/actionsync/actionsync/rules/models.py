@@ -2,14 +2,23 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from actionsync.errors import FieldError, InvalidInputError
+from actionsync.rules.ends import End
 from actionsync.rules.matching import (
     SEVERITIES,
-    SOURCES,
     Match,
     Matchable,
     Pattern,
@@ -19,8 +28,13 @@ from actionsync.rules.matching import (
     refused_name,
 )
 from actionsync.rules.patterns import fits
+from actionsync.rules.sections import SENT_ONCE, SOURCES, STRICT
 from actionsync.rules.texts import checked
 from actionsync.tickets.models import Fields, Level, Name, Risk
+
+if TYPE_CHECKING:
+    from pydantic import ModelWrapValidatorHandler
+    from pydantic_core import InitErrorDetails
 
 MOST_RULES = 200
 LONGEST_DOCUMENT = 64 * 1024
@@ -72,7 +86,7 @@ It happened before: {{previous}}.
 class Section(BaseModel):
     """A part of the rules' document."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = STRICT
 
 
 class Levels(Section):
@@ -111,8 +125,6 @@ class Recurrence(Section):
 
     note_every_minutes: Minutes = 15
     reopen_within_hours: Hours = 72
-    # How long an end has to last before it counts, once its cause came back sooner than that.
-    settle_minutes: Annotated[int, Field(ge=0, le=24 * 60)] = 15
 
 
 class TicketRule(Section):
@@ -153,8 +165,7 @@ class IncidentRule(TicketRule):
     )
     recovery_note: Template = "Recovered at {{occurred_at}}. {{message}}"
     recurrence: Recurrence = Recurrence()
-    # untouched: resolve it unless a person has assigned it, moved it on or changed its group.
-    recovery: Literal["untouched", "resolve", "note", "nothing"] = "untouched"
+    end: End = End()
     # None: the instance's own code for a solution.
     close_code: Name | None = None
 
@@ -254,7 +265,9 @@ class MeetingRule(TicketRule):
 
 AnyRule = IncidentRule | AlarmRule | DeploymentRule | MeetingRule
 # What the product will know, and refuses until it does.
-_LATER = ("connection", "during_change", "end", "group_by", "hold")
+_LATER = ("connection", "during_change", "group_by", "hold")
+# The assignment group that the CI of a ticket names.
+SUPPORT_GROUP = "support_group_of_ci"
 
 
 class Then(Section):
@@ -277,24 +290,29 @@ class Then(Section):
     closing_columns: Columns = {}
     reopening_columns: Columns = {}
     recurrence: Recurrence | None = None
+    end: End | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _refuse_later(cls, values: Any) -> Any:
         if isinstance(values, dict) and (later := sorted(set(_LATER) & set(values))):
             raise ValueError(f"{', '.join(later)}: not supported yet")
-        if isinstance(values, dict) and values.get("assignment_group") == "support_group_of_ci":
-            raise ValueError("assignment_group: support_group_of_ci is not supported yet")
         return values
 
     def over(self, fallback: AnyRule) -> AnyRule:
         """Return the fallback with what is said here in its place."""
-        names = ("ticket", "assignment_group", "category", "recurrence")
+        names = ("ticket", "assignment_group", "category")
         changes: dict[str, Any] = {
             name: value
             for name in names
             if (value := getattr(self, name)) is not None and hasattr(fallback, name)
         }
+        if isinstance(fallback, IncidentRule):
+            if self.recurrence is not None:
+                said = self.recurrence.model_dump(exclude_unset=True)
+                changes["recurrence"] = fallback.recurrence.model_copy(update=said)
+            if self.end is not None:
+                changes["end"] = self.end.over(fallback.end)
         references = {"cmdb_ci": self.cmdb_ci, "business_service": self.business_service}
         named = {name: value for name, value in references.items() if value is not None}
         changes["fields"] = {**fallback.fields, **named, **self.columns}
@@ -321,7 +339,28 @@ class Rule(Section):
 
     name: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_no_blank_ends)]
     match: Match = Match()
-    then: Literal["ignore"] | Then
+    then: Annotated[
+        Annotated[Literal["ignore"], Tag("[ignore]")] | Annotated[Then, Tag("[then]")],
+        Discriminator(lambda value: "[ignore]" if isinstance(value, str) else "[then]"),
+    ]
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _name_in_errors(cls, value: Any, check: "ModelWrapValidatorHandler[Rule]") -> "Rule":
+        """Say in each error which rule it is about: places in a list say little to a person."""
+        try:
+            rule = check(value)
+        except ValidationError as error:
+            name = value.get("name") if isinstance(value, dict) else None
+            if not isinstance(name, str) or not name:
+                raise
+            details = error.errors(include_url=False, include_context=False, include_input=False)
+            raise ValidationError.from_exception_data(
+                "Rule", [_about(name, detail["loc"], detail["msg"]) for detail in details]
+            ) from None
+        if problem := _problem_of(rule):
+            raise ValidationError.from_exception_data("Rule", [_about(rule.name, *problem)])
+        return rule
 
     def refusal(self, event: Matchable) -> str | None:
         """Return the first condition that an event does not meet, with its value, or None."""
@@ -334,6 +373,36 @@ class Rule(Section):
     def over(self, fallback: AnyRule) -> AnyRule | None:
         """Return what it makes of an event, or None where it is ignored."""
         return None if self.then == "ignore" else self.then.over(fallback)
+
+
+def _problem_of(rule: Rule) -> tuple[tuple[str, ...], str] | None:
+    """Return the field of what cannot work, and why; None where all can."""
+    then = rule.then
+    if then == "ignore":
+        return None
+    kinds = rule.match.kind or ["incident", "change", "action_item"]
+    wants_change = then.ticket == "change_request"
+    if then.ticket is not None and all(wants_change != (kind == "change") for kind in kinds):
+        return ("then", "ticket"), f"no event of kind {', '.join(kinds)} becomes that"
+    if then.end is not None and (wants_change or "incident" not in kinds):
+        return ("then", "end"), "is for incidents alone"
+    if then.end is not None and then.end.silent:
+        sources = rule.match.source or []
+        once = sorted(SENT_ONCE.intersection(sources))
+        if once or not sources:
+            named = ", ".join(once) or "a rule without match.source"
+            place = ("then", "end", "silent")
+            return place, f"needs sources that send again what goes on: {named} may not"
+    return None
+
+
+def _about(name: str, place: tuple[int | str, ...], reason: str) -> "InitErrorDetails":
+    text = f"rule {name[:100]!r}: {reason.removeprefix('Value error, ')}"
+    return {
+        "type": PydanticCustomError("rule", "{text}", {"text": text}),
+        "loc": tuple(part for part in place if part not in {"[then]", "[ignore]"}),
+        "input": None,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,6 +490,16 @@ class Rules(Section):
         names = [rule.name for rule in self.rules]
         if doubled := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"the names of rules must be unique: {', '.join(doubled)}")
+        return self
+
+    @model_validator(mode="after")
+    def _silence_says_something(self) -> "Rules":
+        silent = [name for name, rule in self.sources.items() if rule.end.silent]
+        once = [f"sources.{name}" for name in silent if name in SENT_ONCE]
+        if self.alarms.end.silent:
+            once.append("alarms")
+        if once:
+            raise ValueError(f"{', '.join(once)}: end.silent, where a thing is sent once only")
         return self
 
     def fallback_of(self, event: Matchable) -> tuple[str, AnyRule]:

@@ -87,7 +87,6 @@ class News:
         doubtful: how many were received before, and may be counted already.
         trigger_was_received: whether the newest trigger is one of those.
         notes: notes to make.
-        silent_seconds: how long it may be silent until it counts as over; 0 for ever.
         seen_at: when the newest sign of life was received, in epoch seconds.
     """
 
@@ -109,7 +108,6 @@ class News:
     doubtful: int = 0
     trigger_was_received: bool = False
     notes: tuple[Note, ...] = ()
-    silent_seconds: int = 0
     seen_at: int = 0
 
 
@@ -475,9 +473,7 @@ def _record_trigger(  # noqa: C901 - what is newer, higher and counted is one ta
         change.set("trigger_id", news.trigger_id)
         change.set("texts", news.texts)
         change.set("silenced_until", news.silenced_until)
-        if news.silent_seconds:
-            change.set("silent_seconds", news.silent_seconds)
-            change.set("seen_at", news.seen_at)
+        change.set("seen_at", news.seen_at)
         change.conditions.append(
             "(attribute_not_exists(#triggered_at) OR #triggered_at < :triggered_at)"
         )
@@ -518,6 +514,9 @@ def _record_notes(change: _Change, news: News, known: Correlation | None) -> Non
             return  # an annotation opens nothing
         change.conditions.append("attribute_exists(pk)")
     change.set("annotated_at", max(note.moment for note in notes))
+    # An annotation is a sign of life, too.
+    if not news.triggered_at and (known is None or news.seen_at > known.seen_at):
+        change.set("seen_at", news.seen_at)
     change.set("annotation_id", notes[-1].id)
     change.sets.append("#notes = list_append(if_not_exists(#notes, :none), :notes)")
     change.values |= {

@@ -7,8 +7,8 @@ import pytest
 from actionsync.events import sources
 from actionsync.events.models import UnreadableEventError
 from actionsync.events.recipes import catalogue
-from actionsync.rules.matching import RECIPES
 from actionsync.rules.models import Rules
+from actionsync.rules.sections import RECIPES
 from tests.template import ROOT
 from tests.unit.actionsync.sources.readings import (
     ALARM,

@@ -22,9 +22,9 @@ from actionsync.events.models import IncomingEvent, UnreadableEventError
 from actionsync.events.recipes import catalogue
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.protocol import Context, Reading
-from actionsync.rules.matching import RECIPES
-from actionsync.rules.matching import SOURCES as SOURCE_NAMES
 from actionsync.rules.models import Rules
+from actionsync.rules.sections import RECIPES
+from actionsync.rules.sections import SOURCES as SOURCE_NAMES
 from tests.template import ROOT
 
 OWNER = "11111111-2222-4333-8444-555555555555"

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from actionsync.events.recipes.models import Recipe
-from actionsync.rules.matching import RECIPES
 from actionsync.rules.patterns import fits
+from actionsync.rules.sections import RECIPES
 
 _FOLDER = Path(__file__).parent.parent / "sources"
 
