@@ -3,17 +3,20 @@
 A wait key without a pause gets its whole share at once. After a pause one item finds out, then ten
 follow, then twice as many each minute. A run claims a key's minute, so that overlapping runs send
 once; a missed minute is made good by the next, and a doubled prompt finds nothing to do.
+
+Timers know neither age nor ramp: whatever is due is sent. Looks wait for a pause of their
+connection, and while its events wait they are sent seldom.
 """
 
 import hashlib
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from actionsync import clock
 from actionsync.stores.pauses import Target
-from actionsync.stores.waiting import VERSION, WAITING_DAYS
+from actionsync.stores.timers import prompt
+from actionsync.stores.waiting import WAITING_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from actionsync.stores.waiting import Due, Entry, WaitingStore, WaitKey
 
 FIRST, SECOND = 1, 10
+# So often looks are sent while events of their connection wait.
+BUSY_MINUTES = 15
 _AT_ONCE = 8
 _DAY = 24 * 3600
 
@@ -107,8 +112,12 @@ class Release:
         if not due and not self._waiting.has_any(entry.wait_key):
             self._waiting.remove(entry)
             return 0
-        if not due or not self._waiting.claim(entry, now // 60):
+        if not due or (entry.wait_key.timers == "looks" and self._is_busy(entry, now, known)):
             return 0
+        if not self._waiting.claim(entry, now // 60):
+            return 0
+        if entry.wait_key.timers:
+            return None if self._is_paused(entry.wait_key, now) else self._send(entry, due)
         # What has waited too long fails, whoever is away.
         old = [item for item in due if item.created_at < now - WAITING_DAYS * _DAY]
         self._send(entry, old)
@@ -119,6 +128,26 @@ class Release:
         if limit == FIRST and len(due) > 1:
             due = [item for item in due if item.id != entry.failed_last]
         return len(old) + self._send(entry, due[:limit])
+
+    def _is_busy(self, entry: "Entry", now: int, known: "set[WaitKey]") -> bool:
+        """Return whether a connection's looks have to wait for its events."""
+        key = entry.wait_key
+        has_events = any(
+            (other.owner, other.connection) == (key.owner, key.connection)
+            for other in known
+            if not other.timers and not other.is_of_suspects
+        )
+        return has_events and now // 60 - entry.minute < BUSY_MINUTES
+
+    def _is_paused(self, key: "WaitKey", now: int) -> bool:
+        """Return whether timers have to wait: looks, for their connection."""
+        if key.timers != "looks":
+            return False
+        connection = self._connections.get(key.owner)
+        if connection is None:
+            return False  # the look finds out, and is the last
+        pause = self._pauses.look(Target.of(connection))
+        return pause is not None and not pause.is_of_items and pause.until > now
 
     def _limit(self, entry: "Entry", now: int, known: "set[WaitKey]") -> int | None:
         """Return how many items of a key are sent in this minute, None during a pause."""
@@ -155,7 +184,7 @@ class Release:
             if self._waiting.release(item):
                 self._sqs.send_message(
                     QueueUrl=self._queue_url,
-                    MessageBody=json.dumps({"version": VERSION, "item": item.id}),
+                    MessageBody=prompt(item.id, entry.wait_key.timers),
                     MessageGroupId=group,
                 )
                 sent += 1

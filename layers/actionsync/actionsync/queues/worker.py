@@ -1,15 +1,15 @@
 """What the functions of events share: a batch from a queue, through the engine, to its outcome.
 
 A message is an event as it came, an element of a webhook's delivery, or a prompt: the id of an
-item of what waits, which holds the event. A batch's events are folded by dedup key. Whatever
-becomes of them is recorded (queues.outcome); a batch failure is for what could not be recorded.
-What will not fit into the time that is left waits for a minute.
+item of what waits, which holds the event, or of a timer, with its kind. A batch's events are folded
+by dedup key. Whatever becomes of them is recorded (queues.outcome); a batch failure is for what
+could not be recorded. What will not fit into the time that is left waits for a minute.
 """
 
 import asyncio
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -40,7 +40,7 @@ from actionsync.telemetry import logger, metrics
 from actionsync.tickets.models import NewWorkNote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
     from datetime import date
 
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from actionsync.stores.correlations import CorrelationStore
     from actionsync.tickets.service import TicketService
 
+    # Handles a timer: gets its id, and when the function is ended, on time.monotonic()'s clock.
+    Timed = Callable[[str, float], Awaitable[None]]
     Failures = dict[str, BaseException | None]
 
 # The queues of today's sources, each with its function.
@@ -92,6 +94,7 @@ class Services:
         pipelines: which deployments are a part of a pipeline's run.
         recipes: returns an owner's own recipes, which may be some seconds old.
         owners: returns who answers for AWS's events.
+        timers: what handles timers, by their kind.
     """
 
     engine: "Engine"
@@ -103,6 +106,7 @@ class Services:
     pipelines: "Pipelines"
     recipes: "Callable[[str], Mapping[str, Recipe]]"
     owners: "Callable[[], Owners]"
+    timers: "Mapping[str, Timed]" = field(default_factory=dict)
 
 
 def entrypoint(
@@ -164,29 +168,44 @@ class _Batch:
         All at once, so that a slow instance holds up nobody else's; what may have killed its
         function before comes last, one by one.
         """
-        deliveries: list[Delivery] = []
-        for record in records:
-            self._failures[record["messageId"]] = None
-            try:
-                delivery = self._delivery(record)
-            except Exception as error:
-                logger.exception("message not taken up", message_id=record["messageId"])
-                self._failures[record["messageId"]] = error
-            else:
-                if delivery is not None:
-                    deliveries.append(delivery)
+        deliveries, timers = self._sorted(records)
+        timing = asyncio.gather(*timers.values(), return_exceptions=True)
         await self._process([delivery for delivery in deliveries if not delivery.is_suspect])
         for delivery in deliveries:
             if delivery.is_suspect:
                 await self._process([delivery])
+        for message_id, failure in zip(timers, await timing, strict=True):
+            if failure is not None:
+                logger.error("timer not processed", exc_info=failure)
+                self._failures[message_id] = failure
         if self._ends_at - monotonic() > PUT_SECONDS:
             self._services.outcomes.put_notes()
         return self._failures
 
-    def _delivery(self, record: dict[str, Any]) -> Delivery | None:
-        """Return what a message holds, or None where nothing is to be done."""
+    def _sorted(
+        self, records: list[dict[str, Any]]
+    ) -> "tuple[list[Delivery], dict[str, Awaitable[None]]]":
+        """Return what the messages hold, and what handles the timers that some name."""
+        deliveries: list[Delivery] = []
+        timers: dict[str, Awaitable[None]] = {}
+        for record in records:
+            message_id = record["messageId"]
+            self._failures[message_id] = None
+            try:
+                item_id, timer = _prompted(record["body"]) if self._feed is None else ("", "")
+                if timer:
+                    timers[message_id] = self._services.timers[timer](item_id, self._ends_at)
+                elif (delivery := self._delivery(record, item_id)) is not None:
+                    deliveries.append(delivery)
+            except Exception as error:
+                logger.exception("message not taken up", message_id=message_id)
+                self._failures[message_id] = error
+        return deliveries, timers
+
+    def _delivery(self, record: dict[str, Any], item_id: str) -> Delivery | None:
+        """Return what a message holds, or the item that it names; None for nothing to do."""
         message_id, body = record["messageId"], record["body"]
-        if self._feed is None and (item_id := _prompted(body)):
+        if item_id:
             return self._services.outcomes.take_up(item_id, message_id)
         receives = int(record["attributes"]["ApproximateReceiveCount"])
         owner, name = _about(body)
@@ -406,8 +425,8 @@ def _count(group: Group, handled: "Handled") -> None:
     )
 
 
-def _prompted(body: str) -> str:
-    """Return the item that a prompt names; nothing where a message is none.
+def _prompted(body: str) -> tuple[str, str]:
+    """Return the item that a prompt names, and the kind of a timer; empty where it is none.
 
     Raises:
         UnknownVersionError: newer code has written it.
@@ -415,12 +434,12 @@ def _prompted(body: str) -> str:
     try:
         document = json.loads(body)
     except ValueError:
-        return ""
+        return "", ""
     if not isinstance(document, dict) or not isinstance(document.get("version"), int):
-        return ""
+        return "", ""
     if document["version"] > VERSION:
         raise UnknownVersionError
-    return str(document.get("item") or "")
+    return str(document.get("item") or ""), str(document.get("timer") or "")
 
 
 def _received_at(record: dict[str, Any]) -> int:

@@ -6,6 +6,8 @@ WAITING each key has one entry, by which the tick finds it: put before the key's
 removed when nothing was found for ten minutes.
 
 Items carry a version. Code reads its own and the one before, and updates named attributes only.
+
+What has to be done at a moment and is no event is a timer in the same table (stores.timers).
 """
 
 import gzip
@@ -51,7 +53,7 @@ class WaitKey:
     Attributes:
         owner: whose it is.
         connection: the connection's name.
-        table: the table that is to be written; empty for a suspect.
+        table: the table that is to be written; empty for a suspect; `#` and their kind for timers.
         is_again: whether it has failed for its own sake: then it goes by waits of its own, and a
             pause that such failures began does not concern it.
     """
@@ -71,6 +73,11 @@ class WaitKey:
     def is_of_suspects(self) -> bool:
         """Whether its items may have killed their functions: they go out one at a time."""
         return not self.table
+
+    @property
+    def timers(self) -> str:
+        """The kind of the timers that wait under it; empty for events."""
+        return self.table[1:] if self.table.startswith("#") else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +128,14 @@ class WaitingItem:
 class Due:
     """What the index says of an item that waits."""
 
-    id: str
+    pk: str
     next_at: int
     created_at: int
+
+    @property
+    def id(self) -> str:
+        """What a prompt calls it."""
+        return self.pk.partition("#")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +217,7 @@ class WaitingStore:
             "is_again = :again, due_key = :due" + ("" if counts else " ADD tries :back"),
             {
                 ":again": {"BOOL": wait_key.is_again},
-                ":due": {"S": _due_key(wait_key, item.id)},
+                ":due": {"S": due_key_of(wait_key, item.id)},
                 ":next": {"N": str(next_at)},
                 ":none": {"N": "0"},
                 ":reason": {"S": reason},
@@ -338,7 +350,7 @@ class WaitingStore:
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_key(due.id),
+                Key={"pk": {"S": due.pk}, "sk": {"S": due.pk.partition("#")[0]}},
                 UpdateExpression="SET next_at = :next",
                 ConditionExpression="next_at = :read AND attribute_exists(due_key)",
                 ExpressionAttributeValues={
@@ -419,7 +431,7 @@ class WaitingStore:
             {
                 ":now": {"N": str(now)},
                 ":none": {"N": "0"},
-                ":due": {"S": _due_key(wait_key, item_id)},
+                ":due": {"S": due_key_of(wait_key, item_id)},
                 ":listed": {"S": _listed("waiting", now, item_id)},
                 ":owner": {"S": owner},
             },
@@ -453,11 +465,7 @@ class WaitingStore:
             Limit=limit,
         )["Items"]
         return [
-            Due(
-                item["pk"]["S"].removeprefix("EVENT#"),
-                int(item["next_at"]["N"]),
-                int(item["created_at"]["N"]),
-            )
+            Due(item["pk"]["S"], int(item["next_at"]["N"]), int(item["created_at"]["N"]))
             for item in found
         ]
 
@@ -496,7 +504,7 @@ class WaitingStore:
                 "is_cut": {"BOOL": item.is_cut},
                 "is_again": {"BOOL": item.wait_key.is_again},
                 **(
-                    {"due_key": {"S": _due_key(item.wait_key, item.id)}}
+                    {"due_key": {"S": due_key_of(item.wait_key, item.id)}}
                     if waits
                     else {"expires_at": {"N": str(now + FAILED_DAYS * _DAY)}}
                 ),
@@ -581,11 +589,13 @@ def _entry_key(wait_key: WaitKey) -> "Item":
     return {"pk": {"S": "WAITING"}, "sk": {"S": wait_key.digest}}
 
 
-def _due_key(wait_key: WaitKey, item_id: str) -> str:
+def due_key_of(wait_key: WaitKey, item_id: str) -> str:
+    """Return where the index has an item; its id begins with eight hexadecimal digits."""
     return f"{wait_key.digest}#{int(item_id[:8], 16) % SHARDS}"
 
 
-def _wait_key(item: "Item") -> WaitKey:
+def wait_key_of(item: "Item") -> WaitKey:
+    """Return what an item waits for."""
     return WaitKey(
         item["owner"]["S"] if "owner" in item else "",
         item["connection"]["S"],
@@ -600,7 +610,7 @@ def _listed(state: State, now: int, item_id: str) -> str:
 
 def _entry(item: "Item") -> Entry:
     return Entry(
-        _wait_key(item),
+        wait_key_of(item),
         int(item["touched_at"]["N"]),
         int(item["minute"]["N"]) if "minute" in item else 0,
         int(item["ramp"]["N"]) if "ramp" in item else None,
@@ -617,7 +627,7 @@ def _item(item: "Item") -> WaitingItem:
     body = item["body"]["B"] if "body" in item else b""
     return WaitingItem(
         id=item["pk"]["S"].removeprefix("EVENT#"),
-        wait_key=_wait_key(item),
+        wait_key=wait_key_of(item),
         body=gzip.decompress(body).decode() if body else "",
         received_at=int(item["received_at"]["N"]),
         source=item["source"]["S"],

@@ -1,6 +1,7 @@
 """What turns events into tickets in this process."""
 
 from functools import cache, partial
+from typing import TYPE_CHECKING
 
 from actionsync import aws
 from actionsync.events.engine import Engine
@@ -15,10 +16,18 @@ from actionsync.tickets.service import TicketService
 from actionsync.wiring import stores
 from actionsync.wiring.servicenow import client_cache
 
+if TYPE_CHECKING:
+    from actionsync.queues.worker import Timed
+
 
 def _is_user(owner: str) -> bool:
     """Return whether somebody has stored a connection."""
     return stores.connection_store().get(owner) is not None
+
+
+def _timers() -> "dict[str, Timed]":
+    """Return what handles timers, by their kind."""
+    return {}
 
 
 @cache
@@ -51,4 +60,5 @@ def services() -> Services:
         ),
         recipes=RecentRecipes(stores.recipe_store()),
         owners=RecentOwners(stores.owner_store()),
+        timers=_timers(),
     )

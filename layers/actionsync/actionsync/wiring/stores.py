@@ -16,6 +16,7 @@ from actionsync.stores.rates import Rates
 from actionsync.stores.recent import RecentEvents
 from actionsync.stores.rules import RuleStore
 from actionsync.stores.secrets import SecretStore
+from actionsync.stores.timers import TimerStore
 from actionsync.stores.waiting import WaitingStore
 from actionsync.stores.webhooks import WebhookStore
 
@@ -87,6 +88,12 @@ def capability_store() -> CapabilityStore:
 def waiting_store() -> WaitingStore:
     """Return what waits and what has failed."""
     return WaitingStore(aws.dynamodb(), settings().waiting_table)
+
+
+@cache
+def timer_store() -> TimerStore:
+    """Return the timers."""
+    return TimerStore(aws.dynamodb(), settings().waiting_table, waiting_store())
 
 
 @cache

@@ -1,0 +1,141 @@
+"""Timers: what has to be done at a moment and is no event, in the table of what waits.
+
+`pk = TIMER#<id>`. A timer waits under a key whose table is `#` and its kind: the tick sends a
+prompt with that kind when it is due, and whoever handles it moves the timer on, or ends it. A
+timer has neither tries nor an age, and no owner sees it among the unfinished events.
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from actionsync import clock
+from actionsync.stores import versions
+from actionsync.stores.waiting import VERSION, WaitKey, due_key_of, wait_key_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UniversalAttributeValueTypeDef
+
+    from actionsync.stores.waiting import WaitingStore
+
+    Item = dict[str, AttributeValueTypeDef]
+    Values = dict[str, UniversalAttributeValueTypeDef]
+
+Kind = Literal["looks", "gates"]
+
+
+def prompt(item_id: str, timer: str = "") -> str:
+    """Return the message that asks for a look at an item of what waits, or at a timer."""
+    return json.dumps({"version": VERSION, "item": item_id, **({"timer": timer} if timer else {})})
+
+
+def key_of(kind: Kind, owner: str, connection: str = "") -> WaitKey:
+    """Return the key under which timers of a kind wait."""
+    return WaitKey(owner, connection, f"#{kind}")
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """When something is to be done.
+
+    Attributes:
+        id: hexadecimal digits, at least eight.
+        wait_key: what it waits under.
+        next_at: epoch seconds at which it is due.
+        memo: what is remembered until then, as JSON can say it.
+    """
+
+    id: str
+    wait_key: WaitKey
+    next_at: int
+    memo: dict[str, Any] = field(default_factory=dict)
+
+
+class TimerStore:
+    """The timers, in the table of what waits.
+
+    Whatever reads or moves one raises UnknownVersionError where newer code has written it.
+    """
+
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, waiting: "WaitingStore") -> None:
+        """Take the DynamoDB client, the table's name, and the store that knows the wait keys."""
+        self._dynamodb = dynamodb
+        self._table = table
+        self._waiting = waiting
+
+    def start(self, timer: Timer) -> bool:
+        """Start a timer, unless it runs; return whether it was started."""
+        self._waiting.touch(timer.wait_key)
+        try:
+            self._dynamodb.put_item(
+                TableName=self._table,
+                Item={
+                    **_key(timer.id),
+                    "version": {"N": str(VERSION)},
+                    "owner": {"S": timer.wait_key.owner},
+                    "connection": {"S": timer.wait_key.connection},
+                    "table": {"S": timer.wait_key.table},
+                    "due_key": {"S": due_key_of(timer.wait_key, timer.id)},
+                    "next_at": {"N": str(timer.next_at)},
+                    "created_at": {"N": str(clock.epoch(clock.now()))},
+                    "memo": {"S": json.dumps(timer.memo)},
+                },
+                ConditionExpression="attribute_not_exists(pk)",
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def get(self, timer_id: str) -> Timer | None:
+        """Return a timer, or None where it has ended."""
+        item = self._dynamodb.get_item(
+            TableName=self._table, Key=_key(timer_id), ConsistentRead=True
+        ).get("Item")
+        if item is None:
+            return None
+        versions.check(item, VERSION)
+        return Timer(
+            timer_id, wait_key_of(item), int(item["next_at"]["N"]), json.loads(item["memo"]["S"])
+        )
+
+    def move(self, timer: Timer, next_at: int, memo: dict[str, Any]) -> bool:
+        """Move a timer on; return whether it was still as it was read, which is the condition."""
+        self._waiting.touch(timer.wait_key)
+        return self._update(
+            timer.id,
+            "SET next_at = :next, memo = :memo",
+            "next_at = :read AND memo = :old",
+            {
+                ":next": {"N": str(next_at)},
+                ":memo": {"S": json.dumps(memo)},
+                ":read": {"N": str(timer.next_at)},
+                ":old": {"S": json.dumps(timer.memo)},
+            },
+        )
+
+    def hasten(self, timer_id: str) -> bool:
+        """Let a timer be due now, if it runs and is not due yet; return whether it was not."""
+        now = str(clock.epoch(clock.now()))
+        return self._update(timer_id, "SET next_at = :now", "next_at > :now", {":now": {"N": now}})
+
+    def end(self, timer_id: str) -> None:
+        """End a timer."""
+        self._dynamodb.delete_item(TableName=self._table, Key=_key(timer_id))
+
+    def _update(self, timer_id: str, expression: str, condition: str, values: "Values") -> bool:
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(timer_id),
+                UpdateExpression=expression,
+                ConditionExpression=f"attribute_exists(pk) AND version <= :version AND {condition}",
+                ExpressionAttributeValues={":version": {"N": str(VERSION)}, **values},
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+def _key(timer_id: str) -> "Item":
+    return {"pk": {"S": f"TIMER#{timer_id}"}, "sk": {"S": "TIMER"}}
