@@ -31,6 +31,7 @@ class TicketType:
         states: the codes of its states.
         watched: columns by which people take a ticket over.
         code_column: the column that says how a ticket ended.
+        reported: columns whose changes come back as events.
         resource: returns the client's resource of the table.
         new: the model of a ticket to open.
         change: the model of what to change in one.
@@ -43,6 +44,7 @@ class TicketType:
     states: type[StrEnum]
     watched: tuple[str, ...]
     code_column: str
+    reported: tuple[str, ...]
     resource: Callable[[ServiceNowClient], Any]
     new: type[BaseModel]
     change: type[BaseModel]
@@ -50,12 +52,19 @@ class TicketType:
     arguments: Mapping[str, str] = field(default_factory=dict)
 
 
+# Columns of every task.
+_OF_TASKS = (
+    "active", "assigned_to", "assignment_group", "close_notes", "closed_at", "priority",
+    "short_description", "state",
+)  # fmt: skip
+
 INCIDENT = TicketType(
     table="incident",
     segment="incidents",
     states=IncidentState,
     watched=("state", "assigned_to", "assignment_group"),
     code_column="close_code",
+    reported=(*_OF_TASKS, "close_code", "hold_reason", "impact", "resolved_at", "urgency"),
     resource=lambda client: client.incidents,
     new=models.NewIncident,
     change=models.IncidentChange,
@@ -67,6 +76,15 @@ CHANGE_REQUEST = TicketType(
     states=ChangeState,
     watched=("state", "assigned_to", "assignment_group", "approval", "on_hold"),
     code_column="close_code",
+    reported=(
+        *_OF_TASKS,
+        "approval",
+        "close_code",
+        "end_date",
+        "on_hold",
+        "on_hold_reason",
+        "start_date",
+    ),
     resource=lambda client: client.changes,
     new=models.NewChangeRequest,
     change=models.ChangeRequestChange,
@@ -79,6 +97,7 @@ PROBLEM = TicketType(
     states=ProblemState,
     watched=("state", "assigned_to", "assignment_group"),
     code_column="resolution_code",
+    reported=(*_OF_TASKS, "impact", "resolution_code", "resolved_at", "urgency"),
     resource=lambda client: client.problems,
     new=models.NewProblem,
     change=models.ProblemChange,
@@ -90,6 +109,7 @@ SECURITY_INCIDENT = TicketType(
     states=SecurityIncidentState,
     watched=("state", "assigned_to", "assignment_group"),
     code_column="close_code",
+    reported=(*_OF_TASKS, "close_code", "impact", "urgency"),
     resource=lambda client: client.security_incidents,
     new=models.NewSecurityIncident,
     change=models.SecurityIncidentChange,
@@ -98,6 +118,7 @@ SECURITY_INCIDENT = TicketType(
 # The types that share their functions.
 SHARED_TYPES = (PROBLEM, SECURITY_INCIDENT)
 TICKET_TYPES = (INCIDENT, CHANGE_REQUEST, *SHARED_TYPES)
+TYPES = {ticket_type.table: ticket_type for ticket_type in TICKET_TYPES}
 # Tables whose records take work notes and whose choices are shown, by their names in paths.
 TABLES = {
     **{ticket_type.segment: ticket_type.table for ticket_type in TICKET_TYPES},
