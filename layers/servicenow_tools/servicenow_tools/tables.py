@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from dataclasses import field as field_
@@ -45,6 +45,8 @@ _MADE_UP = "servicenow-tools-"
 _LONGEST_CORRELATION_ID = 100
 # How many records are asked for at once: an instance ends an answer that takes it a minute.
 _LARGEST_STEP = 1000
+# What fits into a URL.
+_MOST_IDS = 200
 _MISSED = "The instance ignored a condition of the query: {}."
 
 Values = dict[str, str]
@@ -59,12 +61,23 @@ class _Turns:
     takers: int = 0
 
 
+# Is called with what became of an update: the record, or why there is none.
+Updated = Callable[[Record | ServiceNowError], None]
+# Is called with table, sys_id and values before an update.
+OnUpdate = Callable[[str, str, Values], Updated]
+
+
+def _nobody(*_: object) -> Updated:
+    return lambda _: None
+
+
 @dataclass(slots=True)
 class Instance:
     """What all resources of a client share."""
 
     http: Http
     metadata: InstanceMetadata
+    on_update: OnUpdate = _nobody
     turns: dict[tuple[Any, str, str], _Turns] = field_(default_factory=dict)
 
 
@@ -138,6 +151,32 @@ class Resource:
         if wanted is not None and fields is not None and "number" not in fields:
             del rows[0]["number"]
         return self.to_record(rows[0], display_value)
+
+    async def get_many(
+        self, ids: Sequence[str], *, fields: Sequence[str] | None = None
+    ) -> list[Record]:
+        """Return the records of these sys_ids, without those that are gone or hidden.
+
+        One request for each 200 of them.
+
+        Args:
+            ids: their sys_ids.
+            fields: the fields wanted, or None for all; sys_id always comes.
+
+        Raises:
+            InvalidRequestError: one is no sys_id.
+        """
+        if wrong := [each for each in ids if not is_sys_id(each)]:
+            raise InvalidRequestError("must be 32 hexadecimal digits", wrong[0][:80])
+        wanted = None if fields is None else list(dict.fromkeys(("sys_id", *fields)))
+        found: dict[str, Record] = {}
+        with self._http.deadline():
+            for start in range(0, len(ids), _MOST_IDS):
+                some = ids[start : start + _MOST_IDS]
+                query = field("sys_id").in_(some).encode()
+                rows = await self._http.find(self.table, query, limit=len(some), fields=wanted)
+                found |= {record.sys_id: record for record in map(self.to_record, rows)}
+        return [found[each] for each in dict.fromkeys(ids) if each in found]
 
     async def search(
         self,
@@ -392,9 +431,16 @@ class Resource:
             sys_id = await self.resolve_sys_id(id)
             values = await self.serialize({**(fields or {}), **columns})
             request = self.update_request(sys_id, values)
-            # A journal would have its entry twice.
-            answer = await self._http.send(request, repeatable=_JOURNALS.isdisjoint(values))
-            return self.written(answer, values)
+            updated = self._instance.on_update(self.table, sys_id, values)
+            try:
+                # A journal would have its entry twice.
+                answer = await self._http.send(request, repeatable=_JOURNALS.isdisjoint(values))
+                record = self.written(answer, values)
+            except ServiceNowError as error:
+                updated(error)
+                raise
+            updated(record)
+            return record
 
     async def delete(self, id: str) -> None:  # noqa: A002 - the API's own name
         """Delete a record.

@@ -245,6 +245,53 @@ def test_references_have_one_form(use: Callable[..., None]) -> None:
     use(read, transport=answering(single, rows))
 
 
+def test_many_by_their_ids(simulator: Simulator, use: Callable[..., None]) -> None:
+    """One request for each 200; what is gone is left out, in the order of the ids."""
+
+    async def block(client: ServiceNowClient) -> None:
+        made = [await client.incidents.create(f"no {number}") for number in range(3)]
+        ids = [record.sys_id for record in reversed(made)]
+        before = len(simulator.requests)
+        unknown = [f"{number:032x}" for number in range(199)]
+        found = await client.incidents.get_many([*ids[:2], *unknown, ids[2]], fields=["number"])
+        assert [record.sys_id for record in found] == ids
+        assert set(found[0]) == {"sys_id", "number"}
+        assert len(simulator.requests) == before + 2
+        assert await client.incidents.get_many([]) == []
+        (whole,) = await client.incidents.get_many(ids[:1])
+        assert whole["short_description"] == "no 2"
+        with pytest.raises(InvalidRequestError):
+            await client.incidents.get_many([*ids, "INC0010001"])
+
+    use(block)
+
+
+def test_updates_are_told_of(simulator: Simulator, use: Callable[..., None]) -> None:
+    """Before each update what is sent, afterwards the record or the error; also steps of one."""
+    seen: list[Any] = []
+
+    def on_update(table: str, sys_id: str, values: dict[str, str]) -> Callable[..., None]:
+        seen.append((table, sys_id, values))
+        return seen.append
+
+    async def block(client: ServiceNowClient) -> None:
+        made = await client.incidents.create("one")
+        assert seen == []
+        closed = await client.incidents.close(made.sys_id, "done", state="closed")
+        sent = [values for _, _, values in seen[::2]]
+        assert [values["state"] for values in sent] == ["6", "7"]
+        assert sent[0]["close_notes"] == "done"
+        assert {(table, key) for table, key, _ in seen[::2]} == {("incident", made.sys_id)}
+        assert seen[-1] == closed
+        seen.clear()
+        simulator.faults.add(faults.error(403, "Operation Failed", "ACL", method="PATCH"))
+        with pytest.raises(PermissionDeniedError) as refused:
+            await client.incidents.update(made.sys_id, urgency="1")
+        assert seen == [("incident", made.sys_id, {"urgency": "1"}), refused.value]
+
+    use(block, username="admin", on_update=on_update)
+
+
 def test_an_order_of_its_own(use: Callable[..., None]) -> None:
     """A query that is ordered is read in that order, page by page."""
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from servicenow_tools.sync.import_sets import ImportSets
     from servicenow_tools.sync.problems import Problems
     from servicenow_tools.sync.security_incidents import SecurityIncidents
+    from servicenow_tools.sync.tables import OnUpdate
 
 
 class ServiceNowClient:
@@ -60,6 +61,8 @@ class ServiceNowClient:
         max_response_mib: how many MiB an answer may have, unpacked; a longer one is an error.
             Attachments have a limit of their own.
         on_request: is called after every HTTP request, for metrics; it must not raise.
+        on_update: is called with table, sys_id and the values as they are sent before a record is
+            updated, and returns what is called with the record, or with the error, afterwards.
 
     Raises:
         InvalidRequestError: the URL is no https URL of a host, there is no way to sign in, or
@@ -82,6 +85,7 @@ class ServiceNowClient:
         keepalive_seconds: float = 30.0,
         max_response_mib: int = 64,
         on_request: "Callable[[RequestEvent], None] | None" = None,
+        on_update: "OnUpdate | None" = None,
     ) -> None:
         signer = _signer(auth, username, password)
         if transport is not None and (
@@ -122,6 +126,8 @@ class ServiceNowClient:
             # A file that cannot be read and a proxy that is none are refused at once.
             Transport(tls(), proxy=proxy)
         self._instance = Instance(self._http, InstanceMetadata(self._http))
+        if on_update is not None:
+            self._instance.on_update = on_update
 
     @property
     def instance_url(self) -> str:
