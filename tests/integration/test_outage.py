@@ -117,9 +117,12 @@ class World:
             waiting, correlations, activity, recent, lambda _: rules, is_user=lambda _: True
         )
         unused: Any = None
+        unwatched: Any = SimpleNamespace(record=lambda *_: None, watch=lambda *_: None)
         pipelines: Any = SimpleNamespace(join=lambda _, events, __: events)
         self.services = Services(
-            Engine(sessions, correlations, pauses, activity, lambda _: rules),
+            Engine(
+                sessions, correlations, pauses, activity, lambda _: rules, openings=unwatched
+            ),
             outcomes, correlations, activity, lambda _: rules, unused, pipelines,
             lambda _: {}, unused,
         )  # fmt: skip

@@ -69,6 +69,12 @@ class Record(dict[str, Any]):
         """Its number, as INC0010001; empty where the table has none."""
         return stored_text(self.get("number"))
 
+    @property
+    def mod_count(self) -> int:
+        """How often it was updated, its `sys_mod_count`; 0 where it was not asked for."""
+        text = stored_text(self.get("sys_mod_count"))
+        return int(text) if text.isascii() and text.isdigit() else 0
+
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:

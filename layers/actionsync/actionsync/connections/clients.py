@@ -10,6 +10,7 @@ import httpx
 
 from actionsync.connections.network import guarded_transport
 from actionsync.connections.service import find_connection
+from actionsync.connections.writes import recorded_in
 from actionsync.errors import ConnectionIncompleteError, ConnectionNotFoundError
 from actionsync.stores.connections import DEFAULT
 from actionsync.stores.pauses import Target
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from actionsync.stores.credentials import Identity
     from actionsync.stores.pauses import Pause
     from actionsync.stores.secrets import Secret, SecretStore
+    from actionsync.stores.tickets import TicketStore
     from servicenow_tools import RequestEvent
+    from servicenow_tools.tables import OnUpdate
 
 # For so long a warm function may use a connection that was changed or deleted meanwhile.
 FRESH_SECONDS = 120.0
@@ -119,9 +122,11 @@ class ClientCache:
         connections: "ConnectionStore",
         secrets: "SecretStore",
         circuit: "Circuit",
+        rows: "TicketStore",
         settings: "Settings",
     ) -> None:
         self.circuit = circuit
+        self._rows = rows
         self._connections = connections
         self._secrets = secrets
         self._settings = settings
@@ -211,6 +216,7 @@ class ClientCache:
         identity: "Identity",
         signer: httpx.Auth,
         on_request: "Callable[[RequestEvent], None] | None" = None,
+        on_update: "OnUpdate | None" = None,
     ) -> ServiceNowClient:
         """Return a client of its own that reaches only what the stack allows."""
         return ServiceNowClient(
@@ -225,6 +231,7 @@ class ClientCache:
             deadline=DEADLINE_SECONDS,
             max_response_mib=self._settings.max_response_mib,
             on_request=on_request,
+            on_update=on_update,
         )
 
     def _stored(self, owner: str, name: str) -> _Entry:
@@ -235,5 +242,6 @@ class ClientCache:
                 target = Target.of(credentials.connection)
                 self.circuit.pauses.record_answer(target, request.seconds)
 
-        client = self.open(credentials.connection.identity, credentials.auth, measure)
+        on_update = recorded_in(self._rows, lambda: credentials.connection.id)
+        client = self.open(credentials.connection.identity, credentials.auth, measure, on_update)
         return _Entry(client, credentials, time.monotonic() + FRESH_SECONDS)

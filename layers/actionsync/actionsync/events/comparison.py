@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
     from actionsync.events.outgoing import DetailType
     from actionsync.stores.tickets import Row
+    from servicenow_tools import Record
 
 # What every look reads beside a table's own columns.
 ALWAYS = ("sys_id", "number", "sys_mod_count", "sys_updated_on", "sys_updated_by")
 _ASSIGNED = frozenset({"assigned_to", "assignment_group"})
+# They follow from the state, whoever has set it: alone they are no news.
+_FOLLOWING = frozenset({"active", "closed_at", "resolved_at"})
 _BEFORE_APPROVAL = frozenset({ChangeState.NEW, ChangeState.ASSESS, ChangeState.AUTHORIZE})
 _APPROVED = frozenset({ChangeState.SCHEDULED, ChangeState.IMPLEMENT})
 # So long after its opening an instance assigns a ticket by its own rules.
@@ -60,12 +63,12 @@ def known_columns(table: str, record: "Mapping[str, object]") -> dict[str, str]:
     return {name: known_as(record[name]) for name in columns_of(table) if name in record}
 
 
-def compare(row: "Row", record: "Mapping[str, object]") -> Comparison | None:
+def compare(row: "Row", record: "Record") -> Comparison | None:
     """Compare a row with its record; None where the record is older than what is known.
 
     A lower `sys_mod_count` is, unless the look before has met the same: the instance was restored.
     """
-    count = count_of(record)
+    count = record.mod_count
     if count < row.mod_count and count != row.older_count:
         return None
     columns = known_columns(row.table, record)
@@ -98,7 +101,7 @@ def kinds_of(table: str, found: Comparison) -> "list[tuple[DetailType, frozenset
     kinds: list[tuple[DetailType, frozenset[str]]] = []
     if assigned:
         kinds.append(("Ticket Assigned", assigned))
-    if others:
+    if others - _FOLLOWING:
         kinds.append((_kind_of(table, found), others))
     return kinds
 
@@ -123,12 +126,6 @@ def is_taken_over(row: "Row", found: Comparison, now: int) -> bool:
     if found.who:
         return found.who not in {row.own_user, "system"}
     return now - row.opened_at >= _SETTLING_SECONDS
-
-
-def count_of(record: "Mapping[str, object]") -> int:
-    """Return a record's `sys_mod_count`; 0 where it is hidden."""
-    text = str(record.get("sys_mod_count") or "")
-    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _kind_of(table: str, found: Comparison) -> "DetailType":

@@ -22,6 +22,7 @@ from actionsync.events.models import digest
 from actionsync.events.steps import table_of, work_of
 from actionsync.rules.models import DeploymentRule, IncidentRule
 from actionsync.stores.correlations import UNCERTAIN_SECONDS, News
+from actionsync.stores.tickets import Row
 from servicenow_tools.errors import ServiceNowError
 
 if TYPE_CHECKING:
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
     from actionsync.connections.clients import ClientCache
     from actionsync.events.decision import Step
     from actionsync.events.folding import Group
+    from actionsync.events.openings import Openings
     from actionsync.events.steps import Result, StepResult, Work
     from actionsync.rules.models import AnyRule, MatchedRule, Rules
     from actionsync.stores.correlations import Correlation, CorrelationStore
-    from actionsync.stores.pauses import PauseStore
+    from actionsync.stores.pauses import PauseStore, Target
 
 # What a step's calls may take, and what is recorded after them.
 STEP_SECONDS = DEADLINE_SECONDS + 5
@@ -81,6 +83,7 @@ class Engine:
         pauses: who is to be left alone.
         activity: the audit trail.
         rules_of: returns an owner's rules.
+        openings: where openings are recorded.
     """
 
     def __init__(
@@ -90,8 +93,11 @@ class Engine:
         pauses: "PauseStore",
         activity: "ActivityStore",
         rules_of: "Callable[[str], Rules]",
+        *,
+        openings: "Openings",
     ) -> None:
         self._clients = clients
+        self._openings = openings
         self._correlations = correlations
         self._pauses = pauses
         self._activity = activity
@@ -257,12 +263,31 @@ class Engine:
         handled.results.append(done.result)
         handled.warnings += len(done.warnings)
         self._audit(work, done, is_ours=is_ours)
+        self._watch(work, done, target)
         self._pauses.record_success(target)
         if done.is_given_up:
             given_up = _given_up(group, leased)
             return self._correlations.finish(leased, given_up, report=_report(work))
         report = "" if done.notes else _report(work)
         return self._correlations.finish(leased, done.synced, notes=done.notes, report=report)
+
+    def _watch(self, work: "Work", done: "StepResult", target: "Target") -> None:
+        """Have a ticket looked at from its opening on, and say that it was opened."""
+        event, record = work.event, done.record
+        if record is None:
+            return
+        row = Row(
+            target.connection_id,
+            work.table,
+            record.sys_id,
+            event.owner,
+            dedup_key=event.dedup_key,
+            kind=event.kind,
+        )
+        if done.result == "created":
+            self._openings.record(event, row, record, done.sent)
+        else:  # its row may have gone with its resolution
+            self._openings.watch(row, record, done.sent)
 
     def _audit(self, work: "Work", done: "StepResult", *, is_ours: bool) -> None:
         if done.result == "skipped" and not done.warnings:

@@ -85,6 +85,7 @@ class StepResult:
         is_given_up: whether the ticket is left to what it is, and a next one is to be made.
         notes: how many of the correlation's notes were posted.
         warnings: what was refused, dropped or changed, for people.
+        record: the ticket, where it was opened, or opened again.
     """
 
     result: Result
@@ -94,6 +95,7 @@ class StepResult:
     is_given_up: bool = False
     notes: int = 0
     warnings: list[str] = field(default_factory=list)
+    record: "Record | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,8 @@ class Work:
             "note_after": self._next_note(),
             **self._ending(),
         }
-        return StepResult("created", synced, columns, state=str(made.get("state") or ""))
+        state = str(made.get("state") or "")
+        return StepResult("created", synced, columns, state=state, record=made)
 
     async def _with_support_group(self, columns: "Columns") -> "Columns":
         columns, reason = await with_support_group(self.client, columns, self.fallback_group)
@@ -292,7 +295,8 @@ class Work:
             "last_written": {**self.correlation.last_written, **_written(opened, _WATCHED[:1])}
         }
         sent = {"state": opened.get("state"), "work_notes": self.action["text"]}
-        return StepResult("reopened", synced, sent, state=str(opened.get("state") or ""))
+        state = str(opened.get("state") or "")
+        return StepResult("reopened", synced, sent, state=state, record=opened)
 
     def _ending(self) -> dict[str, int]:
         """Return when a new ticket ends, as its rule says."""

@@ -19,7 +19,7 @@ from actionsync.stores import versions
 from actionsync.stores.conditions import refusing_item
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -148,7 +148,8 @@ class TicketStore:
                 Item={
                     **_key(row.connection_id, row.place),
                     "version": {"N": str(VERSION)},
-                    # What updates reach into has to be there.
+                    # What updates reach into, and conditions ask for, has to be there.
+                    "revision": {"N": "0"},
                     "columns": {"M": {}},
                     "pending": {"M": {}},
                     **{name: _attribute(getattr(row, name)) for name in names},
@@ -234,7 +235,12 @@ class TicketStore:
     # ---- around our own writes
 
     def announce(
-        self, connection_id: int, place: str, write: str, values: "Mapping[str, str]", note: str
+        self,
+        connection_id: int,
+        place: str,
+        write: str,
+        values: "Mapping[str, str]",
+        notes: "Sequence[str]",
     ) -> bool:
         """Record what is about to be written to a ticket; return whether it has a row.
 
@@ -243,9 +249,9 @@ class TicketStore:
             place: the row's place.
             write: names the write.
             values: the columns.
-            note: a note that is posted with it; empty for none.
+            notes: notes that are posted with it.
         """
-        noted = ", #notes = list_append(if_not_exists(#notes, :none), :note)" if note else ""
+        noted = ", #notes = list_append(if_not_exists(#notes, :none), :new)" if notes else ""
         about = {name: {"S": known_as(value)} for name, value in values.items()}
         return (
             self._update(
@@ -256,8 +262,11 @@ class TicketStore:
                     ":values": {"M": about},
                     ":one": {"N": "1"},
                     **(
-                        {":none": {"L": []}, ":note": {"L": [{"S": note_hash(note)}]}}
-                        if note
+                        {
+                            ":none": {"L": []},
+                            ":new": {"L": [{"S": note_hash(note)} for note in notes]},
+                        }
+                        if notes
                         else {}
                     ),
                 },

@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING
 
 from actionsync import aws
 from actionsync.events.engine import Engine
+from actionsync.events.looks import Looks
+from actionsync.events.openings import Openings
+from actionsync.events.outgoing import Outgoing
 from actionsync.events.pipelines import Pipelines
 from actionsync.events.service import RecentOwners, RecentRecipes
 from actionsync.queues.outcome import Outcomes
 from actionsync.queues.worker import Services
 from actionsync.rules.service import RecentRules
-from actionsync.settings import settings
+from actionsync.settings import bus_name, settings
 from actionsync.stores.pipelines import PipelineStore
 from actionsync.tickets.service import TicketService
 from actionsync.wiring import stores
@@ -25,9 +28,34 @@ def _is_user(owner: str) -> bool:
     return stores.connection_store().get(owner) is not None
 
 
+@cache
+def looks() -> Looks:
+    """Return what looks at tickets."""
+    return Looks(
+        client_cache(),
+        stores.connection_store(),
+        stores.ticket_store(),
+        stores.timer_store(),
+        openings=openings(),
+        activity=stores.activity_store(),
+    )
+
+
 def _timers() -> "dict[str, Timed]":
     """Return what handles timers, by their kind."""
-    return {}
+    return {"looks": looks().look}
+
+
+@cache
+def outgoing() -> Outgoing:
+    """Return where events go out."""
+    return Outgoing(lambda: (aws.event_bridge(), bus_name()))
+
+
+@cache
+def openings() -> Openings:
+    """Return where openings are recorded."""
+    return Openings(stores.ticket_store(), stores.timer_store(), outgoing())
 
 
 @cache
@@ -37,7 +65,9 @@ def services() -> Services:
     correlations = stores.correlation_store()
     activity = stores.activity_store()
     return Services(
-        engine=Engine(client_cache(), correlations, stores.pause_store(), activity, rules),
+        engine=Engine(
+            client_cache(), correlations, stores.pause_store(), activity, rules, openings=openings()
+        ),
         outcomes=Outcomes(
             stores.waiting_store(),
             correlations,

@@ -17,6 +17,7 @@ def client_cache() -> ClientCache:
         stores.connection_store(),
         stores.secret_store(),
         Circuit(stores.pause_store()),
+        stores.ticket_store(),
         settings(),
     )
 

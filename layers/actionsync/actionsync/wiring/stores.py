@@ -16,6 +16,7 @@ from actionsync.stores.rates import Rates
 from actionsync.stores.recent import RecentEvents
 from actionsync.stores.rules import RuleStore
 from actionsync.stores.secrets import SecretStore
+from actionsync.stores.tickets import TicketStore
 from actionsync.stores.timers import TimerStore
 from actionsync.stores.waiting import WaitingStore
 from actionsync.stores.webhooks import WebhookStore
@@ -94,6 +95,12 @@ def waiting_store() -> WaitingStore:
 def timer_store() -> TimerStore:
     """Return the timers."""
     return TimerStore(aws.dynamodb(), settings().waiting_table, waiting_store())
+
+
+@cache
+def ticket_store() -> TicketStore:
+    """Return the rows of open tickets."""
+    return TicketStore(aws.dynamodb(), settings().events_table)
 
 
 @cache
