@@ -1,9 +1,10 @@
 """`actionsync owners`: say whose AWS's own events are, by account, Region and name.
 
 Without --file the list is printed. With it, the file replaces the list: a JSON array of
-{"match": {"account", "region", "name"}, "owner"}, patterns with * and ?, the first entry that fits
-decides; an owner is a user's `sub` or team/<name>. Where none fits, AutomationUserId answers. For
-120 days whoever answered before still gets the ends and notes of what is open.
+{"match": {"account", "region", "name"}, "owner", "connection"}, patterns with * and ?, the first
+entry that fits decides; an owner is a user's `sub` or team/<name>, and a connection the name of one
+of that owner's, where it is not the default. Where none fits, AutomationUserId answers. For 120
+days whoever answered before still gets the ends and notes of what is open.
 """
 
 import json

@@ -196,6 +196,30 @@ def test_who_answers_for_what() -> None:
     assert stored.of("999900001111", "us-east-1", "x") == ("bob", ["auto"])
 
 
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        ({"source": "aws.cloudwatch", "detail": {"alarmName": "x", "state": {"value": "OK"}}},
+         ["europe", ""]),
+        ({"source": "my.app", "detail-type": "Application Error",
+          "detail": {"user_id": "ada", "service": "x", "message": "y"}}, [""]),
+    ],
+)  # fmt: skip
+def test_an_entry_names_a_connection(event: dict[str, Any], expected: list[str]) -> None:
+    """Of the events that the list gives its owner; whoever names the owner is not asked."""
+    entries = [{"match": {"region": "eu-*"}, "owner": "ada", "connection": "europe"}]
+    owners = Owners(ENTRIES.validate_python([{"owner": "bob"}])).replaced_by(
+        ENTRIES.validate_python(entries)
+    )
+    common = {"detail-type": "CloudWatch Alarm State Change", "region": "eu-west-1",
+              "account": "111122223333", "time": "2026-01-10T10:00:00Z"}  # fmt: skip
+    message = envelopes.read(json.dumps(common | event), NOW)
+    found = sources.read(message, Context(NOW, "auto", owners=lambda: owners)).events
+    assert [item.connection for item in found] == expected
+    with pytest.raises(ValidationError):
+        ENTRIES.validate_python([{"owner": "ada", "connection": "Eu/../x"}])
+
+
 def test_a_former_owner_gets_ends_alone() -> None:
     """A trigger goes to today's owner, an end to whoever may have its ticket."""
     owners = Owners(ENTRIES.validate_python([{"owner": "ada"}])).replaced_by(

@@ -51,6 +51,7 @@ class IncomingEvent:
         attachments: texts too long for a ticket, whole, by file name.
         silenced_until: until when somebody silenced it: it is looked at again then.
         silent_hours: after how many hours without a sign of life it counts as over; 0 for never.
+        connection: the name of the connection that `owners` names for it; a rule's goes first.
         is_of_former_owner: whether it goes to who answered for it before, for what is open there.
     """
 
@@ -77,6 +78,7 @@ class IncomingEvent:
     attachments: dict[str, str] = field(default_factory=dict)
     silenced_until: datetime | None = None
     silent_hours: int = 0
+    connection: str = ""
     is_of_former_owner: bool = False
 
     @property

@@ -39,10 +39,14 @@ class Place(_Part):
 
 
 class Entry(_Part):
-    """Who answers for a place: a user's id (`sub`), or `team/<name>`."""
+    """Who answers for a place: a user's id (`sub`), or `team/<name>`, and by which connection.
+
+    A rule's own connection goes first; empty for the owner's default.
+    """
 
     match: Place = Place()
     owner: Annotated[str, Field(min_length=1, max_length=128)]
+    connection: Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?)?$")] = ""
 
 
 class Former(Entry):
@@ -84,6 +88,12 @@ class Owners:
             if entry.until > now and entry.match.holds(account, region, name)
         ]
         return today, [owner for owner in dict.fromkeys(before) if owner != today]
+
+    def connection(self, owner: str, account: str, region: str, name: str) -> str:
+        """Return the connection that the list names for an owner's event, or empty."""
+        entries = (entry for entry in [*self.entries, *self.former] if entry.owner == owner)
+        found = (entry for entry in entries if entry.match.holds(account, region, name))
+        return next((entry.connection for entry in found), "")
 
     @property
     def everyone(self) -> list[str]:

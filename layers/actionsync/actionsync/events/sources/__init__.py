@@ -45,7 +45,10 @@ def read(message: "Message", context: "Context") -> Reading:
         UnreadableEventError: it is of a known kind, and cannot be understood.
     """
     reading = _read(message, context)
-    return replace(reading, events=tuple(map(_inert, reading.events)))
+    events = [_inert(event) for event in reading.events]
+    if message.webhook is None and (message.is_from_aws or "user_id" not in message.detail):
+        events = [_with_connection(event, context) for event in events]
+    return replace(reading, events=tuple(events))
 
 
 def _read(message: "Message", context: "Context") -> Reading:
@@ -74,6 +77,13 @@ def _owner_of(message: "Message", context: "Context") -> str:
         return context.owners_of(message.account, message.region, "")[0]
     except UnreadableEventError:
         return ""
+
+
+def _with_connection(event: "IncomingEvent", context: "Context") -> "IncomingEvent":
+    """Return an event with the connection that the list of owners names for it."""
+    place = event.account, event.region, event.name
+    name = context.owners().connection(event.owner, *place)
+    return replace(event, connection=name) if name else event
 
 
 def _inert(event: "IncomingEvent") -> "IncomingEvent":
