@@ -214,14 +214,26 @@ ANSWERS: dict[str, Any] = {
         "type": "object",
         "description": "The tickets that an example event would make; `checked` tells whether the "
         "instance was asked.",
-        "required": ["tickets", "checked"],
+        "required": ["tickets", "checked", "rejected"],
         "properties": {
+            "rejected": {
+                "type": "array",
+                "description": "Parts of the event that make no ticket.",
+                "items": {
+                    "type": "object",
+                    "required": ["name", "reason"],
+                    "properties": {"name": _TEXT, "reason": _TEXT},
+                },
+            },
             "tickets": {
                 "type": "array",
                 "items": {
                     "type": "object",
                     "required": [
                         "wanted",
+                        "source",
+                        "key",
+                        "overlaps",
                         "action",
                         "rule",
                         "reason",
@@ -234,6 +246,16 @@ ANSWERS: dict[str, Any] = {
                     ],
                     "properties": {
                         "wanted": {"type": "boolean"},
+                        "source": _TEXT,
+                        "key": {
+                            "type": "string",
+                            "description": "What identifies the thing: equal ones are one ticket.",
+                        },
+                        "overlaps": {
+                            "type": "array",
+                            "description": "Sources that are on and report the same things.",
+                            "items": _TEXT,
+                        },
                         "action": {"type": "string", "enum": ["trigger", "resolve", "annotate"]},
                         "rule": {
                             "type": "object",
@@ -433,8 +455,34 @@ ANSWERS: dict[str, Any] = {
     "RecipeView": {"description": "A recipe of one's own.", **_RECIPE},
     "Recipes": {
         "type": "object",
-        "required": ["recipes"],
-        "properties": {"recipes": {"type": "array", "items": _RECIPE}},
+        "description": "One's own recipes, and the built-in ones, which ship off: rules switch "
+        "them on, a webhook its own.",
+        "required": ["recipes", "built_in"],
+        "properties": {
+            "recipes": {"type": "array", "items": _RECIPE},
+            "built_in": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["name", "title", "sources", "ends", "options", "overlaps"],
+                    "properties": {
+                        "name": _TEXT,
+                        "title": _TEXT,
+                        "sources": {"type": "array", "items": _TEXT},
+                        "ends": {
+                            "type": "string",
+                            "enum": ["event", "later_success", "silent", "none"],
+                        },
+                        "options": {"type": "object", "additionalProperties": _TEXT},
+                        "overlaps": {
+                            "type": "array",
+                            "description": "Sources that report the same things.",
+                            "items": _TEXT,
+                        },
+                    },
+                },
+            },
+        },
     },
     "RecipeSaved": {
         **_RECIPE,

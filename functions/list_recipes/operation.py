@@ -5,14 +5,22 @@ from functions.operation import Operation, Refused, Request
 from functions.update_recipe.operation import PATH, RECIPE
 
 _SHOWN = {"name": "speed-tests", "recipe": RECIPE}
+_BUILT_IN = {
+    "name": "guardduty",
+    "title": "Amazon GuardDuty",
+    "sources": ["aws.guardduty"],
+    "ends": "silent",
+    "options": {},
+    "overlaps": ["securityhub", "securityhub_ocsf"],
+}
 
 OPERATIONS = {
     "GET /api/servicenow/recipes": Operation(
         id="list_recipes",
         tag="Events",
-        summary="The calling user's own recipes for events",
+        summary="The calling user's own recipes for events, and the built-in ones",
         answer="Recipes",
-        example={"recipes": [_SHOWN]},
+        example={"recipes": [_SHOWN], "built_in": [_BUILT_IN]},
         refused={"invalid_not_signed_in": Refused(Request(is_signed_in=False), 401)},
         cold_calls={"Query": 1},
         warm_calls={"Query": 1},

@@ -26,6 +26,9 @@ OPERATIONS = {
             "tickets": [
                 {
                     "wanted": True,
+                    "source": "application",
+                    "key": "checkout\nproduction\n1b2c3d4e",
+                    "overlaps": [],
                     "action": "trigger",
                     "rule": {"name": "errors", "is_fallback": True},
                     "reason": "",
@@ -45,6 +48,7 @@ OPERATIONS = {
                 }
             ],
             "checked": True,
+            "rejected": [],
         },
         refused={
             "invalid_event": Refused(
@@ -73,7 +77,13 @@ OPERATIONS = {
             ),
         },
         servicenow_calls=1,
-        cold_calls={"GetItem": 2, "BatchGetItem": 1, "GetSecretValue": 1, "UpdateItem": 1},
-        warm_calls={"GetItem": 1},
+        cold_calls={
+            "GetItem": 2,
+            "Query": 1,
+            "BatchGetItem": 1,
+            "GetSecretValue": 1,
+            "UpdateItem": 1,
+        },
+        warm_calls={"GetItem": 1, "Query": 1},
     )
 }

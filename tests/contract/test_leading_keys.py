@@ -61,7 +61,7 @@ EXPECTED = {
     "send_delivery_again": {"WEBHOOKS", "RECENT"},
     "get_rules": {"RULES"},
     "update_rules": {"RULES"},
-    "preview_rules": {"RULES", "PAUSE"},
+    "preview_rules": {"RECIPES", "RULES", "PAUSE"},
     "discard_unfinished_event": {"CORRELATION"},
     "list_recipes": {"RECIPES"},
     "update_recipe": {"RECIPES"},

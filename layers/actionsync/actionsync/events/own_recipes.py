@@ -14,7 +14,7 @@ from actionsync.errors import (
     TooManyRecipesError,
 )
 from actionsync.events.models import IncomingEvent, UnreadableEventError
-from actionsync.events.recipes import reading
+from actionsync.events.recipes import catalogue, reading
 from actionsync.events.recipes.models import LONGEST_RECIPE, MOST_RECIPES, Recipe
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.protocol import Context
@@ -89,8 +89,9 @@ def tried(owner: str, name: str, asked: RecipeToSave) -> list[str]:
 
 
 def list_recipes(store: "DocumentStore", owner: str) -> dict[str, Any]:
-    """Return `{recipes: [{name, recipe}]}`."""
-    return {"recipes": [_shown(name, found) for name, found in store.all(owner).items()]}
+    """Return `{recipes: [{name, recipe}], built_in: [...]}`."""
+    own = [_shown(name, found) for name, found in store.all(owner).items()]
+    return {"recipes": own, "built_in": catalogue.shown()}
 
 
 def get_recipe(store: "DocumentStore", owner: str, name: str) -> "tuple[dict[str, Any], int]":

@@ -1,18 +1,28 @@
 """The tickets that an example event would make, and what the instance would say to them."""
 
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from actionsync import clock
 from actionsync.errors import ActionSyncError, FieldError, InvalidInputError
-from actionsync.events import drafts, sources
+from actionsync.events import door, drafts, senders, sources
+from actionsync.events.deliveries import Delivery
 from actionsync.events.models import IncomingEvent, UnreadableEventError
+from actionsync.events.recipes import OFF, catalogue
+from actionsync.events.recipes.models import Recipe
 from actionsync.events.sources import application, cloudwatch, deployments, envelopes, meetings
 from actionsync.events.sources.protocol import Context
+from actionsync.rules.models import RulesPreview, Section, SourceRule
 from servicenow_tools.errors import ServiceNowError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from actionsync.connections.clients import ClientCache
-    from actionsync.rules.models import Rules, RulesPreview
+    from actionsync.events.sources.envelopes import Message
+    from actionsync.rules.models import Rules
     from servicenow_tools import ServiceNowClient
 
 _EXAMPLE = {"id": "preview", "source": "preview"}
@@ -30,27 +40,64 @@ _ALWAYS = frozenset(
 )  # fmt: skip
 
 
-async def preview(
-    user_id: str, asked: "RulesPreview", rules: "Rules", clients: "ClientCache"
-) -> dict[str, Any]:
-    """Return `{tickets: [...], checked}`; nothing is written.
+class ExampleWebhook(Section):
+    """The webhook that an example would come by, and the headers of its delivery."""
 
-    Each ticket is `{wanted, rule, reason, passed, assumptions, table, columns, problems,
-    unchecked}`: the rule that fires, why the ones before it did not, and what the event does not
-    say clearly. `problems` are the instance's objections, as `[{field, message}]`, `unchecked` the
-    columns that it could not be asked about. `checked` is false where it could not be asked at all.
+    source: Annotated[str, Field(max_length=40)]
+    name: Annotated[str, Field(max_length=60)] = "example"
+    headers: Annotated[
+        dict[str, Annotated[str, Field(max_length=1000)]],
+        Field(max_length=50, default_factory=dict),
+    ]
+
+
+class EventPreview(RulesPreview):
+    """An example event, with rules to try on it (the stored ones where left out).
+
+    `event` is what EventBridge or SNS delivers, or with `webhook` the body of a delivery: the files
+    under `events/` have examples. `kind` says what an event without a detail-type is. `recipe` is
+    one of your own that is not saved yet; those that are saved read the event, too.
+    """
+
+    webhook: ExampleWebhook | None = None
+    recipe: Recipe | None = None
+
+
+# The name of a recipe that has none yet.
+UNSAVED = "unsaved"
+
+
+async def preview(
+    user_id: str,
+    asked: EventPreview,
+    rules: "Rules",
+    clients: "ClientCache",
+    recipes_of: "Callable[[str], Mapping[str, Recipe]]",
+) -> dict[str, Any]:
+    """Return `{tickets: [...], checked, rejected}`; nothing is written.
+
+    Each ticket is `{wanted, source, key, overlaps, rule, reason, passed, assumptions, table,
+    columns, problems, unchecked}`: the rule that fires, why the ones before it did not, and what
+    the event does not say clearly. Equal keys are one ticket. `overlaps` are the sources switched
+    on that report the same things. `problems` are the instance's objections, as `[{field,
+    message}]`, `unchecked` the columns that it could not be asked about. `checked` is false where
+    it could not be asked at all. `rejected` says which parts of the event make no ticket, and why.
 
     Raises:
         InvalidInputError: the example is no event of its kind.
     """
+    known = dict(recipes_of(user_id))
+    if asked.recipe is not None:
+        known[UNSAVED] = asked.recipe
     try:
-        events = _events(user_id, asked, rules)
+        messages = _messages(user_id, asked, rules)
+        events, rejected, off = _read(user_id, messages, rules, known)
     except UnreadableEventError as error:
         field, _, text = str(error).partition(": ")
         raise InvalidInputError(
             FieldError(f"event.{field}" if text else "event", text or field)
         ) from None
-    tickets = [_ticket(event, rules) for event in events]
+    tickets = [_ticket(event, rules) | _about_source(event, rules, off) for event in events]
     checked = False
     try:
         async with clients.client_for(user_id) as client:
@@ -60,7 +107,7 @@ async def preview(
         checked = True
     except (ActionSyncError, ServiceNowError):
         pass  # without a connection, or while it is away, the texts can still be looked at
-    return {"tickets": tickets, "checked": checked}
+    return {"tickets": tickets, "checked": checked, "rejected": rejected}
 
 
 def _ticket(event: IncomingEvent, rules: "Rules") -> dict[str, Any]:
@@ -105,7 +152,54 @@ async def _check(ticket: dict[str, Any], client: "ServiceNowClient") -> None:
     ticket |= {"problems": problems, "unchecked": unchecked}
 
 
-def _events(owner: str, asked: "RulesPreview", rules: "Rules") -> tuple[IncomingEvent, ...]:
+def _about_source(event: IncomingEvent, rules: "Rules", off: str) -> dict[str, Any]:
+    """Return what a ticket goes by, and what else reports the same; no ticket where it is off."""
+    overlaps = [
+        name for name in catalogue.overlaps_of(event.source)
+        if name in sources.ALWAYS_ON or rules.are_on_for(name)
+    ]  # fmt: skip
+    about = {"source": event.source, "key": event.key, "overlaps": overlaps}
+    if off and event.action == "trigger":
+        return {**about, "wanted": False, "reason": off}
+    return about
+
+
+def _read(
+    owner: str, messages: "list[Message]", rules: "Rules", recipes: "Mapping[str, Recipe]"
+) -> tuple[list[IncomingEvent], list[dict[str, str]], str]:
+    """Return the events of some messages, which parts make none, and why all that is off.
+
+    Raises:
+        UnreadableEventError: no source knows any of them.
+    """
+    context = Context(clock.now(), owner, lambda _: rules, recipes_of=lambda _: recipes)
+    events: list[IncomingEvent] = []
+    rejected: list[dict[str, str]] = []
+    unknown = ""
+    for message in messages:
+        reading = sources.read(message, context)
+        events += reading.events
+        rejected += [{"name": part.name, "reason": part.reason} for part in reading.rejected]
+        unknown = reading.unknown or unknown
+    if unknown.endswith(OFF) and not events:
+        name = unknown.partition(":")[0]
+        on = rules.model_copy(update={"sources": {**rules.sources, name: SourceRule()}})
+        events, rejected, _ = _read(owner, messages, on, recipes)
+        return events, rejected, unknown
+    if unknown and not events and not rejected:
+        raise UnreadableEventError(f"detail-type: no source knows {unknown}")
+    return events, rejected, ""
+
+
+def _messages(owner: str, asked: EventPreview, rules: "Rules") -> "list[Message]":
+    """Return the messages that an example would come in.
+
+    Raises:
+        UnreadableEventError: it is none.
+        InvalidInputError: no sender has its webhook's source.
+    """
+    if asked.webhook is not None:
+        return _of_webhook(owner, asked.webhook, asked.event, rules)
     received_at = clock.now()
     event = dict(asked.event)
     detail = event.get("detail", event)
@@ -113,10 +207,42 @@ def _events(owner: str, asked: "RulesPreview", rules: "Rules") -> tuple[Incoming
         detail = {**detail, "user_id": owner}
     if "detail" in event:
         example = {**_EXAMPLE, "detail-type": _TYPES[asked.kind], **event, "detail": detail}
-        message = envelopes.from_event(example, received_at)
-    else:  # the message of a notification
-        message = envelopes.Message("preview", "", "", received_at, (), detail=detail)
-    reading = sources.read(message, Context(received_at, owner, lambda _: rules))
-    if reading.unknown:
-        raise UnreadableEventError(f"detail-type: no source knows {message.type}")
-    return reading.events
+        return [envelopes.from_event(example, received_at)]
+    if event.get("Type") == "Notification":
+        return [envelopes.read(json.dumps(event), received_at)]
+    # The message of a notification.
+    return [envelopes.Message("preview", "", "", received_at, (), detail=detail)]
+
+
+def _of_webhook(
+    owner: str, webhook: ExampleWebhook, body: dict[str, Any], rules: "Rules"
+) -> "list[Message]":
+    known = senders.sender(webhook.source)
+    if known is None:
+        said = f"must be one of: {', '.join(senders.names())}"
+        raise InvalidInputError(FieldError("webhook.source", said))
+    headers = {name.lower(): text for name, text in webhook.headers.items()}
+    now = clock.now()
+    if known.is_translated:
+        source = sources.WEBHOOKS[webhook.source]
+        delivery = Delivery(headers, json.dumps(body).encode())
+        return [
+            envelopes.from_event(
+                {
+                    **_EXAMPLE,
+                    "source": source.BUS_SOURCE,
+                    "detail-type": item.type,
+                    "detail": {**item.detail, "user_id": owner},
+                },
+                now,
+            )
+            for item in source.translate(delivery, rules)
+        ]
+    whole, elements = door.split(known, body)
+    return [
+        envelopes.Message(
+            "preview", "", webhook.source, now, (),
+            webhook=envelopes.Webhook(owner, webhook.name, headers, whole, element),
+        )
+        for element in elements
+    ]  # fmt: skip

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from actionsync.events.sources.envelopes import Message
     from actionsync.events.sources.protocol import Context
 
+# How a message is said to be whose recipe no rule switches on.
+OFF = ": is switched on by no rule"
+
 
 def read(message: "Message", context: "Context") -> Reading | None:
     """Return what a message says by the recipes that are for it, or None where there is none."""
@@ -77,7 +80,7 @@ def _by_built_in(message: "Message", context: "Context") -> "Iterator[Reading]":
         if off and not events and not read.rejected:
             if message.text:
                 continue  # it is an error of its topic
-            yield Reading(unknown=f"{name}: is switched on by no rule", owner=off[0].owner)
+            yield Reading(unknown=f"{name}{OFF}", owner=off[0].owner)
         else:
             yield replace(read, events=tuple(events))
 

@@ -26,6 +26,29 @@ def of_webhook(source: str) -> list[str]:
     return [source] if source in RECIPES and "sources" not in _head(source) else []
 
 
+def overlaps_of(source: str) -> list[str]:
+    """Return the sources that report the same things as a source."""
+    heads = {name: _head(name) for name in RECIPES}
+    named: list[str] = heads[source].get("overlaps", []) if source in heads else []
+    return sorted({*named, *(name for name, head in heads.items()
+                             if source in head.get("overlaps", []))})  # fmt: skip
+
+
+def shown() -> list[dict[str, Any]]:
+    """Return what there is to know before one is switched on, of each recipe."""
+    return [
+        {
+            "name": name,
+            "title": _head(name)["title"],
+            "sources": _head(name).get("sources", [f"webhook:{name}"]),
+            "ends": _head(name)["ends"],
+            "options": _head(name).get("options", {}),
+            "overlaps": overlaps_of(name),
+        }
+        for name in RECIPES
+    ]
+
+
 @cache
 def recipe(source: str) -> Recipe:
     """Return a source's recipe."""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 SOURCES: "tuple[Source, ...]" = (
     github, cloudwatch, codedeploy, codepipeline, deployments, meetings, application,
 )  # fmt: skip
+# What no rule has to switch on.
+ALWAYS_ON = frozenset(source.NAME for source in SOURCES)
 WEBHOOKS: "dict[str, WebhookSource]" = {source.NAME: source for source in (github,)}
 # What the stack itself puts on a bus never becomes a ticket, but for what its doors bring.
 _OWN_SOURCE = "actionsync"
