@@ -267,9 +267,15 @@ def silent_levels(template: dict[str, Any]) -> Iterator[str]:
 def shared_metrics(template: dict[str, Any]) -> Iterator[str]:
     """A metric of the application's without the stack: another stack trips the alarm."""
     for name, alarm in _of_type(template, "AWS::CloudWatch::Alarm"):
-        dimensions = {each["Name"] for each in alarm.get("Dimensions", [])}
-        if alarm.get("Namespace") == "ActionSync" and "stack" not in dimensions:
-            yield f"{name}: its metric is that of every stack in the account"
+        several = [
+            part["MetricStat"]["Metric"]
+            for part in alarm.get("Metrics", [])
+            if "MetricStat" in part
+        ]
+        for metric in several or [alarm]:
+            dimensions = {each["Name"] for each in metric.get("Dimensions", [])}
+            if metric.get("Namespace") == "ActionSync" and "stack" not in dimensions:
+                yield f"{name}: its metric is that of every stack in the account"
 
 
 def unclear_routes(template: dict[str, Any]) -> Iterator[str]:

@@ -65,7 +65,7 @@ def statements(folder: str) -> list[dict[str, Any]]:
         role = template()["Resources"][properties["Role"]["Fn::GetAtt"].removesuffix(".Arn")]
         documents = [policy["PolicyDocument"] for policy in role["Properties"].get("Policies", [])]
     else:
-        documents = [policy for policy in properties["Policies"] if "Statement" in policy]
+        documents = [policy for policy in properties.get("Policies", []) if "Statement" in policy]
     return [statement for document in documents for statement in document["Statement"]]
 
 
@@ -79,11 +79,18 @@ def leading_keys(statement: dict[str, Any]) -> list[str] | None:
     return found
 
 
+def metrics(alarm: str) -> list[dict[str, Any]]:
+    """Return the metrics that an alarm looks at: its own, or those that its expression is over."""
+    properties = template()["Resources"][alarm]["Properties"]
+    parts = properties.get("Metrics", [])
+    return [part["MetricStat"]["Metric"] for part in parts if "MetricStat" in part] or [properties]
+
+
 def uses_own_key(folder: str) -> bool:
     """Return whether a function may use the key that `KmsKeyArn` names."""
     properties = functions()[folder]
     if "Role" not in properties:
-        return KEY_USE in properties["Policies"]
+        return KEY_USE in properties.get("Policies", [])
     role = template()["Resources"][properties["Role"]["Fn::GetAtt"].removesuffix(".Arn")]
     return KEY_USE in role["Properties"]["ManagedPolicyArns"]
 

@@ -8,7 +8,7 @@ SIZES = (128, 256, 512, 1024, 1769)
 GB_SECOND, REQUEST = 0.0000166667, 0.20 / 1e6
 # What a warm call of a function waits for, in seconds: calls to DynamoDB and to ServiceNow.
 WAITS = {
-    "show_settings": 0.0,
+    "show_page": 0.0,
     "get_config": DYNAMODB,
     "create_incident": 2 * DYNAMODB + SERVICENOW,
     "on_error": 5 * DYNAMODB + SERVICENOW,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.template import ROOT, template
+from tests.template import ROOT, metrics, template
 
 SECURITY = (ROOT / "docs/security.md").read_text()
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
@@ -59,13 +59,15 @@ def test_every_alarm_has_an_answer() -> None:
 def test_metrics_are_the_stacks_own() -> None:
     """Alarms and dashboard look at no other stack's metrics, and only at metrics that exist."""
     names = set()
-    for alarm in of_type("AWS::CloudWatch::Alarm").values():
-        if alarm["Namespace"] == "ActionSync":
-            names.add(alarm["MetricName"])
-            dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}  # type: ignore[attr-defined] # a list
+    for metric in (
+        metric for name in of_type("AWS::CloudWatch::Alarm") for metric in metrics(name)
+    ):
+        if metric["Namespace"] == "ActionSync":
+            names.add(metric["MetricName"])
+            dimensions = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
             assert dimensions == {"stack": {"Ref": "AWS::StackName"}, "service": "actionsync"}
         else:
-            assert alarm["Dimensions"]
+            assert metric["Dimensions"]
     (dashboard,) = of_type("AWS::CloudWatch::Dashboard").values()
     body = json.loads(str(dashboard["DashboardBody"]["Fn::Sub"]))  # type: ignore[index] # a text
     for widget in body["widgets"]:

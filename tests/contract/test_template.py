@@ -12,10 +12,10 @@ from actionsync.stores.idempotency import LEASE_SECONDS as CLAIM_SECONDS
 from actionsync.stores.pauses import PROBE_SECONDS
 from actionsync.stores.waiting import RELEASED_SECONDS
 from local.operations import operations
-from tests.template import ROOT, functions, public, statements, template, uses_own_key
+from tests.template import ROOT, functions, metrics, public, statements, template, uses_own_key
 
 FOLDERS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
-PAGES = {"show_settings", "show_docs", "show_asset", "show_openapi"}
+PAGES = {"show_page"}
 # API Gateway quotas: HTTP API, maximum integration timeout.
 API_GATEWAY_SECONDS = 30
 OF_QUEUES = [folder for folder in FOLDERS if folder.startswith("on_")]
@@ -99,8 +99,13 @@ def test_a_queue_is_whole(folder: str) -> None:
     assert queue["VisibilityTimeout"] > LEASE_SECONDS
     module = importlib.import_module(f"functions.{folder}.app")
     assert (module.__doc__ or "").startswith(f"The queue of {kind.lower()}s: ")
-    for alarm in ("DeadLetters", "Age", "Errors", "Throttles"):
-        assert resources[f"{kind}{alarm}Alarm"]["Type"] == "AWS::CloudWatch::Alarm"
+    for alarm, watched in (
+        ("DeadLettersAlarm", {"Fn::GetAtt": f"{kind}DeadLetters.QueueName"}),
+        ("AgeAlarm", {"Fn::GetAtt": f"{kind}Queue.QueueName"}),
+        ("ThrottlesAlarm", {"Ref": f"On{kind}Function"}),
+        (f"{kind}ErrorsAlarm", {"Ref": f"On{kind}Function"}),
+    ):
+        assert watched in [metric["Dimensions"][0]["Value"] for metric in metrics(alarm)]
 
 
 def test_no_function_sends_to_its_own_source() -> None:

@@ -237,7 +237,7 @@ def example(function: str, name: str) -> dict[str, Any]:
 
 def _own_alarm() -> dict[str, Any]:
     event = example("on_alarm", "valid")
-    event["detail"]["alarmName"] = f"{STACK}-ErrorAgeAlarm"
+    event["detail"]["alarmName"] = f"{STACK}-AgeAlarm"
     return event
 
 

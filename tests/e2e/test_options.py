@@ -54,18 +54,9 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def stack(cloud: "LocalCloud") -> "Iterator[Stack]":
-    """The built template with every option on, and with aliases.
-
-    The local AWS has no CodeDeploy: its part is taken out here, and checked by
-    tests/contract/test_gradual.py.
-    """
+    """The built template with every option on, and with aliases."""
     key = cloud.client("kms").create_key()["KeyMetadata"]["Arn"]
-    document = gradual.gradual(yaml.safe_load(BUILT.read_text()))
-    for properties in (
-        document["Globals"]["Function"],
-        *(resource["Properties"] for resource in document["Resources"].values()),
-    ):
-        properties.pop("DeploymentPreference", None)
+    document = local_cloud.deployable(gradual.gradual(yaml.safe_load(BUILT.read_text())))
     file = BUILT.with_name("options.yaml")
     file.write_text(yaml.safe_dump(document, sort_keys=False))
     local_cloud._sam(

@@ -1,0 +1,35 @@
+"""GET /settings, /docs, /openapi.json and /assets/{name}: what people open, and what it loads."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from actionsync.http import pages
+from actionsync.http.api import entrypoint, http_api
+
+app = http_api()
+
+
+@app.get("/settings")
+def show_settings() -> Response[str]:
+    """Answer 200 with the page."""
+    return pages.page("settings")
+
+
+@app.get("/docs")
+def show_docs() -> Response[str]:
+    """Answer 200 with the page."""
+    return pages.page("docs")
+
+
+@app.get("/openapi.json")
+def show_openapi() -> Response[str]:
+    """Answer 200 with the document."""
+    return pages.openapi()
+
+
+@app.get("/assets/<name>")
+def show_asset(name: str) -> Response[str]:
+    """Answer 200 with the file, or 404."""
+    return pages.asset(name)
+
+
+lambda_handler = entrypoint(app)

@@ -1,0 +1,37 @@
+"""GET /settings, /docs, /openapi.json and /assets/{name}."""
+
+from functions.operation import Operation, Refused, Request
+
+OPERATIONS = {
+    "GET /settings": Operation(
+        id="show_settings",
+        tag="Pages",
+        summary="The page where a person connects ServiceNow",
+        needs_token=False,
+        content_type="text/html",
+    ),
+    "GET /docs": Operation(
+        id="show_docs",
+        tag="Pages",
+        summary="The API reference, readable, each call ready to send",
+        needs_token=False,
+        content_type="text/html",
+    ),
+    "GET /openapi.json": Operation(
+        id="show_openapi",
+        tag="Pages",
+        summary="The API's OpenAPI document",
+        needs_token=False,
+    ),
+    "GET /assets/{name}": Operation(
+        id="show_asset",
+        tag="Pages",
+        summary="A style sheet, script or image of the pages",
+        request=Request(path={"name": "settings.js"}),
+        refused={
+            "invalid_name": Refused(Request(path={"name": "../settings.html"}), 404),
+        },
+        needs_token=False,
+        content_type="*/*",
+    ),
+}
