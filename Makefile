@@ -25,6 +25,8 @@ SAM := PATH="$(CURDIR)/$(TOOLS)/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(TOOLS)/sam
 OPENAPI := AWS_DEFAULT_REGION=us-east-1 POWERTOOLS_SERVICE_NAME=actionsync $(BIN)/python -m local.openapi
 # Where `make deploy` goes: a profile of samconfig.toml, with its parameters in deploy/<profile>.yaml.
 TO ?= default
+# Without bytecode each Python that a command or a test starts compiles the same libraries again.
+unexport PYTHONDONTWRITEBYTECODE
 # Not on a command line, which others on this machine can read.
 export TOKEN
 SOURCES := functions layers local operate tests

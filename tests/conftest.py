@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
 
+# Without bytecode each Python that a test starts compiles the same libraries again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # How long an example takes depends on the machine, and proves nothing.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
