@@ -1,5 +1,6 @@
 """What all tests share: a function's environment, AWS in process, and a way to invoke."""
 
+import copy
 import importlib
 import json
 import os
@@ -13,6 +14,8 @@ import pytest
 from botocore.loaders import create_loader
 from hypothesis import settings
 from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
 from xdist.scheduler import LoadScopeScheduling
 
 from local.cloud import LocalCloud
@@ -87,26 +90,40 @@ def _clients() -> "tuple[DynamoDBClient, SecretsManagerClient]":
     return boto3.client("dynamodb"), boto3.client("secretsmanager")
 
 
+def _tables() -> "dict[str, Any]":
+    """Return the tables of moto's DynamoDB."""
+    tables: dict[str, Any] = dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].tables
+    return tables
+
+
+@cache
+def _new_tables() -> "dict[str, Any]":
+    """Return the template's tables, empty: made once, since each test begins with a copy."""
+    dynamodb, _ = _clients()
+    for name, resource in template()["Resources"].items():
+        if resource["Type"] == "AWS::DynamoDB::Table":
+            properties = resource["Properties"]
+            dynamodb.create_table(
+                TableName=name,
+                BillingMode=properties["BillingMode"],
+                AttributeDefinitions=properties["AttributeDefinitions"],
+                KeySchema=properties["KeySchema"],
+                **{
+                    name: properties[name]
+                    for name in ("GlobalSecondaryIndexes",)
+                    if name in properties
+                },
+            )
+    return copy.deepcopy(_tables())
+
+
 class Aws:
     """AWS in process, with the template's own tables."""
 
     def __init__(self) -> None:
-        """Make the tables that template.yaml defines, named by their logical ids."""
+        """Have the tables that template.yaml defines, named by their logical ids."""
         self.dynamodb, self.secrets_manager = _clients()
-        for name, resource in template()["Resources"].items():
-            if resource["Type"] == "AWS::DynamoDB::Table":
-                properties = resource["Properties"]
-                self.dynamodb.create_table(
-                    TableName=name,
-                    BillingMode=properties["BillingMode"],
-                    AttributeDefinitions=properties["AttributeDefinitions"],
-                    KeySchema=properties["KeySchema"],
-                    **{
-                        name: properties[name]
-                        for name in ("GlobalSecondaryIndexes",)
-                        if name in properties
-                    },
-                )
+        _tables().update(copy.deepcopy(_new_tables()))
 
     def items(self, table: str) -> list[dict[str, Any]]:
         """Return all items of a table."""
