@@ -259,6 +259,8 @@ class LocalCloud:
             "deploy",
             "--template-file",
             str(file),
+            "--config-file",
+            str(ROOT / "samconfig.toml"),
             "--config-env",
             "local",
             "--parameter-overrides",
