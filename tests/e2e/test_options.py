@@ -109,7 +109,7 @@ def test_the_functions_may_use_the_key(stack: Stack) -> None:
         attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
         if stack.ids["KeyUse"] in {policy["PolicyArn"] for policy in attached}:
             users.add(name)
-    assert users == set(roles) - {"PageRole"}
+    assert users == set(roles) - {"ShowPageFunctionRole"}
     version = iam.get_policy(PolicyArn=stack.ids["KeyUse"])["Policy"]["DefaultVersionId"]
     policy = iam.get_policy_version(PolicyArn=stack.ids["KeyUse"], VersionId=version)
     document = policy["PolicyVersion"]["Document"]
