@@ -46,7 +46,7 @@ def test_the_wheel_is_whole(unpacked: Path) -> None:
     metadata = next(unpacked.glob("*.dist-info/METADATA")).read_text()
     needs = [line for line in metadata.splitlines() if line.startswith("Requires-Dist")]
     assert {re.split("[^a-z]", line.removeprefix("Requires-Dist: "))[0] for line in needs} == {
-        "httpx", "httpcore", "h", "socksio", "keyring", "rich", "typer",
+        "httpx", "httpcore", "h", "socksio", "keyring", "rich", "typer", "mcp", "pydantic",
     }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ _TYPES = {
 # Tables of the platform whose records are not imitated, but which the list of tables has.
 _OTHER_TABLES = {
     "alm_asset": "Asset", "alm_hardware": "Hardware Asset", "ast_contract": "Contract",
-    "bsm_chart": "BSM Map", "kb_knowledge": "Knowledge", "sys_email": "Email",
+    "bsm_chart": "BSM Map", "sys_email": "Email",
     "sys_audit": "Sys Audit", "sys_ui_policy": "UI Policy", "sys_script_include": "Script Include",
     "sysevent": "Event", "wf_workflow": "Workflow", "sys_scope": "Application",
 }  # fmt: skip

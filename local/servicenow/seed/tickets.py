@@ -39,6 +39,10 @@ _PROBLEMS = (
     ("Session lost after sign-in", "software", "", "103"),
     ("Nightly export takes until noon", "database", "", "101"),
 )
+_ARTICLES = (
+    ("Mail queue grows", "Restart the relay of the affected zone; the queue empties by itself."),
+    ("Oracle refuses connections", "Raise the number of processes before the month ends."),
+)
 # Standard change templates: what identifies them, short description, what they fill in.
 _TEMPLATES = (
     (
@@ -93,6 +97,15 @@ def fill(instance: "Instance") -> None:
         _put_incident(instance, number, text, group, (state, impact, urgency))
     for number, problem in enumerate(_PROBLEMS, start=1):
         _put_problem(instance, number, *problem)
+    for number, (title, text) in enumerate(_ARTICLES, start=1):
+        instance.put(
+            "kb_knowledge",
+            sys_id=sys_id(f"article {number}"),
+            number=f"KB{number:07d}",
+            short_description=title,
+            text=f"<p>{text}</p>",
+            workflow_state="published",
+        )
     instance.put(
         "change_request",
         sys_id=sys_id("change 1"),

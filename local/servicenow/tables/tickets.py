@@ -20,6 +20,14 @@ _SECURITY = ("sn_si.basic", "sn_si.analyst", "sn_si.admin", "sn_si.integration_u
 
 TABLES = (
     table(
+        "kb_knowledge", "Knowledge",
+        text("number", "Number", 40), text("short_description", "Short description", 100),
+        text("text", "Article body", 65000),
+        text("workflow_state", "Workflow", 40, "draft"), text("article_type", "Article type", 40),
+        date("published", "Published"), ref("author", "Author", "sys_user"),
+        display="number", number=("KB", 10001), writers=("admin",),
+    ),
+    table(
         "problem", "Problem",
         choice("state", "State", "101"), choice("problem_state", "Problem state", "101"),
         choice("category", "Category"), choice("subcategory", "Subcategory"),

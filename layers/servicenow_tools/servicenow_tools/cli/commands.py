@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from servicenow_tools import Query, __version__, field
+from servicenow_tools import ServiceNowClient as AsyncClient
 from servicenow_tools.cli import output, profiles
 from servicenow_tools.errors import InvalidRequestError
 from servicenow_tools.records import Record
@@ -194,6 +195,39 @@ def attach(
                 attached = client.attachments.upload(table, sys_id, path, path.name)
             output.listed([attached], ("file_name", "size_bytes", "sys_id"),
                           as_json=session.as_json)  # fmt: skip
+
+
+@app.command("mcp")
+def serve_assistants(
+    context: typer.Context,
+    tables: Annotated[
+        str, typer.Option(help="Tables of tickets that the tools read and note, by commas.")
+    ] = "incident,change_request,change_task,problem",
+    *,
+    allow_writes: Annotated[
+        bool, typer.Option("--allow-writes", help="Let the tools open, note and resolve tickets.")
+    ] = False,
+) -> None:
+    """Serve an assistant by the Model Context Protocol, over standard input and output."""
+    session: Session = context.obj
+
+    def connect(connection: str) -> AsyncClient:
+        if connection == "default":
+            return profiles.connect_async(session.profile)
+        if connection not in profiles.known():
+            raise InvalidRequestError("is no profile: run servicenow-tools login", connection)
+        return profiles.connect_async(profiles.load(connection))
+
+    with output.failing():
+        if allow_writes and session.profile.read_only:
+            raise InvalidRequestError("is read-only", f"profile {session.profile_name}")
+        try:
+            from servicenow_tools.mcp.stdio import serve  # noqa: PLC0415 - an extra of its own
+        except ModuleNotFoundError as error:
+            raise InvalidRequestError(
+                "is missing: pip install 'servicenow-tools[cli,mcp]'", error.name
+            ) from None
+        serve(connect, [name.strip() for name in tables.split(",")], allow_writes=allow_writes)
 
 
 # ---- records

@@ -16,9 +16,10 @@ import keyring
 import keyring.errors
 import typer
 
+from servicenow_tools import ServiceNowClient as AsyncClient
+from servicenow_tools import auth, sync
 from servicenow_tools.errors import InvalidRequestError
 from servicenow_tools.sync import ServiceNowClient
-from servicenow_tools.sync.auth import ApiKey, ClientCredentials, PasswordGrant
 
 _SERVICE = "servicenow-tools"
 
@@ -95,19 +96,42 @@ def connect(profile: Profile) -> ServiceNowClient:
     Raises:
         InvalidRequestError: a secret is missing.
     """
-    ca_file = profile.ca_file or None
-    auth: Any
+    return ServiceNowClient(**_arguments(profile, sync.auth))
+
+
+def connect_async(profile: Profile) -> AsyncClient:
+    """Return an asynchronous client that signs in as a profile says.
+
+    Raises:
+        InvalidRequestError: a secret is missing.
+    """
+    return AsyncClient(**_arguments(profile, auth))
+
+
+def known() -> list[str]:
+    """Return the names of the profiles."""
+    return sorted(_read())
+
+
+def _arguments(profile: Profile, ways: Any) -> dict[str, Any]:
+    """Return a client's arguments; `ways` is the module with its ways of signing in."""
+    signer: Any
     if profile.client_id:
         secret = _secret(profile, "client_secret")
-        auth = ClientCredentials(profile.client_id, secret)
+        signer = ways.ClientCredentials(profile.client_id, secret)
         if profile.username:
             password = _secret(profile, "password")
-            auth = PasswordGrant(profile.client_id, secret, profile.username, password)
+            signer = ways.PasswordGrant(profile.client_id, secret, profile.username, password)
     elif profile.username:
-        auth = (profile.username, _secret(profile, "password"))
+        signer = (profile.username, _secret(profile, "password"))
     else:
-        auth = ApiKey(_secret(profile, "api_key"))
-    return ServiceNowClient(profile.url, profile.username or None, auth=auth, ca_file=ca_file)
+        signer = ways.ApiKey(_secret(profile, "api_key"))
+    return {
+        "instance_url": profile.url,
+        "username": profile.username or None,
+        "auth": signer,
+        "ca_file": profile.ca_file or None,
+    }
 
 
 def _read() -> dict[str, dict[str, Any]]:

@@ -1,0 +1,43 @@
+"""The server of one's own instance, over standard input and output."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import anyio
+from mcp.server.stdio import stdio_server
+
+from servicenow_tools import ServiceNowClient
+from servicenow_tools.mcp.server import make_server
+from servicenow_tools.mcp.tickets import ClientWriter, TicketTools, WriteTools
+
+
+def serve(
+    connect: Callable[[str], ServiceNowClient], tables: Sequence[str], *, allow_writes: bool
+) -> None:
+    """Serve until the standard input ends.
+
+    Args:
+        connect: returns a new client of a connection, by its name.
+        tables: the tables whose records the tools read and note.
+        allow_writes: whether there are tools that write.
+    """
+    anyio.run(partial(_serve, connect, tables, allow_writes=allow_writes))
+
+
+async def _serve(
+    connect: Callable[[str], ServiceNowClient], tables: Sequence[str], *, allow_writes: bool
+) -> None:
+    async with AsyncExitStack() as stack:
+        clients: dict[str, ServiceNowClient] = {}
+
+        @asynccontextmanager
+        async def lend(connection: str, _: str) -> AsyncIterator[ServiceNowClient]:
+            if connection not in clients:
+                clients[connection] = await stack.enter_async_context(connect(connection))
+            yield clients[connection]
+
+        writes = WriteTools(lend, ClientWriter(lend), tables, may_write=allow_writes)
+        server = make_server([*TicketTools(lend, tables).tools(), *writes.tools()])
+        async with stdio_server() as (read, write):
+            await server.run(read, write, server.create_initialization_options())
