@@ -23,6 +23,7 @@ BIN := $(VENV)/bin
 SAM := PATH="$(CURDIR)/$(TOOLS)/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(TOOLS)/sam/bin/sam
 # Importing the functions needs what the template gives them, and calls nothing.
 OPENAPI := AWS_DEFAULT_REGION=us-east-1 POWERTOOLS_SERVICE_NAME=actionsync $(BIN)/python -m local.openapi
+SBOM = $(TOOLS)/release/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible
 # Where `make deploy` goes: a profile of samconfig.toml, with its parameters in deploy/<profile>.yaml.
 TO ?= default
 # Without bytecode each Python that a command or a test starts compiles the same libraries again.
@@ -134,7 +135,7 @@ audit: $(TOOLS)/audit/.installed ## Look for weak spots in the template (checkov
 
 .PHONY: audit-locks
 audit-locks: $(TOOLS)/audit/.installed ## Look for known weaknesses in what is locked (pip-audit; asks the network)
-	for lock in layers/dependencies/requirements requirements/{uv,dev,sam,ministack,audit,release}; do \
+	for lock in layers/dependencies/requirements functions/answer_assistant/requirements requirements/{uv,dev,sam,ministack,audit,release}; do \
 	  $(TOOLS)/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement $$lock.txt; \
 	done
 
@@ -188,8 +189,8 @@ wheel: $(VENV)/.installed ## Build the client, the simulator and the command `ac
 .PHONY: sbom
 sbom: $(TOOLS)/release/.installed ## Write what a deployment brings along as a bill of materials (CycloneDX), into dist/
 	mkdir -p dist
-	$(TOOLS)/release/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
-	  --output-file dist/actionsync.cdx.json layers/dependencies/requirements.txt
+	$(SBOM) --output-file dist/actionsync.cdx.json layers/dependencies/requirements.txt
+	$(SBOM) --output-file dist/actionsync-assistants.cdx.json functions/answer_assistant/requirements.txt
 
 .PHONY: sync
 sync: $(VENV)/.installed ## Write the synchronous client from the asynchronous one
@@ -209,8 +210,8 @@ bench: install $(TOOLS)/bench/.installed ## Measure speed beside floors and peer
 
 .PHONY: lock
 lock: $(VENV)/.installed ## Pin every dependency again, with hashes (UPGRADE=1 takes newer versions)
-	for lock in layers/dependencies/requirements requirements/uv requirements/dev requirements/sam requirements/ministack requirements/audit requirements/release requirements/bench requirements/fuzz; do \
-	  constraint=(); [[ $$lock == requirements/dev || $$lock == requirements/bench ]] && constraint=(--constraint layers/dependencies/requirements.txt); \
+	for lock in layers/dependencies/requirements functions/answer_assistant/requirements requirements/uv requirements/dev requirements/sam requirements/ministack requirements/audit requirements/release requirements/bench requirements/fuzz; do \
+	  constraint=(); [[ $$lock == functions/* || $$lock == requirements/dev || $$lock == requirements/bench ]] && constraint=(--constraint layers/dependencies/requirements.txt); \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    $(if $(UPGRADE),--upgrade) $${constraint[@]} $$lock.in -o $$lock.txt; \
 	done

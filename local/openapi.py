@@ -41,6 +41,7 @@ _TAGS = {
     "Attachments": "Files on tickets of all types.",
     "Choices": "The instance's own values of choice columns.",
     "Events": "What is made of events, and what became of them.",
+    "Assistants": "Tools for assistants, by the Model Context Protocol.",
     "Pages": "Pages and files for people; they need no token.",
 }
 _TEXTS = {

@@ -544,6 +544,21 @@ ANSWERS: dict[str, Any] = {
             "left_out": {"type": "integer", "description": "How many were too many for one."},
         },
     },
+    "ProtocolMessage": {
+        "type": "object",
+        "description": "A message of JSON-RPC 2.0, as the Model Context Protocol has them.",
+        "required": ["jsonrpc"],
+        "properties": {
+            "jsonrpc": {"const": "2.0"},
+            "id": {"type": ["string", "integer", "null"]},
+            "result": {"type": "object"},
+            "error": {
+                "type": "object",
+                "required": ["code", "message"],
+                "properties": {"code": {"type": "integer"}, "message": _TEXT, "data": {}},
+            },
+        },
+    },
     "Message": {
         "type": "object",
         "description": "What API Gateway answers by itself.",

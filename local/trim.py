@@ -1,5 +1,7 @@
 """`python -m local.trim <folder>`: take out of a built layer what no function loads.
 
+And out of functions with requirements of their own what the layer has already.
+
 botocore ships a model of every AWS service, with its documentation; Powertools and pydantic ship
 parts that the functions do not import. What Lambda does not unpack does not slow a cold start, and
 a model without its prose is read in a fraction of the time. Run by `make build`.
@@ -66,6 +68,13 @@ def trim(layer: Path) -> None:
     _trim_endpoints(data / "endpoints.json")
 
 
+def leave_out(function: Path, layer: Path) -> None:
+    """Take out of a function what its layer has: `make lock` gives both the same versions."""
+    for path in function.iterdir():
+        if (layer / path.name).exists() and path.name != "__pycache__":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def _trim_model(file: Path) -> None:
     """Drop a model's prose, and write it as plain JSON, which botocore looks for first."""
     name = file.name.removesuffix(".gz").removesuffix(".json")
@@ -103,5 +112,13 @@ def _compact(document: Any) -> str:
     return json.dumps(document, separators=(",", ":"))
 
 
+def main() -> None:
+    """Trim the layer that is named, and the functions with requirements of their own."""
+    layer = Path(sys.argv[1])
+    trim(layer)
+    for requirements in layer.parent.parent.glob("*Function/requirements.txt"):
+        leave_out(requirements.parent, layer)
+
+
 if __name__ == "__main__":
-    trim(Path(sys.argv[1]))
+    main()

@@ -66,6 +66,8 @@ ENVIRONMENT = {
     "SIGN_IN_TOKEN_URL": "https://sign-in.example.com/oauth2/token",
     "SIGN_IN_LOGOUT_URL": "https://sign-in.example.com/logout",
     "SIGN_IN_CLIENT_ID": "client",
+    "ASSISTANT_WRITE_SCOPE": "",
+    "JWT_ISSUER": "https://issuer.example.com",
     "POWERTOOLS_SERVICE_NAME": "actionsync",
 }
 

@@ -1,9 +1,9 @@
-"""GET /settings, /docs, /openapi.json and /assets/{name}: what people open, and what it loads."""
+"""The pages that people open, what they load, and what machines read of the API."""
 
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.http import pages
-from actionsync.http.api import entrypoint, http_api
+from actionsync.http.api import Host, entrypoint, http_api
 
 app = http_api()
 
@@ -30,6 +30,12 @@ def show_openapi() -> Response[str]:
 def show_asset(name: str) -> Response[str]:
     """Answer 200 with the file, or 404."""
     return pages.asset(name)
+
+
+@app.get("/.well-known/oauth-protected-resource/mcp")
+def show_protected_resource(host: Host) -> Response[str]:
+    """Answer 200 with the address and scopes that assistants sign in for, and the issuer."""
+    return pages.protected_resource(host)
 
 
 lambda_handler = entrypoint(app)

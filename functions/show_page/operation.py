@@ -34,4 +34,10 @@ OPERATIONS = {
         needs_token=False,
         content_type="*/*",
     ),
+    "GET /.well-known/oauth-protected-resource/mcp": Operation(
+        id="show_protected_resource",
+        tag="Pages",
+        summary="Where assistants get a token for POST /mcp (RFC 9728)",
+        needs_token=False,
+    ),
 }

@@ -12,7 +12,11 @@ SECURITY = (ROOT / "docs/security.md").read_text()
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 SOURCE = "".join(path.read_text() for path in (ROOT / "layers/actionsync/actionsync").rglob("*.py"))
 LOCKS = sorted(
-    [*(ROOT / "requirements").glob("*.txt"), ROOT / "layers/dependencies/requirements.txt"]
+    [
+        *(ROOT / "requirements").glob("*.txt"),
+        ROOT / "layers/dependencies/requirements.txt",
+        *(ROOT / "functions").glob("*/requirements.txt"),
+    ]
 )
 PROOFS = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", SECURITY)))
 

@@ -42,7 +42,7 @@ for folder in folders:
 # Loads all functions, and fails where a module does what a snapshot must not hold.
 SNAPSHOT = """
 import importlib, os, random, socket, ssl, sys, uuid
-import botocore.client, botocore.session
+import botocore.client, botocore.session, opentelemetry.context
 def refuse(*_, **__): raise AssertionError("not while loading")
 for place, name in ((socket.socket, "connect"), (socket, "getaddrinfo"),
     (ssl, "SSLContext"), (uuid, "uuid4"), (random, "random"), (random, "randint"),

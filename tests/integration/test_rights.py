@@ -609,6 +609,35 @@ def release_waiting(world: World) -> None:
         world.results.append(len(found))
 
 
+def answer_assistant(world: World) -> None:
+    """What became of events; and a note: the instance is away, well, and refuses."""
+    world.connect()
+    world.monkeypatch.setenv("ASSISTANT_WRITE_SCOPE", "tickets")
+
+    def use(name: str, **arguments: Any) -> None:
+        payload = conftest.event("answer_assistant")
+        message = json.loads(payload["body"])
+        message["params"] = {"name": name, "arguments": arguments}
+        payload["body"] = json.dumps(message)
+        claims = payload["requestContext"]["authorizer"]["jwt"]["claims"]
+        claims |= {"sub": world.user, "scope": "tickets"}
+        answer = conftest.invoke("answer_assistant", payload)
+        world.results.append(json.loads(answer.text)["result"]["isError"])
+
+    for name in ("find_events", "list_unfinished_events", "list_activity"):
+        use(name)
+    troubles = (faults.hibernating(times=None), None, faults.rate_limited(100, times=None))
+    for number, trouble in enumerate(troubles):
+        ticket = {"table": "incident", "id": world.record("incident")}
+        world.simulator.faults.clear()
+        if trouble is not None:
+            world.simulator.faults.add(trouble)
+        use("add_work_note", **ticket, note="x", correlation_id=f"{number}")
+        world.left("EventsTable")
+    world.simulator.faults.clear()
+    world.left("IdempotencyTable")
+
+
 def check_connection(world: World) -> None:
     """An instance that is left alone is tested, and works."""
     world.connect()
@@ -643,6 +672,7 @@ SCENARIOS: "dict[str, Callable[[World], None]]" = {
     "on_event": on_event,
     "release_waiting": release_waiting,
     "check_connection": check_connection,
+    "answer_assistant": answer_assistant,
 }  # fmt: skip
 
 

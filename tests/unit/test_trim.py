@@ -2,12 +2,13 @@
 
 import gzip
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from local.trim import UNUSED, services, trim
+from local.trim import UNUSED, leave_out, services, trim
 from tests.conftest import ENVIRONMENT
 from tests.template import ROOT, functions
 
@@ -92,3 +93,24 @@ def test_nothing_that_is_loaded_is_taken_out() -> None:
         if any(part.match(pattern) for part in (path, *path.parents) for pattern in UNUSED)
     ]
     assert not taken_out
+
+
+def test_a_function_leaves_out_what_its_layer_has(tmp_path: Path) -> None:
+    """Packages of its own stay."""
+    layer, function = tmp_path / "layer", tmp_path / "function"
+    for folder, names in ((layer, ("pydantic", "botocore")), (function, ("pydantic", "mcp"))):
+        for name in names:
+            (folder / name).mkdir(parents=True)
+    for folder in (layer, function):
+        (folder / "typing_extensions.py").touch()
+    leave_out(function, layer)
+    assert [path.name for path in function.iterdir()] == ["mcp"]
+
+
+def test_functions_and_layers_have_the_same_versions() -> None:
+    """What a function leaves out is what the layer has instead."""
+    pin = re.compile(r"^([\w.-]+)==([\w.]+)", re.MULTILINE)
+    layer = dict(pin.findall((ROOT / "layers/dependencies/requirements.txt").read_text()))
+    for file in (ROOT / "functions").glob("*/requirements.txt"):
+        own = dict(pin.findall(file.read_text()))
+        assert own.items() & layer.items() == {(name, layer[name]) for name in own.keys() & layer}

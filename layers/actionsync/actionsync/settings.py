@@ -98,6 +98,24 @@ def token_scopes() -> frozenset[str]:
     return frozenset(_variable("JWT_SCOPES").replace(",", " ").split())
 
 
+def assistant_write_scope() -> str:
+    """Return the scope with which a caller's token lets an assistant write; empty for none.
+
+    Raises:
+        MissingSettingError: the variable is not set.
+    """
+    return _variable("ASSISTANT_WRITE_SCOPE").strip()
+
+
+def jwt_issuer() -> str:
+    """Return who issues the callers' tokens.
+
+    Raises:
+        MissingSettingError: the variable is not set.
+    """
+    return _variable("JWT_ISSUER")
+
+
 @cache
 def sign_in() -> dict[str, str]:
     """Return where the pages sign a person in: the issuer's addresses and the client id.

@@ -5,12 +5,13 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import jsonschema
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
+from mcp.shared.memory import create_client_server_memory_streams
 from mcp_types import CallToolResult
 from typer.testing import CliRunner
 
@@ -18,7 +19,7 @@ from local.servicenow import Fault, Simulator, faults, seed
 from servicenow_tools import ServiceNowClient
 from servicenow_tools.cli import commands
 from servicenow_tools.errors import InvalidRequestError
-from servicenow_tools.mcp import server, tickets, tools
+from servicenow_tools.mcp import server, stdio, tickets, tools
 from servicenow_tools.mcp.server import make_server
 from servicenow_tools.mcp.tickets import TABLES, ClientWriter, NewNote, TicketTools, WriteTools
 from servicenow_tools.mcp.tools import MOST_BYTES, OUTPUT_SCHEMA, Answer, Arguments, Tool
@@ -133,7 +134,7 @@ def test_prompts(use: Use) -> None:
 
     async def work(assistant: Assistant) -> None:
         got = await assistant.client.get_prompt("triage", {"number": "INC0010001"})
-        assert "INC0010001" in getattr(got.messages[0].content, "text", "")  # type: ignore[union-attr]
+        assert "INC0010001" in getattr(got.messages[0].content, "text", "")
         for name, arguments in (("triage", {}), ("none", {"number": "1"})):
             with pytest.raises(MCPError, match=r"needs number|no prompt none"):
                 await assistant.client.get_prompt(name, arguments)
@@ -542,9 +543,11 @@ def test_the_command_serves_what_its_profile_allows(
     runner = CliRunner()
     assert runner.invoke(commands.app, ["mcp", "--allow-writes"]).exit_code == 3
     served: list[Any] = []
-    monkeypatch.setattr(
-        "servicenow_tools.mcp.stdio.serve", lambda *args, **options: served.append((args, options))
-    )
+
+    async def serve(*arguments: Any, **options: Any) -> None:
+        served.append((arguments, options))
+
+    monkeypatch.setattr("servicenow_tools.mcp.stdio.serve", serve)
     assert runner.invoke(commands.app, ["mcp", "--tables", "incident, problem"]).exit_code == 0
     ((connect, tables), options) = served[0]
     assert (tables, options) == (["incident", "problem"], {"allow_writes": False})
@@ -554,6 +557,30 @@ def test_the_command_serves_what_its_profile_allows(
     missing = runner.invoke(commands.app, ["mcp"])
     assert missing.exit_code == 3
     assert "pip install" in missing.stderr
+
+
+def test_clients_are_opened_once_and_closed(
+    connect: Callable[..., ServiceNowClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One for each connection, for as long as the standard input lasts."""
+    opened: list[ServiceNowClient] = []
+
+    def open_client(_: str) -> ServiceNowClient:
+        opened.append(connect())
+        return opened[-1]
+
+    async def work() -> None:
+        async with create_client_server_memory_streams() as (near, far):
+            monkeypatch.setattr(stdio, "stdio_server", lambda: nullcontext(far))
+            serving = asyncio.create_task(stdio.serve(open_client, TABLES, allow_writes=False))
+            async with Client(nullcontext(near)) as client:
+                for _ in range(2):
+                    await Assistant(client).found("search_tickets", table="incident", limit=1)
+            await near[1].aclose()
+            await asyncio.wait_for(serving, 10)
+
+    asyncio.run(work())
+    assert len(opened) == 1
 
 
 def test_the_server_is_named(use: Use) -> None:

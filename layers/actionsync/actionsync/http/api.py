@@ -173,6 +173,12 @@ def _caller(request: Request) -> str:
     return user_id
 
 
+def _token_scopes(request: Request) -> frozenset[str]:
+    return frozenset(
+        _scopes(request.resolved_event.raw_event["requestContext"]["authorizer"]["jwt"]["claims"])
+    )
+
+
 def _scopes(claims: dict[str, Any]) -> list[str]:
     """Return a token's scopes: `scope` (RFC 9068), or `scp` as others name it.
 
@@ -261,6 +267,8 @@ def _prefers_csv(request: Request) -> bool:
 
 PrefersCsv = Annotated[bool, Depends(_prefers_csv)]
 UserId = Annotated[str, Depends(_caller)]
+# Asked for after UserId, which has seen the token.
+TokenScopes = Annotated[frozenset[str], Depends(_token_scopes)]
 Host = Annotated[str, Depends(_host)]
 IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
 ExpectedVersion = Annotated[int | None, Depends(_if_match)]

@@ -4,6 +4,7 @@ They come without a token; what they show is asked from the API, with one.
 """
 
 import html
+import json
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.http.problems import problem
-from actionsync.settings import sign_in
+from actionsync.settings import assistant_write_scope, jwt_issuer, sign_in, token_scopes
 
 _FILES = Path(__file__).parent.parent / "pages"
 _ASSETS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -55,6 +56,20 @@ def asset(name: str) -> Response[str]:
 def openapi() -> Response[str]:
     """Answer 200 with the API's OpenAPI document."""
     return _answer(_text("openapi.json"), "application/json", {})
+
+
+def protected_resource(host: str) -> Response[str]:
+    """Answer 200 with where a token for `POST /mcp` comes from (RFC 9728)."""
+    scopes = {*token_scopes(), assistant_write_scope()} - {""}
+    document = {
+        "resource": f"https://{host}/mcp",
+        "resource_name": "ActionSync for ServiceNow",
+        "authorization_servers": [jwt_issuer()],
+        "bearer_methods_supported": ["header"],
+        **({"scopes_supported": sorted(scopes)} if scopes else {}),
+    }
+    anywhere = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+    return _answer(json.dumps(document), "application/json", anywhere)
 
 
 @cache

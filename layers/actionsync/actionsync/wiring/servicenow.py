@@ -6,6 +6,7 @@ from actionsync.connections.circuit import Circuit
 from actionsync.connections.clients import ClientCache
 from actionsync.connections.rotation import Rotation
 from actionsync.settings import settings
+from actionsync.stores.connections import DEFAULT
 from actionsync.tickets.service import TicketService
 from actionsync.wiring import stores
 
@@ -32,18 +33,28 @@ def tickets_to_read(owner: str) -> TicketService:
     return _tickets(owner)
 
 
-def _tickets(owner: str) -> TicketService:
-    return TicketService(owner, client_cache(), stores.idempotency_store(), stores.activity_store())
+def _tickets(owner: str, connection: str = DEFAULT) -> TicketService:
+    return TicketService(
+        owner,
+        client_cache(),
+        stores.idempotency_store(),
+        stores.activity_store(),
+        connection=connection,
+    )
 
 
-def tickets_to_write(owner: str) -> TicketService:
+def tickets_to_write(owner: str, connection: str = DEFAULT) -> TicketService:
     """Return an owner's tickets, for one write, which counts against the owner's limit.
+
+    Args:
+        owner: whose tickets.
+        connection: the name of the connection.
 
     Raises:
         TooManyRequestsError: this minute has none left.
     """
     stores.rates("writes").take(owner)
-    return _tickets(owner)
+    return _tickets(owner, connection)
 
 
 @cache

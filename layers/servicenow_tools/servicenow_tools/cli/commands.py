@@ -1,5 +1,6 @@
 """The subcommands: a thin skin over the synchronous client."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -227,7 +228,8 @@ def serve_assistants(
             raise InvalidRequestError(
                 "is missing: pip install 'servicenow-tools[cli,mcp]'", error.name
             ) from None
-        serve(connect, [name.strip() for name in tables.split(",")], allow_writes=allow_writes)
+        names = [name.strip() for name in tables.split(",")]
+        asyncio.run(serve(connect, names, allow_writes=allow_writes))
 
 
 # ---- records

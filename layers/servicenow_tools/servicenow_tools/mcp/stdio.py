@@ -2,9 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 
-import anyio
 from mcp.server.stdio import stdio_server
 
 from servicenow_tools import ServiceNowClient
@@ -12,7 +10,7 @@ from servicenow_tools.mcp.server import make_server
 from servicenow_tools.mcp.tickets import ClientWriter, TicketTools, WriteTools
 
 
-def serve(
+async def serve(
     connect: Callable[[str], ServiceNowClient], tables: Sequence[str], *, allow_writes: bool
 ) -> None:
     """Serve until the standard input ends.
@@ -22,12 +20,6 @@ def serve(
         tables: the tables whose records the tools read and note.
         allow_writes: whether there are tools that write.
     """
-    anyio.run(partial(_serve, connect, tables, allow_writes=allow_writes))
-
-
-async def _serve(
-    connect: Callable[[str], ServiceNowClient], tables: Sequence[str], *, allow_writes: bool
-) -> None:
     async with AsyncExitStack() as stack:
         clients: dict[str, ServiceNowClient] = {}
 

@@ -507,7 +507,7 @@ class WriteTools:
         async with self._lend(asked.connection, table) as client:
             resource: Resource = client.table(table)
             current = None if id is None else await resource.get(id, fields=["number", "sys_id"])
-            preview = await resource.preview(columns, id=current and current.sys_id)
+            preview = await resource.preview(columns, id=current.sys_id if current else None)
         would_write = {
             "table": table,
             "number": current.number if current else None,
