@@ -11,8 +11,8 @@ from actionsync.errors import ConnectionNotFoundError, InvalidInputError
 from actionsync.events.preview import EventPreview, preview
 from actionsync.events.recipes import catalogue
 from actionsync.events.recipes.models import Recipe
-from actionsync.rules.sections import RECIPES
 from actionsync.rules.models import Rules
+from actionsync.rules.sections import RECIPES
 from functions.update_recipe.operation import BODY, RECIPE
 from tests.conftest import event
 from tests.unit.actionsync.sources.test_recipes import EXAMPLES, example
