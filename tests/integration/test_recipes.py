@@ -135,3 +135,39 @@ def test_lines_of_a_log_group_become_an_incident_each_kind(
         assert send("event", *queues.tick()) == []
     titles = sorted(row["short_description"] for row in made(instance))
     assert titles == ["/aws/ecs/web: ERROR no database", "/aws/ecs/web: ERROR order 4711 failed"]
+
+
+def test_what_a_person_archived_stays_closed(aws: "Aws", instance: "Simulator") -> None:  # noqa: F811
+    """Later occurrences open nothing, until it is taken back or worse."""
+    save_rules(aws, "automation", sources={"guardduty": {}})
+    send("event", finding())
+    send("event", archived(600), finding(1200))
+    send("event", finding(1800))
+    assert [row["state"] for row in made(instance)] == ["6"]
+    send("event", finding(2400, severity=9.1))
+    assert [row["state"] for row in made(instance)] != ["6"]
+    send("event", archived(3000))
+    send("event", archived(3600, "guardduty_unarchived"), finding(4200, severity=9.1))
+    assert {row["state"] for row in made(instance)} != {"6"}
+
+
+def health(variant: str, **values: Any) -> dict[str, Any]:
+    """Return a record with an event of AWS Health."""
+    event = example(variant)
+    event["detail"] |= values
+    return record(json.dumps(event))
+
+
+def test_pages_of_a_health_event_are_notes_each_once(
+    aws: "Aws",
+    instance: "Simulator",  # noqa: F811
+) -> None:
+    """Whichever Region and account they come from, and in whatever order."""
+    save_rules(aws, "automation", sources={"health": {}})
+    pages = ("health_scheduled_change", "health_second_page", "health_original_region",
+             "health_second_page", "health_organization", "health_scheduled_change")  # fmt: skip
+    for page in pages:
+        assert send("event", health(page)) == []
+    (incident,) = made(instance)
+    (note,) = notes(instance, incident["sys_id"])
+    assert example("health_second_page")["detail"]["affectedEntities"][0]["entityValue"] in note

@@ -11,7 +11,8 @@ from actionsync.stores.correlations import Correlation
 NOW = 10_000
 # A moment is microseconds; the table writes seconds.
 _S = 1_000_000
-_MOMENTS = ("triggered_at", "ended_at", "synced_trigger", "synced_end", "end_received_at")
+_MOMENTS = ("triggered_at", "ended_at", "synced_trigger", "synced_end", "end_received_at",
+            "final_at", "taken_back_at")  # fmt: skip
 OPEN = {"sys_id": "1" * 32, "synced_phase": "trigger", "synced_trigger": 1, "synced_count": 1,
         "triggered_at": 1, "count": 1, "severity": 4, "synced_severity": 4}  # fmt: skip
 OVER = {**OPEN, "ended_at": 2, "synced_end": 2, "synced_phase": "resolve"}
@@ -74,6 +75,18 @@ def known(**values: Any) -> Correlation:
         ("a change that ended otherwise, later", "change", {**OVER, "ended_at": 3}, "close"),
         ("a change that goes on", "change", {**OVER, "triggered_at": 3}, None),
         ("an action item once more", "action_item", {**OPEN, "triggered_at": 2, "count": 2}, None),
+        ("put aside by a person, and it goes on", "incident",
+         {**OVER, "triggered_at": 3, "final_at": 2, "count": 9, "severity": 5}, None),
+        ("put aside and gone on in one batch", "incident",
+         {**OPEN, "triggered_at": 3, "ended_at": 2, "final_at": 2}, "resolve"),
+        ("put aside before there was a ticket", "incident",
+         {"triggered_at": 3, "ended_at": 2, "final_at": 2}, None),
+        ("put aside after it began", "incident",
+         {"triggered_at": 1, "ended_at": 2, "final_at": 2}, "create"),
+        ("put aside, and taken back", "incident",
+         {**OVER, "triggered_at": 3, "final_at": 2, "taken_back_at": 3}, "recur"),
+        ("a note on what is put aside", "incident",
+         {**OVER, "triggered_at": 3, "final_at": 2, "notes": ("x",)}, "annotate"),
         ("what a dead holder left", "incident", {**OPEN, **PENDING}, "recur"),
         ("what a dead holder left, held again", "incident",
          {**OPEN, **PENDING, "leased_until": NOW + 1}, None),

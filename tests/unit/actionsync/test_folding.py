@@ -216,3 +216,72 @@ def test_what_would_act_is_what_opened() -> None:
     assert rest is not None
     assert rest.event.id == "resolve 1"
     assert fold([Received(event("trigger", 0))]).without_triggers() is None
+
+
+def test_a_final_end_holds_until_it_is_taken_back(store: CorrelationStore) -> None:
+    """In whatever order the events come; something worse takes it back, too, an end does not."""
+    story = [event("trigger", 0), event("resolve", 1, is_final=True), event("trigger", 2),
+             event("annotate", 3, takes_back=True)]  # fmt: skip
+    for length, expected in ((2, True), (3, True), (4, False)):
+        for number, order in enumerate(itertools.permutations(story[:length])):
+            found = recorded(store, f"{length} {number}", *([item] for item in order))
+            assert found.is_final is expected
+            assert recorded(store, f"{length} {number} at once", order).is_final is expected
+    worse = event("trigger", 4, severity="critical", is_heartbeat=True)
+    assert recorded(store, "3 0", [event("resolve", 3)]).is_final
+    assert recorded(store, "3 0", [event("trigger", 4, is_heartbeat=True)]).is_final
+    assert not recorded(store, "3 0", [replace(worse, moment=worse.moment, id="w")]).is_final
+
+
+def notes_of(correlation: Correlation) -> list[str]:
+    """Return the notes that wait, each by the last word of its message."""
+    return [note.rpartition(" ")[2] for note in correlation.notes]
+
+
+def says(news: str, second: int = 0, **values: Any) -> IncomingEvent:
+    """Return a heartbeat with news."""
+    texts = {"status": "open", "occurred_at": str(second), "message": f"It is {news}"}
+    made = event("trigger", second, is_heartbeat=True, news=news, texts=texts)
+    return replace(made, id=f"{news} {second} {len(values)}", **values)
+
+
+def test_news_is_noted_once_whatever_its_moment(store: CorrelationStore) -> None:
+    """Not where it opens the ticket; copies of it, and of its text, add nothing."""
+    assert notes_of(recorded(store, "k", [says("page-1"), says("page-2")])) == ["page-2"]
+    assert notes_of(recorded(store, "k", [says("page-1", 5)], [says("page-2", 6)])) == ["page-2"]
+    late = says("page-3", -60)
+    copy = replace(late, id="copy", news="page-3 of another account")
+    known = recorded(store, "k", [late], [late], [copy], [copy, late])
+    assert notes_of(known) == ["page-2", "page-3"]
+    worse = says("worse", 9, severity="critical")
+    assert notes_of(recorded(store, "k", [worse])) == ["page-2", "page-3"]  # the severity says it
+
+
+def test_an_end_and_news_in_any_split(store: CorrelationStore) -> None:
+    """What begins again is no note, in one batch or two; a late page of what is over is one."""
+    end = event("resolve", 5)
+    for name, batches in {
+        "three": [[says("a")], [end], [says("b", 6)]],
+        "one": [[says("a"), end, says("b", 6)]],
+        "two": [[says("a")], [end, says("b", 6)]],
+    }.items():
+        assert notes_of(recorded(store, name, *batches)) == []
+    assert notes_of(recorded(store, "late", [says("a")], [end], [says("b", 1)])) == ["b"]
+
+
+def test_copies_of_an_annotation_are_one_note(store: CorrelationStore) -> None:
+    """The same text at the same moment, from another Region or account under another id."""
+    note = event("annotate", 1)
+    found = recorded(store, "k", [event("trigger", 0)], [note], [replace(note, id="copy")])
+    assert len(found.notes) == 1
+    assert len(recorded(store, "k", [event("annotate", 2)]).notes) == 2
+
+
+def test_marks_are_bounded(store: CorrelationStore) -> None:
+    """What is long ago is forgotten; nothing is refused for it."""
+    for number in range(60):
+        known = recorded(store, "k", [says(f"n{number}", number)])
+        assert len(known.marks) <= 40
+        assert len(known.notes) <= 10
+    many = [says(f"m{number}", 100 + number) for number in range(100)]
+    assert len(recorded(store, "k2", many).marks) == 20

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from actionsync import clock
-from actionsync.events.models import IncomingEvent
+from actionsync.events.models import IncomingEvent, digest
 from actionsync.rules.matching import SEVERITIES
 from actionsync.stores.correlations import News, Note, microseconds
 
@@ -96,9 +96,11 @@ def fold(received: "Iterable[Received]") -> Group:
     event = opening or end or notes[-1].event
     news = News(
         owner=event.owner,
+        final_at=_newest(item for item in ordered if item.event.is_final),
+        taken_back_at=_newest(item for item in ordered if item.event.takes_back),
         occurrences=sum(not item.was_received for item in counted),
         doubtful=sum(item.was_received and not item.is_recorded for item in counted),
-        notes=tuple(_note(item) for item in notes),
+        notes=(*map(_note, notes), *_news(triggers[-len(episode) :], opening)),
         seen_at=max(clock.epoch(item.event.received_at) for item in ordered),
     )
     if end is not None:
@@ -156,12 +158,43 @@ def _silence(episode: list[IncomingEvent]) -> int:
     return max(ends) if len(ends) == len(episode) else 0
 
 
+def _newest(items: "Iterable[Received]") -> int:
+    return max((microseconds(item.event.moment) for item in items), default=0)
+
+
 def _note(item: Received) -> Note:
     texts = item.event.texts
-    text = f"{texts['status']} at {texts['occurred_at']}. {texts['message']}"
-    return Note(
-        text[:_LONGEST_NOTE], item.event.id, microseconds(item.event.moment), item.was_received
-    )
+    text = f"{texts['status']} at {texts['occurred_at']}. {texts['message']}"[:_LONGEST_NOTE]
+    moment = microseconds(item.event.moment)
+    return Note(text, item.event.id, moment, item.was_received, marks=(_mark("text", text),))
+
+
+def _news(triggers: list[Received], opening: IncomingEvent | None) -> list[Note]:
+    """Return what of the triggers is news, each once; what opens a ticket says it there."""
+    found: dict[str, Note] = {}
+    for item in sorted(triggers, key=lambda item: item.event is not opening):
+        event, texts = item.event, item.event.texts
+        if not event.news:
+            continue
+        when = f"{texts['status']} at {texts['occurred_at']}, severity {event.severity}."
+        text = f"{when} {texts['message']}"[:_LONGEST_NOTE]
+        found.setdefault(
+            event.news,
+            Note(
+                text,
+                event.id,
+                microseconds(event.moment),
+                item.was_received,
+                marks=(_mark("news", event.news), _mark("text", text)),
+                is_news=True,
+                opens=event is opening,
+            ),
+        )
+    return sorted(found.values(), key=lambda note: note.moment)
+
+
+def _mark(*parts: str) -> str:
+    return digest(*parts)[:12]
 
 
 def _remembered(texts: dict[str, str]) -> dict[str, str]:

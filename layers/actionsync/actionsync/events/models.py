@@ -51,6 +51,10 @@ class IncomingEvent:
         attachments: texts too long for a ticket, whole, by file name.
         silenced_until: until when somebody silenced it: it is looked at again then.
         silent_hours: after how many hours without a sign of life it counts as over; 0 for never.
+        news: what makes a repeat news: another value is noted once, whatever its moment.
+        is_final: whether it is an end after which further triggers open nothing, until one is worse
+            or the end is taken back.
+        takes_back: whether it takes a final end back.
         connection: the name of the connection that `owners` names for it; a rule's goes first.
         is_of_former_owner: whether it goes to who answered for it before, for what is open there.
     """
@@ -78,6 +82,9 @@ class IncomingEvent:
     attachments: dict[str, str] = field(default_factory=dict)
     silenced_until: datetime | None = None
     silent_hours: int = 0
+    news: str = ""
+    is_final: bool = False
+    takes_back: bool = False
     connection: str = ""
     is_of_former_owner: bool = False
 

@@ -40,6 +40,8 @@ UNCERTAIN_SECONDS = 90
 CORRELATION_DAYS = 120
 # Notes that wait to be posted; more than so many in one outage are counted only.
 MOST_NOTES = 10
+# What is remembered of notes, so that copies of them are not posted again.
+MOST_MARKS = 40
 _DAY = 24 * 3600
 _FIRING = "(attribute_not_exists(#ended_at) OR #ended_at < #triggered_at)"
 _OVER = "(attribute_not_exists(#triggered_at) OR #ended_at >= #triggered_at)"
@@ -56,12 +58,18 @@ class Note(NamedTuple):
         id: the annotation's id.
         moment: its moment, in microseconds.
         was_received: whether SQS says that it was received before.
+        marks: what it is recognised by: a note with a mark that is known says nothing new.
+        is_news: whether it comes from a trigger that says something new.
+        opens: whether that is the first trigger of its episode, whose ticket says so itself.
     """
 
     text: str
     id: str
     moment: int
     was_received: bool
+    marks: tuple[str, ...] = ()
+    is_news: bool = False
+    opens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,8 @@ class News:
         end_received_at: when that was received, in microseconds.
         end_texts: what the newest end says.
         outcome: how a change ended.
+        final_at: the moment of its newest final end, 0 without one, in microseconds.
+        taken_back_at: the moment at which a final end was last taken back, in microseconds.
         end_is_heartbeat: whether the end counts only where nothing has ended it before.
         occurrences: how many occurrences were received for the first time.
         doubtful: how many were received before, and may be counted already.
@@ -103,6 +113,8 @@ class News:
     end_received_at: int = 0
     end_texts: dict[str, str] = field(default_factory=dict)
     outcome: str = ""
+    final_at: int = 0
+    taken_back_at: int = 0
     end_is_heartbeat: bool = False
     occurrences: int = 0
     doubtful: int = 0
@@ -130,6 +142,9 @@ class Correlation:
         texts: what the newest trigger said, in short.
         end_texts: what the newest end said, in short.
         notes: notes to make.
+        final_at: the moment of the newest final end.
+        taken_back_at: the moment at which a final end was last taken back, or something worse came.
+        marks: what its notes are recognised by.
         annotated_at: the moment of the newest annotation.
         annotation_id: that annotation's id.
         synced_phase: what its ticket says; empty without one.
@@ -174,6 +189,9 @@ class Correlation:
     texts: dict[str, str] = field(default_factory=dict)
     end_texts: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    final_at: int = 0
+    taken_back_at: int = 0
+    marks: tuple[str, ...] = ()
     annotated_at: int = 0
     annotation_id: str = ""
     synced_phase: Phase = ""
@@ -217,6 +235,11 @@ class Correlation:
     def is_firing(self) -> bool:
         """Whether the newest trigger is newer than the newest end; where they tie, it ended."""
         return self.triggered_at > self.ended_at
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a person has put the thing aside: further triggers open nothing."""
+        return self.final_at > self.taken_back_at
 
     @property
     def settles_at(self) -> int:
@@ -450,6 +473,7 @@ def _recording(news: News, known: Correlation | None) -> _Change:
         change.conditions.append("(attribute_not_exists(#ended_at) OR #ended_at < :ended_at)")
         if news.end_is_heartbeat and not news.triggered_at:
             change.conditions.append(_FIRING)
+    _record_finality(change, news, known)
     if news.notes:
         _record_notes(change, news, known)
     if not change.is_empty:
@@ -505,6 +529,16 @@ def _record_trigger(  # noqa: C901 - what is newer, higher and counted is one ta
         change.set("is_about", value=True)
 
 
+def _record_finality(change: _Change, news: News, known: Correlation | None) -> None:
+    taken_back_at = news.taken_back_at
+    if known is not None and known.is_final and 0 < known.severity < news.severity:
+        taken_back_at = max(taken_back_at, news.triggered_at)
+    for name, moment in (("final_at", news.final_at), ("taken_back_at", taken_back_at)):
+        if moment and (known is None or moment > getattr(known, name)):
+            change.set(name, moment)
+            change.conditions.append(f"(attribute_not_exists(#{name}) OR #{name} < :{name})")
+
+
 def _record_notes(change: _Change, news: News, known: Correlation | None) -> None:
     notes = [note for note in news.notes if known is None or _is_new(note, known)]
     if not notes:
@@ -513,30 +547,64 @@ def _record_notes(change: _Change, news: News, known: Correlation | None) -> Non
         if known is not None and not known.is_known:
             return  # an annotation opens nothing
         change.conditions.append("attribute_exists(pk)")
-    change.set("annotated_at", max(note.moment for note in notes))
     # An annotation is a sign of life, too.
     if not news.triggered_at and (known is None or news.seen_at > known.seen_at):
         change.set("seen_at", news.seen_at)
-    change.set("annotation_id", notes[-1].id)
+    annotations = [note for note in notes if not note.is_news]
+    if annotations:
+        change.set("annotated_at", max(note.moment for note in annotations))
+        change.set("annotation_id", annotations[-1].id)
+    if annotations and known is None:
+        change.values[":oldest"] = _attribute(annotations[0].moment)
+        change.conditions.append("(attribute_not_exists(#annotated_at) OR #annotated_at < :oldest)")
+    if len(annotations) < len(notes) and known is None:
+        change.conditions.append(_OVER)
+    _record_marks(change, notes, known)
+    texts = [note.text for note in notes if not _is_said(note, news, known)]
+    if not texts:
+        return
     change.sets.append("#notes = list_append(if_not_exists(#notes, :none), :notes)")
     change.values |= {
         ":none": {"L": []},
-        ":notes": {"L": [{"S": note.text} for note in notes[-MOST_NOTES:]]},
+        ":notes": {"L": [{"S": text} for text in texts[-MOST_NOTES:]]},
     }
     if known is None:
-        change.values |= {":most": _attribute(MOST_NOTES), ":oldest": _attribute(notes[0].moment)}
-        change.conditions += [
-            "(attribute_not_exists(#notes) OR size(#notes) < :most)",
-            "(attribute_not_exists(#annotated_at) OR #annotated_at < :oldest)",
-        ]
+        change.values[":most"] = _attribute(MOST_NOTES)
+        change.conditions.append("(attribute_not_exists(#notes) OR size(#notes) < :most)")
+
+
+def _record_marks(change: _Change, notes: list[Note], known: Correlation | None) -> None:
+    """Record what notes are recognised by; once there is no room, what is old is forgotten."""
+    marks = list(dict.fromkeys(mark for note in notes for mark in note.marks))[-MOST_MARKS // 2 :]
+    if known is not None and len(known.marks) + len(marks) > MOST_MARKS:
+        change.sets.append("#marks = :marks")
+    else:
+        change.sets.append("#marks = list_append(if_not_exists(#marks, :none), :marks)")
+        change.values[":none"] = {"L": []}
+    change.values[":marks"] = {"L": [{"S": mark} for mark in marks]}
+    for place, mark in enumerate(marks):
+        change.values[f":mark{place}"] = {"S": mark}
+        change.conditions.append(f"(NOT contains(#marks, :mark{place}))")
+    if known is None:
+        change.values[":most_marks"] = _attribute(MOST_MARKS // 2)
+        change.conditions.append("(attribute_not_exists(#marks) OR size(#marks) <= :most_marks)")
+
+
+def _is_said(note: Note, news: News, known: Correlation | None) -> bool:
+    """Return whether the ticket says a trigger's news by itself: it opens, or becomes worse."""
+    if not note.is_news or known is None:
+        return note.opens
+    is_worse = 0 < known.severity < news.severity
+    begins = not known.is_firing and news.triggered_at > known.triggered_at
+    return is_worse or (begins and note.opens)
 
 
 def _is_new(note: Note, known: Correlation) -> bool:
     """Return whether a note was not recorded before; too many that wait are counted only."""
-    is_known = note.id == known.annotation_id or (
-        note.was_received and note.moment <= known.annotated_at
-    )
-    return not is_known and len(known.notes) < MOST_NOTES
+    if set(note.marks) & set(known.marks) or len(known.notes) >= MOST_NOTES:
+        return False
+    was_recorded = note.was_received and note.moment <= known.annotated_at
+    return note.is_news or not (note.id == known.annotation_id or was_recorded)
 
 
 def _key(key: str) -> "Item":

@@ -59,6 +59,9 @@ class Form(_Part):
         trigger: when something begins or goes on.
         end: when it is over.
         annotate: when it is worth a note.
+        final: of an end, when further triggers open nothing: a person has put the thing aside.
+        takes_back: of an annotation, when it takes a final end back.
+        news: what makes a repeat news: another value than before is noted once.
         key: what identifies the thing; each part has to be there.
         severity: how bad it is, in words or numbers that other tools use, or in `severities`.
         severities: what the words of this source mean.
@@ -76,6 +79,9 @@ class Form(_Part):
     trigger: Path | None = None
     end: Path | None = None
     annotate: Path | None = None
+    final: Path | None = None
+    takes_back: Path | None = None
+    news: Path | None = None
     key: Key
     severity: Path | None = None
     severities: Annotated[dict[Word, Severity], Field(max_length=50)] = {}
