@@ -595,8 +595,9 @@ def _is_said(note: Note, news: News, known: Correlation | None) -> bool:
     if not note.is_news or known is None:
         return note.opens
     is_worse = 0 < known.severity < news.severity
-    begins = not known.is_firing and news.triggered_at > known.triggered_at
-    return is_worse or (begins and note.opens)
+    begins = news.begins_episode or not known.is_firing
+    is_newer = news.triggered_at > known.triggered_at
+    return is_worse or (begins and is_newer and note.opens)
 
 
 def _is_new(note: Note, known: Correlation) -> bool:
