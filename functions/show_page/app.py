@@ -6,18 +6,8 @@ from actionsync.http import pages
 from actionsync.http.api import Host, entrypoint, http_api
 
 app = http_api()
-
-
-@app.get("/settings")
-def show_settings() -> Response[str]:
-    """Answer 200 with the page."""
-    return pages.page("settings")
-
-
-@app.get("/docs")
-def show_docs() -> Response[str]:
-    """Answer 200 with the page."""
-    return pages.page("docs")
+for name in ("settings", "docs"):
+    pages.add(app, name)
 
 
 @app.get("/openapi.json")

@@ -8,12 +8,16 @@ import json
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.http.problems import problem
 from actionsync.settings import assistant_write_scope, jwt_issuer, sign_in, token_scopes
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 _FILES = Path(__file__).parent.parent / "pages"
 _ASSETS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -27,6 +31,15 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+
+
+def add(app: "APIGatewayHttpResolver", name: str) -> None:
+    """Add the route of a page."""
+
+    @app.get(f"/{name}")
+    def show() -> Response[str]:
+        """Answer 200 with the page."""
+        return page(name)
 
 
 def page(name: str) -> Response[str]:
