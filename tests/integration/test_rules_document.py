@@ -39,9 +39,9 @@ def test_the_list_and_the_fallbacks_are_one_document(aws: "Aws") -> None:
     assert [rule["name"] for rule in read.json["rules"]] == ["Quiet staging", "Shop at night"]
     assert read.json["errors"]["category"] == "software"
     assert call("update_rules", read.json).status == 200
-    refused = call("update_rules", {"rules": [{**SHOP, "then": {"hold": {"minutes": 5}}}]})
+    refused = call("update_rules", {"rules": [{**SHOP, "then": {"during_change": "hold"}}]})
     assert (refused.status, refused.fields[0][:12]) == (422, "rules.0.then")
-    assert "hold: not supported yet" in refused.text
+    assert "during_change: not supported yet" in refused.text
 
 
 def test_a_document_has_at_most_64_kilobytes(aws: "Aws") -> None:

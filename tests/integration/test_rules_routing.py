@@ -4,8 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from actionsync.connections.models import NewConnection
+from actionsync.connections.service import create_connection
 from actionsync.events import support_groups
+from actionsync.wiring import stores
+from local.servicenow import seed
 from local.servicenow.seed.ids import sys_id
+from tests.integration.events import USER, Queues, error, send
 from tests.integration.test_event_engine import event, handle
 from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
     instance,
@@ -169,3 +174,28 @@ def test_what_falls_silent_ends_as_its_rule_says(
     assert handle(first, was_received=True).results == ["resolved"]
     (row,) = made(instance)
     assert "Nothing was heard of it for 2 hours" in row["close_notes"]
+
+
+def test_a_rule_names_the_connection(
+    instance: "Simulator",  # noqa: F811
+    aws: "Aws",
+    queues: Queues,  # noqa: F811
+) -> None:
+    """Its tickets go there, ends too; without such a connection they wait for it."""
+    save_rules(aws, rules=[rule({"connection": "second"}, service="checkout")])
+    send("error", error(severity="high"))
+    (item,) = queues.items("waiting")
+    assert (item["connection"]["S"], item["reason"]["S"]) == ("second", "ConnectionNotFound")
+    assert made(instance) == []
+    stored = NewConnection.model_validate(
+        {"instance_url": instance.url, "username": seed.INTEGRATION_USER,
+         "password": seed.USERS[seed.INTEGRATION_USER][0]}
+    )  # fmt: skip
+    create_connection(stores.connection_store(), stores.secret_store(), USER, stored, "second")
+    send("event", *queues.waiting())
+    assert len(made(instance)) == 1
+    (item,) = [item for item in aws.items("EventsTable") if item["sk"]["S"] == "CORRELATION"]
+    assert item["connection"]["S"] == "second"
+    save_rules(aws)
+    send("error", error(60, severity="high", status="recovered"))
+    assert made(instance)[0]["state"] == "6"

@@ -295,10 +295,10 @@ def test_a_narrowed_rule_is_for_what_becomes_such_a_ticket() -> None:
 @pytest.mark.parametrize(
     ("rule", "field"),
     [
-        ({"then": {"hold": {"minutes": 5}}}, "hold"),
+        ({"then": {"hold": {"minutes": 0}}}, "minutes"),
         ({"then": {"group_by": []}}, "group_by"),
         ({"then": {"during_change": "hold"}}, "during_change"),
-        ({"then": {"connection": "other"}}, "connection"),
+        ({"then": {"connection": "Not a name"}}, "connection"),
         ({"then": {"columns": {"state": "6"}}}, "state"),
         ({"then": {"columns": {"u_x": "{{password}}"}}}, "password"),
         ({"then": {"urgency": "9"}}, "urgency"),
@@ -353,6 +353,10 @@ def test_an_event_opens_no_code_tag() -> None:
         ({"match": {"kind": "change"}, "then": {"end": {"do": "note"}}}, "then.end", "incidents"),
         ({"then": {"ticket": "change_request", "end": {"do": "note"}}}, "then.end", "incidents"),
         ({"then": {"end": {"silent": 24}}}, "then.end.silent", "without match.source"),
+        ({"match": {"kind": "change"}, "then": {"hold": {"minutes": 5}}}, "then.hold", "incidents"),
+        ({"then": {"hold": {"count": 3, "within_minutes": 5}}}, "then.hold.count", "count their"),
+        ({"match": {"source": ["application", "alertmanager"]},
+          "then": {"hold": {"count": 3, "within_minutes": 5}}}, "then.hold.count", "count their"),
         ({"match": {"source": ["guardduty", "cloudwatch"]}, "then": {"end": {"silent": 24}}},
          "then.end.silent", "cloudwatch may not"),
     ],

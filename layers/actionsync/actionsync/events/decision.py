@@ -43,11 +43,13 @@ def next_step(  # noqa: PLR0911 - a table
 def due_at(correlation: "Correlation", kind: "Kind", now: int) -> int:
     """Return the epoch second at which a ticket is to be looked at again; 0 for none.
 
-    An end that has to last counts then, or a silence is over.
+    An end that has to last counts then, or a silence or a hold is over.
     """
-    is_held = correlation.is_firing and correlation.silenced_until > now
-    if is_held and (_is_unsynced(correlation) or _is_back(correlation)):
-        return correlation.silenced_until
+    if correlation.is_firing and (_is_unsynced(correlation) or _is_back(correlation)):
+        held_until = correlation.held.until if correlation.is_held else 0
+        until = max(correlation.silenced_until, held_until)
+        if until > now:
+            return until
     is_open = correlation.sys_id and correlation.synced_phase == "trigger"
     if is_open and correlation.is_firing and correlation.silent_at > now:
         return correlation.silent_at

@@ -10,18 +10,20 @@ again; what the dead one may have written is looked for before anything is writt
 import uuid
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from actionsync import clock
 from actionsync.connections.clients import DEADLINE_SECONDS
-from actionsync.events import drafts
+from actionsync.events import drafts, holds
 from actionsync.events.decision import due_at, next_step
 from actionsync.events.failures import PermanentError, RetryLaterError, classify_failure
 from actionsync.events.folding import rank
 from actionsync.events.models import digest
-from actionsync.events.steps import table_of, work_of
+from actionsync.events.steps import correlation_id, table_of, work_of
+from actionsync.rules.matching import SEVERITIES
 from actionsync.rules.models import DeploymentRule, IncidentRule
-from actionsync.stores.correlations import UNCERTAIN_SECONDS, News
+from actionsync.stores.connections import DEFAULT
+from actionsync.stores.correlations import UNCERTAIN_SECONDS, Correlation, News
 from actionsync.stores.tickets import Row
 from servicenow_tools.errors import ServiceNowError
 
@@ -34,8 +36,9 @@ if TYPE_CHECKING:
     from actionsync.events.folding import Group
     from actionsync.events.openings import Openings
     from actionsync.events.steps import Result, StepResult, Work
+    from actionsync.rules.holds import Hold
     from actionsync.rules.models import AnyRule, MatchedRule, Rules
-    from actionsync.stores.correlations import Correlation, CorrelationStore
+    from actionsync.stores.correlations import CorrelationStore
     from actionsync.stores.pauses import PauseStore, Target
 
 # What a step's calls may take, and what is recorded after them.
@@ -64,6 +67,7 @@ class Handled:
         is_finished: whether the ticket needs nothing more; else another is at it, or will be.
         had_item: whether an event of the key waited, or had failed.
         warnings: how many columns or steps ServiceNow refused, dropped or changed.
+        connection: the name of the connection that its ticket goes to.
     """
 
     results: "list[Result]" = field(default_factory=list)
@@ -72,6 +76,36 @@ class Handled:
     is_finished: bool = True
     had_item: bool = False
     warnings: int = 0
+    connection: str = DEFAULT
+
+
+@dataclass(slots=True)
+class Intake:
+    """What is known of a key after a batch was recorded.
+
+    Attributes:
+        group: the key's events, folded.
+        matched: the rule they fall under, None where none of them could open a ticket.
+        correlation: what is known.
+        rule: what becomes of them: by the rule that opened the key's ticket, where it has one.
+        rule_name: that rule's name.
+        connection: the name of the connection that the ticket goes to.
+        is_ignored: whether nothing was recorded, since the rules ignore it.
+    """
+
+    group: "Group"
+    matched: "MatchedRule | None"
+    correlation: "Correlation"
+    rule: "AnyRule | None" = None
+    rule_name: str = ""
+    connection: str = DEFAULT
+    is_ignored: bool = False
+
+    @property
+    def hold(self) -> "Hold | None":
+        """What its ticket waits for before it is opened, or opened again."""
+        asked = self.matched.then if self.matched is not None else self.rule
+        return asked.hold if isinstance(asked, IncidentRule) else None
 
 
 class Engine:
@@ -107,17 +141,62 @@ class Engine:
         self,
         group: "Group",
         matched: "MatchedRule | None" = None,
-        *,
-        has_waited: bool = False,
-        is_again: bool = False,
-        ends_at: float | None = None,
+        **how: Any,
     ) -> Handled:
         """Record what a batch says of a key, and bring its ticket up to date.
 
         Args:
             group: the key's events, folded.
             matched: the rule they fall under; by default the one in the owner's rules.
-            has_waited: whether the event that waited for its key is among them.
+            how: as `bring_up` takes it.
+
+        Raises:
+            RetryLaterError: the events have to come back later.
+            PermanentError: they cannot become a ticket.
+            ActionSyncError: the owner has no connection to ServiceNow.
+        """
+        return await self.bring_up(self.take_in(group, matched), **how)
+
+    def take_in(self, group: "Group", matched: "MatchedRule | None" = None) -> Intake:
+        """Record what a batch says of a key, unless the rules ignore it; return what is known then.
+
+        Args:
+            group: the key's events, folded.
+            matched: the rule they fall under; by default the one in the owner's rules.
+        """
+        falls = (group, matched) if matched is not None else self._falls_under(group)
+        if falls is None:
+            return Intake(group, None, Correlation(group.event.dedup_key), is_ignored=True)
+        group, matched = falls
+        correlation = self._correlations.record(group.event.dedup_key, group.news)
+        correlation = self._ended_by_silence(group.event.owner, correlation)
+        rules = self._rules_of(group.event.owner)
+        if matched is not None and not correlation.sys_id:
+            matched = _matched_at(correlation, group, matched, rules)
+        intake = Intake(group, matched, correlation)
+        if matched is not None and matched.then is not None:
+            intake.rule, intake.rule_name = matched.then, matched.name
+        if correlation.sys_id or intake.rule is None:
+            intake.rule_name = correlation.rule
+            intake.rule = rules.named(correlation.rule, group.event)
+        intake.connection = (
+            correlation.connection or intake.rule.connection or group.event.connection or DEFAULT
+        )
+        return intake
+
+    async def bring_up(
+        self,
+        intake: Intake,
+        *,
+        has_waited: bool = False,
+        is_again: bool = False,
+        ends_at: float | None = None,
+    ) -> Handled:
+        """Bring a key's ticket up to date.
+
+        Args:
+            intake: what is known of the key.
+            has_waited: whether the event that waited for its key is among its events.
             is_again: whether that one has failed for its own sake before.
             ends_at: when the function is ended, on time.monotonic()'s clock: no step is begun
                 with less time left than its calls may take.
@@ -125,29 +204,32 @@ class Engine:
         Raises:
             RetryLaterError: the events have to come back later.
             PermanentError: they cannot become a ticket.
-            ActionSyncError: the owner has no connection to ServiceNow.
+            ActionSyncError: the owner has no such connection to ServiceNow.
         """
-        falls = (group, matched) if matched is not None else self._falls_under(group)
-        if falls is None:
+        if intake.is_ignored:
             return Handled(["ignored"])
-        group, matched = falls
-        correlation = self._correlations.record(group.event.dedup_key, group.news)
+        group, correlation = intake.group, intake.correlation
         was_received = all(item.was_received for item in group.received)
-        correlation = self._ended_by_silence(group.event.owner, correlation)
         if correlation.waits_until > _now() and not (has_waited or was_received):
             # The one that waits will say all.
             return Handled(["deduplicated"], is_finished=False)
-        handled = Handled(had_item=correlation.waits_until > 0)
+        handled = Handled(had_item=correlation.waits_until > 0, connection=intake.connection)
         kind = group.event.kind
         while (step := next_step(correlation, kind, _now())) is not None:
-            if ends_at is not None and ends_at - monotonic() < STEP_SECONDS:
-                raise RetryLaterError("NoTimeLeft", seconds=_NEXT_MINUTE, scope="worker")
-            following = await self._do(
-                group, matched, correlation, step, handled, is_again=is_again
-            )
+            verdict = _verdict(intake, correlation, step)
+            if verdict == "wait":
+                handled.results.append("held")
+                break
+            following: Correlation | None
+            if verdict == "open":
+                if ends_at is not None and ends_at - monotonic() < STEP_SECONDS:
+                    raise RetryLaterError("NoTimeLeft", seconds=_NEXT_MINUTE, scope="worker")
+                following = await self._do(intake, correlation, step, handled, is_again=is_again)
+            else:
+                following = self._hold_or_heal(intake, correlation, verdict, handled)
             if following is None:
                 handled.is_finished = False
-                break  # another holds the lease, and looks again when it is done
+                break  # another is at it, and looks again when it is done
             correlation = following
         handled.due_at = due_at(correlation, kind, _now())
         if not handled.results:
@@ -155,6 +237,34 @@ class Engine:
         if correlation.sys_id:
             handled.ticket = Ticket(correlation.number, correlation.sys_id, correlation.url)
         return handled
+
+    def _hold_or_heal(
+        self,
+        intake: Intake,
+        correlation: "Correlation",
+        verdict: "holds.Verdict | Literal['leave']",
+        handled: Handled,
+    ) -> "Correlation | None":
+        """Begin a hold, or end it without a ticket; return what is known then."""
+        if verdict == "leave":
+            return None
+        if verdict == "begin" and intake.hold is not None:
+            held = holds.begin(correlation, intake.hold, intake.group.news.occurrences)
+            return self._correlations.hold(correlation, held)
+        event = intake.group.event
+        self._activity.add(
+            event.owner,
+            {
+                "id": digest(correlation.key, "healed", str(correlation.triggered_at)),
+                "action": "healed",
+                "kind": event.kind,
+                "correlation_id": correlation_id(correlation),
+                "cause": event.name,
+                "rule": intake.rule_name,
+            },
+        )
+        handled.results.append("healed")
+        return self._correlations.heal(correlation)
 
     def _ended_by_silence(self, owner: str, correlation: "Correlation") -> "Correlation":
         """Return what is known, with an end where its quiet time is over."""
@@ -197,8 +307,7 @@ class Engine:
 
     async def _do(
         self,
-        group: "Group",
-        matched: "MatchedRule | None",
+        intake: Intake,
         correlation: "Correlation",
         step: "Step",
         handled: Handled,
@@ -206,6 +315,7 @@ class Engine:
         is_again: bool,
     ) -> "Correlation | None":
         """Take the lease and do one step; return what is known then, or None without the lease."""
+        group, matched = intake.group, intake.matched
         event = group.event
         if step == "create" and matched is not None and matched.then is not None:
             name, rule = matched.name, matched.then
@@ -213,7 +323,9 @@ class Engine:
             name = correlation.rule
             rule = self._rules_of(event.owner).named(name, event)
         table = correlation.table or table_of(event.kind, rule)
-        client, target, pause = await self._clients.admit(event.owner, table)
+        connection = correlation.connection or rule.connection or event.connection or DEFAULT
+        intake.connection = handled.connection = connection
+        client, target, pause = await self._clients.admit(event.owner, table, connection)
         if pause is not None and not (pause.is_of_items and is_again):
             raise RetryLaterError.during(pause)
         self._check_certainty(correlation)
@@ -232,6 +344,7 @@ class Engine:
             return self._correlations.finish(leased, {})  # somebody was quicker
         work = work_of(
             client=client,
+            connection=connection,
             group=group,
             rule=rule,
             rule_name=name,
@@ -326,6 +439,36 @@ def _now() -> int:
     return clock.epoch(clock.now())
 
 
+def _matched_at(
+    correlation: "Correlation", group: "Group", matched: "MatchedRule", rules: "Rules"
+) -> "MatchedRule":
+    """Return the rule for a key without a ticket at the highest severity since it began."""
+    event = group.severest or group.event
+    if correlation.severity <= rank(event.severity) or group.event.kind != "incident":
+        return matched
+    worst = SEVERITIES[len(SEVERITIES) - correlation.severity]
+    again = rules.rule_for(replace(event, severity=worst))
+    return matched if again.then is None else again
+
+
+def _verdict(
+    intake: Intake, correlation: "Correlation", step: "Step"
+) -> "holds.Verdict | Literal['leave']":
+    """Return what a step has to wait for; `leave` is for what its trigger's worker has to do.
+
+    A trigger without a ticket, and without a hold, is another worker's, or comes again: it alone
+    says by which rule the ticket is opened.
+    """
+    is_anothers = (
+        step == "create"
+        and intake.matched is None
+        and intake.group.event.kind == "incident"
+        and not (correlation.rule or correlation.held.since)
+        and correlation.pending_action is None
+    )
+    return "leave" if is_anothers else holds.judge(correlation, step, intake.hold, _now())
+
+
 def _asked_again(
     matched: "MatchedRule | None", correlation: "Correlation", step: "Step"
 ) -> "MatchedRule | None":
@@ -374,6 +517,7 @@ def _given_up(group: "Group", correlation: "Correlation") -> dict[str, Any]:
     return {
         "generation": correlation.generation + 1,
         "previous": correlation.number,
+        "connection": "",
         "synced_phase": "",
         "sys_id": "",
         "number": "",

@@ -47,8 +47,9 @@ if TYPE_CHECKING:
     Columns = dict[str, Any]
 
 Result = Literal[
-    "ignored", "deduplicated", "created", "noted", "reopened", "resolved", "closed", "skipped"
-]
+    "ignored", "deduplicated", "held", "healed", "created", "noted", "reopened", "resolved",
+    "closed", "skipped",
+]  # fmt: skip
 
 # The severity of an event that ends its alert.
 _CLEAR = "0"
@@ -113,6 +114,7 @@ class Work:
 
     Attributes:
         client: the ServiceNow client.
+        connection: the name of its connection.
         group: what the batch says of the key.
         rule: the rule that says how the step reads.
         rule_name: its name.
@@ -129,6 +131,7 @@ class Work:
     """
 
     client: "ServiceNowClient"
+    connection: str
     group: Group
     rule: "AnyRule"
     rule_name: str
@@ -200,7 +203,7 @@ class Work:
             "synced_phase": "trigger",
             "synced_severity": rank(severity),
             "table": draft.table,
-            "connection": "default",
+            "connection": self.connection,
             "rule": self.rule_name,
             "host": self._host,
             "sys_id": made.sys_id,
@@ -708,7 +711,7 @@ class RowWork(Work):
             "synced_phase": "trigger",
             "synced_severity": rank(severity),
             "table": self.table,
-            "connection": "default",
+            "connection": self.connection,
             "rule": self.rule_name,
             "host": self._host,
             # A row that was ignored has no record: it is known by its key.

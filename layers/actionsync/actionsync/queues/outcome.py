@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from actionsync import clock
 from actionsync.events.failures import ITEM_WAITS
 from actionsync.events.models import IncomingEvent, digest
+from actionsync.stores.connections import DEFAULT
 from actionsync.stores.waiting import (
     MOST_BODY_BYTES,
     MOST_TRIES,
@@ -164,7 +165,13 @@ class Outcomes:
             return None
         return delivery
 
-    def wait(self, delivery: Delivery, event: IncomingEvent, error: "RetryLaterError") -> None:
+    def wait(
+        self,
+        delivery: Delivery,
+        event: IncomingEvent,
+        error: "RetryLaterError",
+        connection: str = DEFAULT,
+    ) -> None:
         """Let an event wait; one that has failed for its own sake too often has failed."""
         item = _own(delivery, event)
         is_own_trouble = error.scope == "item"
@@ -175,7 +182,7 @@ class Outcomes:
         seconds = error.seconds if error.seconds is not None else ITEM_WAITS[max(0, tries - 1)]
         next_at = clock.epoch(clock.now()) + seconds
         if item is None:
-            waits = self._item(delivery, event)
+            waits = self._item(delivery, event, connection)
             waits = replace(
                 waits,
                 wait_key=replace(waits.wait_key, is_again=is_own_trouble),
@@ -241,20 +248,23 @@ class Outcomes:
         metrics.add_metric(name=f"Failed{reason}", unit=MetricUnit.Count, value=1)
         logger.warning("event failed", reason=reason, text=text, message_id=delivery.message_id)
 
-    def schedule(self, delivery: Delivery, event: IncomingEvent, due_at: int) -> None:
+    def schedule(
+        self, delivery: Delivery, event: IncomingEvent, due_at: int, connection: str = DEFAULT
+    ) -> None:
         """Let a key be looked at again at a moment; until then its further events go on."""
         item = _own(delivery, event)
         if item is not None:
             self._waiting.postpone(item, due_at, "QuietTime", "", counts=False)
             return
-        self._waiting.put(replace(self._item(delivery, event), next_at=due_at, reason="QuietTime"))
+        waits = self._item(delivery, event, connection)
+        self._waiting.put(replace(waits, next_at=due_at, reason="QuietTime"))
 
     def finish(self, delivery: Delivery, event: IncomingEvent, handled: "Handled") -> None:
         """Remove the item of an event whose ticket says all; it goes last."""
         item = _own(delivery, event)
         self.note(delivery, event, ", ".join(handled.results), ticket=handled.ticket)
         if handled.due_at:
-            self.schedule(delivery, event, handled.due_at)
+            self.schedule(delivery, event, handled.due_at, handled.connection)
             return
         if not handled.is_finished:
             if item is not None:  # another is at it
@@ -307,7 +317,9 @@ class Outcomes:
         """Store what was collected of an invocation's events."""
         self._recent.put()
 
-    def _item(self, delivery: Delivery, event: IncomingEvent | None) -> WaitingItem:
+    def _item(
+        self, delivery: Delivery, event: IncomingEvent | None, connection: str = DEFAULT
+    ) -> WaitingItem:
         if event is None:
             return WaitingItem(
                 digest("message", delivery.message_id),
@@ -323,7 +335,7 @@ class Outcomes:
             body = json.dumps(asdict(_cut(event)), default=str)
         return WaitingItem(
             event.dedup_key,
-            WaitKey(event.owner, table=table),
+            WaitKey(event.owner, connection, table),
             body,
             delivery.received_at,
             source=event.source,

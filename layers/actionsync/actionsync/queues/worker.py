@@ -303,26 +303,27 @@ class _Batch:
         delivery, event = (waited or acting or [items[0][0]])[0], group.event
         outcomes = self._services.outcomes
         ticket: Ticket | None = None
+        intake = self._services.engine.take_in(group)
         async with self._turns[event.owner], self._all_turns:
             try:
                 async with asyncio.timeout(self._ends_at - monotonic() - _LAST_SECONDS):
-                    handled = await self._services.engine.handle(
-                        group,
+                    handled = await self._services.engine.bring_up(
+                        intake,
                         has_waited=bool(waited),
                         is_again=any(item.is_again for item in waited),
                         ends_at=self._ends_at,
                     )
             except RetryLaterError as error:
-                outcomes.wait(delivery, event, error)
+                outcomes.wait(delivery, event, error, intake.connection)
             except TimeoutError:
                 late = RetryLaterError("NoTimeLeft", seconds=_OUT_OF_TIME_SECONDS, scope="worker")
-                outcomes.wait(delivery, event, late)
+                outcomes.wait(delivery, event, late, intake.connection)
             except ConnectionNotFoundError as error:
                 # It waits for its owner to store one; until then nothing is released.
                 lonely = RetryLaterError(
                     reason_of(error), str(error), seconds=_NEXT_MINUTE, scope="connection"
                 )
-                outcomes.wait(delivery, event, lonely)
+                outcomes.wait(delivery, event, lonely, intake.connection)
             except PermanentError as error:
                 outcomes.fail(delivery, event, error.reason, error.text)
             except ActionSyncError as error:

@@ -1,6 +1,5 @@
 """What a rule looks at in an event: all that it names must hold, and a list means any of it."""
 
-import re
 from datetime import datetime, time
 from typing import Annotated, Any, Literal, Protocol
 from zoneinfo import ZoneInfo
@@ -8,12 +7,10 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from actionsync.rules.patterns import fits
-from actionsync.rules.sections import RECIPES, SOURCES, STRICT, TimeOfDay, ZoneName
+from actionsync.rules.sections import OWN, RECIPES, SOURCES, STRICT, TimeOfDay, ZoneName
 
 Severity = Literal["critical", "high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
-# An owner's own recipe, by its name.
-_OWN = re.compile(r"custom\.[a-z][a-z0-9_-]{0,49}")
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MOST_LABELS = 20
@@ -31,7 +28,7 @@ AnyOf = Annotated[Patterns, Field(min_length=1), BeforeValidator(_a_list)]
 
 
 def _source(name: str) -> str:
-    if name not in SOURCES + RECIPES and not _OWN.fullmatch(name):
+    if name not in SOURCES + RECIPES and not OWN.fullmatch(name):
         known = ", ".join(sorted(SOURCES + RECIPES))
         raise ValueError(f"there are {known}, and custom.<name of a recipe of yours>")
     return name

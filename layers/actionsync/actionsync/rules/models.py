@@ -15,8 +15,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from actionsync.connections.models import ConnectionName
 from actionsync.errors import FieldError, InvalidInputError
 from actionsync.rules.ends import End
+from actionsync.rules.holds import Hold
 from actionsync.rules.matching import (
     SEVERITIES,
     Match,
@@ -28,7 +30,7 @@ from actionsync.rules.matching import (
     refused_name,
 )
 from actionsync.rules.patterns import fits
-from actionsync.rules.sections import SENT_ONCE, SOURCES, STRICT
+from actionsync.rules.sections import OCCURRENCES, OWN, SENT_ONCE, SOURCES, STRICT
 from actionsync.rules.texts import checked
 from actionsync.tickets.models import Fields, Level, Name, Risk
 
@@ -133,6 +135,8 @@ class TicketRule(Section):
     enabled: bool = True
     assignment_group: Name | None = None
     category: Name | None = None
+    # The name of the connection to ServiceNow; None: `default`.
+    connection: ConnectionName | None = None
     fields: Columns = {}
     # Columns that a resolution, a closing or a reopening sets besides its own.
     closing_fields: Columns = {}
@@ -166,6 +170,7 @@ class IncidentRule(TicketRule):
     recovery_note: Template = "Recovered at {{occurred_at}}. {{message}}"
     recurrence: Recurrence = Recurrence()
     end: End = End()
+    hold: Hold | None = None
     # None: the instance's own code for a solution.
     close_code: Name | None = None
 
@@ -265,7 +270,7 @@ class MeetingRule(TicketRule):
 
 AnyRule = IncidentRule | AlarmRule | DeploymentRule | MeetingRule
 # What the product will know, and refuses until it does.
-_LATER = ("connection", "during_change", "group_by", "hold")
+_LATER = ("during_change", "group_by")
 # The assignment group that the CI of a ticket names.
 SUPPORT_GROUP = "support_group_of_ci"
 
@@ -291,6 +296,8 @@ class Then(Section):
     reopening_columns: Columns = {}
     recurrence: Recurrence | None = None
     end: End | None = None
+    connection: ConnectionName | None = None
+    hold: Hold | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -301,7 +308,7 @@ class Then(Section):
 
     def over(self, fallback: AnyRule) -> AnyRule:
         """Return the fallback with what is said here in its place."""
-        names = ("ticket", "assignment_group", "category")
+        names = ("ticket", "assignment_group", "category", "connection", "hold")
         changes: dict[str, Any] = {
             name: value
             for name in names
@@ -384,8 +391,17 @@ def _problem_of(rule: Rule) -> tuple[tuple[str, ...], str] | None:
     wants_change = then.ticket == "change_request"
     if then.ticket is not None and all(wants_change != (kind == "change") for kind in kinds):
         return ("then", "ticket"), f"no event of kind {', '.join(kinds)} becomes that"
-    if then.end is not None and (wants_change or "incident" not in kinds):
-        return ("then", "end"), "is for incidents alone"
+    for name in ("end", "hold"):
+        if getattr(then, name) is not None and (wants_change or "incident" not in kinds):
+            return ("then", name), "is for incidents alone"
+    if then.hold is not None and then.hold.count:
+        sources = rule.match.source or []
+        if not sources or not all(name in OCCURRENCES or OWN.fullmatch(name) for name in sources):
+            counted = ", ".join(sorted(OCCURRENCES))
+            return (
+                ("then", "hold", "count"),
+                f"needs match.source with sources that count their repeats: {counted}",
+            )
     if then.end is not None and then.end.silent:
         sources = rule.match.source or []
         once = sorted(SENT_ONCE.intersection(sources))

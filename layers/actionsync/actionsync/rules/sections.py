@@ -1,5 +1,6 @@
 """What the parts of the rules' document share."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -13,10 +14,12 @@ SOURCES = (
 RECIPES = tuple(
     sorted(file.stem for file in (Path(__file__).parent.parent / "events/sources").glob("*.toml"))
 )
+# An owner's own recipe, by its name.
+OWN = re.compile(r"custom\.[a-z][a-z0-9_-]{0,49}")
 # Sources that count each repeat as an occurrence; of others, some or all say only "still so".
 OCCURRENCES = frozenset(
     {"application", "autoscaling", "backup", "batch", "codebuild", "ec2", "generic", "glue",
-     "jenkins", "lambda", "rds", "stepfunctions"}
+     "jenkins", "lambda", "logs", "rds", "stepfunctions"}
 )  # fmt: skip
 # Sources that send a thing once: their silence says nothing.
 SENT_ONCE = frozenset(

@@ -72,6 +72,24 @@ class Note(NamedTuple):
     opens: bool = False
 
 
+class Held(NamedTuple):
+    """A hold that has begun.
+
+    Attributes:
+        since: the moment of the trigger that it began with, in microseconds; 0 for no hold.
+        until: the epoch second at which it ends; 0 where it goes by count, and 1 once it has.
+        at: when that trigger was received, in epoch seconds.
+        before: how many occurrences there were before.
+        severity: the rank of the severity that it began with.
+    """
+
+    since: int = 0
+    until: int = 0
+    at: int = 0
+    before: int = 0
+    severity: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class News:
     """What a batch says of a dedup key, folded.
@@ -173,6 +191,7 @@ class Correlation:
         silent_seconds: how long it may be silent until it counts as over; 0 for ever.
         seen_at: when the newest sign of life was received, in epoch seconds.
         waits_until: epoch seconds until which an event that waits will come back and go on.
+        held: the hold that began last.
     """
 
     key: str
@@ -220,6 +239,7 @@ class Correlation:
     waits_until: int = 0
     silent_seconds: int = 0
     seen_at: int = 0
+    held: Held = field(default_factory=Held)
 
     @property
     def silent_at(self) -> int:
@@ -230,6 +250,11 @@ class Correlation:
     def is_known(self) -> bool:
         """Whether anything was recorded of the key."""
         return bool(self.triggered_at or self.ended_at)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the hold that began last is of what goes on now."""
+        return self.held.since > self.ended_at
 
     @property
     def is_firing(self) -> bool:
@@ -336,6 +361,8 @@ class CorrelationStore:
         change.removes += [
             "#leased_until", "#lease_holder", "#uncertain_until", "#pending_action", "#waits_until",
         ]  # fmt: skip
+        if synced.get("synced_phase") == "trigger":
+            change.removes.append("#held")
         if report:
             change.sets.append("#notes = list_append(if_not_exists(#notes, :none), :report)")
             change.values |= {":none": {"L": []}, ":report": {"L": [{"S": report}]}}
@@ -396,6 +423,46 @@ class CorrelationStore:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return max(1, self.get(key).leased_until - now)
         return 0
+
+    def hold(self, known: Correlation, held: Held) -> Correlation:
+        """Record that a hold begins, unless another has begun, and return what is known then."""
+        change = _Change()
+        change.set("held", held)
+        if not known.sys_id:
+            change.set("severity", held.severity)
+        return self._if_held(known, change)
+
+    def heal(self, known: Correlation) -> Correlation:
+        """Count what ended within its hold as synced, and return what is known then."""
+        change = _Change()
+        change.set("synced_trigger", known.triggered_at)
+        change.set("synced_end", known.ended_at)
+        change.set("synced_count", known.count)
+        change.removes.append("#held")
+        if not known.sys_id:
+            change.removes.append("#severity")
+        now = clock.epoch(clock.now())
+        change.values |= {
+            ":now": _attribute(now), ":trigger": _attribute(known.triggered_at),
+            ":end": _attribute(known.ended_at),
+        }  # fmt: skip
+        change.conditions += [
+            "#triggered_at = :trigger", "#ended_at = :end",
+            "(attribute_not_exists(#leased_until) OR #leased_until <= :now)",
+        ]  # fmt: skip
+        return self._if_held(known, change)
+
+    def _if_held(self, known: Correlation, change: "_Change") -> Correlation:
+        """Make a change unless the hold is another by now; return what is known then."""
+        if known.held.since:
+            change.conditions.append("#held = :old")
+            change.values[":old"] = _attribute(known.held)
+        else:
+            change.conditions.append("attribute_not_exists(#held)")
+        try:
+            return self._update(known.key, change)
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return self.get(known.key)
 
     def _end(self, correlation: Correlation, change: "_Change") -> Correlation | None:
         """Make the change that ends a lease, unless it is another's by now."""
@@ -632,6 +699,8 @@ def _value(attribute: "AttributeValueTypeDef", default: Any) -> Any:
         return int(str(value))
     if kind == "L":
         return tuple(note["S"] for note in attribute["L"])
+    if isinstance(default, Held):
+        return Held(*json.loads(str(value)))
     return json.loads(str(value)) if not isinstance(default, str) and kind == "S" else value
 
 
