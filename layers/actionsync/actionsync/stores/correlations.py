@@ -625,7 +625,10 @@ def _record_notes(change: _Change, news: News, known: Correlation | None) -> Non
         change.values[":oldest"] = _attribute(annotations[0].moment)
         change.conditions.append("(attribute_not_exists(#annotated_at) OR #annotated_at < :oldest)")
     if len(annotations) < len(notes) and known is None:
-        change.conditions.append(_OVER)
+        change.conditions += [
+            _OVER,
+            "(attribute_not_exists(#ended_at) OR #ended_at < :triggered_at)",
+        ]
     _record_marks(change, notes, known)
     texts = [note.text for note in notes if not _is_said(note, news, known)]
     if not texts:
@@ -662,8 +665,10 @@ def _is_said(note: Note, news: News, known: Correlation | None) -> bool:
     if not note.is_news or known is None:
         return note.opens
     is_worse = 0 < known.severity < news.severity
-    begins = news.begins_episode or not known.is_firing
     is_newer = news.triggered_at > known.triggered_at
+    begins = news.begins_episode or (
+        not known.is_firing and news.triggered_at > known.ended_at * bool(known.triggered_at)
+    )
     return is_worse or (begins and is_newer and note.opens)
 
 
