@@ -161,6 +161,17 @@ def _parameters(op: Described) -> list[dict[str, Any]]:
             if text := part.pop("description", None):
                 described["description"] = text
             parameters.append(described)
+    if op.place:
+        text, schema = _PLACES[op.place]
+        parameters.append(
+            {
+                "name": op.place,
+                "in": "query",
+                "required": False,
+                "schema": {"type": "string", **schema},
+                "description": text,
+            }
+        )
     parameters += [
         {
             "name": name,
@@ -174,6 +185,13 @@ def _parameters(op: Described) -> list[dict[str, Any]]:
     return parameters
 
 
+_PLACES: dict[str, tuple[str, dict[str, Any]]] = {
+    "owner": ("team/<name>: the team whose things are meant; the caller's own if left out.", {}),
+    "connection": (
+        "Which connection: its name, team/<team>, or team/<team>/<name>.",
+        {"default": "default"},
+    ),
+}
 _HEADERS = {
     "Idempotency-Key": "A repeated key is answered as before, for a day.",
     "If-Match": "The ETag of an earlier answer: refuse if the version is not current any more.",
@@ -203,7 +221,7 @@ def _failures(op: Described) -> set[int]:
     codes |= {401, 403}
     if op.body is not None or op.takes_file:
         codes |= _BODY
-    if op.query is not None or op.headers or "{" in op.path:
+    if op.operation.needs_token or op.query is not None:
         codes.add(422)
     if "{" in op.path:
         codes.add(404)

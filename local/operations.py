@@ -36,6 +36,7 @@ class Described:
         is_body_required: whether a request without body is refused.
         takes_file: whether its body is a file.
         query: the model of its query string, or None.
+        place: which of `owner` and `connection` its query string may name.
         headers: names of the request headers it reads.
         calls_servicenow: whether ServiceNow's failures are among its answers.
         is_rate_limited: whether it counts as a write of the user.
@@ -51,6 +52,7 @@ class Described:
     is_body_required: bool
     takes_file: bool
     query: "type[BaseModel] | None"
+    place: str
     headers: tuple[str, ...]
     calls_servicenow: bool
     is_rate_limited: bool
@@ -172,6 +174,15 @@ def _described(folder: str, app: Any) -> "Iterator[Described]":
         raise LookupError(f"functions/{folder}/app.py has no route {', '.join(described)}")
 
 
+# The dependencies that read whose things a call is about (`http/callers.py`, `wiring/callers.py`).
+_PLACES = {
+    "_of_owner": "owner",
+    "_member": "owner",
+    "_reading_member": "owner",
+    "_editor": "owner",
+    "_of_connection": "connection",
+    "_connection_member": "connection",
+}
 # Names of the code's path parameters, and those of the API where they differ.
 _PARAMETERS = {"record_id": "id", "webhook_id": "id", "event_id": "id"}
 
@@ -179,6 +190,7 @@ _PARAMETERS = {"record_id": "id", "webhook_id": "id", "event_id": "id"}
 def _merged(folder: str, route: Any, path: str, operation: Operation, app: Any) -> Described:
     body = query = None
     is_body_required = is_rate_limited = is_read_limited = takes_file = False
+    place = ""
     headers = []
     for parameter in inspect.signature(route.func, eval_str=True).parameters.values():
         if get_origin(parameter.annotation) is not Annotated:
@@ -196,10 +208,9 @@ def _merged(folder: str, route: Any, path: str, operation: Operation, app: Any) 
             headers.append("Idempotency-Key")
         elif maker == "_if_match":
             headers.append("If-Match")
-        elif maker == "_rate_limited":
-            is_rate_limited = True
-        elif maker == "_read_limited":
-            is_read_limited = True
+        place = _PLACES.get(maker, place)
+        is_rate_limited |= maker in {"_editor", "_rate_limited"}
+        is_read_limited |= maker in {"_reading_member", "_connection_member"}
     return Described(
         folder=folder,
         method=route.method,
@@ -210,6 +221,7 @@ def _merged(folder: str, route: Any, path: str, operation: Operation, app: Any) 
         is_body_required=is_body_required,
         takes_file=takes_file,
         query=query,
+        place=place,
         headers=tuple(headers),
         calls_servicenow=ServiceNowError in app.exception_handler_manager._exception_handlers,  # noqa: SLF001
         is_rate_limited=is_rate_limited,

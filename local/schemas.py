@@ -99,6 +99,22 @@ _DELIVERY_STATUSES = [
 ]  # fmt: skip
 
 ANSWERS: dict[str, Any] = {
+    "Connections": {
+        "type": "object",
+        "required": ["connections", "teams"],
+        "properties": {
+            "connections": {"type": "array", "items": {"$ref": f"{REF}Connection"}},
+            "teams": {
+                "type": "array",
+                "description": "The teams that the caller is in.",
+                "items": {
+                    "type": "object",
+                    "required": ["name", "role"],
+                    "properties": {"name": _TEXT, "role": {"enum": ["member", "editor"]}},
+                },
+            },
+        },
+    },
     "Ticket": _TICKET,
     "Attachment": _ATTACHMENT,
     "Attachments": {

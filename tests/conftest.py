@@ -49,6 +49,7 @@ ENVIRONMENT = {
     "READS_PER_MINUTE": "600",
     "DELIVERIES_PER_MINUTE": "600",
     "JWT_SCOPES": "",
+    "GROUPS_CLAIM": "cognito:groups",
     "MAX_RESPONSE_MIB": "4",
     "ALLOWED_COLUMNS": "",
     "EVENT_BUS": "events",

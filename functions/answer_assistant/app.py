@@ -2,8 +2,9 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from actionsync.http.api import RawBody, TokenScopes, UserId, entrypoint
+from actionsync.http.api import RawBody, entrypoint
 from actionsync.http.assistants import ProtocolHeaders, exchange
+from actionsync.http.callers import AnyCaller
 from actionsync.http.servicenow import servicenow_api
 from actionsync.runtime import run
 from actionsync.wiring.assistants import server_for
@@ -12,11 +13,9 @@ app = servicenow_api()
 
 
 @app.post("/mcp")
-def answer(
-    owner: UserId, scopes: TokenScopes, headers: ProtocolHeaders, body: RawBody
-) -> Response[str]:
+def answer(caller: AnyCaller, headers: ProtocolHeaders, body: RawBody) -> Response[str]:
     """Answer a message of the Model Context Protocol, or take a notification."""
-    return run(exchange(server_for(owner, scopes), headers, body))
+    return run(exchange(server_for(caller), headers, body))
 
 
 lambda_handler = entrypoint(app)

@@ -1,29 +1,32 @@
-"""POST /api/servicenow/config: store the calling user's ServiceNow connection."""
+"""Store a ServiceNow connection: the calling user's default one, or one with a name."""
 
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 
-from actionsync.audit.trail import settings_change
-from actionsync.connections.models import NewConnection
-from actionsync.connections.service import create_connection
+from actionsync.connections.models import NamedConnection, NewConnection
 from actionsync.http.api import created, entrypoint, http_api, json_body
-from actionsync.wiring import stores
-from actionsync.wiring.callers import RateLimitedUserId, limit_sign_ins
+from actionsync.wiring import connections
+from actionsync.wiring.callers import Editor, Oneself
 
 app = http_api()
 
 
 @app.post("/api/servicenow/config")
 def create_config(
-    owner: RateLimitedUserId, new: Annotated[NewConnection, json_body(NewConnection)]
+    caller: Oneself, new: Annotated[NewConnection, json_body(NewConnection)]
 ) -> Response[str]:
     """Answer 201 with the connection, or 409 where one is stored."""
-    limit_sign_ins(owner)
-    planned = settings_change("connection_created", new.model_fields_set)
-    with stores.activity_store().around(owner, planned) as record:
-        connection = create_connection(stores.connection_store(), stores.secret_store(), owner, new)
-        record["after"] = connection.audited()
+    connection = connections.create(caller, new)
+    return created(connection.document(), version=connection.version)
+
+
+@app.post("/api/servicenow/connections")
+def create_named(
+    caller: Editor, new: Annotated[NamedConnection, json_body(NamedConnection)]
+) -> Response[str]:
+    """Answer 201 with the connection, or 409 where there is one of that name, or ten."""
+    connection = connections.create(caller, new, new.name)
     return created(connection.document(), version=connection.version)
 
 

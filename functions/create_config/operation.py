@@ -1,4 +1,4 @@
-"""POST /api/servicenow/config."""
+"""POST /api/servicenow/config, and /connections."""
 
 from actionsync import errors
 from functions.operation import Operation, Refused, Request
@@ -74,7 +74,54 @@ OPERATIONS = {
                 415,
             ),
         },
-        cold_calls={"UpdateItem": 4, "CreateSecret": 1, "PutItem": 2},
-        warm_calls={"UpdateItem": 3, "CreateSecret": 1, "PutItem": 2},
-    )
+        cold_calls={"UpdateItem": 4, "Query": 1, "CreateSecret": 1, "PutItem": 2},
+        warm_calls={"UpdateItem": 3, "Query": 1, "CreateSecret": 1, "PutItem": 2},
+    ),
+    "POST /api/servicenow/connections": Operation(
+        id="create_connection",
+        tag="Connection",
+        summary="Store one of up to ten ServiceNow connections by its name",
+        status=201,
+        request=Request(
+            body={
+                "name": "development",
+                "instance_url": "https://example.service-now.com",
+                "username": "actionsync.integration",
+                "password": "a-made-up-password",
+            }
+        ),
+        answer="Connection",
+        example={
+            "id": 1,
+            "instance_url": "https://example.service-now.com",
+            "auth_method": "basic",
+            "username": "actionsync.integration",
+            "client_id": "",
+            "created_at": "2026-01-10T10:00:00Z",
+            "updated_at": "2026-01-10T10:00:00Z",
+            "version": 1,
+            "name": "development",
+        },
+        errors=(
+            errors.ConnectionExistsError,
+            errors.ConnectionBusyError,
+            errors.TooManyConnectionsError,
+        ),
+        refused={
+            "invalid_name": Refused(
+                Request(
+                    body={
+                        "name": "Development / EU",
+                        "instance_url": "https://example.service-now.com",
+                        "username": "actionsync.integration",
+                        "password": "a-made-up-password",
+                    }
+                ),
+                422,
+                ["name"],
+            ),
+        },
+        cold_calls={"UpdateItem": 4, "Query": 1, "CreateSecret": 1, "PutItem": 2},
+        warm_calls={"UpdateItem": 3, "Query": 1, "CreateSecret": 1, "PutItem": 2},
+    ),
 }

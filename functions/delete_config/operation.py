@@ -1,4 +1,4 @@
-"""DELETE /api/servicenow/config."""
+"""DELETE /api/servicenow/config, and /connections/{name}."""
 
 from actionsync import errors
 from functions.operation import Operation, Refused, Request
@@ -18,5 +18,21 @@ OPERATIONS = {
         },
         cold_calls={"UpdateItem": 2, "DeleteItem": 1, "DeleteSecret": 1, "PutItem": 2},
         warm_calls={"UpdateItem": 1, "DeleteItem": 1, "DeleteSecret": 1, "PutItem": 2},
-    )
+    ),
+    "DELETE /api/servicenow/connections/{name}": Operation(
+        id="delete_connection",
+        tag="Connection",
+        summary="Remove one of an owner's ServiceNow connections and its secret",
+        status=204,
+        request=Request(path={"name": "default"}),
+        errors=(
+            errors.ConnectionNotFoundError,
+            errors.ConnectionBusyError,
+        ),
+        refused={
+            "invalid_connection": Refused(Request(path={"name": "none"}), 404),
+        },
+        cold_calls={"UpdateItem": 2, "DeleteItem": 1, "DeleteSecret": 1, "PutItem": 2},
+        warm_calls={"UpdateItem": 1, "DeleteItem": 1, "DeleteSecret": 1, "PutItem": 2},
+    ),
 }

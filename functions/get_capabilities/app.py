@@ -8,7 +8,7 @@ from actionsync.connections.capabilities import CapabilitiesQuery, find_capabili
 from actionsync.http.api import entrypoint, ok, query
 from actionsync.http.servicenow import servicenow_api
 from actionsync.runtime import run
-from actionsync.wiring.callers import ReadingUserId
+from actionsync.wiring.callers import ConnectionMember
 from actionsync.wiring.servicenow import client_cache
 from actionsync.wiring.stores import capability_store
 
@@ -17,10 +17,20 @@ app = servicenow_api()
 
 @app.get("/api/servicenow/capabilities")
 def get_capabilities(
-    owner: ReadingUserId, asked: Annotated[CapabilitiesQuery, query(CapabilitiesQuery)]
+    caller: ConnectionMember, asked: Annotated[CapabilitiesQuery, query(CapabilitiesQuery)]
 ) -> Response[str]:
     """Answer 200 with what the instance allows, and what follows."""
-    return ok(run(find_capabilities(client_cache(), capability_store(), owner, fresh=asked.fresh)))
+    return ok(
+        run(
+            find_capabilities(
+                client_cache(),
+                capability_store(),
+                caller.owner,
+                caller.connection,
+                fresh=asked.fresh,
+            )
+        )
+    )
 
 
 lambda_handler = entrypoint(app)

@@ -1,10 +1,12 @@
-"""GET /api/servicenow/config: the calling user's ServiceNow connection, without its password."""
+"""A ServiceNow connection without its secrets: the calling user's default one, or by name."""
 
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.connections.service import find_connection
-from actionsync.http.api import UserId, entrypoint, http_api, ok
+from actionsync.http.api import entrypoint, http_api, ok
+from actionsync.http.callers import UserId
 from actionsync.wiring import stores
+from actionsync.wiring.callers import Member
 
 app = http_api()
 
@@ -13,6 +15,13 @@ app = http_api()
 def get_config(owner: UserId) -> Response[str]:
     """Answer 200 with the connection, or 404."""
     connection = find_connection(stores.connection_store(), owner)
+    return ok(connection.document(), version=connection.version)
+
+
+@app.get("/api/servicenow/connections/<name>")
+def get_connection(name: str, caller: Member) -> Response[str]:
+    """Answer 200 with the connection, or 404."""
+    connection = find_connection(stores.connection_store(), caller.owner, name)
     return ok(connection.document(), version=connection.version)
 
 

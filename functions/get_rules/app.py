@@ -2,17 +2,18 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from actionsync.http.api import UserId, entrypoint, http_api, ok
+from actionsync.http.api import entrypoint, http_api, ok
 from actionsync.rules.service import document_of
 from actionsync.wiring import stores
+from actionsync.wiring.callers import Member
 
 app = http_api()
 
 
 @app.get("/api/servicenow/rules")
-def get_rules(owner: UserId) -> Response[str]:
+def get_rules(caller: Member) -> Response[str]:
     """Answer 200 with the rules, defaults filled in, and their ETag."""
-    stored = stores.rule_store().get(owner)
+    stored = stores.rule_store().get(caller.owner)
     return ok(document_of(stored), version=stored.version)
 
 

@@ -3,22 +3,23 @@
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.events.own_recipes import get_recipe, list_recipes
-from actionsync.http.api import UserId, entrypoint, http_api, ok
+from actionsync.http.api import entrypoint, http_api, ok
 from actionsync.wiring import stores
+from actionsync.wiring.callers import Member
 
 app = http_api()
 
 
 @app.get("/api/servicenow/recipes")
-def recipes(owner: UserId) -> Response[str]:
+def recipes(caller: Member) -> Response[str]:
     """Answer 200 with all of them."""
-    return ok(list_recipes(stores.recipe_store(), owner))
+    return ok(list_recipes(stores.recipe_store(), caller.owner))
 
 
 @app.get("/api/servicenow/recipes/<name>")
-def recipe(name: str, owner: UserId) -> Response[str]:
+def recipe(name: str, caller: Member) -> Response[str]:
     """Answer 200 with a recipe and its ETag, or 404."""
-    found, version = get_recipe(stores.recipe_store(), owner, name)
+    found, version = get_recipe(stores.recipe_store(), caller.owner, name)
     return ok(found, version=version)
 
 

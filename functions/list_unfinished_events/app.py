@@ -5,18 +5,19 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.events.unfinished import UnfinishedQuery, page
-from actionsync.http.api import UserId, entrypoint, http_api, ok, query
+from actionsync.http.api import entrypoint, http_api, ok, query
 from actionsync.wiring import stores
+from actionsync.wiring.callers import Member
 
 app = http_api()
 
 
 @app.get("/api/servicenow/unfinished-events")
 def list_unfinished_events(
-    owner: UserId, asked: Annotated[UnfinishedQuery, query(UnfinishedQuery)]
+    caller: Member, asked: Annotated[UnfinishedQuery, query(UnfinishedQuery)]
 ) -> Response[str]:
     """Answer 200 with a page of events and the cursor of the next."""
-    return ok(page(owner, asked, stores.waiting_store()))
+    return ok(page(caller.owner, asked, stores.waiting_store()))
 
 
 lambda_handler = entrypoint(app)

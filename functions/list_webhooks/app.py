@@ -4,22 +4,23 @@ from aws_lambda_powertools.event_handler import Response
 
 from actionsync.events.deliveries import deliveries_of
 from actionsync.events.webhooks import list_webhooks
-from actionsync.http.api import UserId, entrypoint, http_api, ok
+from actionsync.http.api import entrypoint, http_api, ok
 from actionsync.wiring import stores
+from actionsync.wiring.callers import Member
 
 app = http_api()
 
 
 @app.get("/api/servicenow/webhooks/<source>")
-def webhooks(source: str, owner: UserId) -> Response[str]:
+def webhooks(source: str, caller: Member) -> Response[str]:
     """Answer 200 with the webhooks, the oldest first."""
-    return ok(list_webhooks(source, owner, stores.webhook_store()))
+    return ok(list_webhooks(source, caller.owner, stores.webhook_store()))
 
 
 @app.get("/api/servicenow/webhooks/<source>/<webhook_id>/deliveries")
-def deliveries(source: str, webhook_id: str, owner: UserId) -> Response[str]:
+def deliveries(source: str, webhook_id: str, caller: Member) -> Response[str]:
     """Answer 200 with the newest deliveries of seven days, or 404 where there is no webhook."""
-    webhook = stores.webhook_store().get(owner, source, webhook_id)
+    webhook = stores.webhook_store().get(caller.owner, source, webhook_id)
     return ok(deliveries_of(webhook, stores.recent_events()))
 
 

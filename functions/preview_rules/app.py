@@ -11,7 +11,7 @@ from actionsync.http.servicenow import servicenow_api
 from actionsync.rules.service import rules_of
 from actionsync.runtime import run
 from actionsync.wiring import stores
-from actionsync.wiring.callers import ReadingUserId
+from actionsync.wiring.callers import ReadingMember
 from actionsync.wiring.servicenow import client_cache
 
 app = servicenow_api()
@@ -19,12 +19,12 @@ app = servicenow_api()
 
 @app.post("/api/servicenow/rules/preview")
 def preview_rules(
-    owner: ReadingUserId, asked: Annotated[EventPreview, json_body(EventPreview)]
+    caller: ReadingMember, asked: Annotated[EventPreview, json_body(EventPreview)]
 ) -> Response[str]:
     """Answer 200 with the tickets and the instance's objections; nothing is written."""
-    rules = asked.rules or rules_of(stores.rule_store(), owner)
+    rules = asked.rules or rules_of(stores.rule_store(), caller.owner)
     recipes_of = RecentRecipes(stores.recipe_store())
-    return ok(run(preview(owner, asked, rules, client_cache(), recipes_of)))
+    return ok(run(preview(caller.owner, asked, rules, client_cache(), recipes_of)))
 
 
 lambda_handler = entrypoint(app)

@@ -2,22 +2,19 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from actionsync.audit.trail import settings_change
 from actionsync.http.api import accepted, entrypoint, http_api
 from actionsync.wiring import stores
-from actionsync.wiring.callers import RateLimitedUserId
+from actionsync.wiring.callers import Editor
 from actionsync.wiring.webhooks import door
 
 app = http_api()
 
 
 @app.post("/api/servicenow/webhooks/<source>/<webhook_id>/deliveries/<delivery>/send-again")
-def send_again(
-    source: str, webhook_id: str, delivery: str, owner: RateLimitedUserId
-) -> Response[str]:
+def send_again(source: str, webhook_id: str, delivery: str, caller: Editor) -> Response[str]:
     """Answer 202 with how many events were queued again, or 404 where there are none."""
-    with stores.activity_store().around(owner, settings_change("delivery_sent_again")) as record:
-        webhook = stores.webhook_store().get(owner, source, webhook_id)
+    with caller.recorded("delivery_sent_again") as record:
+        webhook = stores.webhook_store().get(caller.owner, source, webhook_id)
         record["after"] = {"source": webhook.source, "name": webhook.name, "delivery": delivery}
         count = door().send_again(webhook, delivery)
     return accepted({"events": count})

@@ -1,6 +1,45 @@
-"""POST /api/servicenow/test."""
+"""POST /api/servicenow/test, and /connections/{name}/test."""
 
+from actionsync import errors
 from functions.operation import Operation, Refused, Request
+
+_REPORT = {
+    "success": True,
+    "message": "The connection works.",
+    "instance": "https://example.service-now.com",
+    "checks": [
+        {
+            "name": "reachable",
+            "status": "passed",
+            "message": "https://example.service-now.com answers.",
+            "servicenow": None,
+        },
+        {
+            "name": "signed_in",
+            "status": "passed",
+            "message": "Signed in as actionsync.integration.",
+            "servicenow": None,
+        },
+        {
+            "name": "read_incidents",
+            "status": "passed",
+            "message": "Incidents can be read.",
+            "servicenow": None,
+        },
+        {
+            "name": "write_incidents",
+            "status": "passed",
+            "message": "Incidents can be written.",
+            "servicenow": None,
+        },
+        {
+            "name": "write_change_requests",
+            "status": "passed",
+            "message": "Change requests can be written.",
+            "servicenow": None,
+        },
+    ],
+}
 
 OPERATIONS = {
     "POST /api/servicenow/test": Operation(
@@ -8,43 +47,7 @@ OPERATIONS = {
         tag="Connection",
         summary="Test the stored ServiceNow connection, or one still being typed",
         answer="ConnectionReport",
-        example={
-            "success": True,
-            "message": "The connection works.",
-            "instance": "https://example.service-now.com",
-            "checks": [
-                {
-                    "name": "reachable",
-                    "status": "passed",
-                    "message": "https://example.service-now.com answers.",
-                    "servicenow": None,
-                },
-                {
-                    "name": "signed_in",
-                    "status": "passed",
-                    "message": "Signed in as actionsync.integration.",
-                    "servicenow": None,
-                },
-                {
-                    "name": "read_incidents",
-                    "status": "passed",
-                    "message": "Incidents can be read.",
-                    "servicenow": None,
-                },
-                {
-                    "name": "write_incidents",
-                    "status": "passed",
-                    "message": "Incidents can be written.",
-                    "servicenow": None,
-                },
-                {
-                    "name": "write_change_requests",
-                    "status": "passed",
-                    "message": "Change requests can be written.",
-                    "servicenow": None,
-                },
-            ],
-        },
+        example=_REPORT,
         refused={
             "invalid_foreign_host": Refused(
                 Request(
@@ -61,5 +64,20 @@ OPERATIONS = {
         servicenow_calls=3,
         cold_calls={"GetItem": 1, "Query": 1, "GetSecretValue": 1, "UpdateItem": 2},
         warm_calls={"Query": 1, "UpdateItem": 1},
-    )
+    ),
+    "POST /api/servicenow/connections/{name}/test": Operation(
+        id="test_named_connection",
+        tag="Connection",
+        summary="Test one of an owner's ServiceNow connections, as stored or as being typed",
+        request=Request(path={"name": "default"}),
+        answer="ConnectionReport",
+        example=_REPORT,
+        errors=(errors.ConnectionNotFoundError,),
+        refused={
+            "invalid_connection": Refused(Request(path={"name": "none"}), 404),
+        },
+        servicenow_calls=3,
+        cold_calls={"GetItem": 1, "Query": 1, "GetSecretValue": 1, "UpdateItem": 2},
+        warm_calls={"Query": 1, "UpdateItem": 1},
+    ),
 }

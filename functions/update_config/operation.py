@@ -1,4 +1,4 @@
-"""PUT /api/servicenow/config."""
+"""PUT /api/servicenow/config, and /connections/{name}."""
 
 from actionsync import errors
 from functions.operation import Operation, Refused, Request
@@ -37,5 +37,35 @@ OPERATIONS = {
         },
         cold_calls={"GetItem": 1, "UpdateItem": 4, "PutSecretValue": 1, "PutItem": 2},
         warm_calls={"GetItem": 1, "UpdateItem": 3, "PutSecretValue": 1, "PutItem": 2},
-    )
+    ),
+    "PUT /api/servicenow/connections/{name}": Operation(
+        id="update_connection",
+        tag="Connection",
+        summary="Change one of an owner's ServiceNow connections",
+        request=Request(path={"name": "default"}, body={"password": "another-made-up-password"}),
+        answer="Connection",
+        example={
+            "id": 1,
+            "instance_url": "https://example.service-now.com",
+            "auth_method": "basic",
+            "username": "actionsync.integration",
+            "client_id": "",
+            "created_at": "2026-01-10T10:00:00Z",
+            "updated_at": "2026-01-10T10:00:00Z",
+            "version": 2,
+            "name": "default",
+        },
+        errors=(
+            errors.ConnectionNotFoundError,
+            errors.ConnectionBusyError,
+            errors.ConnectionChangedError,
+        ),
+        refused={
+            "invalid_connection": Refused(
+                Request(path={"name": "none"}, body={"password": "another-made-up-password"}), 404
+            ),
+        },
+        cold_calls={"GetItem": 1, "UpdateItem": 4, "PutSecretValue": 1, "PutItem": 2},
+        warm_calls={"GetItem": 1, "UpdateItem": 3, "PutSecretValue": 1, "PutItem": 2},
+    ),
 }

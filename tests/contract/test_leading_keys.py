@@ -17,6 +17,7 @@ from tests.template import functions, leading_keys, statements
 
 # Each kind of items of the tables that have several, by the key of one.
 ITEMS = {
+    "ConnectionsTable": ["CONNECTION#ada", "TEAMS#stack", "OTHER#ada"],
     "EventsTable": [
         "CORRELATION#error:ada:checkout", "OWNERS#123456789012", "PAUSE#CONNECTION#7",
         "PIPELINES#ada", "RECENT#OWNER#ada", "RECIPES#ada", "RULES#ada",
@@ -121,6 +122,17 @@ def test_a_function_reaches_its_own_kinds_of_items() -> None:
     }
     writers = {folder for folder, kinds in found.items() if kinds.get("RULES", set()) - {"GetItem"}}
     assert writers == {"update_rules"}
+
+
+def test_nobody_but_the_connections_functions_changes_one_and_none_a_team() -> None:
+    """A team is written by who runs the stack; connections by their own functions."""
+    found = reached("ConnectionsTable")
+    reads = {"GetItem", "Query"}
+    assert all(
+        "OTHER" not in kinds and kinds.get("TEAMS", set()) <= reads for kinds in found.values()
+    )
+    writers = {folder for folder, kinds in found.items() if kinds.get("CONNECTION", set()) - reads}
+    assert writers == {"create_config", "update_config", "delete_config", "rotate_secret"}
 
 
 def test_only_who_writes_tickets_reaches_answers_stored_for_keys() -> None:

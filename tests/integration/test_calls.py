@@ -153,6 +153,9 @@ def _prepare(aws: "Aws", simulator: "Simulator", function: str, *, is_first: boo
         boto3.client("events").create_event_bus(Name="events")
     if function == "create_config":
         call("delete_config")
+        named = event("delete_config", "valid_delete_connection")
+        named["rawPath"] = "/api/servicenow/connections/development"
+        invoke("delete_config", named)
     if function in {"list_recipes", "update_recipe"}:
         invoke("update_recipe", event("update_recipe", "valid"))
     if function == "delete_config" and not is_first:

@@ -124,10 +124,10 @@ class World:
                 sessions, correlations, pauses, activity, lambda _: rules, openings=unwatched
             ),
             outcomes, correlations, activity, lambda _: rules, unused, pipelines,
-            lambda _: {}, unused,
+            lambda _: {}, unused, str,
         )  # fmt: skip
         sqs: Any = SimpleNamespace(send_message=self._send)
-        connections: Any = SimpleNamespace(get=lambda _: CONNECTION)
+        connections: Any = SimpleNamespace(get=lambda *_: CONNECTION)
         self._release = Release(
             waiting, pauses, connections, sqs=sqs, queue_url="", per_minute=PER_MINUTE
         )

@@ -49,7 +49,7 @@ OF_LAMBDA = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"
 KEY = {"idempotency-key": "once"}
 FIRST = "first-password"
 # Tables with several kinds of items.
-SHARED = {"EventsTable", "IdempotencyTable"}
+SHARED = {"ConnectionsTable", "EventsTable", "IdempotencyTable"}
 
 
 class Iam:
@@ -253,7 +253,7 @@ def writes(described: Described) -> "Callable[[World], None]":
 
 
 def create_config(world: World) -> None:
-    """A secret that a dead request left gets a further version."""
+    """A secret that a dead request left gets a further version; an eleventh is refused."""
     connection_id = str(int(world.user[:8], 16))
     with world.iam.off():
         world.aws.dynamodb.put_item(
@@ -268,6 +268,13 @@ def create_config(world: World) -> None:
         world.aws.secrets_manager.create_secret(Name=name, SecretString="{}")
     body = {"instance_url": world.simulator.url, "username": "u", "password": "a-first-password"}
     world.call("create_config", body)
+    with world.iam.off():
+        for number in range(10):
+            key = {"pk": {"S": f"CONNECTION#{world.user}"}, "sk": {"S": f"made-{number}"}}
+            world.aws.dynamodb.put_item(TableName="ConnectionsTable", Item=key)
+    payload = conftest.event("create_config", "valid_create_connection")
+    payload["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = world.user
+    world.results.append(conftest.invoke("create_config", payload).status)
 
 
 def delete_config(world: World) -> None:
@@ -474,6 +481,16 @@ def of_events(kind: str) -> "Callable[[World], None]":
     return scenario
 
 
+def for_a_team(folder: str) -> list[dict[str, Any]]:
+    """Return a request for a team that there is not, of a function that takes them."""
+    found = [each for each in operations() if each.folder == folder and each.place]
+    if not found:
+        return []
+    payload = conftest.event(folder) if found[0].takes_file else found[0].event()
+    asked = payload.get("queryStringParameters", {})
+    return [{**payload, "queryStringParameters": {**asked, found[0].place: "team/none"}}]
+
+
 def scenario_of(described: Described) -> "Callable[[World], None]":
     """Return the scenario that follows from what an operation is."""
     if described.writes_tickets:
@@ -634,6 +651,7 @@ def answer_assistant(world: World) -> None:
             world.simulator.faults.add(trouble)
         use("add_work_note", **ticket, note="x", correlation_id=f"{number}")
         world.left("EventsTable")
+    use("show_ticket", **ticket, connection="team/none")
     world.simulator.faults.clear()
     world.left("IdempotencyTable")
 
@@ -645,10 +663,11 @@ def check_connection(world: World) -> None:
         store = PauseStore(world.aws.dynamodb, "EventsTable")
         store.record_failure(whom(world), "table", "RateLimited", key="x")
     world.monkeypatch.setattr("actionsync.stores.pauses.SLOW_SECONDS", 0.0)
-    world.monkeypatch.setenv("AUTOMATION_USER_ID", world.user)
-    _forget()
     handler = importlib.import_module("functions.check_connection.app").lambda_handler
-    handler({}, conftest.LambdaContext())
+    for owner in (world.user, "team/none"):
+        world.monkeypatch.setenv("AUTOMATION_USER_ID", owner)
+        _forget()
+        handler({}, conftest.LambdaContext())
     world.left("EventsTable")
 
 
@@ -713,6 +732,8 @@ def test_every_right_is_needed(
         world = World(aws, simulator, iam, monkeypatch)
         iam.refused, iam.has_refused, iam.is_off = refused, False, False
         try:
+            for payload in for_a_team(folder):
+                world.results.append(conftest.invoke(folder, payload).status)
             SCENARIOS[folder](world)
         except ClientError as error:
             # What a function of events lets through: Lambda would call it again.

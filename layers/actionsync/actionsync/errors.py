@@ -4,8 +4,10 @@ ActionSyncError
  ├── InvalidInputError            a field of the request is wrong
  ├── NotSignedInError             the request carries no user
  ├── NotAllowedError              its token has none of the scopes that the API wants
- ├── ConnectionNotFoundError      the user has stored no connection
- ├── ConnectionExistsError        the user has one already
+ ├── NotInTeamError               the caller is not in the team, or may not change what it has
+ ├── ConnectionNotFoundError      there is no connection of this name
+ ├── ConnectionExistsError        there is one already
+ ├── TooManyConnectionsError      the owner has as many as one may have
  ├── ConnectionBusyError          another request is changing it right now
  ├── ConnectionChangedError       it is not the version that the caller has read
  ├── ConnectionIncompleteError    its secret is missing or belongs to another host or user
@@ -71,22 +73,45 @@ class NotAllowedError(ActionSyncError):
         super().__init__(f"The token needs one of these scopes: {', '.join(sorted(scopes))}.")
 
 
-class ConnectionNotFoundError(ActionSyncError):
-    """The user has stored no connection."""
+class NotInTeamError(ActionSyncError):
+    """The caller is not in the team, or may not change what it has."""
 
-    def __init__(self) -> None:
+    def __init__(self, team: str, role: str = "member") -> None:
+        super().__init__(
+            f"The token makes its bearer no {role} of a team {team[:50]}: it names none of the "
+            "team's groups."
+        )
+
+
+class ConnectionNotFoundError(ActionSyncError):
+    """There is no connection of this name."""
+
+    def __init__(self, name: str = "default") -> None:
         super().__init__(
             "No ServiceNow connection is stored. Store one with POST /api/servicenow/config."
+            if name == "default"
+            else f"There is no ServiceNow connection named {name}. "
+            "Store it with POST /api/servicenow/connections."
         )
 
 
 class ConnectionExistsError(ActionSyncError):
-    """The user has a connection already."""
+    """There is a connection of this name already."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "default") -> None:
         super().__init__(
             "A ServiceNow connection is stored already. Change it with PUT /api/servicenow/config."
+            if name == "default"
+            else f"There is a ServiceNow connection named {name} already. "
+            f"Change it with PUT /api/servicenow/connections/{name}."
         )
+
+
+class TooManyConnectionsError(ActionSyncError):
+    """The owner has as many connections as one may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"There are {most} connections already: remove one first.")
 
 
 class ConnectionBusyError(ActionSyncError):

@@ -117,6 +117,16 @@ def jwt_issuer() -> str:
 
 
 @cache
+def groups_claim() -> str:
+    """Return which claim of a token names its groups.
+
+    Raises:
+        MissingSettingError: the variable is not set.
+    """
+    return _variable("GROUPS_CLAIM")
+
+
+@cache
 def sign_in() -> dict[str, str]:
     """Return where the pages sign a person in: the issuer's addresses and the client id.
 

@@ -27,7 +27,7 @@ def as_csv(owner: str, records: "Iterable[dict[str, Any]]") -> str:
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
     for record in records:
-        said = {**record, "who": owner}
+        said = {**record, "who": record.get("by", owner)}
         writer.writerow([inert_cell(_text(said.get(name, ""))) for name in COLUMNS])
     return file.getvalue()
 

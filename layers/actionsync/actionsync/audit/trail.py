@@ -9,9 +9,10 @@ A record has these keys: `id`, the write's own, so that a write that is recorded
 one; `at`; `kind` (what asked for it: `api`, `settings`, or the kind of an event); `action`;
 `outcome` (`started`, `done`, `failed`, or `unknown`: it may have taken effect); `table`, `number`,
 `sys_id`, `url`, `correlation_id` and `cause`, empty where there is none; `fields`, the names of
-what was sent, never the values; and where they apply `before` and `after` (states), `reason_type`
-and `reason`, `recovered` (recorded by the successor of a process that died), `rule`, and what
-people should look at: `assumptions`, and `warnings`: what ServiceNow refused, dropped or changed.
+what was sent, never the values; and where they apply `by` (who acted for a team), `before` and
+`after` (states), `reason_type` and `reason`, `recovered` (recorded by the successor of a process
+that died), `rule`, and what people should look at: `assumptions`, and `warnings`: what ServiceNow
+refused, dropped or changed.
 """
 
 import json
@@ -49,9 +50,20 @@ _BLANK: "Record" = {
 _places = count(1)
 
 
-def settings_change(action: str, fields: "Iterable[str]" = ()) -> "Record":
-    """Return the record of a change of settings before it is made."""
-    return {"kind": "settings", "action": action, "fields": sorted(fields)}
+def settings_change(action: str, fields: "Iterable[str]" = (), by: str = "") -> "Record":
+    """Return the record of a change of settings before it is made.
+
+    Args:
+        action: what is done.
+        fields: the names of what was sent.
+        by: who does it, where that is not the owner.
+    """
+    return {"kind": "settings", "action": action, "fields": sorted(fields), **acted(by)}
+
+
+def acted(by: str) -> "Record":
+    """Return what a record says of who acted, where that is not the owner."""
+    return {"by": by} if by else {}
 
 
 class ActivityStore:

@@ -16,26 +16,14 @@ from pydantic import (
 
 from actionsync.connections import hosts
 from actionsync.settings import settings
+from actionsync.stores.connections import checked_name
 from actionsync.stores.credentials import METHODS, NAMES, SECRETS, AuthMethod, Identity
 
-# A connection's name: it stands in paths, in `team/name/connection` and in rules.
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?", re.ASCII)
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def _instance_url(text: str) -> str:
     return hosts.instance_url(text, settings().allowed_instance_hosts)
-
-
-def checked_name(text: str) -> str:
-    """Return a connection's name.
-
-    Raises:
-        ValueError: it is none.
-    """
-    if not _NAME.fullmatch(text):
-        raise ValueError("must have 1 to 32 lower-case letters, digits and hyphens within")
-    return text
 
 
 def _username(text: str) -> str:
@@ -139,6 +127,12 @@ class NewConnection(_Typed):
     """
 
     needs_secrets = True
+
+
+class NamedConnection(NewConnection):
+    """A connection to store, by the name that rules, webhooks and calls say."""
+
+    name: ConnectionName
 
 
 class ConnectionToTest(_Typed):

@@ -18,8 +18,14 @@ from actionsync.errors import (
     ConnectionNotFoundError,
     FieldError,
     InvalidInputError,
+    TooManyConnectionsError,
 )
-from actionsync.stores.connections import DEFAULT, Connection, ConnectionStore
+from actionsync.stores.connections import (
+    DEFAULT,
+    MOST_CONNECTIONS,
+    Connection,
+    ConnectionStore,
+)
 from actionsync.stores.credentials import METHODS, NAMES, SECRETS
 from actionsync.stores.secrets import Secret, SecretStore
 
@@ -38,7 +44,7 @@ def find_connection(connections: ConnectionStore, owner: str, name: str = DEFAUL
     """
     connection = connections.get(owner, name)
     if connection is None:
-        raise ConnectionNotFoundError
+        raise ConnectionNotFoundError(name)
     return connection
 
 
@@ -54,9 +60,13 @@ def create_connection(
     Raises:
         ConnectionExistsError: the owner has one of this name.
         ConnectionBusyError: another request is working on it.
+        TooManyConnectionsError: the owner has as many as one may have.
     """
     operation = uuid.uuid4().hex
     connection_id = connections.lock_absent(owner, operation, _new_id(), name)
+    if connections.count(owner) > MOST_CONNECTIONS:
+        connections.remove(owner, operation, name)  # it has no secret yet
+        raise TooManyConnectionsError(MOST_CONNECTIONS)
     with _unlocked_on_failure(connections, owner, operation, name):
         secret = Secret(owner, new.identity, new.secrets(), name)
         secret_version = secrets.create(connection_id, operation, secret)

@@ -1,4 +1,4 @@
-"""Owners' own recipes, and who answers for AWS's events, as models that may be some seconds old."""
+"""What events look up of owners, seconds old at most: recipes, teams, who answers for AWS's."""
 
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 
 from actionsync.events.owners import OWNERS, OWNERS_OF, Owners
+from actionsync.stores.teams import PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from actionsync.events.recipes.models import Recipe
     from actionsync.stores.documents import DocumentStore
+    from actionsync.stores.teams import TeamStore
 
 logger = Logger()
 
@@ -53,17 +55,43 @@ def recipes_of(store: "DocumentStore", owner: str) -> "dict[str, Recipe]":
     return found
 
 
+class RecentTeams:
+    """The teams' ids by their names, read again once they are some seconds old."""
+
+    def __init__(self, store: "TeamStore") -> None:
+        self._store = store
+        self._cached: dict[str, tuple[float, str]] = {}
+
+    def __call__(self, owner: str) -> str:
+        """Return an owner as whom things are stored: `team/<name>` as the team's id."""
+        if not owner.startswith(PREFIX):
+            return owner
+        read_at, found = self._cached.get(owner, (float("-inf"), owner))
+        if monotonic() - read_at > _FRESH_SECONDS:
+            team = self._store.get(owner.removeprefix(PREFIX))
+            # What is no name is an id; of a team that is not there yet, events wait.
+            found = team.id if team else owner
+            if len(self._cached) > _MOST_OWNERS:
+                self._cached.clear()
+            self._cached[owner] = (monotonic(), found)
+        return found
+
+
 class RecentOwners:
     """Who answers for AWS's events, read again once it is some seconds old."""
 
-    def __init__(self, store: "DocumentStore") -> None:
+    def __init__(self, store: "DocumentStore", owner_of: "Callable[[str], str]") -> None:
         self._store = store
+        self._owner_of = owner_of
         self._read_at = float("-inf")
         self._owners = Owners()
 
     def __call__(self) -> Owners:
         """Return the list."""
         if monotonic() - self._read_at > _FRESH_SECONDS:
-            self._owners = Owners.parse(self._store.get(OWNERS_OF, OWNERS).text)
+            owners = Owners.parse(self._store.get(OWNERS_OF, OWNERS).text)
+            for entry in [*owners.entries, *owners.former]:
+                entry.owner = self._owner_of(entry.owner)
+            self._owners = owners
             self._read_at = monotonic()
         return self._owners

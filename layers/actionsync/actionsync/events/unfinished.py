@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from actionsync import clock
+from actionsync.audit.trail import acted
 from actionsync.errors import EventInProgressError, UnfinishedEventNotFoundError
 from actionsync.stores.pages import cursor_of, place_of
 from actionsync.stores.versions import UnknownVersionError
@@ -72,6 +73,7 @@ def discard(
     waiting: "WaitingStore",
     correlations: "CorrelationStore",
     activity: "ActivityStore",
+    by: str = "",
 ) -> None:
     """Discard an event: its key counts as synced, and the item goes last.
 
@@ -88,7 +90,12 @@ def discard(
         raise EventInProgressError(_DEPLOYMENT_SECONDS) from None
     if seconds:
         raise EventInProgressError(seconds)
-    facts = {"kind": item.kind or "incident", "action": "discarded", "cause": item.name}
+    facts = {
+        "kind": item.kind or "incident",
+        "action": "discarded",
+        "cause": item.name,
+        **acted(by),
+    }
     activity.add(owner, {**facts, "id": item_id, "reason_type": item.reason, "reason": item.text})
     waiting.delete(item_id)
 

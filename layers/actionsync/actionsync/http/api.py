@@ -23,12 +23,10 @@ from actionsync.errors import (
     ActionSyncError,
     FieldError,
     InvalidInputError,
-    NotAllowedError,
-    NotSignedInError,
 )
 from actionsync.http import problems
+from actionsync.http.callers import PLACE
 from actionsync.http.problems import BadRequestError
-from actionsync.settings import token_scopes
 from actionsync.telemetry import logger
 
 if TYPE_CHECKING:
@@ -48,9 +46,6 @@ _MEDIA_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}(;[ -~]{0,100})?", re.AS
 _MAX_IDEMPOTENCY_KEY = 255
 # Of a problem's answer, which names what the caller has named.
 _LONGEST_NAME, _MOST_ERRORS = 200, 50
-# What OpenID Connect has ID tokens carry, and no access token.
-_OF_ID_TOKENS = frozenset({"at_hash", "c_hash", "nonce"})
-_LIST = str.maketrans("[],", "   ")
 
 
 def http_api() -> APIGatewayHttpResolver:
@@ -155,39 +150,6 @@ def _answer(status: HTTPStatus, document: dict[str, Any], version: int | None) -
 # ---- arguments
 
 
-def _caller(request: Request) -> str:
-    """Return the user who calls: the `sub` that API Gateway's authorizer has verified."""
-    try:
-        claims = request.resolved_event.raw_event["requestContext"]["authorizer"]["jwt"]["claims"]
-        user_id = claims["sub"]
-    except (KeyError, TypeError):
-        raise NotSignedInError from None
-    if not isinstance(user_id, str) or not user_id:
-        raise NotSignedInError
-    # API Gateway takes a token for either, where it carries a client id that is an audience.
-    if claims.get("token_use", "access") != "access" or not _OF_ID_TOKENS.isdisjoint(claims):
-        raise NotSignedInError("This is an ID token, which says who signed in and opens no API")
-    wanted = token_scopes()
-    if wanted and wanted.isdisjoint(_scopes(claims)):
-        raise NotAllowedError(wanted)
-    return user_id
-
-
-def _token_scopes(request: Request) -> frozenset[str]:
-    return frozenset(
-        _scopes(request.resolved_event.raw_event["requestContext"]["authorizer"]["jwt"]["claims"])
-    )
-
-
-def _scopes(claims: dict[str, Any]) -> list[str]:
-    """Return a token's scopes: `scope` (RFC 9068), or `scp` as others name it.
-
-    API Gateway writes a list as `[a b]`.
-    """
-    found = f"{claims.get('scope', '')} {claims.get('scp', '')}"
-    return found.translate(_LIST).split()
-
-
 def _idempotency_key(request: Request) -> str | None:
     key = _header(request, "idempotency-key")
     if key is not None and not (
@@ -266,9 +228,6 @@ def _prefers_csv(request: Request) -> bool:
 
 
 PrefersCsv = Annotated[bool, Depends(_prefers_csv)]
-UserId = Annotated[str, Depends(_caller)]
-# Asked for after UserId, which has seen the token.
-TokenScopes = Annotated[frozenset[str], Depends(_token_scopes)]
 Host = Annotated[str, Depends(_host)]
 IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
 ExpectedVersion = Annotated[int | None, Depends(_if_match)]
@@ -313,7 +272,10 @@ def query(
 
         try:
             elsewhere = defaults(request) if defaults else {}
-            return model.model_validate({**elsewhere, **(request.query_parameters or {})})
+            sent = (request.query_parameters or {}).items()
+            return model.model_validate(
+                {**elsewhere, **{name: value for name, value in sent if name not in PLACE}}
+            )
         except ValidationError as error:
             raise _invalid(error) from None
 

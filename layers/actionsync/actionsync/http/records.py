@@ -7,13 +7,13 @@ from aws_lambda_powertools.event_handler import Response
 from actionsync.http.api import (
     FileBody,
     IdempotencyKey,
-    UserId,
     created,
     disposition,
     json_body,
     ok,
     query,
 )
+from actionsync.http.callers import ConnectionCaller
 from actionsync.runtime import run
 from actionsync.tickets.models import Cancellation, NewAttachment, NewImport, NewWorkNote
 
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.event_handler import APIGatewayHttpResolver as Api
 
+    from actionsync.http.callers import Caller
     from actionsync.tickets.service import TicketService
     from actionsync.tickets.types import TicketType
 
-    TicketsOf = Callable[[str], TicketService]
+    TicketsOf = Callable[[Caller], TicketService]
 
 _ROOT = "/api/servicenow"
 
@@ -35,12 +36,12 @@ def create(app: "Api", ticket_type: "TicketType", tickets_of: "TicketsOf") -> No
 
     @app.post(f"{_ROOT}/{ticket_type.segment}")
     def create_record(
-        owner: UserId,
+        caller: ConnectionCaller,
         new: Annotated[Any, json_body(ticket_type.new)],
         idempotency_key: IdempotencyKey,
     ) -> Response[str]:
         """Answer 201 with the ticket."""
-        return created(run(tickets_of(owner).create(ticket_type, new, idempotency_key)))
+        return created(run(tickets_of(caller).create(ticket_type, new, idempotency_key)))
 
 
 def import_row(app: "Api", tickets_of: "TicketsOf") -> None:
@@ -49,21 +50,21 @@ def import_row(app: "Api", tickets_of: "TicketsOf") -> None:
     @app.post(f"{_ROOT}/import-sets/<staging>")
     def create_import(
         staging: str,
-        owner: UserId,
+        caller: ConnectionCaller,
         new: Annotated[NewImport, json_body(NewImport)],
         idempotency_key: IdempotencyKey,
     ) -> Response[str]:
         """Answer 201 with what each transform made of the row: status, table, sys_id, number."""
-        return created(run(tickets_of(owner).import_row(staging, new, idempotency_key)))
+        return created(run(tickets_of(caller).import_row(staging, new, idempotency_key)))
 
 
 def get(app: "Api", ticket_type: "TicketType", tickets_of: "TicketsOf") -> None:
     """Add GET /{tickets}/{id}."""
 
     @app.get(f"{_ROOT}/{ticket_type.segment}/<record_id>")
-    def get_record(record_id: str, owner: UserId) -> Response[str]:
+    def get_record(record_id: str, caller: ConnectionCaller) -> Response[str]:
         """Answer 200 with the ticket, or 404."""
-        return ok(run(tickets_of(owner).get(ticket_type, record_id)))
+        return ok(run(tickets_of(caller).get(ticket_type, record_id)))
 
 
 def update(app: "Api", ticket_type: "TicketType", tickets_of: "TicketsOf") -> None:
@@ -72,12 +73,12 @@ def update(app: "Api", ticket_type: "TicketType", tickets_of: "TicketsOf") -> No
     @app.patch(f"{_ROOT}/{ticket_type.segment}/<record_id>")
     def update_record(
         record_id: str,
-        owner: UserId,
+        caller: ConnectionCaller,
         change: Annotated[Any, json_body(ticket_type.change)],
         idempotency_key: IdempotencyKey,
     ) -> Response[str]:
         """Answer 200 with the ticket as it is then."""
-        tickets = tickets_of(owner)
+        tickets = tickets_of(caller)
         return ok(run(tickets.update(ticket_type, record_id, change, idempotency_key)))
 
 
@@ -87,12 +88,12 @@ def close(app: "Api", ticket_type: "TicketType", tickets_of: "TicketsOf") -> Non
     @app.post(f"{_ROOT}/{ticket_type.segment}/<record_id>/close")
     def close_record(
         record_id: str,
-        owner: UserId,
+        caller: ConnectionCaller,
         closing: Annotated[Any, json_body(ticket_type.closing)],
         idempotency_key: IdempotencyKey,
     ) -> Response[str]:
         """Answer 200 with the ticket as it is then, or 409 where its state forbids it."""
-        tickets = tickets_of(owner)
+        tickets = tickets_of(caller)
         return ok(run(tickets.close(ticket_type, record_id, closing, idempotency_key)))
 
 
@@ -102,12 +103,12 @@ def cancel(app: "Api", ticket_type: "TicketType", tickets_of: "TicketsOf") -> No
     @app.post(f"{_ROOT}/{ticket_type.segment}/<record_id>/cancel")
     def cancel_record(
         record_id: str,
-        owner: UserId,
+        caller: ConnectionCaller,
         cancellation: Annotated[Cancellation, json_body(Cancellation)],
         idempotency_key: IdempotencyKey,
     ) -> Response[str]:
         """Answer 200 with the ticket as it is then, or 409 where its state forbids it."""
-        tickets = tickets_of(owner)
+        tickets = tickets_of(caller)
         return ok(run(tickets.cancel(ticket_type, record_id, cancellation, idempotency_key)))
 
 
@@ -117,12 +118,14 @@ def note(app: "Api", segment: str, table: str, tickets_of: "TicketsOf") -> None:
     @app.post(f"{_ROOT}/{segment}/<record_id>/work-notes")
     def note_record(
         record_id: str,
-        owner: UserId,
+        caller: ConnectionCaller,
         new: Annotated[NewWorkNote, json_body(NewWorkNote)],
         idempotency_key: IdempotencyKey,
     ) -> Response[str]:
         """Answer 201 with the record that carries the note."""
-        return created(run(tickets_of(owner).add_work_note(table, record_id, new, idempotency_key)))
+        return created(
+            run(tickets_of(caller).add_work_note(table, record_id, new, idempotency_key))
+        )
 
 
 def attach(app: "Api", ticket_type: "TicketType", tickets_of: "TicketsOf") -> None:
@@ -131,13 +134,13 @@ def attach(app: "Api", ticket_type: "TicketType", tickets_of: "TicketsOf") -> No
     @app.post(f"{_ROOT}/{ticket_type.segment}/<record_id>/attachments")
     def create_attachment(
         record_id: str,
-        owner: UserId,
+        caller: ConnectionCaller,
         new: Annotated[NewAttachment, query(NewAttachment, disposition)],
         file: FileBody,
         idempotency_key: IdempotencyKey,
     ) -> Response[str]:
         """Answer 201 with the attachment: its name, size, type, hash and links."""
-        tickets = tickets_of(owner)
+        tickets = tickets_of(caller)
         return created(
             run(
                 tickets.attach(
@@ -156,6 +159,6 @@ def attachments(app: "Api", ticket_type: "TicketType", tickets_of: "TicketsOf") 
     """Add GET /{tickets}/{id}/attachments."""
 
     @app.get(f"{_ROOT}/{ticket_type.segment}/<record_id>/attachments")
-    def list_attachments(record_id: str, owner: UserId) -> Response[str]:
+    def list_attachments(record_id: str, caller: ConnectionCaller) -> Response[str]:
         """Answer 200 with what is attached to a ticket, oldest first, 1,000 files at most."""
-        return ok(run(tickets_of(owner).attachments(ticket_type, record_id)))
+        return ok(run(tickets_of(caller).attachments(ticket_type, record_id)))

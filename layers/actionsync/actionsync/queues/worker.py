@@ -95,6 +95,7 @@ class Services:
         recipes: returns an owner's own recipes, which may be some seconds old.
         owners: returns who answers for AWS's events.
         timers: what handles timers, by their kind.
+        owner_of: returns whom `team/<name>` names; whoever else is named, as they are.
     """
 
     engine: "Engine"
@@ -106,6 +107,7 @@ class Services:
     pipelines: "Pipelines"
     recipes: "Callable[[str], Mapping[str, Recipe]]"
     owners: "Callable[[], Owners]"
+    owner_of: "Callable[[str], str]"
     timers: "Mapping[str, Timed]" = field(default_factory=dict)
 
 
@@ -209,6 +211,7 @@ class _Batch:
             return self._services.outcomes.take_up(item_id, message_id)
         receives = int(record["attributes"]["ApproximateReceiveCount"])
         owner, name = _about(body)
+        owner = self._services.owner_of(owner)
         delivery = Delivery(
             body, _received_at(record), message_id, owner, name, was_received=receives > 1
         )
@@ -271,6 +274,8 @@ class _Batch:
         if delivery.event_in_short is not None:
             return [delivery.event_in_short]
         message = envelopes.read(delivery.body, delivery.received)
+        if isinstance(named := message.detail.get("user_id"), str):
+            message.detail["user_id"] = self._services.owner_of(named)
         context = self._context(delivery)
         reading = sources.read(message, context)
         events = self._services.pipelines.join(message, reading.events, context)
@@ -286,7 +291,7 @@ class _Batch:
     def _context(self, delivery: Delivery) -> Context:
         return Context(
             delivery.received,
-            event_settings().automation_user_id,
+            self._services.owner_of(event_settings().automation_user_id),
             self._services.rules,
             self._services.owners,
             self._services.recipes if self._feed in {None, "error"} else None,

@@ -13,6 +13,7 @@ Manager, and the two stores share no transaction, so the item governs both:
 Only an `active` item is a connection that anybody sees.
 """
 
+import re
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -35,9 +36,24 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UniversalAttributeValueTypeDef
 
 DEFAULT = "default"
+# Of one owner. Each is a secret that costs money by the month.
+MOST_CONNECTIONS = 10
+# It stands in paths, in rules and in `team/<team>/<name>`.
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?", re.ASCII)
 
 # Longer than any function runs (template.yaml: Timeout), so that the holder has surely ended.
 LOCK_SECONDS = 30
+
+
+def checked_name(text: str) -> str:
+    """Return a connection's name.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not _NAME.fullmatch(text):
+        raise ValueError("must have 1 to 32 lower-case letters, digits and hyphens within")
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +97,8 @@ class Connection:
 
     def audited(self) -> dict[str, str]:
         """Return what the audit trail keeps of the connection."""
-        return {"instance_url": self.instance_url, "username": self.username}
+        named = {"instance_url": self.instance_url, "username": self.username}
+        return named if self.name == DEFAULT else {"connection": self.name, **named}
 
 
 class ConnectionStore:
@@ -97,6 +114,22 @@ class ConnectionStore:
             TableName=self._table, Key=_key(owner, name), ConsistentRead=True
         ).get("Item")
         return _connection(item) if item is not None and _is_active(item) else None
+
+    def all(self, owner: str) -> list[Connection]:
+        """Return an owner's connections, by name."""
+        return [_connection(item) for item in self._of(owner) if _is_active(item)]
+
+    def count(self, owner: str) -> int:
+        """Return how many an owner has, with those that are being made or removed."""
+        return len(self._of(owner))
+
+    def _of(self, owner: str) -> "list[dict[str, AttributeValueTypeDef]]":
+        return self._dynamodb.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": _key(owner, "")["pk"]},
+            ConsistentRead=True,
+        )["Items"]
 
     def lock_absent(self, owner: str, operation: str, new_id: int, name: str = DEFAULT) -> int:
         """Lock the place of a connection that does not exist yet and return the connection's id.
@@ -263,22 +296,22 @@ class ConnectionStore:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )["Attributes"]
         except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
-            raise _refusal(refusing_item(error), status, now) from None
+            raise _refusal(refusing_item(error), status, now, name) from None
 
 
 def _refusal(
-    item: "dict[str, AttributeValueTypeDef] | None", wanted_status: str, now: int
+    item: "dict[str, AttributeValueTypeDef] | None", wanted_status: str, now: int, name: str
 ) -> ActionSyncError:
     """Return why the lock was refused, from the item as it was at that moment."""
     if item is None:
-        return ConnectionNotFoundError()
+        return ConnectionNotFoundError(name)
     locked_until = int(item["locked_until"]["N"]) if "locked_until" in item else 0
     if locked_until > now:
         return ConnectionBusyError(locked_until - now)
     if not _is_active(item):
-        return ConnectionNotFoundError()
+        return ConnectionNotFoundError(name)
     if wanted_status == "pending":
-        return ConnectionExistsError()
+        return ConnectionExistsError(name)
     return ConnectionChangedError(int(item["version"]["N"]))
 
 

@@ -5,6 +5,7 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from actionsync.audit.trail import acted
 from actionsync.errors import FieldError, ImportUncertainError, InvalidInputError
 from actionsync.stores.connections import DEFAULT
 from actionsync.tickets.idempotency import Write, run_once
@@ -52,9 +53,11 @@ class TicketService:
         *,
         kind: str = "api",
         connection: str = DEFAULT,
+        by: str = "",
     ) -> None:
         self._owner = owner
         self._connection = connection
+        self._by = by
         self._clients = clients
         self._idempotency = idempotency
         self._activity = activity
@@ -275,7 +278,10 @@ class TicketService:
         return {"attachments": [_ticket(record) for record in attached]}
 
     def _write(self, name: str, idempotency_key: str | None, content: dict[str, Any]) -> Write:
-        return Write(self._owner, name, idempotency_key, content)
+        # The same key, for another connection or by another member of a team, is another write.
+        if self._by or self._connection != DEFAULT:
+            name = f"{name} by {self._owner}/{self._connection}"
+        return Write(self._by or self._owner, name, idempotency_key, content)
 
     async def _run(
         self,
@@ -334,6 +340,7 @@ class TicketService:
             "cause": write.name,
             "correlation_id": write.correlation_id or "",
             "fields": sorted(write.content),
+            **acted(self._by),
         }
         if attempt is None:
             return facts

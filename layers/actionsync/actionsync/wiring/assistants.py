@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 from actionsync.assistants.events import EventTools
 from actionsync.assistants.tickets import TicketWriter
 from actionsync.errors import ActionSyncError
+from actionsync.http.callers import by_connection
 from actionsync.settings import assistant_write_scope
 from actionsync.tickets.types import TABLES
 from actionsync.wiring import stores
+from actionsync.wiring.callers import acting
 from actionsync.wiring.servicenow import client_cache, tickets_to_write
 from servicenow_tools.mcp.server import make_server
 from servicenow_tools.mcp.tickets import TicketTools, WriteTools
@@ -18,21 +20,19 @@ if TYPE_CHECKING:
 
     from mcp.server.lowlevel import Server
 
+    from actionsync.http.callers import Caller
     from servicenow_tools import ServiceNowClient
 
 
-def server_for(owner: str, scopes: frozenset[str]) -> "Server[Any]":
-    """Return a server whose tools see what is the owner's.
-
-    Args:
-        owner: who calls.
-        scopes: those of the caller's token.
-    """
+def server_for(caller: "Caller") -> "Server[Any]":
+    """Return a server whose tools see what is the caller's, and their teams' connections."""
+    owner = caller.user_id
 
     @asynccontextmanager
     async def lend(connection: str, table: str) -> "AsyncIterator[ServiceNowClient]":
         _count(owner)
-        async with client_cache().client_for(owner, table, connection) as client:
+        of = acting(by_connection(caller, connection))
+        async with client_cache().client_for(of.owner, table, of.connection) as client:
             yield client
 
     tables = tuple(TABLES.values())
@@ -43,8 +43,8 @@ def server_for(owner: str, scopes: frozenset[str]) -> "Server[Any]":
         activity=stores.activity_store(),
         count=lambda: _count(owner),
     )
-    writer = TicketWriter(lambda connection: tickets_to_write(owner, connection))
-    may_write = assistant_write_scope() in scopes
+    writer = TicketWriter(lambda connection: tickets_to_write(by_connection(caller, connection)))
+    may_write = assistant_write_scope() in caller.scopes
     writes = WriteTools(lend, writer, tables, may_write=may_write)
     return make_server(
         [*TicketTools(lend, tables).tools(), *events.tools(), *writes.tools()],

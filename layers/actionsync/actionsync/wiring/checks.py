@@ -1,25 +1,47 @@
-"""The scheduled check of the automation user's connection."""
+"""Tests of connections: what a person asks for, and the scheduled one of AutomationUserId's."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from actionsync.connections.check import check_stored_connection
+from actionsync.connections.check import check_stored_connection, check_typed_connection
 from actionsync.errors import ActionSyncError
 from actionsync.runtime import run
 from actionsync.settings import event_settings
+from actionsync.stores.connections import DEFAULT
 from actionsync.telemetry import logger, metrics
+from actionsync.wiring.callers import limit_sign_ins
+from actionsync.wiring.owners import owner_of
 from actionsync.wiring.servicenow import client_cache
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from actionsync.connections.models import ConnectionToTest
+    from actionsync.wiring.callers import Acting
+
+
+def check(
+    caller: "Acting", typed: "ConnectionToTest | None", name: str = DEFAULT
+) -> dict[str, Any]:
+    """Test a stored connection, or a typed one, and return the report."""
+    limit_sign_ins(caller.user_id, None if typed is None else typed.identity)
+    clients, owner = client_cache(), caller.owner
+    if typed is None:
+        return asdict(run(check_stored_connection(clients, owner, name)))
+    with caller.recorded("connection_tested", typed.model_fields_set) as record:
+        record["after"] = typed.audited()
+        report = run(check_typed_connection(clients, owner, typed, name))
+        record["after"] |= {"success": str(report.success).lower()}
+    return asdict(report)
 
 
 @metrics.log_metrics
 @logger.inject_lambda_context
 def run_check(_: dict[str, Any], __: "LambdaContext") -> None:
     """Test the connection, and count 1 where it works, else 0."""
-    owner = event_settings().automation_user_id
+    owner = owner_of()(event_settings().automation_user_id)
     try:
         report = run(check_stored_connection(client_cache(), owner))
     except ActionSyncError as error:

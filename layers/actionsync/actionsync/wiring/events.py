@@ -17,6 +17,7 @@ from actionsync.settings import bus_name, settings
 from actionsync.stores.pipelines import PipelineStore
 from actionsync.tickets.service import TicketService
 from actionsync.wiring import stores
+from actionsync.wiring.owners import owner_of
 from actionsync.wiring.servicenow import client_cache
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 def _is_user(owner: str) -> bool:
     """Return whether somebody has stored a connection."""
-    return stores.connection_store().get(owner) is not None
+    return stores.connection_store().count(owner) > 0
 
 
 @cache
@@ -89,6 +90,7 @@ def services() -> Services:
             PipelineStore(aws.dynamodb(), settings().events_table), correlations, rules
         ),
         recipes=RecentRecipes(stores.recipe_store()),
-        owners=RecentOwners(stores.owner_store()),
         timers=_timers(),
+        owners=RecentOwners(stores.owner_store(), owner_of()),
+        owner_of=owner_of(),
     )

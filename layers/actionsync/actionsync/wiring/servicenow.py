@@ -1,14 +1,18 @@
 """What calls ServiceNow in this process: clients, tickets, the engine, the rotation."""
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from actionsync.connections.circuit import Circuit
 from actionsync.connections.clients import ClientCache
 from actionsync.connections.rotation import Rotation
 from actionsync.settings import settings
-from actionsync.stores.connections import DEFAULT
 from actionsync.tickets.service import TicketService
 from actionsync.wiring import stores
+from actionsync.wiring.callers import Acting, acting
+
+if TYPE_CHECKING:
+    from actionsync.http.callers import Caller
 
 
 @cache
@@ -23,38 +27,37 @@ def client_cache() -> ClientCache:
     )
 
 
-def tickets_to_read(owner: str) -> TicketService:
-    """Return an owner's tickets, for one read, which counts against the owner's limit.
+def tickets_to_read(caller: "Caller") -> TicketService:
+    """Return tickets for one read, which counts against the caller's limit.
 
     Raises:
         TooManyRequestsError: this minute has none left.
+        NotInTeamError: the caller is not in the team.
     """
-    stores.rates("reads").take(owner)
-    return _tickets(owner)
+    stores.rates("reads").take(caller.user_id)
+    return _tickets(acting(caller))
 
 
-def _tickets(owner: str, connection: str = DEFAULT) -> TicketService:
+def _tickets(for_: Acting) -> TicketService:
     return TicketService(
-        owner,
+        for_.owner,
         client_cache(),
         stores.idempotency_store(),
         stores.activity_store(),
-        connection=connection,
+        connection=for_.connection,
+        by=for_.by,
     )
 
 
-def tickets_to_write(owner: str, connection: str = DEFAULT) -> TicketService:
-    """Return an owner's tickets, for one write, which counts against the owner's limit.
-
-    Args:
-        owner: whose tickets.
-        connection: the name of the connection.
+def tickets_to_write(caller: "Caller") -> TicketService:
+    """Return tickets for one write, which counts against the caller's limit.
 
     Raises:
         TooManyRequestsError: this minute has none left.
+        NotInTeamError: the caller is not in the team.
     """
-    stores.rates("writes").take(owner)
-    return _tickets(owner, connection)
+    stores.rates("writes").take(caller.user_id)
+    return _tickets(acting(caller))
 
 
 @cache

@@ -16,6 +16,7 @@ from actionsync.stores.rates import Rates
 from actionsync.stores.recent import RecentEvents
 from actionsync.stores.rules import RuleStore
 from actionsync.stores.secrets import SecretStore
+from actionsync.stores.teams import TeamStore
 from actionsync.stores.tickets import TicketStore
 from actionsync.stores.timers import TimerStore
 from actionsync.stores.waiting import WaitingStore
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 def connection_store() -> ConnectionStore:
     """Return the connections."""
     return ConnectionStore(aws.dynamodb(), settings().connections_table)
+
+
+@cache
+def team_store() -> TeamStore:
+    """Return the teams."""
+    return TeamStore(aws.dynamodb(), settings().connections_table)
 
 
 @cache

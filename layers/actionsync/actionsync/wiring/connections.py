@@ -1,0 +1,48 @@
+"""Changes of connections, each recorded in its owner's activity."""
+
+from typing import TYPE_CHECKING
+
+from actionsync.connections import service
+from actionsync.stores.connections import DEFAULT
+from actionsync.wiring.callers import limit_sign_ins
+from actionsync.wiring.stores import connection_store, secret_store
+
+if TYPE_CHECKING:
+    from actionsync.connections.models import ConnectionChange, NewConnection
+    from actionsync.stores.connections import Connection
+    from actionsync.wiring.callers import Acting
+
+
+def create(caller: "Acting", new: "NewConnection", name: str = DEFAULT) -> "Connection":
+    """Store a connection (`connections.service.create_connection`)."""
+    limit_sign_ins(caller.user_id)
+    with caller.recorded("connection_created", new.model_fields_set) as record:
+        connection = service.create_connection(
+            connection_store(), secret_store(), caller.owner, new, name
+        )
+        record["after"] = connection.audited()
+    return connection
+
+
+def change(
+    caller: "Acting",
+    change: "ConnectionChange",
+    expected_version: int | None,
+    name: str = DEFAULT,
+) -> "Connection":
+    """Change a connection (`connections.service.change_connection`)."""
+    limit_sign_ins(caller.user_id)
+    with caller.recorded("connection_changed", change.model_fields_set) as record:
+        connection = service.change_connection(
+            connection_store(), secret_store(), caller.owner, change, expected_version, name=name
+        )
+        record["after"] = connection.audited()
+    return connection
+
+
+def delete(caller: "Acting", name: str = DEFAULT) -> None:
+    """Remove a connection (`connections.service.delete_connection`)."""
+    with caller.recorded("connection_deleted") as record:
+        if name != DEFAULT:
+            record["before"] = {"connection": name[:50]}
+        service.delete_connection(connection_store(), secret_store(), caller.owner, name)

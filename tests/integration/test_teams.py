@@ -1,0 +1,250 @@
+"""Several connections of one owner, and what a team shares: by name and by group."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from actionsync.stores.connections import MOST_CONNECTIONS
+from actionsync.stores.teams import Team
+from actionsync.wiring import stores
+from local.servicenow import seed
+from tests.conftest import Answer, _forget, event, invoke
+from tests.integration.events import error, send
+
+if TYPE_CHECKING:
+    from local.servicenow import Simulator
+    from tests.conftest import Aws
+
+ID = "team/0123456789abcdef0123456789abcdef"
+NEW = {"short_description": "Checkout answers 500"}
+TEAM = {"owner": "team/payments"}
+
+
+def ask(
+    function: str,
+    scenario: str = "valid",
+    body: Any = None,
+    *,
+    path: dict[str, str] | None = None,
+    query: dict[str, str] | None = None,
+    user: str = "ada",
+    groups: str = "",
+) -> Answer:
+    """Call an operation as a user with these groups, as API Gateway writes them."""
+    payload = event(function, scenario)
+    claims = payload["requestContext"]["authorizer"]["jwt"]["claims"]
+    claims |= {"sub": user} | ({"cognito:groups": groups} if groups else {})
+    names = payload.get("pathParameters", {})
+    for name, value in (path or {}).items():
+        payload["rawPath"] = payload["rawPath"].replace(f"/{names[name]}", f"/{value}")
+    if query is not None:
+        payload["queryStringParameters"] = query
+    if body is not None:
+        payload["body"] = json.dumps(body)
+    payload["headers"].pop("if-match", None)
+    return invoke(function, payload)
+
+
+def connection(simulator: "Simulator", username: str = seed.INTEGRATION_USER) -> dict[str, str]:
+    """Return a connection to store."""
+    password = seed.USERS[username][0]
+    return {"instance_url": simulator.url, "username": username, "password": password}
+
+
+def store(
+    simulator: "Simulator", name: str, username: str = seed.INTEGRATION_USER, **who: Any
+) -> Answer:
+    """Store a connection by name."""
+    body = {"name": name, **connection(simulator, username)}
+    return ask("create_config", "valid_create_connection", body, **who)
+
+
+@pytest.fixture
+def team(aws: "Aws", simulator: "Simulator") -> "Simulator":
+    """A team with a connection: staff are members, leads are editors, one machine."""
+    found = Team(ID, "payments", members=("staff",), editors=("leads",), machines=("robot",))
+    stores.team_store().save(found)
+    made = store(simulator, "default", query=TEAM, user="lea", groups="[leads]")
+    assert made.status == 201
+    return simulator
+
+
+def test_each_connection_has_its_name(aws: "Aws", simulator: "Simulator") -> None:
+    """Stored, listed, read, changed, tested, removed; /config is the default one alone."""
+    assert store(simulator, "default").status == 201
+    made = store(simulator, "development", "reader")
+    assert (made.status, made.json["name"]) == (201, "development")
+    assert store(simulator, "development").status == 409
+    listed = ask("list_connections").json
+    assert [each["name"] for each in listed["connections"]] == ["default", "development"]
+    assert listed["teams"] == []
+    named = {"name": "development"}
+    assert ask("get_config", "valid_get_connection", path=named).json == made.json
+    assert ask("get_config").json["username"] == seed.INTEGRATION_USER
+    change = connection(simulator)
+    changed = ask("update_config", "valid_update_connection", change, path=named)
+    assert (changed.json["username"], changed.json["version"]) == (seed.INTEGRATION_USER, 2)
+    assert ask("test_connection", "valid_test_named_connection", path=named).json["success"]
+    assert ask("delete_config", "valid_delete_connection", path=named).status == 204
+    assert ask("get_config", "valid_get_connection", path=named).status == 404
+    assert ask("get_config").status == 200
+    assert len(aws.secrets()) == 1
+
+
+def test_a_call_goes_by_the_connection_that_it_names(simulator: "Simulator", aws: "Aws") -> None:
+    """And by the default one where it names none; one that is not there is named."""
+    store(simulator, "default")
+    store(simulator, "development", "reader")
+    for query, username in (
+        ({"connection": "development"}, "reader"),
+        ({}, seed.INTEGRATION_USER),
+    ):
+        answer = ask("search_incidents", query={"limit": "1", **query})
+        assert answer.status == 200
+        assert simulator.requests[-1].user == username
+    missing = ask("search_incidents", query={"connection": "production"})
+    assert (missing.status, "production" in missing.json["detail"]) == (404, True)
+    for wrong in ("No such name", "a/b/c", "/x", "team/", "-", "x" * 33):
+        assert ask("search_incidents", query={"connection": wrong}).status == 422, wrong
+
+
+def test_the_same_key_for_another_connection_is_another_write(
+    simulator: "Simulator", aws: "Aws"
+) -> None:
+    """An Idempotency-Key belongs to what it is for."""
+    store(simulator, "default")
+    store(simulator, "development")
+    answers = [
+        ask("create_incident", body=NEW, query=query)
+        for query in ({}, {"connection": "development"}, {}, {"connection": "development"})
+    ]
+    numbers = [answer.json["number"] for answer in answers]
+    assert numbers[:2] == numbers[2:]
+    assert len(set(numbers)) == 2
+
+
+def test_nobody_has_an_eleventh(
+    simulator: "Simulator", aws: "Aws", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves nothing behind, and there is room again once one is removed."""
+    monkeypatch.setattr(stores, "SIGN_INS_PER_MINUTE", 100)
+    made = [store(simulator, f"c-{number}").status for number in range(MOST_CONNECTIONS + 1)]
+    assert made == [201] * MOST_CONNECTIONS + [409]
+    assert len(aws.secrets()) == MOST_CONNECTIONS
+    ask("delete_config", "valid_delete_connection", path={"name": "c-0"})
+    assert store(simulator, "another").status == 201
+
+
+@pytest.mark.parametrize("name", ["", "Prod", "a b", "a/b", "-a", "a-", "x" * 33, "é"])
+def test_a_name_that_no_path_has_is_refused(simulator: "Simulator", aws: "Aws", name: str) -> None:
+    """422, with the field."""
+    refused = store(simulator, name)
+    assert (refused.status, refused.json["errors"][0]["field"]) == (422, "name")
+
+
+@pytest.mark.parametrize(
+    ("groups", "user", "member", "editor"),
+    [
+        ("[staff]", "ada", True, False),
+        ("[x staff]", "ada", True, False),
+        ("staff", "ada", True, False),
+        ("[leads]", "ada", True, True),
+        ("", "robot", True, False),
+        ("", "robot@clients", True, False),
+        ("", "ada", False, False),
+        ("[other]", "ada", False, False),
+        # A group of another name is not taken for one of the team's.
+        ("[not,staff]", "ada", False, False),
+        ("[[staff]]", "ada", False, False),
+        ("[staff]x]", "ada", False, False),
+    ],
+)
+def test_the_token_says_who_is_in_a_team(
+    team: "Simulator", groups: str, user: str, *, member: bool, editor: bool
+) -> None:
+    """At each call: members use what the team has, editors change it."""
+    who: dict[str, Any] = {"user": user, "groups": groups}
+    used = [
+        ask("create_incident", body=NEW, query={"connection": "team/payments"}, **who),
+        ask("search_incidents", query={"connection": "payments/default"}, **who),
+        ask("search_incidents", query=TEAM, **who),
+        ask("get_rules", query=TEAM, **who),
+        ask("get_activity", query=TEAM, **who),
+        ask("list_connections", query=TEAM, **who),
+    ]
+    assert {answer.status == 403 for answer in used} == {not member}
+    changed = [
+        ask("update_rules", body={"errors": {}}, query=TEAM, **who),
+        ask("create_webhook", query=TEAM, body={}, **who),
+        ask("update_config", "valid_update_connection", connection(team), query=TEAM, **who),
+        ask("delete_config", "valid_delete_connection", query=TEAM, **who),
+    ]
+    assert {answer.status == 403 for answer in changed} == {not editor}
+    roles = ["editor"] if editor else ["member"] if member else []
+    teams = ask("list_connections", **who).json["teams"]
+    assert teams == [{"name": "payments", "role": role} for role in roles]
+
+
+def test_a_team_that_is_not_there_is_refused_like_one_of_others(team: "Simulator") -> None:
+    """Nobody finds out which teams there are."""
+    answers = [
+        ask("get_rules", query={"owner": f"team/{name}"}, groups="[x]")
+        for name in ("payments", "none")
+    ]
+    assert [answer.status for answer in answers] == [403, 403]
+    texts = {answer.json["detail"].replace("payments", "none") for answer in answers}
+    assert len(texts) == 1
+
+
+def test_what_is_meant_for_a_team_is_never_done_for_oneself(team: "Simulator") -> None:
+    """A call that takes no owner, or no connection, refuses both by name."""
+    for function, name in (("get_config", "owner"), ("get_config", "connection"),
+                           ("get_rules", "connection")):  # fmt: skip
+        refused = ask(function, query={name: "team/payments"}, groups="[leads]")
+        assert (refused.status, refused.json["errors"][0]["field"]) == (422, name)
+    assert ask("get_rules", query={"owner": "grace"}).status == 422
+
+
+def test_the_activity_of_a_team_says_who_acted(team: "Simulator") -> None:
+    """And nothing of it stands in the member's own."""
+    ask("create_incident", body=NEW, query={"connection": "team/payments"}, groups="[staff]")
+    records = ask("get_activity", query=TEAM, user="grace", groups="[staff]").json["items"]
+    assert [(each["action"], each["by"]) for each in records] == [
+        ("created", "ada"),
+        ("connection_created", "lea"),
+    ]
+    assert ask("get_activity", query={}).json["items"] == []
+    lines = ask("get_activity", query={**TEAM, "format": "csv"}, groups="[staff]").text
+    assert '"ada"' in lines
+
+
+def test_two_members_have_keys_of_their_own(team: "Simulator") -> None:
+    """The same Idempotency-Key of two members is two writes; of one, one."""
+    numbers = [
+        ask("create_incident", body=NEW, query={"connection": "team/payments"}, user=user,
+            groups="[staff]").json["number"]
+        for user in ("ada", "grace", "ada")
+    ]  # fmt: skip
+    assert numbers[0] == numbers[2] != numbers[1]
+
+
+def test_calls_count_for_the_caller(team: "Simulator", monkeypatch: pytest.MonkeyPatch) -> None:
+    """One member's calls leave the others theirs."""
+    monkeypatch.setenv("WRITES_PER_MINUTE", "1")
+    monkeypatch.setattr("actionsync.stores.rates._MINUTE", 10**10)
+    _forget()
+    query = {"connection": "team/payments"}
+    answers = [
+        ask("create_incident", body=NEW, query=query, user=user,
+            groups="[staff]").status
+        for user in ("ada", "ada", "grace")
+    ]  # fmt: skip
+    assert answers[1:] == [429, 201]
+
+
+def test_an_event_may_name_a_team(team: "Simulator") -> None:
+    """Its ticket is the team's, as are AWS's own where AutomationUserId names one."""
+    assert send("error", error(user_id="team/payments")) == []
+    records = ask("get_activity", query=TEAM, groups="[staff]").json["items"]
+    assert records[0]["action"] == "created"
