@@ -69,6 +69,7 @@ class Operation:
         errors: what it refuses beside what its input and ServiceNow bring.
         refused: requests that are refused, by the name of their file in `events/`.
         servicenow_calls: how many calls to ServiceNow a warm request makes.
+        updates: how many times a write updates the record that it names; each is noted before.
         cold_calls: calls to AWS of a process's first request; None: those of its kind.
         warm_calls: calls to AWS of a further request; None: those of its kind.
         needs_token: whether API Gateway asks for a token.
@@ -87,6 +88,7 @@ class Operation:
     errors: tuple[type["ActionSyncError"], ...] = ()
     refused: dict[str, Refused] = field(default_factory=dict)
     servicenow_calls: int = 0
+    updates: int = 1
     cold_calls: Calls | None = None
     warm_calls: Calls | None = None
     needs_token: bool = True

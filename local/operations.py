@@ -69,7 +69,7 @@ class Described:
         if self.operation.cold_calls is not None:
             return self.operation.cold_calls
         if self.writes_tickets:
-            return {**CONNECT, **SHARE, **RECORD}
+            return {**CONNECT, **RECORD, "UpdateItem": SHARE["UpdateItem"] + self._updates}
         return {**CONNECT, **SHARE} if self.calls_servicenow else {}
 
     @property
@@ -77,7 +77,13 @@ class Described:
         """Calls to AWS of a further request."""
         if self.operation.warm_calls is not None:
             return self.operation.warm_calls
-        return RECORD if self.writes_tickets else {}
+        if not self.writes_tickets:
+            return {}
+        return {**RECORD, "UpdateItem": self._updates} if self._updates else RECORD
+
+    @property
+    def _updates(self) -> int:
+        return self.operation.updates if "{id}" in self.path else 0
 
     def event(self, scenario: str = "valid") -> dict[str, Any]:
         """Return the payload that API Gateway makes of the request, in format version 2.0."""

@@ -40,5 +40,6 @@ OPERATIONS = {
             ),
         },
         servicenow_calls=4,
+        updates=2,
     )
 }

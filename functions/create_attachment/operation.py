@@ -50,6 +50,7 @@ def _attached(table: str, noun: str, number: str) -> Operation:
             ),
         },
         servicenow_calls=2,
+        updates=0,
     )
 
 

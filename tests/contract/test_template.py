@@ -7,6 +7,7 @@ import re
 import pytest
 
 from actionsync.connections.clients import DEADLINE_SECONDS
+from actionsync.events.outgoing import OWN_SOURCE, SOURCE
 from actionsync.stores.correlations import LEASE_SECONDS
 from actionsync.stores.idempotency import LEASE_SECONDS as CLAIM_SECONDS
 from actionsync.stores.pauses import PROBE_SECONDS
@@ -224,6 +225,22 @@ def test_only_pages_are_public() -> None:
 def test_a_function_may_use_the_key_for_what_it_encrypts(folder: str) -> None:
     """With a key of one's own, all may use it but the pages, which read nothing."""
     assert uses_own_key(folder) == (folder not in PAGES)
+
+
+def test_what_comes_out_never_comes_in() -> None:
+    """Each rule of the stack's bus leaves out what the stack itself puts there of tickets."""
+    rules = [
+        resource["Properties"]
+        for resource in template()["Resources"].values()
+        if resource["Type"] == "AWS::Events::Rule" and "EventBusName" in resource["Properties"]
+    ]
+    assert rules
+    for rule in rules:
+        ((left_out,),) = (condition.values() for condition in rule["EventPattern"]["source"])
+        if isinstance(left_out, dict):
+            assert all(source.startswith(left_out["prefix"]) for source in (OWN_SOURCE, SOURCE))
+        else:
+            assert {OWN_SOURCE, SOURCE} <= set(left_out)
 
 
 def test_functions_of_equal_rights_share_a_role() -> None:

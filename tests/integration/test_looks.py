@@ -107,14 +107,16 @@ def test_a_change_of_ours_is_none(office: Office) -> None:
     send("alarm", alarm("ALARM", seconds=3000))
     assert made(office.instance)[0]["state"] == "2"
     assert office.look() == []
-    answer = call("update_incident", {"urgency": "3"}, user_id="automation", path={"id": sys_id})
+    answer = call(
+        "update_incident", {"short_description": "Ours"}, user_id="automation", path={"id": sys_id}
+    )
     assert answer.status == 200, answer.text
     assert office.look() == []
     connection = stores.connection_store().get("automation")
     assert connection is not None
     row = stores.ticket_store().get(connection.id, "incident", sys_id)
     assert row is not None
-    assert (row.columns["urgency"], row.pending, row.own_writes) == ("3", {}, 0)
+    assert (row.columns["short_description"], row.pending, row.own_writes) == ("Ours", {}, 0)
 
 
 def test_a_persons_change_is_not_lost_with_ours(office: Office) -> None:

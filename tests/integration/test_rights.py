@@ -25,6 +25,7 @@ from botocore.exceptions import ClientError
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.pauses import PauseStore, Target
 from actionsync.stores.recent import RecentEvents
+from actionsync.stores.timers import prompt
 from actionsync.tickets.types import TABLES
 from actionsync.wiring.stores import pause_store
 from local.operations import Described, operations
@@ -576,8 +577,29 @@ def on_event(world: World) -> None:
     world.simulator.faults.add(faults.rate_limited(100, method="POST", times=None))
     world.send("event", *prompts)
     world.simulator.faults.clear()
+    looks_at_tickets(world)
     for table in ("IdempotencyTable", "EventsTable", "WaitingTable"):
         world.left(table)
+
+
+def looks_at_tickets(world: World) -> None:
+    """What was opened is looked at: a ticket is closed, and its row goes."""
+    inside = world.simulator.instance
+    with world.iam.off():
+        connection = ConnectionStore(world.aws.dynamodb, "ConnectionsTable").get(world.user)
+        assert connection is not None
+        prompts = [
+            events.record(prompt(item["pk"]["S"].removeprefix("TIMER#"), "looks"))
+            for item in world.aws.items("WaitingTable")
+            if item["pk"]["S"].startswith("TIMER#")
+        ]
+        for item in world.aws.items("EventsTable"):
+            if item["pk"]["S"] == f"TICKET#{connection.id}":
+                table, _, sys_id = item["sk"]["S"].partition("#")
+                inside.change(table, sys_id, state="7", active="false", sys_mod_count="99")
+    for record in prompts:
+        record["eventSourceARN"] = events.PROMPTS
+    world.send("event", *prompts)
 
 
 def unfinished(folder: str) -> "Callable[[World], None]":
