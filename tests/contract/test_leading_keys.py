@@ -21,7 +21,7 @@ ITEMS = {
     "EventsTable": [
         "CORRELATION#error:ada:checkout", "OWNERS#123456789012", "PAUSE#CONNECTION#7",
         "PIPELINES#ada", "RECENT#OWNER#ada", "RECIPES#ada", "RULES#ada",
-        "WEBHOOK#0123456789abcdef", "WEBHOOKS#ada", "OTHER#ada",
+        "TICKET#7", "WEBHOOK#0123456789abcdef", "WEBHOOKS#ada", "OTHER#ada",
     ],
     "IdempotencyTable": ["RATE#writes#ada#7", "WEBHOOK#0123456789abcdef#x", "WRITE#x", "OTHER#x"],
 }  # fmt: skip
@@ -50,7 +50,7 @@ print(json.dumps([
 """
 
 
-OF_EVENTS = {"CORRELATION", "PAUSE", "PIPELINES", "RECENT", "RULES"}
+OF_EVENTS = {"CORRELATION", "PAUSE", "PIPELINES", "RECENT", "RULES", "TICKET"}
 # The kinds of items of the table of events that a function's job is about; of most that call
 # ServiceNow, the pauses alone.
 EXPECTED = {
@@ -60,13 +60,19 @@ EXPECTED = {
     "delete_webhook": {"WEBHOOK", "WEBHOOKS"},
     "list_webhooks": {"WEBHOOKS", "RECENT"},
     "send_delivery_again": {"WEBHOOKS", "RECENT"},
-    "answer_assistant": {"PAUSE", "RECENT"},
+    "answer_assistant": {"PAUSE", "RECENT", "TICKET"},
     "get_rules": {"RULES"},
     "update_rules": {"RULES"},
     "preview_rules": {"RECIPES", "RULES", "PAUSE"},
     "discard_unfinished_event": {"CORRELATION"},
     "list_recipes": {"RECIPES"},
     "update_recipe": {"RECIPES"},
+    # Who changes records notes that in the rows of tickets.
+    **{
+        folder: {"PAUSE", "TICKET"}
+        for folder, properties in functions().items()
+        if properties.get("Role") == {"Fn::GetAtt": "RecordChangerRole.Arn"}
+    },
     "on_meeting": OF_EVENTS,
     "on_alarm": {*OF_EVENTS, "OWNERS"},
     "on_deployment": {*OF_EVENTS, "OWNERS"},
@@ -139,8 +145,8 @@ def test_only_who_writes_tickets_reaches_answers_stored_for_keys() -> None:
     """Who only counts a request does no more than that."""
     found = reached("IdempotencyTable")
     others = {"on_meeting", "on_event", "answer_assistant"}
-    role = functions()["create_incident"]["Role"]
-    writers = {folder for folder in found if functions()[folder].get("Role") == role}
+    roles = [functions()[name]["Role"] for name in ("create_incident", "update_incident")]
+    writers = {folder for folder in found if functions()[folder].get("Role") in roles}
     assert {folder for folder, kinds in found.items() if "WRITE" in kinds} == {*writers, *others}
     assert {folder for folder, kinds in found.items() if "WEBHOOK" in kinds} == {
         folder for folder in found if folder.startswith("receive_")

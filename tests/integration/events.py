@@ -52,8 +52,12 @@ class Queues:
         """Return a prompt for each item that waits, as Lambda gets it, whenever it is due."""
         return [prompt(item["pk"]["S"].removeprefix("EVENT#")) for item in self.items("waiting")]
 
-    def tick(self) -> list[dict[str, Any]]:
-        """Run the tick, and return the prompts that it sends, as Lambda gets them."""
+    def tick(self, *, timers: bool = False) -> list[dict[str, Any]]:
+        """Run the tick, and return the prompts that it sends, as Lambda gets them.
+
+        Args:
+            timers: whether those of timers count, too.
+        """
         from functions.release_waiting.app import lambda_handler  # noqa: PLC0415 - when it is used
 
         lambda_handler({}, LambdaContext())  # type: ignore[arg-type] # as much of it as is used
@@ -62,7 +66,8 @@ class Queues:
             QueueUrl=self.queue_url, MaxNumberOfMessages=10
         ).get("Messages"):
             for message in messages:
-                records.append({**record(message["Body"]), "eventSourceARN": PROMPTS})
+                if timers or "timer" not in json.loads(message["Body"]):
+                    records.append({**record(message["Body"]), "eventSourceARN": PROMPTS})
                 self.sqs.delete_message(
                     QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"]
                 )

@@ -39,7 +39,7 @@ def start(timers: "TimerStore", time: "Clock", kind: "Kind" = "looks", minutes: 
 
 def sent(queues: Queues) -> list[str]:  # noqa: F811
     """Run the tick, and return what it sends."""
-    return [prompted["body"] for prompted in queues.tick()]
+    return [prompted["body"] for prompted in queues.tick(timers=True)]
 
 
 def test_one_that_is_due_is_prompted_with_its_kind(

@@ -78,7 +78,7 @@ class Office:
         sent = 0
         for _ in range(count):
             self.time.advance(minutes=1)
-            prompts = self.queues.tick()
+            prompts = self.queues.tick(timers=True)
             if prompts:
                 assert send("event", *prompts) == []
             sent += len(prompts)

@@ -133,6 +133,7 @@ class Looks:
     async def look(self, timer_id: str, ends_at: float) -> None:
         """Look at a connection's tickets, for as long as there is time, and move its timer on."""
         timer = self._timers.get(timer_id)
+        metrics.add_metric(name="Looks", unit=MetricUnit.Count, value=int(timer is not None))
         if timer is None:
             return
         connection = self._connections.get(timer.wait_key.owner, timer.wait_key.connection)
