@@ -116,7 +116,7 @@ format: $(VENV)/.installed ## Format the code and fix what lint can fix
 	$(BIN)/ruff check --fix $(SOURCES)
 
 .PHONY: check
-check: $(VENV)/.installed $(TOOLS)/sam/.installed ## Lint, types, dependency direction, template: everything that runs no product code
+check: $(VENV)/.installed $(TOOLS)/sam/.installed $(TOOLS)/site/.installed ## Lint, types, dependency direction, template: everything that runs no product code
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
@@ -125,6 +125,8 @@ check: $(VENV)/.installed $(TOOLS)/sam/.installed ## Lint, types, dependency dir
 	$(BIN)/python -m local.unasync_client --check
 	$(call reference,.ruff_cache/client-reference.md)
 	diff --brief .ruff_cache/client-reference.md docs/client-reference.md || { echo "run: make reference"; exit 1; }
+	$(BIN)/python -m local.reference --check
+	$(TOOLS)/site/bin/zensical build --strict
 	$(SAM) validate --lint
 	$(BIN)/python -m local.account
 
@@ -135,13 +137,14 @@ audit: $(TOOLS)/audit/.installed ## Look for weak spots in the template (checkov
 
 .PHONY: audit-locks
 audit-locks: $(TOOLS)/audit/.installed ## Look for known weaknesses in what is locked (pip-audit; asks the network)
-	for lock in layers/dependencies/requirements functions/answer_assistant/requirements requirements/{uv,dev,sam,ministack,audit,release}; do \
+	for lock in layers/dependencies/requirements functions/answer_assistant/requirements requirements/{uv,dev,sam,ministack,audit,site,release}; do \
 	  $(TOOLS)/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement $$lock.txt; \
 	done
 
 .PHONY: openapi
 openapi: $(VENV)/.installed ## Write docs/openapi.json and the pages' tables; refuses what breaks callers
 	$(OPENAPI)
+	$(BIN)/python -m local.reference
 
 .PHONY: test
 test: install tools ## Every test: unit, handlers, template, and end to end on the local cloud, also in a browser
@@ -197,8 +200,13 @@ sync: $(VENV)/.installed ## Write the synchronous client from the asynchronous o
 	$(BIN)/python -m local.unasync_client
 
 .PHONY: reference
-reference: $(VENV)/.installed ## Write the client's API reference from its docstrings
+reference: $(VENV)/.installed ## Write the pages of docs/ that say what stands elsewhere: the client's reference, calls, parameters, decisions
 	$(call reference,docs/client-reference.md)
+	$(BIN)/python -m local.reference
+
+.PHONY: site
+site: $(TOOLS)/site/.installed ## Build the documentation as a site, into dist/site; refuses links that lead nowhere
+	$(TOOLS)/site/bin/zensical build --strict
 
 .PHONY: images
 images: install tools ## Photograph the pages for the guide, into docs/images
@@ -210,7 +218,7 @@ bench: install $(TOOLS)/bench/.installed ## Measure speed beside floors and peer
 
 .PHONY: lock
 lock: $(VENV)/.installed ## Pin every dependency again, with hashes (UPGRADE=1 takes newer versions)
-	for lock in layers/dependencies/requirements functions/answer_assistant/requirements requirements/uv requirements/dev requirements/sam requirements/ministack requirements/audit requirements/release requirements/bench requirements/fuzz; do \
+	for lock in layers/dependencies/requirements functions/answer_assistant/requirements requirements/uv requirements/dev requirements/sam requirements/ministack requirements/audit requirements/site requirements/release requirements/bench requirements/fuzz; do \
 	  constraint=(); [[ $$lock == functions/* || $$lock == requirements/dev || $$lock == requirements/bench ]] && constraint=(--constraint layers/dependencies/requirements.txt); \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    $(if $(UPGRADE),--upgrade) $${constraint[@]} $$lock.in -o $$lock.txt; \

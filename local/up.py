@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 import threading
 
@@ -51,6 +52,13 @@ def _tell(console: Console, cloud: LocalCloud) -> None:
         "username": seed.INTEGRATION_USER,
         "password": password,
     }
+    known = {
+        "API": cloud.api_url,
+        "TOKEN": token,
+        "INSTANCE": cloud.simulator.url,
+        "USERNAME": seed.INTEGRATION_USER,
+        "PASSWORD": password,
+    }
     incident = {"short_description": "Checkout answers 500", "urgency": "high"}
     lines = [
         "[bold]ActionSync runs here.[/bold] Ctrl-C stops everything.",
@@ -66,11 +74,14 @@ def _tell(console: Console, cloud: LocalCloud) -> None:
             for user_name, (secret, roles, _) in seed.USERS.items()
         ),
         "",
+        "For docs/first-ticket.md, and other guides:",
+        "",
+        "export " + " ".join(f"{name}={shlex.quote(value)}" for name, value in known.items()),
+        "",
         "Store the connection, then open an incident:",
         *(
-            f"\ncurl -sS '{cloud.api_url}/api/servicenow/{path}'"
-            f" -H 'Authorization: Bearer {token}'"
-            f" -H 'Content-Type: application/json' -d '{json.dumps(body)}'"
+            f'\ncurl -sS "$API/api/servicenow/{path}" -H "Authorization: Bearer $TOKEN"'
+            f" -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(body))}"
             for path, body in (("config", config), ("incidents", incident))
         ),
     ]

@@ -3,9 +3,11 @@
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from actionsync.events.steps import Result
 from tests.template import ROOT, metrics, template
 
 SECURITY = (ROOT / "docs/security.md").read_text()
@@ -140,15 +142,31 @@ def test_a_release_brings_its_bill_of_materials() -> None:
     assert "make audit audit-locks" in (ROOT / ".github/workflows/ci.yml").read_text()
 
 
-def test_every_parameter_is_explained() -> None:
-    """Whoever deploys finds each of the template's parameters in README or docs/operations.md."""
-    text = (ROOT / "README.md").read_text() + OPERATIONS
-    assert [name for name in template()["Parameters"] if f"`{name}" not in text] == []
+def test_every_parameter_and_output_is_explained() -> None:
+    """With a description in the template, from which docs/parameters.md is written."""
+    for part in ("Parameters", "Outputs"):
+        assert [name for name, each in template()[part].items() if "Description" not in each] == []
+
+
+def test_every_metric_is_explained() -> None:
+    """In docs/metrics.md, which names none that there is not."""
+    rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    counted = set(re.findall(r'add_metric\(\s*name="(\w+)"', SOURCE))
+    counted |= set(re.findall(r'"(\w+)" if error\.reason == "RateLimited" else "(\w+)"', SOURCE)[0])
+    assert named == counted | {result.title().replace("_", "") for result in get_args(Result)}
+
+
+def test_every_page_is_in_the_site() -> None:
+    """And in one place of its navigation."""
+    navigation = re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text())
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} | {"decisions/index.md"}
+    assert sorted(navigation) == sorted(pages)
 
 
 LINKS = sorted(
     (file.relative_to(ROOT).as_posix(), link)
-    for file in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    for file in (*ROOT.glob("[CR]*.md"), *sorted((ROOT / "docs").rglob("*.md")))
     for link in re.findall(
         r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", file.read_text(), flags=re.DOTALL)
     )
@@ -162,7 +180,7 @@ def test_every_link_leads_somewhere(file: str, link: str) -> None:
     path, _, anchor = link.partition("#")
     target = (ROOT / file).parent / path if path else ROOT / file
     assert target.exists()
-    if anchor:
+    if anchor and target.suffix == ".md":
         headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
         slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
         assert anchor in slugs
