@@ -16,12 +16,14 @@ FOLDER = Path(__file__).parent.parent / "events"
 def payloads() -> dict[tuple[str, str], dict[str, Any]]:
     """Return the payloads by their function and the names of their files."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
+    written: set[tuple[str, str]] = set()
     for described in operations():
         if described.operation.has_written_events:
+            written.add((described.folder, "valid"))
             continue
         for scenario in ("valid", *described.operation.refused):
             name = scenario
-            if (described.folder, name) in found:
+            if (described.folder, name) in written.union(found):
                 name = f"{scenario}_{described.operation.id}"
             found[described.folder, name] = described.event(scenario)
     return found

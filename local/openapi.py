@@ -203,7 +203,7 @@ def _responses(op: Described) -> dict[str, Any]:
     success: dict[str, Any] = {"description": op.text}
     if operation.tag == "Pages":
         success["content"] = {operation.content_type: {}}
-    elif operation.status != HTTPStatus.NO_CONTENT:
+    elif operation.answer is not None:
         schema = {"$ref": f"{REF}{operation.answer}"}
         success["content"] = {"application/json": {"schema": schema, "example": operation.example}}
         for kind in operation.further_content_types:

@@ -1,9 +1,9 @@
-"""POST /api/servicenow/webhooks/{source}/{id}: verify and queue what a sender reports."""
+"""POST and OPTIONS /api/servicenow/webhooks/{source}/{id}: verify and queue a delivery."""
 
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.http.api import accepted, entrypoint, http_api, ok
-from actionsync.http.webhooks import AnyDelivery
+from actionsync.http.webhooks import AnyDelivery, Handshake
 from actionsync.wiring.webhooks import door
 
 app = http_api()
@@ -14,6 +14,16 @@ def receive(source: str, webhook_id: str, delivery: AnyDelivery) -> Response[str
     """Answer 200 with what becomes of it, 202 over the quota, 401 where it is not the sender's."""
     answer = door().receive(source, webhook_id, delivery)
     return accepted(answer) if answer["status"] in {"waiting", "dropped"} else ok(answer)
+
+
+@app.route("/api/servicenow/webhooks/<source>/<webhook_id>", method="OPTIONS")
+def ask(
+    source: str,  # noqa: ARG001 - the answer is the same for each
+    webhook_id: str,  # noqa: ARG001
+    answer: Handshake,
+) -> Response[str]:
+    """Answer 200 with who may deliver how often."""
+    return answer
 
 
 lambda_handler = entrypoint(app)

@@ -1,7 +1,7 @@
 """POST /api/servicenow/webhooks/{source}/{id}."""
 
 from actionsync import errors
-from functions.operation import Operation
+from functions.operation import Operation, Request
 
 OPERATIONS = {
     "POST /api/servicenow/webhooks/{source}/{id}": Operation(
@@ -21,5 +21,18 @@ OPERATIONS = {
         },
         warm_calls={"GetItem": 2, "PutItem": 1, "PutEvents": 1, "UpdateItem": 1},
         needs_token=False,
-    )
+    ),
+    "OPTIONS /api/servicenow/webhooks/{source}/{id}": Operation(
+        id="ask_webhook",
+        tag="Events",
+        summary="Say that deliveries are taken, as CloudEvents' senders ask first",
+        request=Request(
+            path={"source": "generic", "id": "0" * 32},
+            headers={"webhook-request-origin": "eventgrid.azure.net"},
+            is_signed_in=False,
+        ),
+        cold_calls={},
+        warm_calls={},
+        needs_token=False,
+    ),
 }

@@ -471,3 +471,48 @@ def test_what_a_dry_run_held_back_becomes_a_ticket(queues: Queues, instance: "Si
         work_off(queues)
     (row,) = tickets(instance)
     assert row["state"] == "1"
+
+
+def test_a_push_of_pub_sub_carries_the_delivery(queues: Queues) -> None:
+    """Of a webhook that was made for it: there its address is the secret; of others it is not."""
+    incident = {"version": "1.2", "incident": {"incident_id": "0.abc", "state": "open"}}
+    packed = base64.b64encode(json.dumps(incident).encode()).decode()
+    push = {"message": {"data": packed, "messageId": "1"}, "subscription": "projects/x"}
+    for asked, status in (({"verification": "url"}, 200), ({}, 401)):
+        hook = call("create_webhook", asked, user_id=USER, path={"source": "gcloud"}).json
+        answer = deliver(hook, push, authorization="")
+        assert answer.status == status
+    (message,) = queued(queues)
+    assert message["element"] == incident
+    hook = call("create_webhook", {"verification": "url"}, user_id=USER,
+                path={"source": "gcloud"}).json  # fmt: skip
+    for data in ("no base64", base64.b64encode(b"no JSON").decode()):
+        answer = deliver(hook, {"message": {"data": data}})
+        assert (answer.status, answer.json["status"] in {"unreadable", "accepted"}) == (200, True)
+
+
+@pytest.mark.parametrize("name", ["data", "payload"])
+def test_a_multipart_form_holds_the_delivery(queues: Queues, name: str) -> None:
+    """As Uptime Kuma sends it; a form without such a field is the document itself."""
+    boundary = "----x"
+    parts = {name: json.dumps(ONE), "other": "\u00fc"}
+    body = "".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{text}\r\n'
+        for field, text in parts.items()
+    )
+    content_type = f"multipart/form-data; boundary={boundary}"
+    sent = f"{body}--{boundary}--\r\n".encode()
+    answer = deliver(make(), sent, **{"content-type": content_type})
+    assert answer.json["status"] == "accepted"
+    assert queued(queues)[0]["element"] == ALERT
+    odd = deliver(make(name="odd"), b"no parts", **{"content-type": content_type})
+    assert (odd.status, odd.json["status"]) == (200, "ignored")
+
+
+def test_whoever_asks_before_delivering_is_answered() -> None:
+    """CloudEvents' handshake; it says nothing of whether there is such a webhook."""
+    asked = event("receive_webhook", "valid_ask_webhook")
+    answer = invoke("receive_webhook", asked)
+    assert (answer.status, answer.text) == (200, "")
+    assert answer.headers["webhook-allowed-origin"] == "eventgrid.azure.net"
+    assert answer.headers["webhook-allowed-rate"] == "*"

@@ -12,6 +12,7 @@ that body, for an hour, after which its own moment decides; where it signs neith
 such senders repeat themselves on purpose.
 """
 
+import base64
 import hashlib
 import json
 import secrets
@@ -131,7 +132,7 @@ class Door:
     def _split(
         self, webhook: "Webhook", known: "Sender", proof: Proof, delivery: "Delivery"
     ) -> dict[str, Any]:
-        body = document(delivery)
+        body = unwrapped(known, document(delivery))
         for place in known.without:
             _remove(body, place.split("."))
         delivery_id = uuid.uuid4().hex
@@ -372,11 +373,45 @@ def document(delivery: "Delivery") -> Any:
     """
     kind = delivery.headers.get("content-type", "").partition(";")[0].strip().lower()
     text = delivery.body.decode(errors="replace")
-    if kind == "application/x-www-form-urlencoded":
-        form = dict(parse_qsl(text, keep_blank_values=True))
+    if kind in _FORMS:
+        form = _FORMS[kind](delivery)
         text = form.get("payload") or form.get("data") or json.dumps(form)
     body = parsed(text.removeprefix("\ufeff"))
     return body if isinstance(body, dict | list) else None
+
+
+def _of_form(delivery: "Delivery") -> dict[str, str]:
+    return dict(parse_qsl(delivery.body.decode(errors="replace"), keep_blank_values=True))
+
+
+def _of_parts(delivery: "Delivery") -> dict[str, str]:
+    from email.parser import BytesParser  # noqa: PLC0415 - other senders never pay
+    from email.policy import HTTP  # noqa: PLC0415
+
+    head = f"Content-Type: {delivery.headers['content-type']}\r\n\r\n"
+    message = BytesParser(policy=HTTP).parsebytes(head.encode(errors="replace") + delivery.body)
+    fields = {}
+    for part in message.iter_parts():
+        content = part.get_payload(decode=True)
+        name = part.get_param("name", header="content-disposition")
+        if isinstance(content, bytes) and isinstance(name, str):
+            fields[name] = content.decode(errors="replace")
+    return fields
+
+
+_FORMS = {"application/x-www-form-urlencoded": _of_form, "multipart/form-data": _of_parts}
+
+
+def unwrapped(known: "Sender", body: Any) -> Any:
+    """Return the body that another carries in base64, as Pub/Sub does; else the body itself."""
+    packed = search(known.wrapped, body) if known.wrapped else None
+    if not isinstance(packed, str):
+        return body
+    try:
+        found = parsed(base64.b64decode(packed).decode(errors="replace"))
+    except ValueError:
+        return body
+    return found if isinstance(found, dict | list) else None
 
 
 def _remove(body: Any, place: list[str]) -> None:

@@ -238,7 +238,7 @@ def _of_webhook(
             )
             for item in source.translate(delivery, rules)
         ]
-    whole, elements = door.split(known, body)
+    whole, elements = door.split(known, door.unwrapped(known, body))
     return [
         envelopes.Message(
             "preview", "", webhook.source, now, (),

@@ -29,6 +29,7 @@ class Sender:
         repeats_bodies: whether it sends the same bytes again on purpose.
         without: places in its body that may hold secrets: they are neither stored nor queued.
         delivery: JMESPath of what names a delivery, in a body that is signed.
+        wrapped: JMESPath of what holds the body itself, in base64, where another carries it.
         test: JMESPath of what holds for its test deliveries.
         unsupported: JMESPath of what holds for older forms of its deliveries.
         header: the header to set on its side, `{secret}` standing for the secret.
@@ -45,6 +46,7 @@ class Sender:
     without: tuple[str, ...] = ()
     repeats_bodies: bool = False
     delivery: str = ""
+    wrapped: str = ""
     test: str = ""
     unsupported: str = ""
     header: str = ""
@@ -54,8 +56,8 @@ class Sender:
     is_translated: bool = False
 
     def ways_of(self, name: str) -> tuple[Way, ...]:
-        """Return the ways of a name; all of them without one."""
-        return tuple(way for way in self.ways if name in {"", way.name})
+        """Return the ways of a name; without one all but those that have to be asked for."""
+        return tuple(way for way in self.ways if way.name == name or not (name or way.is_asked_for))
 
     @property
     def uses_standard_webhooks(self) -> bool:

@@ -33,12 +33,14 @@ class Way:
         header: the header with the signature or the secret, in lower case.
         prefix: what stands before each signature of the list that the header is.
         time_header: the header with the seconds that are signed before the body, and a colon.
+        is_asked_for: whether it counts only where the webhook was made for this way.
     """
 
     way: Name
     header: str = ""
     prefix: str = ""
     time_header: str = ""
+    is_asked_for: bool = False
 
     @property
     def name(self) -> str:
