@@ -50,6 +50,12 @@ _LIST_ROWS = 50
 _LIST_COLUMNS = ("number", "name", "short_description", "state", "priority", "assignment_group",
                  "assigned_to", "sys_updated_on")  # fmt: skip
 
+# What people fill in; what is left empty stays as it is.
+_EDITED = (
+    "state", "on_hold", "hold_reason", "on_hold_reason", "assigned_to", "assignment_group",
+    "close_code", "close_notes", "start_date", "end_date", "comments", "work_notes",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -59,6 +65,15 @@ class Field:
     name: str
     shown: str
     href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What a person may fill in: a text, or one of the choices, by their labels."""
+
+    label: str
+    name: str
+    choices: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +98,8 @@ def routes(instance: "Instance") -> list[Route]:
         Route("/_simulator/page.css", pages.style),
         Route("/sys_attachment.do", pages.behind_sign_in(pages.attachment)),
         Route("/{table}_list.do", pages.behind_sign_in(pages.records)),
-        Route("/{table}.do", pages.behind_sign_in(pages.record)),
+        Route("/{table}.do", pages.behind_sign_in(pages.record), methods=["GET"]),
+        Route("/{table}.do", pages.save, methods=["POST"]),
     ]
 
 
@@ -190,7 +206,23 @@ class _Pages:
                 if found["table_sys_id"] == row["sys_id"]
             ],
             related=self._related(table, row, account),
+            inputs=self._inputs(table, account),
+            is_undecided=table.name == "sysapproval_approver" and row["state"] == "requested",
         )
+
+    async def save(self, request: Request) -> Response:
+        """POST changes what a person has filled in, under the instance's own rules."""
+        form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+
+        def saved(request: Request, account: "Account") -> Response:
+            table, row = self._find(request, account)
+            sent = {
+                name: form[name] for name in _EDITED if form.get(name) and name in table.columns
+            }
+            self._instance.update(table.name, row, sent, account, display_input=True)
+            return RedirectResponse(_href(table.name, row["sys_id"]), 303, _HEADERS)
+
+        return await self.behind_sign_in(saved)(request)
 
     def records(self, request: Request, account: "Account") -> Response:
         """Show the first records that an encoded query finds."""
@@ -259,6 +291,26 @@ class _Pages:
             for name, column in table.columns.items()
             if column.kind not in {"journal", "password", "encrypted"}
             and (account.has("admin") or not column.hidden)
+        ]
+
+    def _inputs(self, table: "Table", account: "Account") -> list[Input]:
+        """Return what a person may fill in: columns with choices have those, others a text."""
+        reader = self._instance.reader(account)
+        translate = translator(reader.language)
+        return [
+            Input(
+                translate(column.label),
+                name,
+                list(
+                    self._instance.choice_labels(
+                        table.name, name, reader.language, active=True
+                    ).values()
+                )
+                or (["true", "false"] if column.kind == "boolean" else []),
+            )
+            for name in _EDITED
+            if (column := table.columns.get(name)) is not None
+            and not (name == "state" and table.name == "sysapproval_approver")
         ]
 
     def _shown(self, table: "Table", column: "Column", row: "Row", account: "Account") -> str:

@@ -152,3 +152,57 @@ def test_a_page_is_in_the_readers_language(sign_in: "SignIn") -> None:
     assert '<html lang="de">' in page
     assert ">Dringlichkeit<" in page
     assert "In Bearbeitung" in page
+
+
+def test_a_person_works_on_a_ticket(
+    simulator: Simulator, admin: "httpx.Client", browser: "httpx.Client"
+) -> None:
+    """Assigned, put on hold, resolved, reopened, commented; what rules refuse says why."""
+    path = f"/incident.do?sys_id={INCIDENT}"
+    page = browser.get(path)
+    for name in ("state", "assigned_to", "close_code", "comments", "work_notes"):
+        assert f'name="{name}"' in page.text
+    page = browser.post(path, data={"assigned_to": "Beth Anglin", "state": "In Progress"})
+    assert page.status_code == 200
+    assert "Beth Anglin" in page.text
+    browser.post(path, data={"state": "", "comments": EVIL, "work_notes": "Inside"})
+    assert {entry["value"] for entry in simulator.records("sys_journal_field")
+            if entry["element_id"] == INCIDENT} >= {EVIL, "Inside"}  # fmt: skip
+    assert EVIL not in browser.get(path).text
+    refused = browser.post(path, data={"state": "Resolved"})
+    assert refused.status_code == 403
+    assert "mandatory" in refused.text.lower()
+    resolved = {"state": "Resolved", "close_code": "Solution provided", "close_notes": "Done"}
+    assert browser.post(path, data=resolved).status_code == 200
+    assert simulator.one("incident", sys_id=INCIDENT)["state"] == "6"
+    browser.post(path, data={"state": "In Progress", "sys_id": "x", "number": "INC1"})
+    row = simulator.one("incident", sys_id=INCIDENT)
+    assert (row["state"], row["number"], row["sys_updated_by"]) == ("2", "INC0000001", "admin")
+
+
+@pytest.mark.parametrize(("answer", "state"), [("Approved", "-3"), ("Rejected", "-5")])
+def test_a_person_decides_about_a_change(
+    simulator: Simulator, admin: "httpx.Client", browser: "httpx.Client", answer: str, state: str
+) -> None:
+    """From the change's page to its approval, by two buttons, with words; decided, they go."""
+    made = admin.post("/api/now/table/change_request", json={"short_description": "x"}).json()
+    change = made["result"]["sys_id"]
+    browser.post(f"/change_request.do?sys_id={change}", data={"state": "Assess"})
+    approval = simulator.one("sysapproval_approver", sysapproval=change)["sys_id"]
+    path = f"/sysapproval_approver.do?sys_id={approval}"
+    assert path.partition("/")[2] in browser.get(f"/change_request.do?sys_id={change}").text
+    page = browser.get(path)
+    assert all(f">{button}<" in page.text for button in ("Approve", "Reject"))
+    page = browser.post(path, data={"state": answer, "comments": "As agreed"})
+    assert "As agreed" in page.text
+    assert ">Approve<" not in page.text
+    assert simulator.one("change_request", sys_id=change)["state"] == state
+
+
+def test_who_has_not_signed_in_changes_nothing(simulator: Simulator, sign_in: "SignIn") -> None:
+    """A form that comes from nobody leads to the sign-in."""
+    before = simulator.one("incident", sys_id=INCIDENT)
+    path = f"/incident.do?sys_id={INCIDENT}"
+    answer = sign_in().post(path, data={"state": "In Progress", "urgency": "1"})
+    assert (answer.status_code, "login.do" in answer.headers["location"]) == (302, True)
+    assert simulator.one("incident", sys_id=INCIDENT) == before
