@@ -1,0 +1,151 @@
+"""CONTRIBUTING.md's worked examples are done, word for word, in a copy of the project."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.template import ROOT
+
+TEXT = (ROOT / "CONTRIBUTING.md").read_text()
+FOLDERS = ("docs", "events", "functions", "layers", "local", "operate", "tests")
+FILES = ("Makefile", "CHANGELOG.md", "README.md", "mkdocs.yml", "pyproject.toml", "template.yaml")
+# The file that is named last before a block is what the block is for.
+NAMED = r"`([\w/]+\.(?:py|toml|yaml))`"
+BLOCK = re.compile(r"```(\w+) ?(\w*)\n(.*?)```", re.DOTALL)
+MESSAGE = {
+    "version": 1,
+    "webhook": {"id": "0" * 32, "name": "prod", "owner": "11111111-2222-4333-8444-555555555555"},
+    "delivery": "d1", "received_at": "2026-11-26T20:00:00Z", "headers": {}, "whole": {},
+}  # fmt: skip
+
+
+def section(title: str) -> str:
+    """Return a section's text."""
+    return TEXT.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+def follow(copy: Path, title: str) -> None:
+    """Do what a section's blocks say."""
+    text = section(title)
+    end = 0
+    target = ""
+    for block in BLOCK.finditer(text):
+        named = re.findall(NAMED, text[end : block.start()])
+        target = named[-1] if named else target
+        end = block.end()
+        language, name, content = block.groups()
+        if language == "json":
+            _lay_event(copy, name, json.loads(content))
+        elif language == "diff":
+            _patch(copy / target, content)
+        else:
+            (copy / target).parent.mkdir(exist_ok=True)
+            (copy / target).write_text(content)
+
+
+def _patch(file: Path, diff: str) -> None:
+    lines = diff.splitlines(keepends=True)
+    before = "".join(line[1:] for line in lines if line[0] in " -")
+    after = "".join(line[1:] for line in lines if line[0] in " +")
+    text = file.read_text()
+    assert text.count(before) == 1, f"{file.name}: {before}"
+    file.write_text(text.replace(before, after))
+
+
+def _lay_event(copy: Path, name: str, element: dict[str, object]) -> None:
+    """Write an element of a delivery as the queue brings it."""
+    event = json.loads((ROOT / "events/on_event/flux_error.json").read_text())
+    message = MESSAGE | {"element": element, "is_cut": False}
+    message["webhook"] = MESSAGE["webhook"] | {"source": name.partition("_")[0]}  # type: ignore[operator]
+    event["Records"][0]["body"] = json.dumps(message)
+    (copy / "events/on_event" / f"{name}.json").write_text(json.dumps(event))
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the project in which every section was followed."""
+    copy = tmp_path_factory.mktemp("contribution")
+    for folder in FOLDERS:
+        shutil.copytree(
+            ROOT / folder, copy / folder, symlinks=True,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )  # fmt: skip
+    for file in FILES:
+        shutil.copy(ROOT / file, copy)
+    for title in ("Add a source as a recipe", "Add a source in Python", "Add an operation"):
+        follow(copy, title)
+    return copy
+
+
+def run(copy: Path, *arguments: str) -> str:
+    """Return what a Python says, that runs the copy's code."""
+    path = [copy, copy / "layers/actionsync", copy / "layers/servicenow_tools"]
+    done = subprocess.run(  # noqa: S603 - this Python
+        [sys.executable, *arguments],
+        cwd=copy,
+        env=os.environ
+        | {
+            "PYTHONPATH": os.pathsep.join(map(str, path)),
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "POWERTOOLS_SERVICE_NAME": "actionsync",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+FEEDBACK = {"source": "shop", "detail-type": "Customer Feedback", "id": "e1",
+            "detail": {"user_id": "ada", "page": "/cart", "mark": 1}}  # fmt: skip
+SCRIPT = f"""
+from datetime import UTC, datetime
+from actionsync.events import sources
+from actionsync.events.sources import envelopes
+from actionsync.events.sources.protocol import Context
+from local import events, openapi
+
+now = datetime(2026, 1, 10, tzinfo=UTC)
+message = envelopes.read({json.dumps(json.dumps(FEEDBACK))}, now)
+print(*[event.texts["title"] for event in sources.read(message, Context(now)).events])
+openapi.main()
+events.main()
+"""
+
+
+def test_what_they_add_works(copy: Path) -> None:
+    """The source reads, and the recipe's and the operation's own tests pass."""
+    assert run(copy, "-c", SCRIPT).startswith("/cart: 1 of 5\n")
+    paths = json.loads((copy / "docs/openapi.json").read_text())["paths"]
+    assert "/api/servicenow/incidents/{id}/hold" in paths
+    run(
+        copy, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", "-k",
+        "uptime or every_recipe or hold_incident",
+        "tests/unit/actionsync/sources/test_recipes.py",
+        "tests/integration/test_calls.py",
+    )  # fmt: skip
+
+
+ROWS = re.findall(r"^\| (.*?) \| (.*?) \| (.*?) \|$", section("Add a ticket type"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("row", ROWS[2:], ids=lambda row: row[2])
+def test_a_ticket_type_is_where_it_is_said_to_be(row: tuple[str, str, str]) -> None:
+    """Each part of the example stands in its file or folder."""
+    _, where, names = row
+    text = ""
+    for place in re.findall(r"`([^`]+)`", where):
+        path = ROOT / place
+        assert path.exists()
+        text += "".join(
+            file.read_text() for file in (path.glob("*.py") if path.is_dir() else [path])
+        )
+    for name in re.findall(r"`([^`]+)`", names):
+        assert name in text
