@@ -2,13 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from actionsync.audit.query import ActivityQuery
 from actionsync.rules.matching import SEVERITIES
 from actionsync.rules.models import GithubEvent
 from actionsync.rules.texts import NAMES
-from actionsync.tickets.models import Level, NewChangeRequest, Risk
+from actionsync.tickets.models import LEVELS, RISKS, NewChangeRequest
 
 FILE = Path(__file__).parent.parent / "layers/actionsync/actionsync/pages/tables.js"
 
@@ -17,8 +17,8 @@ def text() -> str:
     """Return the module with the tables."""
     tables = {
         "SEVERITIES": SEVERITIES,
-        "LEVELS": _codes(Level),
-        "RISKS": _codes(Risk),
+        "LEVELS": list(LEVELS.items()),
+        "RISKS": list(RISKS.items()),
         "CHANGE_TYPES": get_args(NewChangeRequest.model_fields["type"].annotation),
         "GITHUB_EVENTS": get_args(GithubEvent),
         "EVENT_TEXTS": sorted(NAMES),
@@ -27,13 +27,6 @@ def text() -> str:
     }
     lines = (f"export const {name} = {json.dumps(table)};" for name, table in tables.items())
     return "\n".join(["// Written by `make openapi`: local/page_tables.py.", "", *lines, ""])
-
-
-def _codes(annotated: Any) -> list[tuple[str, str]]:
-    """Return the codes of a column with their words: its type names the codes first."""
-    values = get_args(get_args(annotated)[0])
-    half = len(values) // 2
-    return list(zip(values[:half], values[half:], strict=True))
 
 
 def _choices(field: str) -> tuple[str, ...]:

@@ -144,7 +144,7 @@ def test_nobody_but_the_connections_functions_changes_one_and_none_a_team() -> N
 def test_only_who_writes_tickets_reaches_answers_stored_for_keys() -> None:
     """Who only counts a request does no more than that."""
     found = reached("IdempotencyTable")
-    others = {"on_meeting", "on_event", "answer_assistant"}
+    others = {"on_error", "on_meeting", "on_event", "answer_assistant"}
     roles = [functions()[name]["Role"] for name in ("create_incident", "update_incident")]
     writers = {folder for folder in found if functions()[folder].get("Role") in roles}
     assert {folder for folder, kinds in found.items() if "WRITE" in kinds} == {*writers, *others}

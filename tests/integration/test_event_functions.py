@@ -143,6 +143,19 @@ def test_only_the_severities_of_the_rules(instance: "Simulator", aws: "Aws") -> 
     assert (row["urgency"], row["category"]) == ("2", "software")
 
 
+def test_what_comes_by_topic_is_known_by_its_shape(instance: "Simulator", queues: Queues) -> None:
+    """A meeting, whose tickets are linked, and a deployment: with EventBridge's frame or none."""
+    for name in ("m-1", "m-2"):
+        bare = json.loads(meeting(meeting_id=name, title=name)["body"])
+        send("error", notification(bare["detail"] if name == "m-1" else bare))
+    send("error", notification(json.loads(deployment("started")["body"])["detail"]))
+    rows = made(instance)
+    assert len(rows) == 4
+    assert len([text for row in rows for text in notes(instance, row["sys_id"])]) == 2
+    assert len(made(instance, "change_request")) == 1
+    assert queues.failed() == []
+
+
 def test_errors_come_by_topic_too(instance: "Simulator") -> None:
     """An SNS notification is the same error."""
     detail = {"user_id": USER, "service": "checkout", "severity": "error",
@@ -519,7 +532,7 @@ def test_a_pipelines_actions_say_which_deployments_are_its_own(
 
 
 def test_a_deployment_that_has_a_change_goes_on_with_it(instance: "Simulator", aws: "Aws") -> None:
-    """Where the pipeline is heard of later; in one batch the order does not matter."""
+    """Where the pipeline is heard of later, whose change it is then; so in one batch, too."""
     rule = {"change_type": "standard", "template": "Deploy a service"}
     save_rules(aws, "automation", deployments=rule)
     send("deployment", code_deploy("START", 5), pipeline("STARTED", 0))
@@ -528,8 +541,9 @@ def test_a_deployment_that_has_a_change_goes_on_with_it(instance: "Simulator", a
     send("deployment", pipeline("STARTED", 20, "e-2"))
     send("deployment", code_deploy("SUCCESS", 27, deployment="d-2"))
     send("deployment", pipeline("SUCCEEDED", 30, "e-2"))
-    assert {row["state"] for row in made(instance, "change_request")} == {"3"}
-    assert len(made(instance, "change_request")) == 3
+    first, second = made(instance, "change_request")
+    assert (first["state"], second["state"]) == ("3", "3")
+    assert any("e-2: SUCCEEDED" in second[name] for name in ("close_notes", "description"))
 
 
 def test_a_pipeline_that_rules_ignore_takes_no_deployment_with_it(

@@ -209,7 +209,7 @@ def test_the_preview_shows_what_is_sent(
     rule = {"name": "elsewhere", "then": {"ticket": ticket}}
     event = {"service": "checkout", "message": "Payment failed", "severity": "high"}
     asked = {"kind": "error", "event": event, "rules": {"rules": [rule]}}
-    (shown,) = call("preview_rules", asked).json["tickets"]
+    (shown,) = call("preview_rules", asked, user_id=USER).json["tickets"]
     assert (shown["table"], shown["problems"]) == (ticket, [])
     names = {"em_event": "message_key", STAGING: "u_correlation_id", "sn_si_incident": "impact"}
     assert names[ticket] in shown["columns"]

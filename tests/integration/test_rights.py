@@ -439,6 +439,13 @@ def plain_text(world: World) -> None:
     world.send("error", events.record(json.dumps(document)))
 
 
+def meeting_by_topic(world: World, name: str) -> None:
+    """A notification of a processed meeting, whose two tickets are linked by a note."""
+    items = [{"summary": f"{name} {n}", "requires_incident": True} for n in range(2)]
+    detail = {"user_id": world.user, "meeting_id": name, "title": name, "action_items": items}
+    world.send("error", events.notification(detail))
+
+
 def of_events(kind: str) -> "Callable[[World], None]":
     """Return the scenario of a function of events: a ticket, a wait, and a poison."""
 
@@ -464,10 +471,14 @@ def of_events(kind: str) -> "Callable[[World], None]":
         world.send(kind, events.error() | {"body": "no JSON"})
         if kind == "error":
             plain_text(world)
-        if kind == "meeting":
+            meeting_by_topic(world, "first meeting")
+        if kind in {"error", "meeting"}:
             refusal = faults.error(403, "Not allowed", "x", method="PATCH", times=None)
             world.simulator.faults.add(refusal)
-            world.send(kind, record(world, "second"))
+            if kind == "error":
+                meeting_by_topic(world, "second meeting")
+            else:
+                world.send(kind, record(world, "second"))
             world.simulator.faults.clear()
         third = record(world, "third")
         world.simulator.faults.add(faults.rate_limited(100, method="POST", times=None))

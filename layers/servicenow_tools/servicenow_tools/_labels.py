@@ -42,6 +42,11 @@ def code_of(table: str, column: str, label: str) -> str | None:
     return _CODES[table][column].get(_ALSO.get(name, name))
 
 
+def is_known(table: str, column: str, code: str) -> bool:
+    """Return whether a code is one of a new instance's."""
+    return code in _CODES[table][column].values()
+
+
 def names(table: str, column: str) -> str:
     """Return the labels of a column, for an error's text."""
     return ", ".join(_CODES[table][column])

@@ -78,7 +78,7 @@ class InstanceMetadata:
         self._choices = TTLCache[tuple[str, str], tuple[_ChoiceRow, ...]](
             _REMEMBERED_SECONDS, size=100
         )
-        self._language: str | None = None
+        self._me: dict[str, str] | None = None
         self._unknown_path: str | None = None
         self._columns = TTLCache[str, dict[str, Column]](_REMEMBERED_SECONDS, size=50)
         self._lineages = TTLCache[str, tuple[str, ...]](_REMEMBERED_SECONDS, size=50)
@@ -88,13 +88,20 @@ class InstanceMetadata:
         """Return the values that a choice column may take, in the instance's order."""
         rows = await self._choice_rows(table, column)
         languages = {row.language for row in rows}
-        language = await self._user_language() if len(languages) > 1 else ""
+        language = (await self._user())["preferred_language"] if len(languages) > 1 else ""
         labels: dict[str, _ChoiceRow] = {}
         for row in rows:
             known = labels.get(row.value)
             if known is None or _rank(row, language) > _rank(known, language):
                 labels[row.value] = row
         return [Choice(value, row.label) for value, row in labels.items()]
+
+    async def visible_choices(self, table: str, column: str) -> list[Choice]:
+        """Return what `choices` does, nothing where the user may not see them."""
+        try:
+            return await self.choices(table, column)
+        except _HIDDEN:
+            return []
 
     async def choice_value(self, table: str, column: str, text: str) -> str | None:
         """Return the value of a choice by its value or a label in any language, or None.
@@ -145,14 +152,18 @@ class InstanceMetadata:
             known = self._choices.put((table, column), tuple(_choice_rows(own)))
         return known
 
-    async def _user_language(self) -> str:
-        """Return the language of the user who signs in, or nothing where it cannot be read."""
-        if self._language is None:
-            query = "sys_id=javascript:gs.getUserID()"
-            rows = await self._visible("sys_user", query, "preferred_language")
-            found = stored_text(rows[0].get("preferred_language")) if len(rows) == 1 else ""
-            self._language = found
-        return self._language
+    async def user_id(self) -> str | None:
+        """Return the sys_id of the user who signs in, or None where it cannot be read."""
+        return (await self._user())["sys_id"] or None
+
+    async def _user(self) -> dict[str, str]:
+        """Return who signs in: sys_id and language, empty where they cannot be read."""
+        if self._me is None:
+            names = ("sys_id", "preferred_language")
+            rows = await self._visible("sys_user", "sys_id=javascript:gs.getUserID()", *names)
+            row = rows[0] if len(rows) == 1 else {}
+            self._me = {name: stored_text(row.get(name)) for name in names}
+        return self._me
 
     async def columns(self, table: str) -> dict[str, Column]:
         """Return a table's columns by name, inherited ones among them.

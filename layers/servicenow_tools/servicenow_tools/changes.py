@@ -227,6 +227,7 @@ class Changes(Resource):
                     f"The change request is in the state {now}; only one in Implement (-1) or "
                     "Review (0), or where the instance's change model says so, can be closed.",
                     "state",
+                    str(record.get("state")),
                 )
             return await self.update_in_steps(record.sys_id, steps)
 
@@ -467,4 +468,4 @@ def _stuck(record: Record, goal: str, why: str) -> StateError:
     now = _labels.label_of(_TABLE, "state", str(record.get("state")))
     to = _labels.label_of(_TABLE, "state", goal)
     text = f"{record.number} is in the state {now} and cannot go on to {to}: {why}."
-    return StateError(text, "state")
+    return StateError(text, "state", str(record.get("state")))

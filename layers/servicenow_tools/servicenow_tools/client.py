@@ -380,6 +380,10 @@ class ServiceNowClient:
         )
         return ApiResponse(answer.status, dict(answer.headers), answer.result)
 
+    async def current_user_id(self) -> str | None:
+        """Return the sys_id of the user who signs in, or None where the instance hides it."""
+        return await self._instance.metadata.user_id()
+
     async def test_connection(self) -> "ConnectionReport":
         """Find out, stage by stage, what this connection is good for; no failure is raised."""
         with self._http.deadline():

@@ -68,7 +68,16 @@ class AmbiguousReferenceError(InvalidRequestError):
 
 
 class StateError(InvalidRequestError):
-    """The record is in a state that does not allow what was asked."""
+    """The record is in a state that does not allow what was asked.
+
+    Attributes:
+        state: the code of that state, where it is known.
+    """
+
+    def __init__(self, reason: str, field: str | None = None, state: str | None = None) -> None:
+        """Take what is wrong, with which field, and the state."""
+        super().__init__(reason, field)
+        self.state = state
 
 
 class ConnectionFailedError(ServiceNowError):

@@ -137,7 +137,8 @@ class Incidents(Resource):
             record = await self.get(id, fields=["sys_id", "state"])
             if record.get("state") != IncidentState.RESOLVED:
                 now = _labels.label_of("incident", "state", str(record.get("state")))
-                raise StateError(f"The incident is {now}; only a resolved one can be reopened.")
+                text = f"The incident is {now}; only a resolved one can be reopened."
+                raise StateError(text, state=str(record.get("state")))
             return await self.update(
                 record.sys_id,
                 **{"state": IncidentState.IN_PROGRESS, "work_notes": reason, **fields},
@@ -176,7 +177,8 @@ class Incidents(Resource):
             record = await self.get(id, fields=["sys_id", "state"])
             if record.get("state") in {IncidentState.CLOSED, IncidentState.CANCELED}:
                 now = _labels.label_of("incident", "state", str(record.get("state")))
-                raise StateError(f"The incident is {now}; it cannot be canceled.")
+                text = f"The incident is {now}; it cannot be canceled."
+                raise StateError(text, state=str(record.get("state")))
             return await self.update(record.sys_id, state=IncidentState.CANCELED, work_notes=reason)
 
     async def _close_code(self, given: str | None) -> str:

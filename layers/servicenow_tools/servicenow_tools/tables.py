@@ -693,19 +693,28 @@ class Resource:
         if not text or name in _JOURNALS:
             return text
         if _labels.has_codes(self.table, name):
-            code = _labels.code_of(self.table, name, text)
-            if code is None:
-                code = await self._metadata.choice_value(self.table, name, text)
-            if code is None:
-                names = _labels.names(self.table, name)
-                raise InvalidRequestError(f"must be a code or one of: {names}", name)
-            return code
+            return await self._code(name, text)
         target = await self._metadata.target_of(self.table, name)
         if target is not None:
             return await self._metadata.sys_id_of(name, text, target)
         if await self._metadata.may_have_choices(self.table, name, text):
             return await self._metadata.choice_value(self.table, name, text) or text
         return text
+
+    async def _code(self, name: str, text: str) -> str:
+        """Return the code of a state, level, risk or type; an instance has codes of its own."""
+        code = _labels.code_of(self.table, name, text)
+        if code is not None and _labels.is_known(self.table, name, code):
+            return code
+        own = await self._metadata.choice_value(self.table, name, text)
+        if own is not None:
+            return own
+        choices = await self._metadata.visible_choices(self.table, name)
+        if code is None or choices:
+            known = ", ".join(f"{choice.label} ({choice.value})" for choice in choices)
+            names = known or _labels.names(self.table, name)
+            raise InvalidRequestError(f"must be a code or one of: {names}", name)
+        return code
 
     @asynccontextmanager
     async def _alone(self, correlation_id: str) -> AsyncIterator[bool]:

@@ -49,13 +49,23 @@ class PolicyOfCompany(_Model):
 
 
 class BusinessRule(_Model):
-    """A business rule that aborts what meets a condition."""
+    """A business rule that aborts what meets a condition, or sets columns back without a word.
+
+    Attributes:
+        table: the table it is for.
+        name: its name.
+        condition: the encoded query that a record meets to which it applies; empty for all.
+        insert: whether it applies to new records.
+        update: whether it applies to changes.
+        restores: the columns that it sets back; without any it aborts.
+    """
 
     table: str
     name: str
     condition: str = ""
     insert: bool = True
     update: bool = True
+    restores: tuple[str, ...] = ()
 
 
 class ImportSet(_Model):
@@ -103,7 +113,7 @@ class Profile(_Model):
         plugins_absent: tables that are absent because their plugin is.
         roles: who may read, write and delete, by table.
         policies: data policies besides the default ones.
-        business_rules: rules that abort.
+        business_rules: rules that abort, or set columns back.
         import_sets: staging tables.
         change_models: by type and state, the states that a person may move a change to.
     """

@@ -4,6 +4,7 @@ Documentation: Data policies; Business rules. What is mandatory by default stand
 which the demo data turns into rows; a company's own come from a profile or from the API.
 """
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ class Policy:
     mandatory: tuple[str, ...]
 
 
+_RESTORED = re.compile(r"current\.(\w+) = previous\.\1;")
 _RESOLVED_PROBLEM = "stateIN106,107^resolution_code="
 
 POLICIES = (
@@ -102,7 +104,9 @@ def check_policies(write: "Write") -> None:
 
 
 def check_business_rules(write: "Write") -> None:
-    """Refuse a record that an active business rule aborts.
+    """Refuse a record that an active business rule aborts, and set back what one restores.
+
+    Of scripts, statements of the form `current.state = previous.state;` are understood.
 
     Raises:
         ApiError: 403.
@@ -112,9 +116,12 @@ def check_business_rules(write: "Write") -> None:
     for rule in write.store.rows("sys_script"):
         if (
             rule["collection"] in tables
-            and rule["active"] == rule["abort_action"] == rule[action] == "true"
+            and rule["active"] == rule[action] == "true"
             and write.store.meets(
                 write.table.name, write.new, rule["filter_condition"], write.session
             )
         ):
-            raise aborted_by(write.table.name, rule["name"], rule["sys_id"])
+            if rule["abort_action"] == "true":
+                raise aborted_by(write.table.name, rule["name"], rule["sys_id"])
+            for column in _RESTORED.findall(rule["script"]):
+                write.new[column] = write.old[column]

@@ -301,7 +301,7 @@ def test_a_narrowed_rule_is_for_what_becomes_such_a_ticket() -> None:
         ({"then": {"connection": "Not a name"}}, "connection"),
         ({"then": {"columns": {"state": "6"}}}, "state"),
         ({"then": {"columns": {"u_x": "{{password}}"}}}, "password"),
-        ({"then": {"urgency": "9"}}, "urgency"),
+        ({"then": {"urgency": "1^active=true"}}, "urgency"),
         ({"then": "drop"}, "then"),
         ({"match": {"severity": "terrible"}, "then": "ignore"}, "severity"),
         ({"match": {"source": "githob"}, "then": "ignore"}, "source"),

@@ -92,7 +92,10 @@ def _has_ended(correlation: "Correlation", kind: "Kind", now: int) -> bool:
     if correlation.is_firing and not correlation.is_final:
         return False
     if kind == "change":
-        return correlation.ended_at > correlation.synced_end
+        is_other = correlation.outcome != correlation.synced_outcome
+        return correlation.ended_at > correlation.synced_end or (
+            is_other and 0 < correlation.ended_at == correlation.synced_end
+        )
     is_open = kind == "incident" and correlation.synced_phase == "trigger"
     return is_open and correlation.settles_at <= now
 

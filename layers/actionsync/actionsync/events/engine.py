@@ -19,7 +19,7 @@ from actionsync.events.decision import due_at, next_step
 from actionsync.events.failures import PermanentError, RetryLaterError, classify_failure
 from actionsync.events.folding import rank
 from actionsync.events.models import digest
-from actionsync.events.steps import correlation_id, table_of, work_of
+from actionsync.events.steps import correlation_id, shortened, table_of, work_of
 from actionsync.rules.matching import SEVERITIES
 from actionsync.rules.models import DeploymentRule, IncidentRule
 from actionsync.stores.connections import DEFAULT
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 # What a step's calls may take, and what is recorded after them.
 STEP_SECONDS = DEADLINE_SECONDS + 5
 _NEXT_MINUTE = 60
-_LONGEST_WARNING = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,8 +379,8 @@ class Engine:
         self._pauses.record_success(target)
         if done.is_given_up:
             given_up = _given_up(group, leased)
-            return self._correlations.finish(leased, given_up, report=_report(work))
-        report = "" if done.notes else _report(work)
+            return self._correlations.finish(leased, given_up, report=work.report)
+        report = "" if done.notes else work.report
         return self._correlations.finish(leased, done.synced, notes=done.notes, report=report)
 
     def _watch(self, work: "Work", done: "StepResult", target: "Target") -> None:
@@ -423,7 +422,7 @@ class Engine:
                 **({} if is_ours else {"recovered": True}),
                 "rule": work.rule_name,
                 **({"assumptions": list(work.event.assumptions)} if work.event.assumptions else {}),
-                **({"warnings": _short(done.warnings)} if done.warnings else {}),
+                **({"warnings": shortened(done.warnings)} if done.warnings else {}),
             },
         )
 
@@ -527,14 +526,3 @@ def _given_up(group: "Group", correlation: "Correlation") -> dict[str, Any]:
         "settle_seconds": 0,
         "severity": correlation.severity if severest is None else rank(severest.severity),
     }
-
-
-def _report(work: "Work") -> str:
-    """Return the note that says what a step could not do as it was meant."""
-    if not work.warnings:
-        return ""
-    return "\n".join(["ServiceNow did not take everything as it was sent:", *_short(work.warnings)])
-
-
-def _short(warnings: list[str]) -> list[str]:
-    return [text[:_LONGEST_WARNING] for text in warnings[:10]]

@@ -83,7 +83,7 @@ def fold(received: "Iterable[Received]") -> Group:
         known = once.get(item.event.id)
         if known is None or known.was_received:
             once[item.event.id] = item
-    ordered = sorted(once.values(), key=lambda item: item.event.moment)
+    ordered = sorted(once.values(), key=lambda item: (item.event.moment, item.event.received_at))
     triggers = [item for item in ordered if item.event.action == "trigger"]
     notes = [item for item in ordered if item.event.action == "annotate"]
     newest = triggers[-1] if triggers else None

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from actionsync.events.sources import codepipeline
+from actionsync.events.sources import codedeploy, codepipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,7 +40,8 @@ class Pipelines:
     ) -> "tuple[IncomingEvent, ...]":
         """Return events in which a deployment within a pipeline is a note on the pipeline's change.
 
-        A pipeline that the rules leave out takes no deployment with it.
+        A pipeline that the rules leave out takes no deployment with it. A deployment whose
+        pipeline is heard of only later has the change of both.
         """
         if message.source not in {"aws.codepipeline", "aws.codedeploy"}:
             return tuple(events)
@@ -60,14 +61,24 @@ class Pipelines:
 
     def _joined(self, event: "IncomingEvent") -> "IncomingEvent":
         place = {"account": event.account, "region": event.region, "name": event.name}
+        about = (event.owner, event.key, event.moment)
         if event.source == codepipeline.NAME:
+            shared: str | None = None
             if event.action == "resolve":
-                self._store.end(event.owner, event.key, event.moment)
+                shared = self._store.end(*about)
             elif self._rules_of(event.owner).rule_for(event).then is not None:
-                self._store.begin(event.owner, event.key, event.moment, place)
+                shared = self._store.begin(*about, place)
+            if shared is None:
+                return event
+            return replace(event, source=codedeploy.NAME, key=shared)
+        if self._correlations.get(event.dedup_key).is_known:
+            if event.action == "resolve" and self._store.is_shared(event.owner, event.key):
+                return replace(event, action="annotate", outcome="")
             return event
         deployment_id = event.labels.get("deployment_id", "")
         run = self._store.around(event.owner, event.moment, place, deployment_id)
-        if run is None or self._correlations.get(event.dedup_key).is_known:
+        if run is None:
+            if event.action == "trigger":
+                self._store.stand_alone(*about, place)
             return event
         return replace(event, source=codepipeline.NAME, key=run, action="annotate", outcome="")

@@ -34,9 +34,8 @@ _TYPES = {
 
 # Columns that every instance has, and those whose names the client looks up.
 _ALWAYS = frozenset(
-    {"short_description", "description", "correlation_id", "correlation_display", "urgency",
-     "impact", "risk", "type", "assignment_group", "assigned_to", "cmdb_ci", "business_service",
-     "caused_by"}
+    {"short_description", "description", "correlation_id", "correlation_display", "type",
+     "assignment_group", "assigned_to", "cmdb_ci", "business_service", "caused_by"}
 )  # fmt: skip
 
 
@@ -140,13 +139,13 @@ async def _check(ticket: dict[str, Any], client: "ServiceNowClient") -> None:
     unchecked = []
     if not await table.columns():  # the user may not read the dictionary
         named = {problem["field"] for problem in problems}
-        for name, value in columns.items():
+        for name in columns:
             if name in _ALWAYS or name in named:
                 continue
             choices = await table.choices(name)
             if not choices:
                 unchecked.append(name)
-            elif value not in {text for choice in choices for text in (choice.value, choice.label)}:
+            elif found.values.get(name) not in {choice.value for choice in choices}:
                 known = ", ".join(choice.value for choice in choices)
                 problems.append({"field": name, "message": f"must be one of {known}"})
     ticket |= {"problems": problems, "unchecked": unchecked}

@@ -24,9 +24,11 @@ from servicenow_tools.errors import (
     AuthenticationError,
     InvalidRequestError,
     NotFoundError,
+    PermissionDeniedError,
     RateLimitedError,
     ResponseError,
     ServiceNowError,
+    StateError,
     UnavailableError,
     UnexpectedContentError,
 )
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 
     from actionsync.rules.models import AnyRule
     from actionsync.stores.correlations import Correlation
-    from servicenow_tools import Record, ServiceNowClient, Table
+    from servicenow_tools import IgnoredField, Record, ServiceNowClient, Table
 
     Columns = dict[str, Any]
 
@@ -72,6 +74,8 @@ _NO_REFUSALS = (
     UnexpectedContentError,
 )
 _FIRST_ERROR, _LAST_REFUSAL = 400, 499
+_LONGEST_WARNING = 300
+_MOST_WARNINGS = 10
 
 
 @dataclass(slots=True)
@@ -101,11 +105,31 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class _Rung:
-    """One way to do a step: what it is called, what it sends, and how."""
+    """One way to do a step.
+
+    Attributes:
+        result: what it is called.
+        columns: what it sends.
+        write: sends it.
+        brings_about: whether a state is one that it leads to; ServiceNow may answer a write as
+            done and leave the state as it was.
+    """
 
     result: Result
     columns: "Columns"
     write: "Callable[[Columns], Awaitable[Record]]"
+    brings_about: "Callable[[str], bool]" = lambda _: True
+
+    def check(self, record: "Record") -> None:
+        """Refuse a record whose state is not what the rung leads to; a hidden one says nothing.
+
+        Raises:
+            StateError: it stayed as it was.
+        """
+        state = record.get("state")
+        if state is not None and not self.brings_about(str(state)):
+            text = f"ServiceNow reported no error, but the state is {state} all the same"
+            raise StateError(text, "state", str(state))
 
 
 @dataclass(slots=True)
@@ -128,6 +152,7 @@ class Work:
         state_before: the ticket's state before, where it was looked at.
         follow_up: events of another key that follow, and the rule they fall under.
         warnings: what was refused, dropped or changed, for people.
+        noted_warnings: how many of them the step's own note has.
     """
 
     client: "ServiceNowClient"
@@ -145,6 +170,12 @@ class Work:
     state_before: str = ""
     follow_up: tuple[Group, MatchedRule] | None = None
     warnings: list[str] = field(default_factory=list)
+    noted_warnings: int = 0
+
+    @property
+    def report(self) -> str:
+        """The note that says what could not be done as it was meant; empty for none."""
+        return _report(self.warnings[self.noted_warnings :])
 
     @property
     def event(self) -> IncomingEvent:
@@ -196,7 +227,9 @@ class Work:
             columns = rung.columns
         self.wrote = True
         if draft.table == "change_request":
-            made = await self._moved_to_implement(made)
+            made, refusal = await self._moved_to_implement(made)
+            if refusal is not None and not _waits_for_approval(refusal):
+                self._warn(refusal)
         await self._attach(draft.table, made.sys_id, draft.attachments)
         synced = {
             **self._synced(),
@@ -233,10 +266,21 @@ class Work:
         async def create_normal(columns: "Columns") -> "Record":
             return await self.client.changes.create(**columns, claimed=True)
 
+        async def create_with_caller(columns: "Columns") -> "Record":
+            made = await create({**columns, "caller_id": await self.client.current_user_id()})
+            self.warnings.append("caller_id was filled in: the integration account")
+            return made
+
         essential = {name: draft.columns[name] for name in _ESSENTIAL}
         rungs = [_Rung("created", draft.columns, create), _Rung("created", essential, create)]
         if "template" in draft.options:
             rungs.append(_Rung("created", essential, create_normal))
+        if draft.table == "incident" and "caller_id" not in draft.columns:
+            # Companies demand one, and may not show that they do.
+            rungs += [
+                _Rung("created", columns, create_with_caller)
+                for columns in (draft.columns, essential)
+            ]
         return rungs
 
     # ---- recur
@@ -253,7 +297,7 @@ class Work:
         if await self._is_noted():
             return StepResult("noted", self._recurred(), {"work_notes": self.action["text"]})
         state = str(record.get("state"))
-        if state != IncidentState.RESOLVED and state not in _FINAL[self.table]:
+        if not self._is_over(state):
             return await self._note_recurrence(record, is_worse=is_worse)
         if not (is_new or is_worse) or self._was_seen(record):
             return StepResult("skipped", {**self._synced(), "synced_phase": "resolve"})
@@ -272,7 +316,7 @@ class Work:
     async def _note_recurrence(self, record: "Record", *, is_worse: bool) -> StepResult:
         raised = await self._raised(record) if is_worse else {}
         note = {"work_notes": self.action["text"]}
-        rungs = [_Rung("noted", note, self._update)]
+        rungs = [_Rung("noted", note, self._note)]
         if raised:
             rungs.insert(0, _Rung("noted", {**raised, **note}, self._update))
         rung, updated = await self._climb(rungs)
@@ -289,7 +333,8 @@ class Work:
 
         note = {"reason": self.action["text"], **self._filled(self.rule.reopening_fields)}
         try:
-            _, opened = await self._climb([_Rung("reopened", note, reopen)])
+            rung = _Rung("reopened", note, reopen, lambda state: not self._is_over(state))
+            _, opened = await self._climb([rung])
         except ServiceNowError as error:
             if not is_refusal(error):
                 raise
@@ -338,13 +383,19 @@ class Work:
         level = rule.levels.get(severity)
         wanted = {} if level is None else {"urgency": level.urgency, "impact": level.impact}
         written = self.correlation.last_written
-        raised: Columns = {
-            name: value
-            for name, value in wanted.items()
-            if record.get(name) is not None
-            and str(record.get(name)) == written.get(name)
-            and value < str(record.get(name))
-        }
+        raised: Columns = {}
+        for name, value in wanted.items():
+            now = record.get(name)
+            if now is None or str(now) != written.get(name):
+                continue
+            try:
+                code = (await self._tickets.serialize({name: value}))[name]
+            except InvalidRequestError as error:  # which another rule may have had
+                self._warn(error)
+                continue
+            order = [choice.value for choice in await self._tickets.choices(name)]
+            if _place(code, order) < _place(str(now), order):
+                raised[name] = code
         if rule is again and rule.assignment_group and not self._touched(record):
             named = {**rule.columns(), **self._filled(rule.fields)}
             named = await self._with_support_group(named)
@@ -380,16 +431,13 @@ class Work:
             if self.table == "sn_si_incident"
             else IncidentState.RESOLVED
         )
-        if record is not None and self.may_be_done and record.get("close_notes") == text:
-            synced["last_written"] = self._resolved(record)
-            return StepResult("resolved", synced, {"close_notes": text}, state=ended)
         state = "" if record is None else str(record.get("state"))
-        is_open = (
-            record is not None
-            and state != IncidentState.RESOLVED
-            and state not in _FINAL[self.table]
-        )
-        if record is None or not is_open or rule.end.do == "nothing":
+        if record is None or self._is_over(state):
+            if record is not None and self.may_be_done and record.get("close_notes") == text:
+                synced["last_written"] = self._resolved(record)
+                return StepResult("resolved", synced, {"close_notes": text}, state=ended)
+            return StepResult("skipped", synced)
+        if rule.end.do == "nothing":
             return StepResult("skipped", synced)
 
         async def resolve(columns: "Columns") -> "Record":
@@ -399,20 +447,17 @@ class Work:
                 )
             return await self.client.incidents.close(self.correlation.sys_id, **columns)
 
-        note = _Rung("noted", {"work_notes": text}, self._update)
-        rungs = [note]
+        rungs = [_Rung("noted", {"work_notes": text}, self._note)]
         is_left = rule.end.do == "note" or (rule.end.do == "untouched" and self._touched(record))
         if self.table == "sn_si_incident":  # whose codes nobody can choose for a company
             is_left = is_left or rule.close_code is None
-        if is_left and await self._is_noted():
-            return StepResult("noted", synced, note.columns)
         if not is_left:
             columns = {
                 "close_notes": text,
                 "close_code": rule.close_code,
                 **self._filled(rule.closing_fields),
             }
-            rungs.insert(0, _Rung("resolved", columns, resolve))
+            rungs.insert(0, _Rung("resolved", columns, resolve, self._is_over))
         rung, updated = await self._climb(rungs)
         if rung.result != "resolved":
             return StepResult("noted", synced, rung.columns, state=state)
@@ -423,6 +468,10 @@ class Work:
             "close_notes": text,
         }
         return StepResult("resolved", synced, sent, state=ended)
+
+    def _is_over(self, state: str) -> bool:
+        """Return whether a state is one in which an incident's work has ended."""
+        return state == IncidentState.RESOLVED or state in _FINAL[self.table]
 
     def _resolved(self, record: "Record") -> dict[str, str]:
         names = (*_WATCHED, "resolved_at")
@@ -444,8 +493,7 @@ class Work:
         if record is None or str(record.get("state")) in _FINAL[self.table]:
             return StepResult("skipped", {}, notes=posted)
         note = {"work_notes": self.action["text"]}
-        if not await self._is_noted():
-            await self._climb([_Rung("noted", note, self._update)])
+        await self._climb([_Rung("noted", note, self._note)])
         return StepResult("noted", {}, note, state=self.state_before, notes=posted)
 
     # ---- close
@@ -454,9 +502,9 @@ class Work:
         outcome = self.action["outcome"]
         synced = {**self._synced(), "synced_phase": "resolve", "synced_outcome": outcome}
         text = self.action["text"]
-        code = "successful" if outcome == "succeeded" else "unsuccessful"
+        rule = self.rule if isinstance(self.rule, DeploymentRule) else DeploymentRule()
         closing = {
-            "close_code": code,
+            "close_code": getattr(rule.close_codes, outcome, rule.close_codes.failed),
             "close_notes": text,
             **self._filled(self.rule.closing_fields),
         }
@@ -464,14 +512,18 @@ class Work:
         record = await self._record()
         if record is None:
             return StepResult("skipped", synced, closing)
-        note = _Rung("noted", {"work_notes": text}, self._update)
+        note = _Rung("noted", {"work_notes": text}, self._note)
         if str(record.get("state")) in _FINAL[self.table]:
             if record.get("close_notes") == text:
                 return StepResult("closed", synced, closing, state=self.state_before)
             rungs = [note]
         else:
-            record = await self._moved_to_implement(record)
-            rungs = [_Rung("closed", closing, self._close_change), note]
+            record, refusal = await self._moved_to_implement(record)
+            rungs = [_Rung("closed", closing, self._close_change, _is_closed), note]
+            if refusal is not None:
+                self._warn(refusal)
+                if _waits_for_approval(refusal):
+                    rungs = [note]
         if await self._is_noted():
             return StepResult("noted", synced, note.columns)
         rung, updated = await self._climb(rungs)
@@ -480,13 +532,22 @@ class Work:
         return StepResult(rung.result, synced, rung.columns, state=str(updated.get("state") or ""))
 
     async def _close_change(self, columns: "Columns") -> "Record":
-        known = [choice.value for choice in await self._tickets.choices("close_code")]
+        try:
+            known = [choice.value for choice in await self._tickets.choices("close_code")]
+        except PermissionDeniedError:  # the instance itself judges
+            known = []
+        code = None
+        if "close_code" in columns:
+            given = {"close_code": columns["close_code"]}
+            code = (await self._tickets.serialize(given))["close_code"]
         # Left out, it would be the client's default: that of a success.
-        if "close_code" not in columns or (known and columns["close_code"] not in known):
+        if code is None or (known and code not in known):
             raise InvalidRequestError(
                 f"must be one of the codes that this instance has: {', '.join(known)}", "close_code"
             )
-        return await self.client.changes.close(self.correlation.sys_id, **columns)
+        return await self.client.changes.close(
+            self.correlation.sys_id, **{**columns, "close_code": code}
+        )
 
     def _incident_of(self, outcome: str) -> tuple[Group, MatchedRule] | None:
         """Return the event that opens a failed deployment's incident, or ends it."""
@@ -524,16 +585,18 @@ class Work:
         )
         return fold([Received(event)]), MatchedRule(self.rule_name, rule)
 
-    async def _moved_to_implement(self, record: "Record") -> "Record":
-        """Bring a change to Implement, or as far towards it as it may go without approval."""
+    async def _moved_to_implement(
+        self, record: "Record"
+    ) -> "tuple[Record, ServiceNowError | None]":
+        """Bring a change to Implement, or as far towards it as it may go; return why no further."""
         if record.get("state") in _CHANGE_UNDER_WAY:
-            return record
+            return record, None
         try:
-            return await self.client.changes.move(record.sys_id, "implement")
+            return await self.client.changes.move(record.sys_id, "implement"), None
         except ServiceNowError as error:
             if not is_refusal(error):
                 raise
-            return record
+            return record, error
 
     # ---- what they share
 
@@ -544,13 +607,16 @@ class Work:
             ServiceNowError: the first refusal, where all were; or what is no refusal.
         """
         refusal: ServiceNowError | None = None
-        tried: list[Columns] = []
+        tried: tuple[Any, Columns] | None = None
         for rung in rungs:
+            wanted = rungs[0].columns if rung.result == rungs[0].result else {}
             columns: Columns | None = rung.columns
-            while columns is not None and columns not in tried[-1:]:
-                tried.append(columns)
+            while columns is not None and tried != (rung.write, columns):
+                tried = (rung.write, columns)
+                differences = _differences(wanted, columns)
                 try:
-                    record = await rung.write(columns)
+                    record = await rung.write(self._with_report(columns, differences))
+                    rung.check(record)
                 except ServiceNowError as error:
                     if not is_refusal(error):
                         raise
@@ -558,20 +624,21 @@ class Work:
                         refusal = error  # ServiceNow's own text, where there is one
                     self._warn(error)
                     is_first = columns is rung.columns
-                    columns = (
-                        await self._without_what_is_wrong(columns, error) if is_first else None
-                    )
+                    columns = await self._corrected(columns, error) if is_first else None
                 else:
-                    is_same = rung.result == rungs[0].result
-                    self._report(rungs[0].columns if is_same else {}, columns, record)
+                    self.warnings += differences
+                    if "work_notes" in columns:
+                        self.noted_warnings = len(self.warnings)
+                    self.warnings += map(_ignored, record.ignored_fields)
                     return replace(rung, columns=columns), record
         assert refusal is not None  # noqa: S101 - there is at least one rung
         raise refusal
 
-    async def _without_what_is_wrong(
-        self, columns: "Columns", error: ServiceNowError
-    ) -> "Columns | None":
-        """Return the columns without those that can be checked to be wrong, None without any."""
+    async def _corrected(self, columns: "Columns", error: ServiceNowError) -> "Columns | None":
+        """Return the columns without what can be checked to be wrong, None where that is nothing.
+
+        An incident without the caller that the instance demands gets the integration account.
+        """
         wrong = {error.field} if isinstance(error, InvalidRequestError) else set()
         try:
             preview = await self._tickets.preview(
@@ -587,23 +654,21 @@ class Work:
             for name, value in columns.items()
             if name in _ESSENTIAL or name not in wrong
         }
-        return right if len(right) < len(columns) else None
+        if self.action["step"] == "create" and "caller_id" in wrong - columns.keys():
+            right["caller_id"] = await self.client.current_user_id()
+        return None if right == columns else right
+
+    def _with_report(self, columns: "Columns", differences: list[str]) -> "Columns":
+        """Return columns whose note says what has been refused so far."""
+        report = _report([*self.warnings, *differences])
+        if not report or "work_notes" not in columns:
+            return columns
+        return {**columns, "work_notes": f"{columns['work_notes']}\n\n{report}"}
 
     def _warn(self, error: ServiceNowError) -> None:
         text = str(error)
         if text not in self.warnings:
             self.warnings.append(text)
-
-    def _report(self, wanted: "Columns", sent: "Columns", record: "Record") -> None:
-        """Remember what is not in the ticket as it was meant."""
-        for name in wanted:
-            if name not in sent:
-                self.warnings.append(f"{name} was left out: {wanted[name]}")
-        for ignored in record.ignored_fields:
-            stored = (
-                "dropped it" if ignored.stored is None else f"stored {ignored.stored or 'nothing'}"
-            )
-            self.warnings.append(f"{ignored.field}: {ignored.sent} was sent, ServiceNow {stored}")
 
     async def _attach(self, table: str, sys_id: str, texts: dict[str, str]) -> None:
         """Attach texts that do not fit, each once: also where the ticket's other event had it."""
@@ -627,6 +692,12 @@ class Work:
     async def _update(self, columns: "Columns") -> "Record":
         return await self._tickets.update(self.correlation.sys_id, **columns)
 
+    async def _note(self, columns: "Columns") -> "Record":
+        """Leave a note, unless a dead holder has left it."""
+        if await self._is_noted(columns["work_notes"]):
+            return await self._tickets.get(self.correlation.sys_id)
+        return await self._update(columns)
+
     async def _record(self) -> "Record | None":
         """Return the ticket; None where it is deleted, or its connection has another host now."""
         if self.correlation.host and self.correlation.host != self._host:
@@ -640,13 +711,13 @@ class Work:
         self.state_before = str(record.get("state") or "")
         return record
 
-    async def _is_noted(self) -> bool:
-        """Return whether a dead holder has left the note."""
+    async def _is_noted(self, text: str = "") -> bool:
+        """Return whether a dead holder has left a note, by default the action's."""
         if not self.may_be_done:
             return False
         since = datetime.fromisoformat(self.action["at"])
         found = await self._tickets.find_work_note(
-            self.correlation.sys_id, self.action["text"], since
+            self.correlation.sys_id, text or self.action["text"], since
         )
         return found is not None
 
@@ -824,6 +895,47 @@ def is_refusal(error: ServiceNowError) -> bool:
         and error.message is not None
         and _FIRST_ERROR <= error.status <= _LAST_REFUSAL
     )
+
+
+def shortened(warnings: list[str]) -> list[str]:
+    """Return warnings as people are shown them: not too many, none too long."""
+    return [text[:_LONGEST_WARNING] for text in warnings[:_MOST_WARNINGS]]
+
+
+def _report(warnings: list[str]) -> str:
+    """Return the text that says what could not be done as it was meant; empty for nothing."""
+    if not warnings:
+        return ""
+    said = "ServiceNow did not take everything as it was sent:"
+    return "\n".join([said, *shortened(warnings)])
+
+
+def _differences(wanted: "Columns", sent: "Columns") -> list[str]:
+    left_out = [f"{name} was left out: {wanted[name]}" for name in wanted if name not in sent]
+    added = [
+        f"{name} was filled in: {sent[name]}" for name in sent if wanted and name not in wanted
+    ]
+    return left_out + added
+
+
+def _ignored(ignored: "IgnoredField") -> str:
+    stored = "dropped it" if ignored.stored is None else f"stored {ignored.stored or 'nothing'}"
+    return f"{ignored.field}: {ignored.sent} was sent, ServiceNow {stored}"
+
+
+def _is_closed(state: str) -> bool:
+    return state == ChangeState.CLOSED
+
+
+def _waits_for_approval(refusal: ServiceNowError) -> bool:
+    """Return whether a change stays where it is as normal changes do."""
+    is_asked_for = {ChangeState.ASSESS, ChangeState.AUTHORIZE}
+    return isinstance(refusal, StateError) and refusal.state in is_asked_for
+
+
+def _place(code: str, order: list[str]) -> tuple[int, str]:
+    """Return where a level stands, the most urgent first."""
+    return (order.index(code) if code in order else len(order), code)
 
 
 def _written(record: "Record", names: "tuple[str, ...] | list[str]") -> dict[str, str]:

@@ -210,6 +210,14 @@ class SourceRule(IncidentRule):
     options: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=20)] = []
 
 
+class CloseCodes(Section):
+    """The codes with which a change is closed, by how its deployment ended."""
+
+    succeeded: Name = "successful"
+    failed: Name = "unsuccessful"
+    stopped: Name = "unsuccessful"
+
+
 class DeploymentRule(TicketRule):
     """Deployments become change requests."""
 
@@ -231,6 +239,7 @@ class DeploymentRule(TicketRule):
         "Deployment {{status}} at {{occurred_at}}.{{#message}} {{message}}{{/message}}"
         "{{#changelog}}\n\n{{changelog}}{{/changelog}}{{#link}}\n{{link}}{{/link}}"
     )
+    close_codes: CloseCodes = CloseCodes()
     incident_on_failure: bool = False
     incident_levels: Levels = Levels(urgency="2", impact="2")
 
@@ -292,6 +301,8 @@ class Then(Section):
     urgency: Level | None = None
     impact: Level | None = None
     columns: Columns = {}
+    close_code: Name | None = None
+    close_codes: CloseCodes | None = None
     closing_columns: Columns = {}
     reopening_columns: Columns = {}
     recurrence: Recurrence | None = None
@@ -308,7 +319,10 @@ class Then(Section):
 
     def over(self, fallback: AnyRule) -> AnyRule:
         """Return the fallback with what is said here in its place."""
-        names = ("ticket", "assignment_group", "category", "connection", "hold")
+        names = (
+            "ticket", "assignment_group", "category", "connection", "hold", "close_code",
+            "close_codes",
+        )  # fmt: skip
         changes: dict[str, Any] = {
             name: value
             for name in names

@@ -43,6 +43,12 @@ MOST_NOTES = 10
 # What is remembered of notes, so that copies of them are not posted again.
 MOST_MARKS = 40
 _DAY = 24 * 3600
+_NEWER_END = "(attribute_not_exists(#ended_at) OR #ended_at < :ended_at)"
+# Of two outcomes at one moment (EventBridge has whole seconds) the one received later counts.
+_OTHER_OUTCOME = (
+    "(attribute_not_exists(#ended_at) OR #ended_at < :ended_at OR (#ended_at = :ended_at AND"
+    " #outcome <> :outcome AND #end_received_at < :end_received_at))"
+)
 _FIRING = "(attribute_not_exists(#ended_at) OR #ended_at < #triggered_at)"
 _OVER = "(attribute_not_exists(#triggered_at) OR #ended_at >= #triggered_at)"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -537,7 +543,7 @@ def _recording(news: News, known: Correlation | None) -> _Change:
         change.set("end_received_at", news.end_received_at)
         change.set("end_texts", news.end_texts)
         change.set("outcome", news.outcome)
-        change.conditions.append("(attribute_not_exists(#ended_at) OR #ended_at < :ended_at)")
+        change.conditions.append(_OTHER_OUTCOME if news.outcome else _NEWER_END)
         if news.end_is_heartbeat and not news.triggered_at:
             change.conditions.append(_FIRING)
     _record_finality(change, news, known)
@@ -550,7 +556,13 @@ def _recording(news: News, known: Correlation | None) -> _Change:
 
 def _ends(news: News, known: Correlation) -> bool:
     is_over = known.ended_at > 0 and not known.is_firing and not news.triggered_at
-    return news.ended_at > known.ended_at and not (news.end_is_heartbeat and is_over)
+    is_newer = news.ended_at > known.ended_at or (
+        news.ended_at == known.ended_at
+        and bool(news.outcome)
+        and news.outcome != known.outcome
+        and news.end_received_at > known.end_received_at
+    )
+    return is_newer and not (news.end_is_heartbeat and is_over)
 
 
 def _record_trigger(  # noqa: C901 - what is newer, higher and counted is one table

@@ -5,11 +5,15 @@ events arrive, an action that deploys was under way then, and its end names the 
 they do not, account, region and time have to do. One item for each owner, `pk = PIPELINES#<owner>`,
 has attributes for each execution of the last day, `<kind>_<execution>` or, for an action of one,
 `<kind>_<execution>_<action>`.
+
+Events may come in any order: a deployment whose pipeline is not known yet has a change of its own
+(`alone_<deployment>`), which becomes the pipeline's when its beginning arrives
+(`shares_<execution>`).
 """
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from actionsync import clock
 
@@ -19,10 +23,13 @@ if TYPE_CHECKING:
 
     Facts = dict[str, Any]
 
-# An execution has begun, has ended, has shown an action; an action that deploys has begun, ended.
-Kind = Literal["begun", "ended", "seen", "deploys", "deployed"]
-_KINDS = {"begun", "ended", "seen", "deploys", "deployed"}
+# An execution has begun, has ended, has shown an action; an action that deploys has begun, ended;
+# a deployment has a change of its own; an execution shares that of a deployment.
+Kind = Literal["begun", "ended", "seen", "deploys", "deployed", "alone", "shares"]
+_KINDS = frozenset(get_args(Kind))
 _DAY = timedelta(days=1)
+# How much later than its deployment's a pipeline's beginning may arrive.
+_HOUR = timedelta(hours=1)
 # How much later than its action a deployment may report its own end.
 _LATE = timedelta(minutes=1)
 
@@ -35,13 +42,33 @@ class PipelineStore:
         self._dynamodb = dynamodb
         self._table = table
 
-    def begin(self, owner: str, run: str, at: datetime, place: dict[str, str]) -> None:
-        """Record that an execution has begun, or goes on: `place` is account, region and name."""
-        self._set(owner, "begun", run, at, place, over="ended")
+    def begin(self, owner: str, run: str, at: datetime, place: dict[str, str]) -> str | None:
+        """Record that an execution has begun, or goes on: `place` is account, region and name.
 
-    def end(self, owner: str, run: str, at: datetime) -> None:
-        """Record that an execution has ended; one that nobody knows stays unknown."""
-        self._set(owner, "ended", run, at, {})
+        Returns:
+            The deployment whose change it shares, or None.
+        """
+        facts = self._set(owner, "begun", run, at, place, over="ended")
+        shared = facts.shared_by(run)
+        if shared is None and (shared := facts.alone_within(run, at)) is not None:
+            self._set(owner, "shares", run, at, {"deployment": shared})
+        return shared
+
+    def end(self, owner: str, run: str, at: datetime) -> str | None:
+        """Record that an execution has ended, and return the deployment whose change it shares.
+
+        One that nobody knows stays unknown.
+        """
+        return self._set(owner, "ended", run, at, {}).shared_by(run)
+
+    def stand_alone(self, owner: str, deployment: str, at: datetime, place: dict[str, str]) -> None:
+        """Record that a deployment has a change of its own."""
+        self._set(owner, "alone", deployment, at, place)
+
+    def is_shared(self, owner: str, deployment: str) -> bool:
+        """Return whether an execution shares a deployment's change."""
+        shared = self._facts(owner).of("shares").values()
+        return any(facts["deployment"] == deployment for facts in shared)
 
     def see_action(self, owner: str, run: str, at: datetime) -> None:
         """Record that an execution shows its actions."""
@@ -64,28 +91,31 @@ class PipelineStore:
 
         Of several that may be, the one of the same name; without such a one, none.
         """
-        item = self._dynamodb.get_item(
-            TableName=self._table, Key=_key(owner), ConsistentRead=True
-        ).get("Item", {})
-        found = _Facts(item)
+        found = self._facts(owner)
         begun_runs = found.of("begun")
         for name, deployed in found.of("deployed").items():
             run = name.partition("_")[0]
             if deployment_id and deployed["id"] == deployment_id and run in begun_runs:
                 return run
-        running = {
-            run: begun["name"]
-            for run, begun in begun_runs.items()
-            if all(begun[part] == place[part] for part in ("account", "region"))
-            and found.is_around(run, begun, at)
-        }
-        same = [run for run, known in running.items() if known == place["name"]] or list(running)
-        return same[0] if len(same) == 1 else None
+        return _only(
+            {run: begun for run, begun in begun_runs.items() if found.is_around(run, begun, at)},
+            place,
+        )
+
+    def _facts(self, owner: str) -> "_Facts":
+        item = self._dynamodb.get_item(
+            TableName=self._table, Key=_key(owner), ConsistentRead=True
+        ).get("Item", {})
+        return _Facts(item)
 
     def _set(  # noqa: PLR0917 - what each fact has
         self, owner: str, kind: Kind, name: str, at: datetime, facts: "Facts", over: str = ""
-    ) -> None:
-        """Record a fact, unless an execution has begun before; forget those that are a day old."""
+    ) -> "_Facts":
+        """Record a fact, unless an execution has begun before; forget those that are a day old.
+
+        Returns:
+            All that is known then.
+        """
         value = json.dumps({**facts, "at": at.isoformat()})
         is_first = kind == "begun"
         answer = self._dynamodb.update_item(
@@ -101,7 +131,8 @@ class PipelineStore:
             },
             ReturnValues="ALL_NEW",
         )
-        old = _Facts(answer["Attributes"]).before(at - _DAY)
+        known = _Facts(answer["Attributes"])
+        old = known.outdated(at)
         if old:
             names = {f"#{place}": attribute for place, attribute in enumerate(old)}
             self._dynamodb.update_item(
@@ -110,6 +141,7 @@ class PipelineStore:
                 UpdateExpression=f"REMOVE {', '.join(names)}",
                 ExpressionAttributeNames=names,
             )
+        return known
 
 
 class _Facts:
@@ -131,9 +163,32 @@ class _Facts:
             if attribute.startswith(prefix + run)
         }
 
-    def before(self, moment: datetime) -> list[str]:
-        """Return the attributes of facts that are older."""
-        return [attribute for attribute, facts in self._facts.items() if _at(facts) < moment]
+    def outdated(self, now: datetime) -> list[str]:
+        """Return the attributes of facts that say nothing any more."""
+        return [
+            attribute
+            for attribute, facts in self._facts.items()
+            if _at(facts) < now - (_HOUR if attribute.startswith("alone_") else _DAY)
+        ]
+
+    def shared_by(self, run: str) -> str | None:
+        """Return the deployment whose change an execution shares, or None."""
+        facts = self._facts.get(f"shares_{run}")
+        return None if facts is None else str(facts["deployment"])
+
+    def alone_within(self, run: str, at: datetime) -> str | None:
+        """Return a deployment on its own that an execution has made which began at this moment."""
+        begun = self._facts[f"begun_{run}"]
+        if _at(begun) != at:
+            return None  # it only goes on
+        return _only(
+            {
+                deployment: alone
+                for deployment, alone in self.of("alone").items()
+                if self.is_around(run, begun, _at(alone))
+            },
+            begun,
+        )
 
     def is_around(self, run: str, begun: "Facts", at: datetime) -> bool:
         """Return whether an execution may have made a deployment that was under way then."""
@@ -147,6 +202,17 @@ class _Facts:
                 for name, action in actions.items()
             )
         return ended is None or at <= _at(ended)
+
+
+def _only(found: "dict[str, Facts]", place: dict[str, str]) -> str | None:
+    """Return the only one in an account and region, or the only one there of the same name."""
+    near = {
+        key: facts["name"]
+        for key, facts in found.items()
+        if all(facts[part] == place[part] for part in ("account", "region"))
+    }
+    same = [key for key, name in near.items() if name == place["name"]] or list(near)
+    return same[0] if len(same) == 1 else None
 
 
 def _has_ended(over: "Facts | None", begun_at: datetime, at: datetime) -> bool:

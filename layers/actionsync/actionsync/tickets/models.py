@@ -125,9 +125,18 @@ CorrelationId = Annotated[
     AfterValidator(_not_blank),
     AfterValidator(_no_query_syntax),
 ]
-Level = Annotated[Literal["1", "2", "3", "high", "medium", "low"], BeforeValidator(_as_text)]
+# Codes and words of a new instance. Another may have others: which ones is its own to say.
+LEVELS = {"1": "high", "2": "medium", "3": "low"}
+RISKS = {"1": "very high", "2": "high", "3": "moderate", "4": "low"}
+Level = Annotated[
+    Name,
+    BeforeValidator(_as_text),
+    Field(description="1 to 3, or high, medium, low; or another value or label of the instance."),
+]
 Risk = Annotated[
-    Literal["1", "2", "3", "4", "very high", "high", "moderate", "low"], BeforeValidator(_as_text)
+    Name,
+    BeforeValidator(_as_text),
+    Field(description="2 to 4, or high, moderate, low; or another value or label of the instance."),
 ]
 State = Annotated[Name, BeforeValidator(_as_text)]
 Moment = Annotated[

@@ -695,19 +695,28 @@ class Resource:
         if not text or name in _JOURNALS:
             return text
         if _labels.has_codes(self.table, name):
-            code = _labels.code_of(self.table, name, text)
-            if code is None:
-                code = self._metadata.choice_value(self.table, name, text)
-            if code is None:
-                names = _labels.names(self.table, name)
-                raise InvalidRequestError(f"must be a code or one of: {names}", name)
-            return code
+            return self._code(name, text)
         target = self._metadata.target_of(self.table, name)
         if target is not None:
             return self._metadata.sys_id_of(name, text, target)
         if self._metadata.may_have_choices(self.table, name, text):
             return self._metadata.choice_value(self.table, name, text) or text
         return text
+
+    def _code(self, name: str, text: str) -> str:
+        """Return the code of a state, level, risk or type; an instance has codes of its own."""
+        code = _labels.code_of(self.table, name, text)
+        if code is not None and _labels.is_known(self.table, name, code):
+            return code
+        own = self._metadata.choice_value(self.table, name, text)
+        if own is not None:
+            return own
+        choices = self._metadata.visible_choices(self.table, name)
+        if code is None or choices:
+            known = ", ".join(f"{choice.label} ({choice.value})" for choice in choices)
+            names = known or _labels.names(self.table, name)
+            raise InvalidRequestError(f"must be a code or one of: {names}", name)
+        return code
 
     @contextmanager
     def _alone(self, correlation_id: str) -> Iterator[bool]:

@@ -59,8 +59,10 @@ class DeploymentDetail(fields.Detail):
 
 
 def matches(message: "Message") -> bool:
-    """Return whether a message is a deployment's."""
-    return message.type == TYPE
+    """Return whether a message is a deployment's, by its name or, on a topic, by what it has."""
+    return message.type == TYPE or message.is_notification_of(
+        "application", "deployment_id", "status"
+    )
 
 
 def read(message: "Message", context: Context) -> Reading:

@@ -80,6 +80,10 @@ class Message:
             "subject": self.subject, "text": self.text,
         }  # fmt: skip
 
+    def is_notification_of(self, *names: str) -> bool:
+        """Return whether it is a notification without a type whose message has these names."""
+        return not self.type and self.webhook is None and set(names) <= self.detail.keys()
+
     @property
     def sender(self) -> str:
         """Who sent it, as recipes name senders."""

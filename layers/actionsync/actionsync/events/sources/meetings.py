@@ -59,8 +59,8 @@ class ActionItem(fields.Detail):
 
 
 def matches(message: "Message") -> bool:
-    """Return whether a message is a meeting."""
-    return message.type == TYPE
+    """Return whether a message is a meeting, by its name or, on a topic, by what it has."""
+    return message.type == TYPE or message.is_notification_of("meeting_id", "action_items")
 
 
 def read(message: "Message", context: Context) -> Reading:
