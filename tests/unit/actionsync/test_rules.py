@@ -347,7 +347,7 @@ def test_an_event_opens_no_code_tag() -> None:
 @pytest.mark.parametrize(
     ("rule", "place", "said"),
     [
-        ({"then": {"urgency": "9"}}, "then.urgency", "Input should be"),
+        ({"then": {"urgency": "1^x"}}, "then.urgency", "must not contain ^"),
         ({"match": {"kind": "incident"}, "then": {"ticket": "change_request"}}, "then.ticket",
          "incident becomes that"),
         ({"match": {"kind": "change"}, "then": {"end": {"do": "note"}}}, "then.end", "incidents"),
