@@ -254,6 +254,7 @@ class LocalCloud:
             "LogoutUrl": f"{self.front.url}/logout",
             # Whom `automate` names later: users get their ids when they first sign in.
             "AutomationUserId": "nobody-yet",
+            "AwsEvents": "lambda",
         }
         _sam(
             "deploy",

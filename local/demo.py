@@ -17,6 +17,38 @@ if TYPE_CHECKING:
     import httpx
 
 EMAIL = "ada@example.com"
+# The recipe of docs/your-own-event.md, with its examples.
+SPEED_TESTS: dict[str, Any] = {
+    "recipe": {
+        "title": "Speed tests",
+        "sources": ["shop.speed"],
+        "ends": "event",
+        "forms": [
+            {
+                "types": ["Speed Test"],
+                "trigger": "detail.result == 'slow'",
+                "end": "detail.result == 'fast'",
+                "key": ["detail.page"],
+                "labels": {"page": "detail.page", "seconds": "detail.seconds"},
+                "title": "{{labels.page}} is slow",
+                "message": "{{labels.page}} took {{labels.seconds}} seconds.",
+            }
+        ],
+    },
+    "triggers": [
+        {
+            "source": "shop.speed",
+            "detail-type": "Speed Test",
+            "detail": {"page": "/cart", "result": "slow", "seconds": seconds},
+        }
+        for seconds in (9, 7)
+    ],
+    "end": {
+        "source": "shop.speed",
+        "detail-type": "Speed Test",
+        "detail": {"page": "/cart", "result": "fast", "seconds": 1},
+    },
+}
 
 
 class DemoError(Exception):
@@ -143,9 +175,17 @@ class Walk:
 
     def _events(self) -> None:
         self.cloud.automate(self.token)
-        rules = {"deployments": {"change_type": "standard", "template": "Deploy a service"}}
+        rules = {
+            "deployments": {"change_type": "standard", "template": "Deploy a service"},
+            "sources": {"guardduty": {}},
+        }
         self._call("Say what becomes of events", "PUT", "rules", 200, rules)
+        what = "Teach it an event of one's own"
+        saved = self._call(what, "PUT", "recipes/speed-tests", 200, SPEED_TESTS)
+        _hold(saved["one_ticket"], "both examples of a slow page are one ticket")
         self._alert()
+        self._finding()
+        self._speed_test()
         self._storm()
         self._alarm()
         self._refusal()
@@ -174,6 +214,72 @@ class Walk:
             self._wait("incident", "The shop fails", state=state)
             done = "an incident is open" if state == "1" else "it is resolved"
             self._tell("In ServiceNow", f"webhook → on_event → {done}", started)
+
+    def _finding(self) -> None:
+        """Let GuardDuty report a finding, and a person archive it.
+
+        The events lie in the queue as the stack's rule on the default bus puts them there: nobody
+        but AWS may put an event of AWS's on a bus.
+        """
+        started = time.monotonic()
+        finding = {
+            "accountId": "111122223333",
+            "region": "eu-west-1",
+            "id": "f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1",
+            "type": "CryptoCurrency:EC2/BitcoinTool.B!DNS",
+            "severity": 8,
+            "updatedAt": "2026-01-10T10:00:00Z",
+            "title": "An instance asks for a mining domain",
+            "description": "Name look-ups of a mining pool.",
+        }
+        self._queue("GuardDuty Finding", finding)
+        self._wait("incident", "GuardDuty: An instance asks", state="1")
+        self._tell("GuardDuty has a finding", "EventBridge → on_event → an incident", started)
+        started = time.monotonic()
+        call = {
+            "eventName": "ArchiveFindings",
+            "eventTime": "2026-01-10T11:00:00Z",
+            "requestParameters": {"findingIds": [finding["id"]]},
+        }
+        self._queue("AWS API Call via CloudTrail", call)
+        self._wait("incident", "GuardDuty: An instance asks", state="6")
+        self._tell("A person archives it", "CloudTrail → on_event → it is resolved", started)
+
+    def _speed_test(self) -> None:
+        """Put an event on the stack's bus that no code knows."""
+        for example, state in ((SPEED_TESTS["triggers"][0], "1"), (SPEED_TESTS["end"], "6")):
+            started = time.monotonic()
+            detail = {**example["detail"], "user_id": token_claims(self.token)["sub"]}
+            self._put(example["source"], example["detail-type"], detail)
+            self._wait("incident", "/cart is slow", state=state)
+            what = f"A speed test says {detail['result']}"
+            self._tell(what, "the bus of the stack → a recipe of one's own", started)
+
+    def _queue(self, detail_type: str, detail: dict[str, Any]) -> None:
+        """Put an event of GuardDuty's into the queue of events."""
+        event = {
+            "id": detail_type,
+            "source": "aws.guardduty",
+            "detail-type": detail_type,
+            "account": "111122223333",
+            "region": "eu-west-1",
+            "time": "2026-01-10T12:00:00Z",
+            "detail": detail,
+        }
+        self.cloud.client("sqs").send_message(
+            QueueUrl=self.cloud.outputs["EventQueueUrl"], MessageBody=json.dumps(event)
+        )
+
+    def _put(self, source: str, detail_type: str, detail: dict[str, Any]) -> None:
+        """Put an event on the stack's bus."""
+        entry = {
+            "EventBusName": self.cloud.outputs["EventBusName"],
+            "Source": source,
+            "DetailType": detail_type,
+            "Detail": json.dumps(detail),
+        }
+        answer = self.cloud.client("events").put_events(Entries=[entry])
+        _hold(answer["FailedEntryCount"] == 0, "the bus took it")
 
     def _storm(self) -> None:
         started = time.monotonic()
@@ -261,25 +367,15 @@ class Walk:
     def _deployment(self) -> None:
         started = time.monotonic()
         for status, wanted in (("started", "-1"), ("succeeded", "3")):
-            self.cloud.client("events").put_events(
-                Entries=[
-                    {
-                        "EventBusName": self.cloud.outputs["EventBusName"],
-                        "Source": "pipeline",
-                        "DetailType": "Deployment",
-                        "Detail": json.dumps(
-                            {
-                                "user_id": token_claims(self.token)["sub"],
-                                "deployment_id": "1",
-                                "application": "payments",
-                                "version": "2.4.1",
-                                "status": status,
-                                "changelog": "Pay faster",
-                            }
-                        ),
-                    }
-                ]
-            )
+            detail = {
+                "user_id": token_claims(self.token)["sub"],
+                "deployment_id": "1",
+                "application": "payments",
+                "version": "2.4.1",
+                "status": status,
+                "changelog": "Pay faster",
+            }
+            self._put("pipeline", "Deployment", detail)
             self._wait("change_request", "Deploy payments 2.4.1", state=wanted)
             done = "in Implement" if status == "started" else "closed as successful"
             self._tell(f"A deployment {status}", f"its change request is {done}", started)

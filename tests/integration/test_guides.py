@@ -35,9 +35,9 @@ ROUTES = [
 _TOKEN = "a-token"
 
 
-def blocks(name: str, language: str) -> list[str]:
+def blocks(name: str, language: str, prefix: str = "connect-") -> list[str]:
     """Return the blocks of a language in a guide."""
-    text = (ROOT / "docs" / f"connect-{name}.md").read_text()
+    text = (ROOT / "docs" / f"{prefix}{name}.md").read_text()
     found = re.findall(rf"^( *)```{language}\n(.*?)^\1```", text, re.MULTILINE | re.DOTALL)
     return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found]
 

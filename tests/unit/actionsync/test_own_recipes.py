@@ -3,6 +3,7 @@
 import copy
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from actionsync.events.recipes.models import Recipe
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.protocol import Context
 from functions.update_recipe.operation import BODY, RECIPE
+from tests.template import ROOT
 
 NOW = datetime(2026, 1, 10, 11, tzinfo=UTC)
 
@@ -114,6 +116,18 @@ def saved(**changes: Any) -> RecipeToSave:
     for name, value in changes.items():
         body[name] = value
     return RecipeToSave.model_validate_json(json.dumps(body))
+
+
+EXAMPLES = sorted((ROOT / "docs/recipes").glob("*.json"))
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=[file.stem for file in EXAMPLES])
+def test_each_worked_example_can_be_saved(file: Path) -> None:
+    """The recipes of the guide work on their examples, whose two beginnings are one ticket."""
+    asked = RecipeToSave.model_validate_json(file.read_text())
+    assert len(set(tried("ada", file.stem, asked))) == 1
+    assert asked.recipe.sources == [f"webhook:{file.stem}"]
+    assert f"recipes/{file.name}" in (ROOT / "docs/your-own-event.md").read_text()
 
 
 def test_a_recipe_that_works_shows_its_keys() -> None:
