@@ -41,7 +41,7 @@ AT_ONCE = 10
 _Resources = dict[str, dict[str, Any]]
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Reads CloudFormation's short forms (`!Ref x`) as their long ones (`{"Ref": "x"}`)."""
 
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
@@ -210,8 +210,9 @@ class LocalCloud:
             "S3_DATA_DIR": str(STATE / "ministack" / "s3"),
         }
         environment.pop("PYTHONPATH", None)
-        # MiniStack unpacks each function again and leaves that behind.
-        environment["TMPDIR"] = self._cleanup.enter_context(TemporaryDirectory())
+        # MiniStack unpacks each function again, with its layers, and leaves that behind.
+        environment["TMPDIR"] = mkdtemp()
+        self._cleanup.callback(_remove, environment["TMPDIR"])
         process = subprocess.Popen(  # noqa: S603 - our own tool
             [TOOLS / "ministack/bin/ministack"],
             env=environment,
@@ -241,9 +242,9 @@ class LocalCloud:
 
     def _deploy(self) -> None:
         built = ROOT / ".aws-sam/build/template.yaml"
-        file = built.with_name("deployed-here.yaml")
-        document = deployable(yaml.safe_load(built.read_text()))
-        file.write_text(yaml.safe_dump(document, sort_keys=False))
+        file = built.with_name("deployed-here.json")
+        document = deployable(yaml.load(built.read_text(), yaml.CSafeLoader))
+        file.write_text(json.dumps(document))
         port = self.simulator.port
         parameters = {
             "AllowedInstanceHosts": f"localhost:{port},{CONTAINERS_HOST}:{port}",
@@ -368,6 +369,17 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _remove(folder: str) -> None:
+    """Remove a folder, and wait for nothing: after a long run it holds some 100,000 files."""
+    subprocess.run(  # noqa: S603 - our own folder
+        ["/bin/sh", "-c", 'rm -rf "$0" &', folder],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        check=False,
+    )
 
 
 def _free_port() -> int:

@@ -20,6 +20,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from local.cloud import LocalCloud
 from local.servicenow import Simulator
+from tests import moto_speed
 from tests.template import ROOT, template
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 # A session reads each service's model from a large file: all sessions of a process share them.
 botocore.session.create_loader = cache(create_loader)
+moto_speed.apply()
 
 
 @pytest.fixture(autouse=True)
