@@ -5,7 +5,9 @@ import importlib
 import json
 import os
 import sys
+import time
 from functools import cache
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -24,7 +26,7 @@ from tests import moto_speed
 from tests.template import ROOT, template
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
@@ -225,6 +227,12 @@ def event(function: str, scenario: str = "valid") -> dict[str, Any]:
         (ROOT / "events" / function / f"{scenario}.json").read_text()
     )
     return payload
+
+
+def set_monotonic(monkeypatch: pytest.MonkeyPatch, module: str, now: "Callable[[], float]") -> None:
+    """Have a module read another clock, and no other: event loops of other threads read it, too."""
+    clock = SimpleNamespace(**{**vars(time), "monotonic": now})
+    monkeypatch.setattr(f"{module}.time", clock)
 
 
 class Answer:

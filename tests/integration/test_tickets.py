@@ -15,7 +15,7 @@ from actionsync.tickets.types import TICKET_TYPES, TicketType
 from actionsync.wiring.stores import activity_store
 from local.operations import operations
 from local.servicenow import faults, seed
-from tests.conftest import Answer, call, event, invoke
+from tests.conftest import Answer, call, event, invoke, set_monotonic
 from tests.integration.conftest import connect
 from tests.integration.test_events import CALLER, put_example_tickets
 
@@ -622,8 +622,7 @@ def test_a_deleted_connection_ends(connected: "Simulator", monkeypatch: pytest.M
     assert call("create_incident", NEW).status == 201
     call("delete_config")
     monkeypatch.setattr("actionsync.connections.clients.FRESH_SECONDS", -1)
-    monotonic = time.monotonic
-    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + 121)
+    set_monotonic(monkeypatch, "actionsync.connections.clients", lambda: time.monotonic() + 121)
     assert call("create_incident", NEW).status == 404
 
 

@@ -10,6 +10,7 @@ import pytest
 from actionsync import clock, telemetry
 from actionsync.stores import recent
 from actionsync.stores.recent import RecentEvents
+from tests.conftest import set_monotonic
 
 if TYPE_CHECKING:
     from tests.conftest import Aws
@@ -98,7 +99,7 @@ def test_a_storm_is_bounded(
     aws: "Aws", store: RecentEvents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hundred of an owner, twenty of a webhook; a full item is not put all the time."""
-    monkeypatch.setattr("actionsync.stores.recent.time.monotonic", lambda: 1000.0)
+    set_monotonic(monkeypatch, "actionsync.stores.recent", lambda: 1000.0)
     for number in range(150):
         store.note("ada", entry(str(number)), "w")
     store.put()
@@ -107,7 +108,7 @@ def test_a_storm_is_bounded(
     store.note("ada", entry("150"))
     store.put()
     assert names(store.read("ada"))[0] == "149"
-    monkeypatch.setattr("actionsync.stores.recent.time.monotonic", lambda: 1010.0)
+    set_monotonic(monkeypatch, "actionsync.stores.recent", lambda: 1010.0)
     store.put()
     assert names(store.read("ada"))[0] == "150"
 

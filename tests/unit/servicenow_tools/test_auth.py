@@ -37,6 +37,7 @@ from servicenow_tools.errors import (
     UnavailableError,
     UnexpectedContentError,
 )
+from tests.conftest import set_monotonic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -186,7 +187,7 @@ def test_a_token_is_renewed_before_it_expires(
     """By the refresh token where there is one, and by the grant where that is refused."""
     simulator.instance.access.token_seconds = seconds
     clock = time.monotonic()
-    monkeypatch.setattr("servicenow_tools.auth.time.monotonic", lambda: clock)
+    set_monotonic(monkeypatch, "servicenow_tools.auth", lambda: clock)
     auth = PasswordGrant("an-id", SECRET, USER, PASSWORD)
 
     async def read_on() -> None:
