@@ -354,13 +354,17 @@ def test_a_key_for_which_nothing_waits_is_forgotten(
     time: "Clock",
 ) -> None:
     """Its entry goes ten minutes after the last that waited, and comes again with the next."""
+
+    def items() -> list[str]:  # without the timer that looks at the ticket
+        found = aws.items("WaitingTable")
+        return [item["pk"]["S"] for item in found if item["table"]["S"] != "#looks"]
+
     instance.faults.add(faults.rate_limited(60, method="POST"))
     send("error", error())
     pass_minutes(queues, time, 5)
-    entries = [item for item in aws.items("WaitingTable") if item["pk"]["S"] == "WAITING"]
-    assert len(entries) == 1
+    assert items() == ["WAITING"]
     pass_minutes(queues, time, 10)
-    assert aws.items("WaitingTable") == []
+    assert items() == []
 
 
 def test_what_newer_code_wrote_is_left_to_it(
