@@ -62,6 +62,7 @@ _WEBHOOK: dict[str, Any] = {
         "name": _TEXT,
         "dry_run": {"type": "boolean"},
         "verification": {"type": ["string", "null"]},
+        "connection": {"type": ["string", "null"]},
         "path": _TEXT,
         "created_at": _MOMENT,
     },

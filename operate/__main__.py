@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import deploy, forget_user, gradual, owners, redrive, remove, smoke
+from . import deploy, forget_user, gradual, owners, redrive, remove, smoke, team
 from .outcome import FAILED, REFUSED, FailedError, RefusedError
 
 COMMANDS = {
@@ -20,6 +20,7 @@ COMMANDS = {
     "smoke": smoke,
     "redrive": redrive,
     "owners": owners,
+    "team": team,
     "forget-user": forget_user,
     "remove": remove,
 }

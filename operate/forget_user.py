@@ -1,10 +1,10 @@
 """`actionsync forget-user`: delete everything that a stack has of a user.
 
-The user of the stack's pool, connection, passwords, webhooks, rules, recipes, correlations, newest
-events,
-what waits, stored answers, dead letters and the audit trail. Run it again after an hour, when the
-user's last token has ended and no warm function remembers anything: it says what it still found.
-Logs and backups end by themselves.
+The user of the stack's pool, connections, passwords, webhooks, rules, recipes, correlations, newest
+events, what waits, stored answers, dead letters and the audit trail. What teams have stays; in
+their trails the user becomes `forgotten`. Run it again after an hour, when the user's last token
+has ended and no warm function remembers anything: it says what it still found. Logs and backups end
+by themselves.
 """
 
 import json
@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from actionsync.connections.service import delete_connection
-from actionsync.errors import ConnectionNotFoundError
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.documents import DocumentStore
 from actionsync.stores.pauses import PauseStore, Target
 from actionsync.stores.secrets import SecretStore
+from actionsync.stores.teams import TeamStore
 from actionsync.stores.webhooks import WebhookStore
 
 from .outcome import DONE, Progress, Say
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
     from mypy_boto3_sqs.client import SQSClient
 
+# Who stands in the trail of a team where a member was.
+FORGOTTEN = "forgotten"
 # For so long a dead letter that was looked at is hidden from others, and from the next look.
 _HIDDEN_SECONDS = 3600
 
@@ -71,7 +73,7 @@ def forget(stack: Stack, user_id: str, say: Say = lambda _: None) -> dict[str, i
     """
     steps: dict[str, Callable[[], int]] = {
         "users of the pool": lambda: _users(stack, user_id),
-        "connections": lambda: _connection(stack, user_id),
+        "connections": lambda: _connections(stack, user_id),
         "webhooks": lambda: _webhooks(stack, user_id),
         "rules": lambda: _settings(stack, user_id),
         "waiting events": lambda: _waiting(stack, user_id, say),
@@ -80,6 +82,7 @@ def forget(stack: Stack, user_id: str, say: Say = lambda _: None) -> dict[str, i
         ),
         "stored answers": lambda: _scanned(stack, "IdempotencyTable", ("pk",), user_id, say),
         "dead letters": lambda: sum(_letters(stack, kind, user_id, say) for kind in KINDS),
+        "records of teams' audit trails": lambda: _of_teams(stack, user_id, say),
         "records of the audit trail": lambda: _trail(stack, user_id, say),
     }
     return {what: delete() for what, delete in steps.items()}
@@ -96,17 +99,15 @@ def _users(stack: Stack, user_id: str) -> int:
     return len(users)
 
 
-def _connection(stack: Stack, user_id: str) -> int:
+def _connections(stack: Stack, user_id: str) -> int:
     connections = ConnectionStore(stack.dynamodb, stack.names["ConnectionsTable"])
     secrets = SecretStore(stack.secrets_manager, stack.secret_prefix)
-    connection = connections.get(user_id)
-    if connection is not None:
+    for connection in connections.all(user_id):
         PauseStore(stack.dynamodb, stack.names["EventsTable"]).end(Target.of(connection))
-    try:
-        delete_connection(connections, secrets, user_id)
-    except ConnectionNotFoundError:
-        return 0
-    return 1
+    names = connections.names(user_id)
+    for name in names:
+        delete_connection(connections, secrets, user_id, name)
+    return len(names)
 
 
 def _webhooks(stack: Stack, user_id: str) -> int:
@@ -177,6 +178,37 @@ def _trail(stack: Stack, user_id: str, say: Say) -> int:
         ProjectionExpression="pk, sk",
     )
     return _delete(stack, "AuditTable", ("pk", "sk"), items, say)
+
+
+def _of_teams(stack: Stack, user_id: str, say: Say) -> int:
+    """Replace the user in the trails of teams, whose things stay."""
+    count = 0
+    for team in TeamStore(stack.dynamodb, stack.names["ConnectionsTable"]).all():
+        items = _found(
+            stack,
+            "query",
+            say,
+            TableName=stack.names["AuditTable"],
+            KeyConditionExpression="pk = :pk",
+            FilterExpression="contains(#record, :user)",
+            ExpressionAttributeNames={"#record": "record"},
+            ExpressionAttributeValues={":pk": {"S": team.id}, ":user": {"S": json.dumps(user_id)}},
+        )
+        for item in items:
+            record = json.loads(item["record"]["S"])
+            if record.get("by") != user_id:
+                continue
+            stack.dynamodb.update_item(
+                TableName=stack.names["AuditTable"],
+                Key={"pk": item["pk"], "sk": item["sk"]},
+                UpdateExpression="SET #record = :record",
+                ExpressionAttributeNames={"#record": "record"},
+                ExpressionAttributeValues={
+                    ":record": {"S": json.dumps({**record, "by": FORGOTTEN})}
+                },
+            )
+            count += 1
+    return count
 
 
 def _found(stack: Stack, operation: str, say: Say, **asked: Any) -> list[dict[str, Any]]:

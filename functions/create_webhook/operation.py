@@ -17,6 +17,7 @@ OPERATIONS = {
             "name": "github",
             "dry_run": False,
             "verification": None,
+            "connection": None,
             "path": "/api/servicenow/webhooks/github/0123456789abcdef0123456789abcdef",
             "created_at": "2026-01-10T10:00:00Z",
             "url": "https://example.execute-api.us-east-1.amazonaws.com/api/servicenow/webhooks/github/0123456789abcdef0123456789abcdef",

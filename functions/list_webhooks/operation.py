@@ -18,6 +18,7 @@ OPERATIONS = {
                     "name": "github",
                     "dry_run": False,
                     "verification": None,
+                    "connection": None,
                     "path": "/api/servicenow/webhooks/github/0123456789abcdef0123456789abcdef",
                     "created_at": "2026-01-10T10:00:00Z",
                 }

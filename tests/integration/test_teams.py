@@ -1,6 +1,7 @@
 """Several connections of one owner, and what a team shares: by name and by group."""
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,9 @@ from actionsync.stores.connections import MOST_CONNECTIONS
 from actionsync.stores.teams import Team
 from actionsync.wiring import stores
 from local.servicenow import seed
+from operate import forget_user
+from operate.__main__ import main
+from operate.outcome import DONE, REFUSED
 from tests.conftest import Answer, _forget, event, invoke
 from tests.integration.events import error, send
 
@@ -42,6 +46,7 @@ def ask(
         payload["queryStringParameters"] = query
     if body is not None:
         payload["body"] = json.dumps(body)
+        payload["headers"]["content-type"] = "application/json"
     payload["headers"].pop("if-match", None)
     return invoke(function, payload)
 
@@ -248,3 +253,100 @@ def test_an_event_may_name_a_team(team: "Simulator") -> None:
     assert send("error", error(user_id="team/payments")) == []
     records = ask("get_activity", query=TEAM, groups="[staff]").json["items"]
     assert records[0]["action"] == "created"
+    assert store(team, "staging", "reader", query=TEAM, user="lea", groups="[leads]").status == 201
+    named = error(user_id="ada", connection="team/payments/staging", service="search")
+    assert send("error", named) == []
+    failed = ask("get_activity", query=TEAM, groups="[staff]").json["items"][0]
+    # Whose connection it is may read alone.
+    assert (failed["outcome"], failed["cause"]) == ("failed", "search")
+
+
+def test_an_event_and_a_webhook_may_name_a_connection(aws: "Aws", simulator: "Simulator") -> None:
+    """A name that is none is reported, and costs no event."""
+    store(simulator, "default", "reader")
+    store(simulator, "development")
+    before = len(simulator.instance.records("incident"))
+    assert send("error", error(user_id="ada", connection="development")) == []
+    assert len(simulator.instance.records("incident")) == before + 1
+    body = {"name": "builds", "connection": "development"}
+    assert ask("create_webhook", body=body).json["connection"] == "development"
+    assert ask("create_webhook", body={"connection": "A B"}).status == 422
+    (hook,) = ask("list_webhooks").json["webhooks"]
+    assert hook["connection"] == "development"
+
+
+@pytest.fixture
+def command(aws: "Aws", monkeypatch: pytest.MonkeyPatch) -> None:
+    """`actionsync` finds the tables that moto keeps."""
+    detail = {"StackResourceDetail": {"PhysicalResourceId": "ConnectionsTable"}}
+    cloudformation = SimpleNamespace(describe_stack_resource=lambda **_: detail)
+    monkeypatch.setattr(
+        "operate.team.boto3.client",
+        lambda service: {"cloudformation": cloudformation, "dynamodb": aws.dynamodb}[service],
+    )
+
+
+@pytest.mark.usefixtures("command")
+def test_who_runs_the_stack_writes_teams(capsys: pytest.CaptureFixture[str]) -> None:
+    """Created once, edited list by list, printed; the id stays."""
+    words = ["team", "create", "s", "payments", "--members", "staff", "staff", "--machines", "m"]
+    assert main(words) == DONE
+    (made,) = json.loads(capsys.readouterr().out)
+    assert (made["name"], made["members"], made["editors"]) == ("payments", ["staff"], [])
+    assert main(words) == REFUSED
+    assert main(["team", "edit", "s", "payments", "--editors", "leads", "--machines"]) == DONE
+    assert main(["team", "edit", "s", "none", "--editors", "leads"]) == REFUSED
+    capsys.readouterr()
+    assert main(["team", "list", "s"]) == DONE
+    (shown,) = json.loads(capsys.readouterr().out)
+    lists = {"members": ["staff"], "editors": ["leads"], "machines": []}
+    assert shown == {**made, **lists, "version": 2}
+
+
+@pytest.mark.usefixtures("command")
+@pytest.mark.parametrize("wrong", ["a b", "a,b", "[a]", "a\tb", ""])
+def test_a_group_that_a_token_cannot_say_alone_is_refused(wrong: str) -> None:
+    """An HTTP API hands groups over as one text."""
+    for words in (["payments", "--members", wrong], ["Pay Ments"], ["team/x"]):
+        with pytest.raises(SystemExit):
+            main(["team", "create", "s", *words])
+
+
+def test_who_leaves_is_out_with_their_token(team: "Simulator") -> None:
+    """Nothing is remembered: the next call of a token without the group is refused."""
+    query = {"connection": "team/payments"}
+    statuses = [
+        ask("search_incidents", query=query, groups=groups).status
+        for groups in ("[staff]", "[other]", "[staff]")
+    ]
+    assert statuses == [200, 403, 200]
+    found = stores.team_store().get("payments")
+    assert found is not None
+    stores.team_store().save(Team(ID, "payments", members=("others",), version=found.version))
+    assert ask("search_incidents", query=query, groups="[staff]").status == 403
+
+
+def test_forgetting_a_member_leaves_what_is_the_teams(
+    team: "Simulator", aws: "Aws", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its activity the person becomes `forgotten`; others stay who they are."""
+    monkeypatch.setattr(forget_user, "KINDS", ())
+    for user in ("ada", "grace"):
+        ask("create_incident", body=NEW, query={"connection": "team/payments"}, user=user,
+            groups="[staff]")  # fmt: skip
+    store(team, "default")
+    store(team, "development")
+    tables = ("ConnectionsTable", "IdempotencyTable", "EventsTable", "WaitingTable", "AuditTable")
+    names = {table: table for table in tables}
+    sqs: Any = None
+    stack = forget_user.Stack(
+        aws.dynamodb, aws.secrets_manager, sqs, None, names, "actionsync/test/"
+    )
+    counts = forget_user.forget(stack, "ada")
+    assert counts["connections"] == 2
+    records = ask("get_activity", query=TEAM, user="grace", groups="[staff]").json["items"]
+    assert [each["by"] for each in records] == ["grace", "forgotten", "lea"]
+    everything = json.dumps([aws.items(table) for table in tables])
+    assert '"ada"' not in everything
+    assert len(aws.secrets()) == 1
+    assert ask("search_incidents", query=TEAM, groups="[staff]").status == 200

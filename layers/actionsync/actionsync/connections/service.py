@@ -64,7 +64,7 @@ def create_connection(
     """
     operation = uuid.uuid4().hex
     connection_id = connections.lock_absent(owner, operation, _new_id(), name)
-    if connections.count(owner) > MOST_CONNECTIONS:
+    if len(connections.names(owner)) > MOST_CONNECTIONS:
         connections.remove(owner, operation, name)  # it has no secret yet
         raise TooManyConnectionsError(MOST_CONNECTIONS)
     with _unlocked_on_failure(connections, owner, operation, name):

@@ -196,6 +196,7 @@ class Door:
             return self._noted(webhook, delivery_id, "ignored", [text])
         whose = {
             "user_id": webhook.owner, "webhook": {"id": webhook.id}, "delivery": delivery_id,
+            **_connection_of(webhook),
         }  # fmt: skip
         events = [
             {
@@ -457,6 +458,10 @@ def search(path: str, body: Any) -> Any:
         return None
 
 
+def _connection_of(webhook: "Webhook") -> dict[str, str]:
+    return {"connection": webhook.connection} if webhook.connection else {}
+
+
 def _message(
     webhook: "Webhook", delivery_id: str, headers: dict[str, str], whole: Any, element: Any
 ) -> str:
@@ -471,6 +476,7 @@ def _message(
                 "name": webhook.name,
                 "owner": webhook.owner,
                 "source": webhook.source,
+                **_connection_of(webhook),
             },
             "delivery": delivery_id,
             "received_at": clock.iso(clock.now()),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
+from actionsync.connections.models import ConnectionName
 from actionsync.errors import FieldError, InvalidInputError
 from actionsync.events import senders
 from actionsync.stores.webhooks import Webhook
@@ -44,6 +45,10 @@ class NewWebhook(_Input):
         Field(max_length=40, description="The only way in which the sender may prove itself."),
     ] = None
     secret: WebhookSecret | None = None
+    connection: Annotated[
+        ConnectionName | None,
+        Field(description="Which of the owner's connections; a rule's own goes first."),
+    ] = None
 
 
 class WebhookChange(_Input):
@@ -83,6 +88,7 @@ def create_webhook(
         new.name or "",
         dry_run=new.dry_run,
         verification=new.verification or "",
+        connection=new.connection or "",
     )
     webhook = webhooks.create(webhook, secret)
     name, _, value = sender.header.partition(": ")
@@ -128,6 +134,7 @@ def view(webhook: Webhook) -> dict[str, Any]:
         "name": webhook.name,
         "dry_run": webhook.dry_run,
         "verification": webhook.verification or None,
+        "connection": webhook.connection or None,
         "path": path_of(webhook),
         "created_at": webhook.created_at,
     }

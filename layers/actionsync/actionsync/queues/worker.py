@@ -34,6 +34,7 @@ from actionsync.queues.outcome import Delivery
 from actionsync.runtime import run
 from actionsync.settings import event_settings
 from actionsync.stores.recent import PUT_SECONDS
+from actionsync.stores.teams import PREFIX
 from actionsync.stores.versions import UnknownVersionError
 from actionsync.stores.waiting import VERSION
 from actionsync.telemetry import logger, metrics
@@ -274,8 +275,7 @@ class _Batch:
         if delivery.event_in_short is not None:
             return [delivery.event_in_short]
         message = envelopes.read(delivery.body, delivery.received)
-        if isinstance(named := message.detail.get("user_id"), str):
-            message.detail["user_id"] = self._services.owner_of(named)
+        self._name_owner(message)
         context = self._context(delivery)
         reading = sources.read(message, context)
         events = self._services.pipelines.join(message, reading.events, context)
@@ -287,6 +287,15 @@ class _Batch:
             metrics.add_metric(name="Ignored", unit=MetricUnit.Count, value=1)
             self._services.outcomes.note(delivery, None, "ignored")
         return list(events)
+
+    def _name_owner(self, message: envelopes.Message) -> None:
+        """Let an event that names a team, or a connection of one, be the team's."""
+        detail, named = message.detail, message.detail.get("connection")
+        if isinstance(named, str) and named.startswith(PREFIX) and not message.is_from_aws:
+            team, _, detail["connection"] = named.removeprefix(PREFIX).partition("/")
+            detail["user_id"] = f"{PREFIX}{team}"
+        if isinstance(owner := detail.get("user_id"), str):
+            detail["user_id"] = self._services.owner_of(owner)
 
     def _context(self, delivery: Delivery) -> Context:
         return Context(

@@ -119,9 +119,9 @@ class ConnectionStore:
         """Return an owner's connections, by name."""
         return [_connection(item) for item in self._of(owner) if _is_active(item)]
 
-    def count(self, owner: str) -> int:
-        """Return how many an owner has, with those that are being made or removed."""
-        return len(self._of(owner))
+    def names(self, owner: str) -> list[str]:
+        """Return the names of what an owner has, also of what is being made or removed."""
+        return [item["sk"]["S"] for item in self._of(owner)]
 
     def _of(self, owner: str) -> "list[dict[str, AttributeValueTypeDef]]":
         return self._dynamodb.query(

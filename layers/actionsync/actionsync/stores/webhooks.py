@@ -45,6 +45,7 @@ class Webhook:
         verification: the one way in which its sender proves itself; empty for any of the source's.
         created_at: when it was made.
         secret_version: which version of its secret is in force.
+        connection: by which connection its tickets are written; empty for what the rules say.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Webhook:
     verification: str = ""
     created_at: str = ""
     secret_version: str = ""
+    connection: str = ""
 
 
 class WebhookStore:
@@ -252,6 +254,7 @@ def _facts(webhook: Webhook) -> "Item":
         "verification": {"S": webhook.verification},
         "created_at": {"S": webhook.created_at},
         "secret_version": {"S": webhook.secret_version},
+        "connection": {"S": webhook.connection},
     }
 
 
@@ -265,6 +268,7 @@ def _webhook(webhook_id: str, item: "Mapping[str, Any]") -> Webhook:
         verification=item["verification"]["S"],
         created_at=item["created_at"]["S"],
         secret_version=item["secret_version"]["S"],
+        connection=item["connection"]["S"] if "connection" in item else "",
     )
 
 

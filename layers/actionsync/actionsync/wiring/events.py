@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def _is_user(owner: str) -> bool:
     """Return whether somebody has stored a connection."""
-    return stores.connection_store().count(owner) > 0
+    return stores.connection_store().names(owner) != []
 
 
 @cache

@@ -5,7 +5,7 @@ with the names of `protocol.Source` and one entry in `SOURCES`.
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actionsync.events import recipes
 from actionsync.events.models import UnreadableEventError
@@ -20,6 +20,7 @@ from actionsync.events.sources import (
 )
 from actionsync.events.sources.protocol import Reading
 from actionsync.rules.texts import inert
+from actionsync.stores.connections import checked_name
 
 if TYPE_CHECKING:
     from actionsync.events.models import IncomingEvent
@@ -50,7 +51,25 @@ def read(message: "Message", context: "Context") -> Reading:
     events = [_inert(event) for event in reading.events]
     if message.webhook is None and (message.is_from_aws or "user_id" not in message.detail):
         events = [_with_connection(event, context) for event in events]
+    if not message.is_from_aws and (named := _connection(message)):
+        events = [_by(event, named) for event in events]
     return replace(reading, events=tuple(events))
+
+
+def _connection(message: "Message") -> Any:
+    """Return the connection that a message names, or its webhook's owner has; or nothing."""
+    if message.webhook is not None:
+        return message.webhook.connection
+    return message.detail.get("connection")
+
+
+def _by(event: "IncomingEvent", named: Any) -> "IncomingEvent":
+    """Return an event with the connection that its message names."""
+    try:
+        return replace(event, connection=checked_name(str(named)))
+    except ValueError as error:
+        said = f"connection: {error}; left out"
+        return replace(event, assumptions=(*event.assumptions, said))
 
 
 def _read(message: "Message", context: "Context") -> Reading:

@@ -28,6 +28,7 @@ class Webhook:
         whole: the delivery's body, without its elements.
         element: the element.
         is_cut: whether it was larger than the queue takes.
+        connection: the connection that its owner has named for it, or empty.
     """
 
     owner: str
@@ -36,6 +37,7 @@ class Webhook:
     whole: Any
     element: Any
     is_cut: bool = False
+    connection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,7 @@ def _delivered(document: dict[str, Any], received_at: datetime) -> Message:
             whole=document.get("whole"),
             element=element,
             is_cut=document.get("is_cut") is True,
+            connection=_text({"connection": "", **webhook}, "connection"),
         ),
     )
 
