@@ -77,7 +77,7 @@ EVENTS: dict[str, list[tuple[dict[str, Any], Calls, int]]] = {
         (alarm("ALARM", 1), FOLDED, 0),
         (alarm("INSUFFICIENT_DATA", 2), WRITTEN, 2),
         # Codes of the instance and the language of its user: asked once in a process.
-        (alarm("OK", 3), WRITTEN, 4),
+        (alarm("OK", 3), {**WRITTEN, "GetItem": 1}, 4),
     ],
     "deployment": [
         # The pauses of another table, and a step of the change that is noted nowhere yet.

@@ -317,9 +317,12 @@ def test_alarm_events_may_come_in_any_order(instance: "Simulator") -> None:
     ("policy", "touch", "state"),
     [
         ("untouched", {}, "6"),
-        ("untouched", {"assigned_to": "1" * 32}, "1"),
-        ("untouched", {"state": "2", "incident_state": "2"}, "2"),
-        ("resolve", {"assigned_to": "1" * 32}, "6"),
+        ("untouched", {"assigned_to": "beth.anglin"}, "1"),
+        ("untouched", {"state": "3", "hold_reason": "1", "comments": "Where?"}, "3"),
+        # A person who has only moved it on, or changed its group, has not taken it over.
+        ("untouched", {"state": "2"}, "6"),
+        ("untouched", {"assignment_group": "Network"}, "6"),
+        ("resolve", {"assigned_to": "beth.anglin"}, "6"),
         ("note", {}, "1"),
         ("nothing", {}, "1"),
     ],
@@ -331,9 +334,11 @@ def test_recovery_resolves_what_the_policy_says(
     save_rules(aws, "automation", alarms={"end": {"do": policy}})
     send("alarm", alarm("ALARM"))
     (row,) = made(instance)
-    stored = instance.instance.find("incident", row["sys_id"])
+    inside = instance.instance
+    stored = inside.find("incident", row["sys_id"])
     assert stored is not None
-    stored |= touch
+    if touch:
+        inside.update("incident", stored, touch, inside.accounts["admin"], display_input=True)
     send("alarm", alarm("OK", 60))
     assert made(instance)[0]["state"] == state
     recovered = [note for note in notes(instance, row["sys_id"]) if "Recovered" in note]

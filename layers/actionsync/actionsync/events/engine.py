@@ -353,6 +353,8 @@ class Engine:
             may_open=matched is None or matched.then is not None,
             asked_again=again,
             fallback_group=self._rules_of(event.owner).fallback_of(event)[1].assignment_group,
+            row=lambda: self._openings.row(target.connection_id, table, leased.sys_id),
+            are_missing=lambda: self._openings.are_missing(target.connection_id),
         )
         try:
             done = await work.do()
@@ -393,8 +395,10 @@ class Engine:
             work.table,
             record.sys_id,
             event.owner,
+            connection=work.connection,
             dedup_key=event.dedup_key,
             kind=event.kind,
+            sends_comments=work.rule.send_comments,
         )
         if done.result == "created":
             self._openings.record(event, row, record, done.sent)

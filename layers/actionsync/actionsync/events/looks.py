@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from actionsync.events.openings import Openings
     from actionsync.events.outgoing import DetailType, TicketDetail
     from actionsync.stores.connections import Connection, ConnectionStore
+    from actionsync.stores.correlations import CorrelationStore
     from actionsync.stores.tickets import TicketStore
     from actionsync.stores.timers import TimerStore
     from servicenow_tools import Record, ServiceNowClient
@@ -57,6 +58,7 @@ _LONGEST_TEXT = 4000
 _MOST_COMMENTS = 20
 _JOURNALS = ("comments", "work_notes")
 _DECIDED = ("approved", "rejected")
+_STILL_FIRING = "It was resolved while what it was opened for goes on."
 
 
 @dataclass(slots=True)
@@ -111,6 +113,7 @@ class Looks:
         timers: the timers.
         openings: sends what comes out.
         activity: the audit trail.
+        correlations: what is known of dedup keys.
     """
 
     def __init__(
@@ -122,7 +125,9 @@ class Looks:
         *,
         openings: "Openings",
         activity: "ActivityStore",
+        correlations: "CorrelationStore",
     ) -> None:
+        self._correlations = correlations
         self._clients = clients
         self._connections = connections
         self._rows = rows
@@ -142,7 +147,9 @@ class Looks:
             return
         memo = timer.memo
         longest = _longest(memo)
-        is_full = bool(memo.get("place")) or _now() - memo["full_at"] >= longest
+        is_full = (
+            bool(memo.get("place") or memo.get("is_mass")) or _now() - memo["full_at"] >= longest
+        )
         run = _Pass(timer, connection, ends_at, is_full, memo.get("place", ""))
         if run.place:
             run.rows, run.missing = memo["rows"], memo["missing"]
@@ -189,7 +196,9 @@ class Looks:
         return memo
 
     def _say_mass(self, run: _Pass, *, is_mass: bool) -> None:
-        """Tell the owner that most tickets can no longer be read, or can be again."""
+        """Record, and tell the owner, that most tickets can no longer be read, or can be again."""
+        owner = run.timer.wait_key.owner
+        self._rows.mark_missing(run.connection.id, owner, are_missing=is_mass)
         said = (
             f"{run.missing} of {run.rows} open tickets can no longer be read. None counts as "
             "deleted, and what needs one of them waits, until they can be read again or are "
@@ -198,7 +207,7 @@ class Looks:
             else "The open tickets can be read again."
         )
         self._activity.add(
-            run.timer.wait_key.owner,
+            owner,
             {
                 "id": f"{run.timer.id}-{_now()}",
                 "kind": "looks",
@@ -214,6 +223,8 @@ class Looks:
         """Remove the rows of a connection that is there no more."""
         for row in self._rows.rows(timer.memo["connection_id"]):
             self._rows.remove(row)
+        owner = timer.wait_key.owner
+        self._rows.mark_missing(timer.memo["connection_id"], owner, are_missing=False)
         self._timers.end(timer.id)
 
     # ---- over the rows
@@ -291,6 +302,9 @@ class Looks:
             approvals = await _approvals(client, row.sys_id)
             for _, detail in found.events:
                 detail.approvals = approvals
+        for kind, detail in found.events:
+            if kind == "Ticket Resolved" and self._is_firing(row):
+                detail.is_firing = True
         for comment in _of_people(row, comments):
             sequence += 1
             said = detail_of(
@@ -304,6 +318,13 @@ class Looks:
         )
         run.has_found |= bool(found.events)
         self._store(row, found, is_over=is_over)
+
+    def _is_firing(self, row: Row) -> bool:
+        """Return whether what a ticket was opened for goes on."""
+        if not row.dedup_key:
+            return False
+        known = self._correlations.get(row.dedup_key)
+        return known.sys_id == row.sys_id and known.is_firing
 
     def _store(self, row: Row, found: _Found, *, is_over: bool) -> None:
         """Store what is known now with what comes out of it, and send that; the row may go."""
@@ -439,6 +460,7 @@ def _audited(kind: "DetailType", detail: "TicketDetail") -> dict[str, Any]:
         "url": detail.url,
         "cause": detail.who,
         "fields": sorted(detail.after),
+        **({"warnings": [_STILL_FIRING]} if detail.is_firing else {}),
         **({"before": detail.before, "after": detail.after} if detail.after else {}),
     }
 

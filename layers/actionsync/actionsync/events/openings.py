@@ -104,6 +104,14 @@ class Openings:
         self._timers.start(Timer(looks_of(row.connection_id), key, first, memo))
         return is_new
 
+    def row(self, connection_id: int, table: str, sys_id: str) -> Row | None:
+        """Return a ticket's row, or None where it has none."""
+        return self._rows.get(connection_id, table, sys_id) if columns_of(table) else None
+
+    def are_missing(self, connection_id: int) -> bool:
+        """Return whether most tickets of a connection cannot be read any more."""
+        return self._rows.are_missing(connection_id)
+
     def send(self, row: Row) -> Row:
         """Send a row's events, in their order; what cannot be sent is left to the next look."""
         try:

@@ -103,6 +103,7 @@ class TicketDetail(BaseModel):
             else empty.
         at: when ServiceNow last updated it, UTC; of an opening, when it was opened.
         updates: how many updates by others there were since the look before.
+        is_firing: of `Ticket Resolved`: whether what it was opened for goes on.
         comment: of `Ticket Commented`.
         approvals: where a change's state or approval changed.
         origin: of `Ticket Opened`.
@@ -123,6 +124,7 @@ class TicketDetail(BaseModel):
     who: str = ""
     at: str = ""
     updates: int = 0
+    is_firing: bool = False
     comment: Comment | None = None
     approvals: list[Approval] = []
     origin: Origin | None = None

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from actionsync import clock
 from actionsync.events import drafts
+from actionsync.events.comparison import compare, is_taken_over
+from actionsync.events.failures import RetryLaterError
 from actionsync.events.folding import Group, Received, fold, rank
 from actionsync.events.models import IncomingEvent, Kind, digest
 from actionsync.events.support_groups import with_support_group
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
     from actionsync.rules.models import AnyRule
     from actionsync.stores.correlations import Correlation
+    from actionsync.stores.tickets import Row
     from servicenow_tools import IgnoredField, Record, ServiceNowClient, Table
 
     Columns = dict[str, Any]
@@ -62,9 +65,10 @@ _FINAL = {
     "change_request": FINAL_STATES["change_request"],
     "sn_si_incident": FINAL_STATES["sn_si_incident"],
 }
-# A person who changes one of these has taken the ticket over.
-_WATCHED = ("state", "assigned_to", "assignment_group")
 _LEVELS = ("urgency", "impact")
+# Until most tickets of a connection can be read again, or their owner discards what waits.
+_MISSING = "Most open tickets of this connection cannot be read any more, this one among them."
+_MISSING_SECONDS = 900
 # What a ticket is never without, whatever else is refused.
 _ESSENTIAL = ("short_description", "description", "correlation_id", "correlation_display")
 _NO_REFUSALS = (
@@ -148,6 +152,8 @@ class Work:
         may_open: whether the rules let the events open a ticket.
         asked_again: the rule that fires at a higher severity, where it is another one.
         fallback_group: the group where a rule's own cannot be found.
+        row: returns the ticket's row, None where it has none.
+        are_missing: returns whether most tickets of the connection cannot be read any more.
         wrote: whether a part of it is written.
         state_before: the ticket's state before, where it was looked at.
         follow_up: events of another key that follow, and the rule they fall under.
@@ -166,6 +172,8 @@ class Work:
     may_open: bool = True
     asked_again: MatchedRule | None = None
     fallback_group: str | None = None
+    row: "Callable[[], Row | None]" = lambda: None
+    are_missing: "Callable[[], bool]" = lambda: False
     wrote: bool = False
     state_before: str = ""
     follow_up: tuple[Group, MatchedRule] | None = None
@@ -242,7 +250,7 @@ class Work:
             "sys_id": made.sys_id,
             "number": made.number,
             "url": made.url,
-            "last_written": _written(made, (*_WATCHED, *_LEVELS)),
+            "last_written": _written(made, ("state", *_LEVELS)),
             "note_after": self._next_note(),
             **self._ending(),
         }
@@ -292,6 +300,10 @@ class Work:
         is_new = self.action["trigger"] > self.correlation.synced_trigger
         is_worse = self.action["severity"] > self.correlation.synced_severity
         if record is None:
+            if is_new and self.are_missing():
+                raise RetryLaterError(
+                    "TicketsMissing", _MISSING, seconds=_MISSING_SECONDS, scope="connection"
+                )
             # Deleted, or on another host by now: what is new has a ticket of its own.
             return self._give_up() if is_new else StepResult("skipped", self._synced())
         if await self._is_noted():
@@ -340,7 +352,7 @@ class Work:
                 raise
             return self._give_up()
         synced = self._recurred() | {
-            "last_written": {**self.correlation.last_written, **_written(opened, _WATCHED[:1])}
+            "last_written": {**self.correlation.last_written, **_written(opened, ("state",))}
         }
         sent = {"state": opened.get("state"), "work_notes": self.action["text"]}
         state = str(opened.get("state") or "")
@@ -396,14 +408,18 @@ class Work:
             order = [choice.value for choice in await self._tickets.choices(name)]
             if _place(code, order) < _place(str(now), order):
                 raised[name] = code
-        if rule is again and rule.assignment_group and not self._touched(record):
+        if rule is again and rule.assignment_group and not self._is_taken_over(record):
             named = {**rule.columns(), **self._filled(rule.fields)}
             named = await self._with_support_group(named)
             raised |= {name: value for name, value in named.items() if name == "assignment_group"}
         return raised
 
     def _was_seen(self, record: "Record") -> bool:
-        """Return whether a person resolved the ticket after the newest trigger was received."""
+        """Return whether a person resolved the ticket after the newest trigger was received.
+
+        What comes in the rule's time after that is counted, too: what was done needs a while to
+        take effect.
+        """
         ended = str(record.get("resolved_at") or record.get("closed_at") or "")
         if not ended or ended == self.correlation.last_written.get("resolved_at"):
             return False
@@ -413,7 +429,7 @@ class Work:
         if record.answered_at is not None:
             ended_at -= record.answered_at - clock.now()
         received: int = self.action["received"]
-        return received <= microseconds(ended_at)
+        return received <= microseconds(ended_at + timedelta(seconds=self._end.flapping_seconds))
 
     # ---- resolve
 
@@ -448,7 +464,9 @@ class Work:
             return await self.client.incidents.close(self.correlation.sys_id, **columns)
 
         rungs = [_Rung("noted", {"work_notes": text}, self._note)]
-        is_left = rule.end.do == "note" or (rule.end.do == "untouched" and self._touched(record))
+        is_left = rule.end.do == "note" or (
+            rule.end.do == "untouched" and self._is_taken_over(record)
+        )
         if self.table == "sn_si_incident":  # whose codes nobody can choose for a company
             is_left = is_left or rule.close_code is None
         if not is_left:
@@ -474,16 +492,20 @@ class Work:
         return state == IncidentState.RESOLVED or state in _FINAL[self.table]
 
     def _resolved(self, record: "Record") -> dict[str, str]:
-        names = (*_WATCHED, "resolved_at")
-        return {**self.correlation.last_written, **_written(record, names)}
+        return {
+            **self.correlation.last_written,
+            **_written(record, ("state", "resolved_at")),
+        }
 
-    def _touched(self, record: "Record") -> bool:
-        """Return whether a person has taken the ticket over; a hidden column says nothing."""
-        written = self.correlation.last_written
-        return any(
-            name in record and name in written and str(record[name] or "") != written[name]
-            for name in _WATCHED
-        )
+    def _is_taken_over(self, record: "Record") -> bool:
+        """Return whether a person has taken the ticket over, as its row and the looks say."""
+        row = self.row()
+        if row is None:
+            return False
+        found = compare(row, record)
+        if found is None:
+            return row.is_taken_over
+        return is_taken_over(row, found, clock.epoch(clock.now()))
 
     # ---- annotate
 

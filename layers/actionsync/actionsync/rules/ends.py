@@ -16,8 +16,8 @@ class End(Section):
     """What follows when it is over, and when it counts as over.
 
     Attributes:
-        do: `untouched` resolves the ticket, unless a person has assigned it, moved it on or changed
-            its group; `resolve` always does, `note` leaves a note, `nothing` nothing.
+        do: `untouched` resolves the ticket, unless a person has taken it over, by assigning it or
+            putting it on hold; `resolve` always does, `note` leaves a note, `nothing` nothing.
         settle: how many minutes an end has to last before it counts. Left out: 15, and only once
             its cause came back sooner than that.
         silent: after how many hours without a sign of life it counts as over; 0 for never. Left

@@ -141,6 +141,8 @@ class TicketRule(Section):
     # Columns that a resolution, a closing or a reopening sets besides its own.
     closing_fields: Columns = {}
     reopening_fields: Columns = {}
+    # Whether people's comments and work notes on its tickets come out as events.
+    send_comments: bool = False
 
     def columns(self) -> dict[str, Any]:
         """Return the columns that the rule sets the same for every ticket."""
@@ -305,6 +307,7 @@ class Then(Section):
     close_codes: CloseCodes | None = None
     closing_columns: Columns = {}
     reopening_columns: Columns = {}
+    send_comments: bool | None = None
     recurrence: Recurrence | None = None
     end: End | None = None
     connection: ConnectionName | None = None
@@ -321,7 +324,7 @@ class Then(Section):
         """Return the fallback with what is said here in its place."""
         names = (
             "ticket", "assignment_group", "category", "connection", "hold", "close_code",
-            "close_codes",
+            "close_codes", "send_comments",
         )  # fmt: skip
         changes: dict[str, Any] = {
             name: value

@@ -30,6 +30,8 @@ VERSION = 1
 MOST_NOTES = 50
 # A longer value is known by its beginning and a hash: rows stay small.
 _LONGEST_VALUE = 200
+# Where it is said that most are missing: before all rows, whose places begin with a letter.
+_MISSING = "!"
 
 
 def known_as(value: object) -> str:
@@ -181,7 +183,7 @@ class TicketStore:
             KeyConditionExpression="pk = :pk AND sk > :after",
             ExpressionAttributeValues={
                 ":pk": {"S": f"TICKET#{connection_id}"},
-                ":after": {"S": after or " "},
+                ":after": {"S": after or _MISSING},
             },
             ConsistentRead=True,
         )
@@ -230,6 +232,21 @@ class TicketStore:
                 {":now": {"N": str(clock.epoch(clock.now()))}, ":one": {"N": "1"}},
             )
             is not None
+        )
+
+    def mark_missing(self, connection_id: int, owner: str, *, are_missing: bool) -> None:
+        """Record whether most tickets of a connection cannot be read any more."""
+        key = _key(connection_id, _MISSING)
+        if are_missing:
+            self._dynamodb.put_item(TableName=self._table, Item={**key, "owner": {"S": owner}})
+        else:
+            self._dynamodb.delete_item(TableName=self._table, Key=key)
+
+    def are_missing(self, connection_id: int) -> bool:
+        """Return whether most tickets of a connection cannot be read any more."""
+        key = _key(connection_id, _MISSING)
+        return "Item" in self._dynamodb.get_item(
+            TableName=self._table, Key=key, ConsistentRead=True
         )
 
     # ---- around our own writes

@@ -39,6 +39,7 @@ def looks() -> Looks:
         stores.timer_store(),
         openings=openings(),
         activity=stores.activity_store(),
+        correlations=stores.correlation_store(),
     )
 
 
