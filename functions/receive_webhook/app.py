@@ -11,9 +11,9 @@ app = http_api()
 
 @app.post("/api/servicenow/webhooks/<source>/<webhook_id>")
 def receive(source: str, webhook_id: str, delivery: AnyDelivery) -> Response[str]:
-    """Answer 200 with what becomes of it, 202 over the quota, 401 where it is not the sender's."""
+    """Answer 200 with what becomes of it, 202 where that waits, 401 where none knows the sender."""
     answer = door().receive(source, webhook_id, delivery)
-    return accepted(answer) if answer["status"] in {"waiting", "dropped"} else ok(answer)
+    return accepted(answer) if answer["status"] in {"waiting", "dropped", "pushed"} else ok(answer)
 
 
 @app.route("/api/servicenow/webhooks/<source>/<webhook_id>", method="OPTIONS")

@@ -41,6 +41,9 @@ def signed(way: Way, secret: str) -> dict[str, str]:
         }  # fmt: skip
     if way.way == "url":
         return {}
+    if way.way == "hmac_base64":
+        digest = hmac.digest(secret.encode(), f"{NOW}.".encode() + BODY, "sha256")
+        return {way.header: base64.b64encode(digest).decode(), way.time_header: str(NOW)}
     text = f"{NOW}:".encode() + BODY if way.time_header else BODY
     signature = hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
     headers = {way.header: way.prefix + signature}
@@ -86,6 +89,7 @@ def test_the_table_of_the_docs_is_the_codes() -> None:
     words = {
         "hmac": "a signature of the body",
         "hmac_with_time": "a signature of time and body",
+        "hmac_base64": "a signature of time and body",
         "standard_webhooks": "Standard Webhooks",
         "bearer": "a bearer token",
         "basic": "basic authentication, also in the URL",

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from actionsync.events.deliveries import Delivery
     from actionsync.events.late import LateEvents
+    from actionsync.events.pushes import Pushes
     from actionsync.events.senders import Sender
     from actionsync.rules.models import Rules
     from actionsync.stores.idempotency import IdempotencyStore
@@ -83,6 +84,7 @@ class Door:
         rules_of: returns a user's rules.
         take: counts an event of an owner's webhooks, or refuses one too many.
         late: returns where events over the quota go.
+        pushes: returns where pushes of ServiceNow go.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Door:
         rules_of: "Callable[[str], Rules]",
         take: "Callable[[str], None]",
         late: "Callable[[], LateEvents]",
+        pushes: "Callable[[], Pushes]",
     ) -> None:
         self._webhooks = webhooks
         self._deliveries = deliveries
@@ -105,6 +108,7 @@ class Door:
         self._rules_of = rules_of
         self._take = take
         self._late = late
+        self._pushes = pushes
 
     def receive(self, source: str, webhook_id: str, delivery: "Delivery") -> dict[str, Any]:
         """Take a delivery and return `{status}`.
@@ -123,9 +127,20 @@ class Door:
         proof = verify(ways, delivery.headers, delivery.body, secret, now)
         if known is None or webhook is None or webhook.source != source or proof is None:
             raise WebhookRefusedError
+        if known.is_push:
+            return self._push(webhook, delivery)
         if known.is_translated:
             return self._translate(webhook, delivery)
         return self._split(webhook, known, proof, delivery)
+
+    def _push(self, webhook: "Webhook", delivery: "Delivery") -> dict[str, Any]:
+        """Let the ticket that a push names be looked at; one that is not ours is nothing."""
+        body = parsed(delivery.body.decode(errors="replace"))
+        if isinstance(body, dict) and not webhook.dry_run:
+            self._pushes().take(
+                webhook.owner, str(body.get("table") or ""), str(body.get("sys_id") or "")
+            )
+        return {"status": "pushed"}
 
     # ---- what is queued element by element
 

@@ -70,6 +70,7 @@ class _Pass:
         connection: the connection.
         ends_at: when the function is ended, on time.monotonic()'s clock.
         is_full: whether it reads all rows.
+        is_of_pushed: whether it reads those alone of which ServiceNow has said that they changed.
         place: the last row that it has read.
         has_rows: whether there are any.
         rows: how many it has read.
@@ -83,6 +84,7 @@ class _Pass:
     ends_at: float
     is_full: bool
     place: str = ""
+    is_of_pushed: bool = False
     has_rows: bool = False
     rows: int = 0
     missing: int = 0
@@ -162,6 +164,25 @@ class Looks:
             self._timers.move(timer, _now() + wait, self._memo(run, is_done=False))
             return
         self._move_on(run, is_done=is_done)
+
+    async def look_at_pushed(self, timer_id: str, ends_at: float) -> None:
+        """Look at the tickets that ServiceNow says have changed; the timer stays as it is."""
+        timer = self._timers.get(timer_id)
+        metrics.add_metric(name="Looks", unit=MetricUnit.Count, value=int(timer is not None))
+        if timer is None:
+            return
+        connection = self._connections.get(timer.wait_key.owner, timer.wait_key.connection)
+        if connection is None or connection.id != timer.memo["connection_id"]:
+            return
+        run = _Pass(timer, connection, ends_at, is_full=False, is_of_pushed=True)
+        try:
+            await self._run(run)
+        except (ServiceNowError, ConnectionIncompleteError) as error:
+            # The rows stay marked for the next look.
+            logger.warning("look failed", reason=type(error).__name__, text=str(error))
+            metrics.add_metric(name="LooksFailed", unit=MetricUnit.Count, value=1)
+        if _now() - timer.memo.get("pushed_at", 0) > _DAY // 2:
+            self._timers.move(timer, timer.next_at, {**timer.memo, "pushed_at": _now()})
 
     def _move_on(self, run: _Pass, *, is_done: bool) -> None:
         timer, memo = run.timer, self._memo(run, is_done=is_done)
@@ -246,7 +267,7 @@ class Looks:
                 continue
             run.has_rows = True
             run.was_pushed |= bool(row.pushed_at)
-            is_recent = row.changed_at >= since and not row.missing_since
+            is_recent = row.changed_at >= since and not row.missing_since and not run.is_of_pushed
             if run.is_full or is_recent or row.pushed_at or row.unsent:
                 yield row
 

@@ -1,7 +1,7 @@
 """Who may send to a webhook: how each proves itself, and what is set up on its side.
 
-A sender is the table `webhook` of a recipe in `events/sources/`; GitHub's source is code, and its
-sender stands here. A delivery loads the one that its address names, and nothing else.
+A sender is the table `webhook` of a recipe in `events/sources/`; What is no recipe
+stands here. A delivery loads the one that its address names, and nothing else.
 """
 
 import re
@@ -37,6 +37,7 @@ class Sender:
         secret_is_its_own: whether the secret is made there, and has to be stored here.
         steps: where it is set up, in a sentence.
         is_translated: whether its source reads deliveries at once, under its owner's rules.
+        is_push: whether a delivery asks for a look at a ticket, and is no event.
     """
 
     title: str
@@ -54,6 +55,7 @@ class Sender:
     secret_is_its_own: bool = False
     steps: str = ""
     is_translated: bool = False
+    is_push: bool = False
 
     def ways_of(self, name: str) -> tuple[Way, ...]:
         """Return the ways of a name; without one all but those that have to be asked for."""
@@ -72,12 +74,28 @@ _GITHUB = Sender(
     is_translated=True,
 )
 
+# A push of ServiceNow's own business rule, `integrations/servicenow`.
+_SERVICENOW = Sender(
+    "ServiceNow",
+    (
+        Way(
+            "hmac_base64",
+            header="x-actionsync-signature",
+            time_header="x-actionsync-timestamp",
+        ),
+    ),
+    steps="Import the update set ActionSync push, then set its two properties: address and secret.",
+    is_push=True,
+)
+# Senders that are no recipe.
+_OWN = {"github": _GITHUB, "servicenow": _SERVICENOW}
+
 
 @cache
 def sender(name: str) -> Sender | None:
     """Return the sender of a name, or None where there is none."""
-    if name == "github":
-        return _GITHUB
+    if name in _OWN:
+        return _OWN[name]
     if not _NAME.fullmatch(name):
         return None
     try:
@@ -97,4 +115,4 @@ def _sender(document: dict[str, Any]) -> Sender:
 def names() -> list[str]:
     """Return the names of all senders."""
     files = (path.stem for path in _RECIPES.glob("*.toml"))
-    return sorted(["github", *(name for name in files if sender(name))])
+    return sorted([*_OWN, *(name for name in files if sender(name))])

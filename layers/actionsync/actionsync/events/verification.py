@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-Name = Literal["hmac", "standard_webhooks", "bearer", "basic", "header", "url"]
+Name = Literal["hmac", "hmac_base64", "standard_webhooks", "bearer", "basic", "header", "url"]
 
 # How far a signed time may be from ours, both ways (Standard Webhooks' libraries).
 TOLERANCE_SECONDS = 300
@@ -24,15 +24,16 @@ _LONGEST_HEADER = 8192
 class Way:
     """A way in which a sender proves itself.
 
-    `hmac` is HMAC-SHA-256 of the body in hexadecimal digits; `standard_webhooks` that of id, time
-    and body; `bearer`, `basic` and `header` are the secret itself; with `url` it is the id in the
-    webhook's own address.
+    `hmac` is HMAC-SHA-256 of the body in hexadecimal digits; `hmac_base64` that of time, a dot and
+    body in base64, whatever the time; `standard_webhooks` that of id, time and body; `bearer`,
+    `basic` and `header` are the secret itself; with `url` it is the id in the webhook's own
+    address.
 
     Attributes:
         way: which one.
         header: the header with the signature or the secret, in lower case.
         prefix: what stands before each signature of the list that the header is.
-        time_header: the header with the seconds that are signed before the body, and a colon.
+        time_header: the header with the seconds that are signed before the body.
         is_asked_for: whether it counts only where the webhook was made for this way.
     """
 
@@ -45,7 +46,7 @@ class Way:
     @property
     def name(self) -> str:
         """What the API calls it."""
-        return "hmac_with_time" if self.time_header else self.way
+        return "hmac_with_time" if self.time_header and self.way == "hmac" else self.way
 
     def applies(self, headers: "Mapping[str, str]") -> bool:
         """Return whether a request claims to be verified in this way."""
@@ -91,6 +92,8 @@ def verify(
         return _standard(headers, body, secret, now)
     if way.way == "hmac":
         return _hmac(way, headers, body, secret, now)
+    if way.way == "hmac_base64":
+        return _hmac_base64(way, headers, body, secret)
     if way.way == "url":
         return Proof()
     given = headers[way.header] if way.way == "header" else _credentials(headers, way.way) or ""
@@ -113,6 +116,14 @@ def _hmac(
     if not sum(_is_same(signature.lower(), right) for signature in signatures):
         return None
     return Proof(is_body_signed=True, unique=right if way.time_header else "")
+
+
+def _hmac_base64(way: Way, headers: "Mapping[str, str]", body: bytes, secret: str) -> Proof | None:
+    signed = f"{headers[way.time_header]}.".encode(errors="surrogatepass") + body
+    right = base64.b64encode(hmac.digest(secret.encode(), signed, "sha256")).decode()
+    if not _is_same(headers[way.header][:_LONGEST_HEADER].strip(), right):
+        return None
+    return Proof(is_body_signed=True)
 
 
 def _standard(headers: "Mapping[str, str]", body: bytes, secret: str, now: float) -> Proof | None:

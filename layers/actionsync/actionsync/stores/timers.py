@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from actionsync import clock
 from actionsync.stores import versions
+from actionsync.stores.conditions import refusing_item
 from actionsync.stores.waiting import VERSION, WaitKey, due_key_of, wait_key_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     Values = dict[str, UniversalAttributeValueTypeDef]
 
 Kind = Literal["looks", "gates"]
+# A prompt that is asked for is sent so much later, and the next one so much later than that.
+PROMPT_DELAY_SECONDS = 2
+PROMPT_SECONDS = 5
 
 
 def prompt(item_id: str, timer: str = "") -> str:
@@ -118,6 +122,41 @@ class TimerStore:
         """Let a timer be due now, if it runs and is not due yet; return whether it was not."""
         now = str(clock.epoch(clock.now()))
         return self._update(timer_id, "SET next_at = :now", "next_at > :now", {":now": {"N": now}})
+
+    def claim_prompt(self, timer_id: str) -> int | None:
+        """Return after how many seconds a prompt is to be sent; None where one is under way.
+
+        One that is sent later than what it is asked for covers that; between two of them are
+        PROMPT_SECONDS at least.
+        """
+        now = clock.epoch(clock.now())
+        last = self._claim_prompt(timer_id, now, "#at <= :old", now - PROMPT_SECONDS)
+        if last is None:
+            return PROMPT_DELAY_SECONDS
+        if not last or now < last + PROMPT_DELAY_SECONDS:
+            return None
+        following = last + PROMPT_SECONDS
+        if self._claim_prompt(timer_id, following, "#at = :old", last) is None:
+            return following - now + PROMPT_DELAY_SECONDS
+        return None
+
+    def _claim_prompt(self, timer_id: str, at: int, condition: str, old: int) -> int | None:
+        """Claim a moment; return None where it is claimed, else the one before, 0 for no timer."""
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(timer_id),
+                UpdateExpression="SET #at = :at",
+                ConditionExpression="attribute_exists(pk) "
+                f"AND (attribute_not_exists(#at) OR {condition})",
+                ExpressionAttributeNames={"#at": "prompted_at"},
+                ExpressionAttributeValues={":at": {"N": str(at)}, ":old": {"N": str(old)}},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
+            item = refusing_item(error) or {}
+            return int(item["prompted_at"]["N"]) if "prompted_at" in item else 0
+        return None
 
     def end(self, timer_id: str) -> None:
         """End a timer."""

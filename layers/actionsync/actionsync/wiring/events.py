@@ -45,7 +45,7 @@ def looks() -> Looks:
 
 def _timers() -> "dict[str, Timed]":
     """Return what handles timers, by their kind."""
-    return {"looks": looks().look}
+    return {"looks": looks().look, "pushes": looks().look_at_pushed}
 
 
 @cache

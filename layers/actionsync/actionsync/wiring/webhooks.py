@@ -10,6 +10,7 @@ from actionsync.wiring import stores
 
 if TYPE_CHECKING:
     from actionsync.events.late import LateEvents
+    from actionsync.events.pushes import Pushes
     from actionsync.rules.models import Rules
 
 
@@ -25,6 +26,7 @@ def door() -> Door:
         rules_of=_rules_of,
         take=stores.rates("deliveries").take,
         late=_late,
+        pushes=_pushes,
     )
 
 
@@ -46,4 +48,16 @@ def _late() -> "LateEvents":
         rules_of=_rules_of,
         recipes_of=RecentRecipes(stores.recipe_store()),
         take=stores.rates("late deliveries").take,
+    )
+
+
+@cache
+def _pushes() -> "Pushes":
+    from actionsync.events.pushes import Pushes  # noqa: PLC0415 - only ServiceNow pays for it
+
+    return Pushes(
+        stores.connection_store(),
+        stores.ticket_store(),
+        stores.timer_store(),
+        lambda: (aws.sqs(), event_queue_url()),
     )

@@ -1,0 +1,75 @@
+"""Pushes: ServiceNow says that a ticket changed, and it is looked at within seconds.
+
+A push says only "look": its age is nothing, and a repeated one asks for no more than a look. Of
+many pushes of a connection the first sends the prompt, some seconds later, for all of them.
+"""
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+from actionsync.errors import QueueRefusedError
+from actionsync.events.openings import looks_of
+from actionsync.stores.timers import prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_sqs.client import SQSClient
+
+    from actionsync.stores.connections import ConnectionStore
+    from actionsync.stores.tickets import TicketStore
+    from actionsync.stores.timers import TimerStore
+
+_TABLE = re.compile(r"[a-z][a-z0-9_]{0,79}")
+_SYS_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class Pushes:
+    """Where pushes go.
+
+    Args:
+        connections: the connections.
+        rows: the rows of open tickets.
+        timers: the looks of connections.
+        queue: returns SQS, and the address of the queue of events.
+    """
+
+    def __init__(
+        self,
+        connections: "ConnectionStore",
+        rows: "TicketStore",
+        timers: "TimerStore",
+        queue: "Callable[[], tuple[SQSClient, str]]",
+    ) -> None:
+        self._connections = connections
+        self._rows = rows
+        self._timers = timers
+        self._queue = queue
+
+    def take(self, owner: str, table: str, sys_id: str) -> None:
+        """Let a ticket be looked at, if it is one of the owner's that have a row.
+
+        Raises:
+            QueueRefusedError: the prompt could not be queued.
+        """
+        if not (_TABLE.fullmatch(table) and _SYS_ID.fullmatch(sys_id)):
+            return
+        for connection in self._connections.all(owner):
+            if self._rows.push(connection.id, table, sys_id):
+                self._prompt(owner, looks_of(connection.id))
+
+    def _prompt(self, owner: str, timer_id: str) -> None:
+        delay = self._timers.claim_prompt(timer_id)
+        if delay is None:
+            return
+        sqs, queue_url = self._queue()
+        try:
+            sqs.send_message(
+                QueueUrl=queue_url,
+                MessageBody=prompt(timer_id, "pushes"),
+                MessageGroupId=hashlib.sha256(owner.encode()).hexdigest(),
+                DelaySeconds=delay,
+            )
+        except Exception as error:
+            raise QueueRefusedError from error
