@@ -54,7 +54,7 @@ OF_EVENTS = {"CORRELATION", "PAUSE", "PIPELINES", "RECENT", "RULES", "TICKET"}
 # The kinds of items of the table of events that a function's job is about; of most that call
 # ServiceNow, the pauses alone.
 EXPECTED = {
-    "receive_webhook": {"CORRELATION", "RECIPES", "WEBHOOK", "RULES", "RECENT"},
+    "receive_webhook": {"CORRELATION", "RECIPES", "WEBHOOK", "RULES", "RECENT", "TICKET"},
     "create_webhook": {"WEBHOOK", "WEBHOOKS"},
     "update_webhook": {"WEBHOOK", "WEBHOOKS"},
     "delete_webhook": {"WEBHOOK", "WEBHOOKS"},

@@ -8,6 +8,7 @@ enforces these policies is shown on the local cloud, tests/e2e/test_rights.py, a
 that does not look at, in tests/contract/test_leading_keys.py.
 """
 
+import base64
 import contextlib
 import hashlib
 import hmac
@@ -22,12 +23,14 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
+from actionsync.events.openings import looks_of
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.pauses import PauseStore, Target
 from actionsync.stores.recent import RecentEvents
-from actionsync.stores.timers import prompt
+from actionsync.stores.tickets import Row
+from actionsync.stores.timers import Timer, key_of, prompt
 from actionsync.tickets.types import TABLES
-from actionsync.wiring.stores import pause_store
+from actionsync.wiring.stores import pause_store, ticket_store, timer_store
 from local.operations import Described, operations
 from local.servicenow import faults, seed
 from tests import conftest
@@ -384,8 +387,35 @@ def receive_webhook(world: World) -> None:
                 patch.setattr(BaseClient, "_make_api_call", refuse)
             for _ in range(2):
                 world.results.append(conftest.invoke("receive_webhook", payload).status)
+    push(world)
     for table in ("IdempotencyTable", "EventsTable", "WaitingTable"):
         world.left(table)
+
+
+def push(world: World) -> None:
+    """ServiceNow says that a ticket changed, which has a row."""
+    world.connect()
+    with world.iam.off():
+        connection = ConnectionStore(world.aws.dynamodb, "ConnectionsTable").get(world.user)
+        assert connection is not None
+        row = Row(connection.id, "incident", "0" * 32, world.user)
+        ticket_store().open(row)
+        key = key_of("looks", world.user, "default")
+        timer_store().start(Timer(looks_of(connection.id), key, 0))
+        hook = conftest.call(
+            "create_webhook", None, user_id=world.user, path={"source": "servicenow"}
+        ).json
+        _forget()
+    payload = conftest.event("receive_webhook")
+    payload["pathParameters"] = {"source": "servicenow", "id": hook["id"]}
+    payload["rawPath"] = payload["requestContext"]["http"]["path"] = hook["path"]
+    payload["body"] = json.dumps({"table": row.table, "sys_id": row.sys_id})
+    signed = hmac.digest(hook["secret"].encode(), f"1.{payload['body']}".encode(), "sha256")
+    payload["headers"] |= {
+        "x-actionsync-timestamp": "1",
+        "x-actionsync-signature": base64.b64encode(signed).decode(),
+    }
+    world.results.append(conftest.invoke("receive_webhook", payload).status)
 
 
 def receive_logs(world: World) -> None:
