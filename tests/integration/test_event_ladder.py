@@ -567,7 +567,7 @@ def test_long_texts_are_attached_once(
 
 
 def test_what_a_person_has_seen_is_not_reopened(instance: "Simulator", time: "Clock") -> None:  # noqa: F811
-    """A trigger received before a person resolved the ticket waits for nothing more."""
+    """Nor by what comes within the rule's time after a person has resolved the ticket."""
     send("error", error())
     waited = error(60)
     time.advance(minutes=20)
@@ -580,4 +580,7 @@ def test_what_a_person_has_seen_is_not_reopened(instance: "Simulator", time: "Cl
     send("error", waited)
     assert [row["state"] for row in made(instance)] == ["6"]
     send("error", error(1300))
+    assert [row["state"] for row in made(instance)] == ["6"]
+    time.advance(minutes=15)
+    send("error", error(2300))
     assert [row["state"] for row in made(instance)] == ["2"]

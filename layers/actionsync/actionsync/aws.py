@@ -6,7 +6,7 @@ Manager never pays for it. The build keeps the models of the services that this 
 """
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from boto3.session import Session
 from botocore.config import Config
@@ -52,3 +52,15 @@ def event_bridge() -> "EventBridgeClient":
 def sqs() -> "SQSClient":
     """Return the SQS client of this process."""
     return _session().client("sqs", config=_CONFIG)
+
+
+@cache
+def security_hub(region: str) -> Any:
+    """Return the Security Hub client of a Region, the function's own where it is empty."""
+    return _session().client("securityhub", config=_CONFIG, region_name=region or None)
+
+
+@cache
+def systems_manager(region: str) -> Any:
+    """Return the Systems Manager client of a Region, the function's own where it is empty."""
+    return _session().client("ssm", config=_CONFIG, region_name=region or None)

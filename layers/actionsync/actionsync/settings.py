@@ -195,6 +195,12 @@ def event_queue_url() -> str:
     return _variable("EVENT_QUEUE_URL")
 
 
+def write_backs() -> tuple[frozenset[str], str]:
+    """Return the sources that learn of their tickets, and the stack's account."""
+    wanted = os.environ.get("WRITE_BACKS", "").split(",")
+    return frozenset(filter(None, wanted)), os.environ.get("ACCOUNT_ID", "")
+
+
 def bus_name() -> str:
     """Return the name of the stack's event bus.
 

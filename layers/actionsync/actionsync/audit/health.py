@@ -55,7 +55,7 @@ def health(
         if record["outcome"] in {"failed", "unknown"}:
             day["failures"] += 1
             last_failure = last_failure or _failure(record)
-        elif record["outcome"] == "done" and record["sys_id"]:
+        elif record["outcome"] == "done" and record["sys_id"] and record["kind"] != "servicenow":
             day["tickets" if record["action"] == "created" else "updates"] += 1
             last_success = last_success or record["at"]
     # The oldest day of a trail that was cut is not whole.

@@ -64,8 +64,11 @@ class ActivityQuery(BaseModel):
         Field(description="unknown: it may have taken effect; started: nobody knows yet."),
     ] = None
     kind: Annotated[
-        Literal["incident", "change", "action_item", "api", "settings"] | None,
-        Field(description="What asked for it: a kind of event, a call, a change of settings."),
+        Literal["incident", "change", "action_item", "api", "settings", "servicenow"] | None,
+        Field(
+            description="What asked for it: a kind of event, a call, a change of settings; "
+            "servicenow: somebody there did it."
+        ),
     ] = None
     action: Annotated[
         Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")] | None,

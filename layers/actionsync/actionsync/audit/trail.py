@@ -6,7 +6,8 @@ records in their order. The functions may put and query items of this table and 
 function's log ("audited").
 
 A record has these keys: `id`, the write's own, so that a write that is recorded twice is seen as
-one; `at`; `kind` (what asked for it: `api`, `settings`, or the kind of an event); `action`;
+one; `at`; `kind` (what asked for it: `api`, `settings`, an event's kind, or `servicenow` for what
+people did there, whose `cause` is the one who did it); `action`;
 `outcome` (`started`, `done`, `failed`, or `unknown`: it may have taken effect); `table`, `number`,
 `sys_id`, `url`, `correlation_id` and `cause`, empty where there is none; `fields`, the names of
 what was sent, never the values; and where they apply `by` (who acted for a team), `before` and

@@ -231,7 +231,7 @@ class Looks:
             owner,
             {
                 "id": f"{run.timer.id}-{_now()}",
-                "kind": "looks",
+                "kind": "servicenow",
                 "action": "missing" if is_mass else "found",
                 "outcome": "failed" if is_mass else "done",
                 "cause": run.timer.wait_key.connection,
@@ -360,6 +360,7 @@ class Looks:
             row = saved
         if row.unsent:
             row = self._openings.send(row)
+        row = self._openings.settle(row)
         for kind, detail in found.events:
             metrics.add_metric(name="TicketChanges", unit=MetricUnit.Count, value=1)
             self._activity.add(row.owner, _audited(kind, detail))
@@ -482,7 +483,11 @@ def _audited(kind: "DetailType", detail: "TicketDetail") -> dict[str, Any]:
         "cause": detail.who,
         "fields": sorted(detail.after),
         **({"warnings": [_STILL_FIRING]} if detail.is_firing else {}),
-        **({"before": detail.before, "after": detail.after} if detail.after else {}),
+        **{
+            name: {"state": columns["state"]}
+            for name, columns in (("before", detail.before), ("after", detail.after))
+            if "state" in columns
+        },
     }
 
 

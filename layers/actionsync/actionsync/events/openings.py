@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from actionsync.events.models import IncomingEvent
     from actionsync.events.outgoing import DetailType, Outgoing
+    from actionsync.events.writebacks import WriteBacks
     from actionsync.stores.tickets import TicketStore
     from actionsync.stores.timers import TimerStore
     from servicenow_tools import Record
@@ -62,9 +63,17 @@ class Openings:
         rows: the rows of open tickets.
         timers: the looks of connections.
         outgoing: where events go out.
+        write_backs: what tells sources of their tickets; None where nobody wants it.
     """
 
-    def __init__(self, rows: "TicketStore", timers: "TimerStore", outgoing: "Outgoing") -> None:
+    def __init__(
+        self,
+        rows: "TicketStore",
+        timers: "TimerStore",
+        outgoing: "Outgoing",
+        write_backs: "WriteBacks | None" = None,
+    ) -> None:
+        self._write_backs = write_backs
         self._rows = rows
         self._timers = timers
         self._outgoing = outgoing
@@ -92,7 +101,7 @@ class Openings:
         detail = detail_of(row, 1, at=at, origin=origin, after=row.columns)
         row = replace(row, unsent=(unsent("Ticket Opened", detail),))
         if self._add(row):
-            self.send(row)
+            self.settle(self.send(row))
 
     def _add(self, row: Row) -> bool:
         """Add a row, and see that its connection is looked at; return whether it is new."""
@@ -122,6 +131,10 @@ class Openings:
             return row
         return (self._rows.save(row, unsent=()) or row) if row.unsent else row
 
+    def settle(self, row: Row) -> Row:
+        """Tell a ticket's source of it, where the stack's owner wants that and it is news."""
+        return row if self._write_backs is None else self._write_backs.settle(row)
+
 
 def _known(row: Row, record: "Record", sent: "dict[str, Any]") -> Row:
     """Return a row as its record is."""
@@ -145,7 +158,7 @@ def _origin(event: "IncomingEvent") -> Origin:
     labels = list(event.labels.items())[:_MOST_LABELS]
     return Origin(
         source=event.source,
-        key=event.key[:500],
+        key=event.key[:1000],
         name=event.name[:_LONGEST_LABEL],
         account=event.account,
         region=event.region,

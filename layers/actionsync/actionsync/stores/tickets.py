@@ -79,6 +79,7 @@ class Row:
         is_taken_over: whether a person has taken it over.
         is_gated: whether a gate waits for it.
         sends_comments: whether comments and work notes come out.
+        written_back: the status that its source was last given.
         sequence: the number of its newest event.
         unsent: the events that are not known to be sent.
         revision: counts the updates.
@@ -111,6 +112,7 @@ class Row:
     is_taken_over: bool = False
     is_gated: bool = False
     sends_comments: bool = False
+    written_back: str = ""
     sequence: int = 0
     unsent: tuple[dict[str, Any], ...] = ()
     revision: int = 0

@@ -13,7 +13,7 @@ from actionsync.events.service import RecentOwners, RecentRecipes
 from actionsync.queues.outcome import Outcomes
 from actionsync.queues.worker import Services
 from actionsync.rules.service import RecentRules
-from actionsync.settings import bus_name, settings
+from actionsync.settings import bus_name, settings, write_backs
 from actionsync.stores.pipelines import PipelineStore
 from actionsync.tickets.service import TicketService
 from actionsync.wiring import stores
@@ -21,6 +21,7 @@ from actionsync.wiring.owners import owner_of
 from actionsync.wiring.servicenow import client_cache
 
 if TYPE_CHECKING:
+    from actionsync.events.writebacks import WriteBacks
     from actionsync.queues.worker import Timed
 
 
@@ -57,7 +58,16 @@ def outgoing() -> Outgoing:
 @cache
 def openings() -> Openings:
     """Return where openings are recorded."""
-    return Openings(stores.ticket_store(), stores.timer_store(), outgoing())
+    return Openings(stores.ticket_store(), stores.timer_store(), outgoing(), _write_backs())
+
+
+def _write_backs() -> "WriteBacks | None":
+    wanted, account = write_backs()
+    if not wanted:
+        return None
+    from actionsync.events.writebacks import WriteBacks  # noqa: PLC0415 - most stacks want none
+
+    return WriteBacks(stores.ticket_store(), aws, wanted=wanted, account=account)
 
 
 @cache
