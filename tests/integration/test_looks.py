@@ -1,19 +1,27 @@
 """Looks: what people do in ServiceNow comes out once, in sequence, and nothing of ours does."""
 
-from typing import TYPE_CHECKING
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from actionsync.wiring import stores
-from local.servicenow import seed
+from local.servicenow import faults, seed
 from tests.conftest import call
-from tests.integration.events import USER, Queues, alarm, deployment, error, send
-from tests.integration.test_event_functions import instance, made, queues  # noqa: F401 - fixtures
+from tests.integration.events import NOW, USER, Queues, alarm, deployment, error, send
+from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
+    instance,
+    made,
+    queues,
+    save_rules,
+)
 from tests.integration.two_way import Bus, Office, user_of
 
 if TYPE_CHECKING:
     from actionsync.stores.tickets import Row
     from local.servicenow import Simulator
+    from tests.conftest import Aws
     from tests.integration.conftest import Clock
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
@@ -93,7 +101,7 @@ def test_what_a_person_does_comes_out_once_and_in_sequence(office: Office) -> No
     assert closed["after"]["active"] == "false"
     assert closed["sequence"] == 6
     assert rows() == []
-    assert office.minutes(60) <= 2, "without rows nobody looks"
+    assert office.minutes(60, step=5) <= 2, "without rows nobody looks"
 
 
 def test_a_change_of_ours_is_none(office: Office) -> None:
@@ -154,3 +162,174 @@ def test_a_change_request_is_approved_and_rejected(office: Office) -> None:
     (_, detail) = found[0]
     assert detail["after"]["state"] == "-2"
     assert [each["state"] for each in detail["approvals"]] == ["approved", "approved"]
+
+
+def test_a_look_that_dies_between_store_and_send_is_followed(office: Office) -> None:
+    """The bus is away: what was stored is sent by the next look, once, in its order."""
+    office.bus.is_away = True
+    sys_id = opened(office)
+    office.edit(sys_id, state="2")
+    assert office.look() == []
+    office.edit(sys_id, urgency="1")
+    assert office.look() == []
+    (row,) = rows()
+    assert [event["type"] for event in row.unsent] == ["Ticket Opened", *["Ticket Updated"] * 2]
+    office.bus.is_away = False
+    found = office.look()
+    assert [detail["sequence"] for _, detail in found] == [1, 2, 3]
+    assert office.look() == []
+    assert rows()[0].unsent == ()
+
+
+def test_a_ticket_is_gone_after_two_looks_an_hour_apart(office: Office) -> None:
+    """A transient 404 makes nothing; deleted, it is said once, and its row goes."""
+    sys_id = opened(office)
+    inside = office.instance.instance
+    kept = dict(office.instance.one("incident", sys_id=sys_id))
+    inside.delete("incident", sys_id)
+    assert office.look() == []
+    inside.put("incident", **kept)
+    office.minutes(20)
+    assert office.bus.kinds() == []
+    inside.delete("incident", sys_id)
+    office.minutes(105, step=15)
+    assert office.bus.kinds() == ["Ticket Deleted"]
+    assert rows() == []
+
+
+def test_a_role_that_is_gone_deletes_no_ticket(office: Office) -> None:
+    """Most are missing at once: none is gone, its owner learns of it, and no other is opened."""
+    send("error", *(error(service=f"s{number}") for number in range(12)))
+    inside = office.instance.instance
+    kept = [dict(ticket) for ticket in made(office.instance)]
+    office.bus.take()
+    for ticket in kept:
+        inside.delete("incident", ticket["sys_id"])
+    office.minutes(120, step=15)
+    assert office.bus.kinds() == []
+    assert len(rows()) == 12
+    (told,) = [item for item in activity() if item["action"] == "missing"]
+    assert (told["reason_type"], told["reason"][:8]) == ("TicketsMissing", "12 of 12")
+    at = int((office.time.moment - NOW).total_seconds())
+    send("error", error(at, service="s1"))
+    assert made(office.instance) == [], "it waits instead of opening another"
+    ((reason, _),) = [(item["reason"]["S"], item) for item in office.queues.items("waiting")]
+    assert reason == "TicketsMissing"
+    for ticket in kept:
+        inside.put("incident", **ticket)
+    office.minutes(45, step=15)
+    assert [item["action"] for item in activity()].count("found") == 1
+    assert len(made(office.instance)) == 12
+    assert office.bus.kinds() == []
+    assert office.queues.items("waiting") == []
+
+
+def test_a_restored_instance_counts_at_the_second_look(office: Office) -> None:
+    """An older record is dropped once; the same again is how it is."""
+    sys_id = opened(office)
+    office.edit(sys_id, state="2")
+    office.edit(sys_id, urgency="1")
+    office.look()
+    inside = office.instance.instance
+    inside.change("incident", sys_id, state="1", urgency="2", sys_mod_count="0")
+    assert office.look() == []
+    ((kind, detail),) = office.look()
+    assert (kind, detail["after"]["state"]) == ("Ticket Updated", "1")
+    assert office.look() == []
+
+
+def test_an_assignment_rule_takes_nothing_over(office: Office) -> None:
+    """What the instance assigns in the first minutes is an event, and the end resolves it."""
+    send("alarm", alarm("ALARM"))
+    sys_id = made(office.instance)[0]["sys_id"]
+    office.time.advance(seconds=5)
+    inside = office.instance.instance
+    someone = user_of(office.instance, "beth.anglin")
+    inside.change("incident", sys_id, assigned_to=someone)  # no count, no writer
+    assert [kind for kind, _ in office.look()] == ["Ticket Assigned"]
+    send("alarm", alarm("OK", seconds=600))
+    assert made(office.instance)[0]["state"] == "6"
+
+
+def test_resolved_while_it_fires_is_said(office: Office) -> None:
+    """The event and Activity say so; the alarm that only goes on reopens nothing."""
+    send("alarm", alarm("ALARM"))
+    sys_id = made(office.instance)[0]["sys_id"]
+    office.look()
+    office.edit(sys_id, state="6", close_code="Solution provided", close_notes="Done")
+    ((kind, detail),) = office.look()
+    assert (kind, detail["is_firing"]) == ("Ticket Resolved", True)
+    (shown,) = [item for item in activity("automation") if item["action"] == "resolved"]
+    assert (shown["kind"], shown["cause"]) == ("servicenow", "admin")
+    assert "goes on" in shown["warnings"][0]
+    assert (shown["before"], shown["after"]) == ({"state": "1"}, {"state": "6"})
+    send("alarm", alarm("ALARM", seconds=300))
+    assert made(office.instance)[0]["state"] == "6"
+
+
+def test_comments_come_out_where_a_rule_says_so(office: Office, aws: "Aws") -> None:
+    """A person's, with author and text; neither ours, nor what is known, nor without a rule."""
+    save_rules(aws, errors={"send_comments": True})
+    sys_id = opened(office)
+    office.bus.take()
+    office.edit(sys_id, comments="Is it over?")
+    office.edit(sys_id, work_notes="Looks like the disk.")
+    note = {"work_note": "Ours"}
+    assert call("note_record", note, user_id=USER, path={"id": sys_id}).status == 201
+    found = office.look()
+    assert [kind for kind, _ in found] == ["Ticket Commented"] * 2
+    said = [detail["comment"] for _, detail in found]
+    assert [(each["element"], each["text"], each["author"]) for each in said] == [
+        ("comments", "Is it over?", "admin"), ("work_notes", "Looks like the disk.", "admin"),
+    ]  # fmt: skip
+    office.edit(sys_id, comments="Thanks")
+    assert [detail["comment"]["text"] for _, detail in office.look()] == ["Thanks"]
+    assert office.look() == []
+
+
+def test_a_connection_that_is_removed_or_made_again_is_looked_at_no_more(office: Office) -> None:
+    """Its rows go; another connection's tickets are another's."""
+    opened(office)
+    connection = stores.connection_store().get(USER)
+    assert connection is not None
+    assert call("delete_config", user_id=USER).status == 204
+    office.minutes(20)
+    assert list(stores.ticket_store().rows(connection.id)) == []
+    assert office.minutes(60, step=15) == 0
+
+
+def test_an_instance_that_is_away_for_an_hour_costs_nothing(office: Office) -> None:
+    """What people did meanwhile comes out once it is back; no look hammers it."""
+    sys_id = opened(office)
+    office.bus.take()
+    office.instance.faults.add(faults.hibernating(times=None))
+    before = len(office.instance.requests)
+    office.minutes(60, step=6)
+    assert len(office.instance.requests) - before < 12
+    office.instance.faults.clear()
+    office.edit(sys_id, state="2")
+    office.minutes(36, step=6)
+    assert office.bus.kinds() == ["Ticket Updated"]
+
+
+def test_many_tickets_cost_a_request_for_each_two_hundred(office: Office) -> None:
+    """A quarter of an hour reads all of them once, and those of the last day more often."""
+    opened(office)
+    inside = office.instance.instance
+    (first,) = rows()
+    for _ in range(200):
+        ticket = inside.put("incident", **first.columns)
+        stores.ticket_store().open(replace(first, sys_id=str(ticket["sys_id"]), changed_at=1))
+    before = len(office.instance.requests)
+    office.minutes(20, step=10)
+    ids = [len(re.findall(r"[0-9a-f]{32}", request.query))
+           for request in office.instance.requests[before:]]  # fmt: skip
+    assert ids == [1, 200, 1]
+
+
+def activity(user: str = USER) -> list[dict[str, Any]]:
+    """Return a user's audit trail."""
+    items: list[dict[str, Any]] = call(
+        "get_activity", user_id=user, query={"limit": "100", "kind": "servicenow"}
+    ).json["items"]
+    return items

@@ -73,11 +73,16 @@ class Office:
         assert row is not None
         inside.update(table, row, columns, inside.accounts[who])
 
-    def minutes(self, count: int = 1) -> int:
-        """Let minutes pass, with the ticks and what they send; return how many prompts it was."""
+    def minutes(self, count: int = 1, step: int = 1) -> int:
+        """Let minutes pass, with the ticks and what they send; return how many prompts it was.
+
+        Args:
+            count: how many minutes.
+            step: each how many minutes there is a tick: those between are missed.
+        """
         sent = 0
-        for _ in range(count):
-            self.time.advance(minutes=1)
+        for _ in range(0, count, step):
+            self.time.advance(minutes=step)
             prompts = self.queues.tick(timers=True)
             if prompts:
                 assert send("event", *prompts) == []
