@@ -262,17 +262,25 @@ class Http:
                     self._report(request, attempt, started, answer.status, None)
                     return answer
                 self._report(request, attempt, started, getattr(error, "status", None), error)
-                step = next_step(
-                    outcome,
-                    repeatable=repeatable,
-                    attempt=attempt,
-                    seconds_left=self._seconds_left(),
-                    retry_after=getattr(error, "retry_after", None),
-                    jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
-                )
-                if step is None:
+                if not await self.wait_after(error, outcome, attempt, repeatable=repeatable):
                     raise error from cause
-                await _concurrency.sleep(step.seconds)
+
+    async def wait_after(
+        self, error: ServiceNowError, outcome: Outcome, attempt: int, *, repeatable: bool
+    ) -> bool:
+        """Wait until what failed may be sent again, or return False where it may not."""
+        step = next_step(
+            outcome,
+            repeatable=repeatable,
+            attempt=attempt,
+            seconds_left=self._seconds_left(),
+            retry_after=getattr(error, "retry_after", None),
+            jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
+        )
+        if step is None:
+            return False
+        await _concurrency.sleep(step.seconds)
+        return True
 
     async def find(
         self, table: str, query: str, *, limit: int, fields: Iterable[str] | None = None

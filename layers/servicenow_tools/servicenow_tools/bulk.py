@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from servicenow_tools import _batch, _concurrency
+from servicenow_tools import _batch, _concurrency, retries
 from servicenow_tools._http import Request
 from servicenow_tools._responses import Answer, AttemptError, read
 from servicenow_tools.errors import (
     InvalidRequestError,
+    RateLimitedError,
     RequestTimeoutError,
     ServiceNowError,
     ValidationError,
@@ -194,14 +195,15 @@ class Bulk:
     async def _send(self, table: Table, parts: Sequence["_Part"]) -> None:
         """Send parts until each was served, by the Batch API or one by one."""
         waiting = list(parts)
-        for _ in range(_ROUNDS):
-            if self._is_missing:
-                break
+        attempt = 0
+        while not self._is_missing:
+            attempt += 1
             waiting = await self._send_batch(table, waiting)
-            if not waiting:
-                return
-        if not self._is_missing:
-            return  # their outcome is still that the instance did not come to them
+            refused = [part for part in waiting if isinstance(part.outcome, RateLimitedError)]
+            if refused and not await self._wait_after(refused, attempt):
+                waiting = [part for part in waiting if part not in refused]
+            if not waiting or attempt == _ROUNDS:
+                return  # the outcome of the rest is still that nothing has become of it
 
         async def send_one(part: _Part) -> None:
             try:
@@ -212,7 +214,10 @@ class Bulk:
         await _concurrency.run_all([partial(send_one, part) for part in waiting], _AT_ONCE)
 
     async def _send_batch(self, table: Table, parts: list["_Part"]) -> list["_Part"]:
-        """Send parts in one batch, and return those that the instance did not come to."""
+        """Send parts in one batch, and return those to send again.
+
+        The instance did not come to them, or refused them for being too many.
+        """
         items = [
             _batch.Item(part.request.method, part.request.target, part.request.body)
             for part in parts
@@ -240,7 +245,19 @@ class Bulk:
                     part.outcome = failed.error
                 except ServiceNowError as error:
                     part.outcome = error
-        return [part for number, part in enumerate(parts) if str(number) not in answers]
+        return [
+            part
+            for number, part in enumerate(parts)
+            if str(number) not in answers or isinstance(part.outcome, RateLimitedError)
+        ]
+
+    async def _wait_after(self, refused: Sequence["_Part"], attempt: int) -> bool:
+        """Wait as long as the slowest of the limits asks for; return False if that is too long."""
+        errors = [part.outcome for part in refused if isinstance(part.outcome, RateLimitedError)]
+        longest = max(errors, key=lambda error: error.retry_after or 0)
+        return await self._http.wait_after(
+            longest, retries.Outcome.REFUSED, attempt, repeatable=False
+        )
 
 
 class _Part:

@@ -13,6 +13,7 @@ from servicenow_tools.errors import (
     InvalidRequestError,
     NotFoundError,
     PermissionDeniedError,
+    RateLimitedError,
     ReferenceNotFoundError,
     RequestTimeoutError,
     ServerError,
@@ -48,6 +49,37 @@ def made(simulator: Simulator) -> list[str]:
 def alone(simulator: Simulator) -> list[str]:
     """Return the paths of the requests that were no part of a batch."""
     return [request.path for request in simulator.requests if not request.is_part]
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "times", "refused", "rounds"),
+    [(0, 2, 0, 2), (0, None, 5, 3), (3600, 1, 1, 1)],
+    ids=["for a moment", "for good", "longer than the call may take"],
+)
+def test_parts_that_a_limit_refuses_are_sent_again(  # noqa: PLR0917 - pytest fills them
+    simulator: Simulator,
+    connect: "Connect",
+    retry_after: int,
+    times: int | None,
+    refused: int,
+    rounds: int,
+) -> None:
+    """Those alone, after what ServiceNow asks to wait; what is refused to the end says so."""
+    limit = faults.rate_limited(
+        retry_after, method="POST", path="/api/now/table/incident", times=times
+    )
+    simulator.faults.add(limit)
+
+    async def create() -> list[Record | ServiceNowError]:
+        async with connect() as client:
+            return await client.bulk.create("incident", rows(5))
+
+    outcomes = asyncio.run(create())
+    errors = [outcome for outcome in outcomes if isinstance(outcome, RateLimitedError)]
+    assert len(errors) == refused
+    assert not any(error.maybe_applied for error in errors)
+    assert len(made(simulator)) == 5 - refused
+    assert alone(simulator).count(BATCH) == rounds
 
 
 def test_many_creates_take_few_round_trips(simulator: Simulator, connect: "Connect") -> None:
