@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from actionsync.wiring.stores import recent_events
 from tests.conftest import Answer, event, invoke
 from tests.integration.test_events import (
+    GITHUB,
     Bus,
     bus,  # noqa: F401 - a fixture
     put_example_webhook,
@@ -19,6 +23,9 @@ from tests.integration.test_events import (
 if TYPE_CHECKING:
     from tests.conftest import Aws
     from tests.integration.conftest import Clock
+
+
+WEBHOOK = "0123456789abcdef" * 2
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +122,56 @@ def test_a_long_body_fits_on_the_bus(bus: Bus) -> None:  # noqa: F811
 
 
 @pytest.mark.parametrize("body", ["no JSON", "[1]", '"x"', "{}", '{"repository": null}'])
-def test_what_is_no_payload_is_refused(body: str) -> None:
-    """Signed as it is, it is nothing of GitHub's; the answer never echoes it."""
+def test_what_is_no_payload_is_shown(body: str) -> None:
+    """Signed as it is, it is taken: a refusal would only be repeated."""
     answer = deliver(body)
-    assert (answer.status, answer.fields) == (422, ["body"])
+    assert (answer.status, answer.json["status"]) == (200, "unreadable")
+    (shown,) = [
+        entry
+        for entry in recent_events().read_webhook(WEBHOOK)
+        if entry["delivery"] == answer.json["delivery"]
+    ]
+    assert (shown["outcome"], shown["event"]) == ("unreadable", body)
+    assert shown["detail"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9)
+    | st.sampled_from(["completed", "failure", "main", "x" * 5000, "\x00", "2026-02-30"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)  # fmt: skip
+DELIVERIES = [
+    (request["headers"]["x-github-event"], json.loads(request["body"]))
+    for request in (event("receive_webhook", name) for name in GITHUB)
+    if "payload" not in request["body"] and request["body"].startswith("{")
+]
+
+
+@st.composite
+def bent(draw: "st.DrawFn") -> tuple[str, Any]:
+    """Return a delivery of which one part, however deep, is something else, or is missing."""
+    name, document = draw(st.sampled_from(DELIVERIES))
+    document = json.loads(json.dumps(document))
+    here, value = document, draw(JSON)
+    for _ in range(draw(st.integers(0, 3))):
+        parts = [part for part in here.values() if isinstance(part, dict) and part]
+        if parts:
+            here = draw(st.sampled_from(parts))
+    key = draw(st.sampled_from(sorted(here)))
+    if draw(st.booleans()):
+        here[key] = value
+    else:
+        del here[key]
+    return name, document
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(delivery=bent() | st.tuples(st.sampled_from([name for name, _ in DELIVERIES]), JSON))
+def test_any_signed_body_is_taken(bus: Bus, delivery: tuple[str, Any]) -> None:  # noqa: F811
+    """No sender hears anything but yes, whatever it sends: it is queued, or shown."""
+    name, document = delivery
+    answer = deliver(document, name=name)
+    assert answer.status == 200, (answer.text, delivery)
+    assert answer.json["status"] in {"accepted", "duplicate", "ignored", "unreadable"}
+    assert answer.json["status"] == "duplicate" or answer.json["delivery"]

@@ -24,8 +24,6 @@ from urllib.parse import parse_qsl
 from actionsync import clock
 from actionsync.errors import (
     DeliveryNotFoundError,
-    FieldError,
-    InvalidInputError,
     QueueRefusedError,
     TooManyRequestsError,
     WebhookRefusedError,
@@ -115,7 +113,6 @@ class Door:
 
         Raises:
             WebhookRefusedError: there is no such webhook, or the delivery is not its sender's.
-            InvalidInputError: the body is not what GitHub documents.
             QueueRefusedError: it could not be queued.
         """
         found = self._webhooks.find(webhook_id)
@@ -201,13 +198,15 @@ class Door:
         from actionsync.events.sources import WEBHOOKS  # noqa: PLC0415
 
         source = WEBHOOKS[webhook.source]
+        delivery_id = uuid.uuid4().hex
+        text = delivery.body.decode(errors="replace")
         try:
             translations = source.translate(delivery, self._rules_of(webhook.owner))
         except UnreadableEventError as error:
-            raise InvalidInputError(FieldError("body", str(error))) from None
-        delivery_id = uuid.uuid4().hex
+            # A refusal would make senders repeat it, or switch the webhook off.
+            logger.warning("delivery not understood", owner=webhook.owner, reason=str(error))
+            return self._noted(webhook, delivery_id, "unreadable", [text], str(error))
         if not translations:
-            text = delivery.body.decode(errors="replace")
             return self._noted(webhook, delivery_id, "ignored", [text])
         whose = {
             "user_id": webhook.owner, "webhook": {"id": webhook.id}, "delivery": delivery_id,
@@ -350,7 +349,12 @@ class Door:
         return [entry for entry in entries if entry["delivery"] == delivery_id]
 
     def _noted(
-        self, webhook: "Webhook", delivery_id: str, status: str, texts: "Sequence[str]"
+        self,
+        webhook: "Webhook",
+        delivery_id: str,
+        status: str,
+        texts: "Sequence[str]",
+        reason: str = "",
     ) -> dict[str, Any]:
         """Note a delivery that nothing else will be said of, and return its answer."""
         if self._rules_of(webhook.owner).recent_events:
@@ -362,7 +366,7 @@ class Door:
                     "name": webhook.name,
                     "outcome": status,
                     "ticket": None,
-                    "detail": "",
+                    "detail": reason,
                     "event": text,
                     "webhook_id": webhook.id,
                     "delivery": delivery_id,
