@@ -31,7 +31,8 @@ def test_it_is_committed_and_served(document: dict[str, Any]) -> None:
 def test_the_pages_know_what_the_rules_know() -> None:
     """The page's lists of severities, texts, filters and GitHub's events are Python's."""
     assert page_tables.FILE.read_text() == page_tables.text()
-    assert 'KINDS = ["incident", "change", "action_item", "api", "settings"];' in page_tables.text()
+    kinds = '["incident", "change", "action_item", "api", "settings", "servicenow"]'
+    assert f"KINDS = {kinds};" in page_tables.text()
     assert 'RISKS = [["1", "very high"], ["2", "high"],' in page_tables.text()
 
 

@@ -4,12 +4,11 @@ A push says only "look": its age is nothing, and a repeated one asks for no more
 many pushes of a connection the first sends the prompt, some seconds later, for all of them.
 """
 
-import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from actionsync.errors import QueueRefusedError
 from actionsync.events.openings import looks_of
+from actionsync.events.queueing import queue
 from actionsync.stores.timers import prompt
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class Pushes:
         connections: the connections.
         rows: the rows of open tickets.
         timers: the looks of connections.
-        queue: returns SQS, and the address of the queue of events.
+        sqs: returns SQS, and the address of the queue of events.
     """
 
     def __init__(
@@ -40,12 +39,12 @@ class Pushes:
         connections: "ConnectionStore",
         rows: "TicketStore",
         timers: "TimerStore",
-        queue: "Callable[[], tuple[SQSClient, str]]",
+        sqs: "Callable[[], tuple[SQSClient, str]]",
     ) -> None:
         self._connections = connections
         self._rows = rows
         self._timers = timers
-        self._queue = queue
+        self._queue = sqs
 
     def take(self, owner: str, table: str, sys_id: str) -> None:
         """Let a ticket be looked at, if it is one of the owner's that have a row.
@@ -61,15 +60,5 @@ class Pushes:
 
     def _prompt(self, owner: str, timer_id: str) -> None:
         delay = self._timers.claim_prompt(timer_id)
-        if delay is None:
-            return
-        sqs, queue_url = self._queue()
-        try:
-            sqs.send_message(
-                QueueUrl=queue_url,
-                MessageBody=prompt(timer_id, "pushes"),
-                MessageGroupId=hashlib.sha256(owner.encode()).hexdigest(),
-                DelaySeconds=delay,
-            )
-        except Exception as error:
-            raise QueueRefusedError from error
+        if delay is not None:
+            queue(*self._queue(), owner, [prompt(timer_id, "pushes")], delay=delay)

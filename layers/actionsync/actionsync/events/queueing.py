@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 _AT_ONCE = 10
 
 
-def queue(sqs: "SQSClient", queue_url: str, owner: str, messages: "Iterable[str]") -> None:
-    """Queue an owner's messages.
+def queue(
+    sqs: "SQSClient", queue_url: str, owner: str, messages: "Iterable[str]", *, delay: int = 0
+) -> None:
+    """Queue an owner's messages, to be seen after some seconds.
 
     Raises:
         QueueRefusedError: not all of them were taken.
@@ -24,7 +26,12 @@ def queue(sqs: "SQSClient", queue_url: str, owner: str, messages: "Iterable[str]
     group = hashlib.sha256(owner.encode()).hexdigest()
 
     def send(message: str) -> None:
-        sqs.send_message(QueueUrl=queue_url, MessageBody=message, MessageGroupId=group)
+        sqs.send_message(
+            QueueUrl=queue_url,
+            MessageBody=message,
+            MessageGroupId=group,
+            **({"DelaySeconds": delay} if delay else {}),
+        )
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
