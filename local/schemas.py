@@ -100,6 +100,19 @@ _DELIVERY_STATUSES = [
 ]  # fmt: skip
 
 ANSWERS: dict[str, Any] = {
+    "SignIn": {
+        "type": "object",
+        "required": ["url", "redirect_uri", "expires_in"],
+        "properties": {
+            "url": {"type": "string", "format": "uri", "description": "The instance's own page."},
+            "redirect_uri": {
+                "type": "string",
+                "format": "uri",
+                "description": "Where ServiceNow sends the person: the application's redirect URL.",
+            },
+            "expires_in": {"type": "integer", "description": "Seconds."},
+        },
+    },
     "Connections": {
         "type": "object",
         "required": ["connections", "teams"],

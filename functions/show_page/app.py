@@ -6,7 +6,7 @@ from actionsync.http import pages
 from actionsync.http.api import Host, entrypoint, http_api
 
 app = http_api()
-for name in ("settings", "docs"):
+for name in ("settings", "docs", "sign-in"):
     pages.add(app, name)
 
 

@@ -17,6 +17,13 @@ OPERATIONS = {
         needs_token=False,
         content_type="text/html",
     ),
+    "GET /sign-in": Operation(
+        id="show_sign_in",
+        tag="Pages",
+        summary="Where ServiceNow sends a person back to who signed in for a connection",
+        needs_token=False,
+        content_type="text/html",
+    ),
     "GET /openapi.json": Operation(
         id="show_openapi",
         tag="Pages",

@@ -6,17 +6,21 @@ authentication. Every refusal of a token looks the same: the cause is in the ins
 
 import base64
 import binascii
+import hashlib
 import secrets
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import jwt
 from starlette.responses import JSONResponse
 
 from .accounts import Account, roles_of
+from .errors import ApiError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 # Of people who signed in on the page; the APIs know nothing of it.
 SESSION_COOKIE = "glide_user_session"
+_CODE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class Application:
         user_name: the user that client credentials stand for; without one the grant is refused.
         public_key: PEM of the key that signs assertions.
         grants: the grants that are switched on.
+        redirect_urls: where a person who signed in may be sent to.
     """
 
     client_id: str
@@ -44,8 +50,20 @@ class Application:
     user_name: str = ""
     public_key: str = ""
     grants: frozenset[str] = frozenset(
-        {"password", "client_credentials", "refresh_token", JWT_BEARER}
+        {"password", "client_credentials", "refresh_token", "authorization_code", JWT_BEARER}
     )
+    redirect_urls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a person who signed in has allowed an application, until `end`."""
+
+    client_id: str
+    user_name: str
+    redirect_uri: str
+    challenge: str
+    end: float
 
 
 @dataclass(slots=True)
@@ -55,23 +73,27 @@ class Access:
     Attributes:
         passwords: passwords by user name.
         without_basic_auth: names of users who are refused basic authentication.
+        restricts_basic_auth: whether everybody is, as on new instances (basic-authentication.md).
         applications: OAuth applications by client id.
         api_keys: user names by key.
         certificates: user names by the common name of a client certificate.
         token_seconds: how long an access token lives.
         tokens: user name and end, in seconds of the instance's clock, by access token.
         refresh_tokens: user names by refresh token.
+        codes: what people have allowed applications, by code.
         sessions: user names by the session cookie of people who signed in on the page.
     """
 
     passwords: dict[str, str] = field(default_factory=dict)
     without_basic_auth: set[str] = field(default_factory=set)
+    restricts_basic_auth: bool = False
     applications: dict[str, Application] = field(default_factory=dict)
     api_keys: dict[str, str] = field(default_factory=dict)
     certificates: dict[str, str] = field(default_factory=dict)
     token_seconds: float = 1799
     tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
     refresh_tokens: dict[str, str] = field(default_factory=dict)
+    codes: dict[str, Code] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> "Access":
@@ -85,6 +107,7 @@ class Access:
             certificates=dict(self.certificates),
             tokens=dict(self.tokens),
             refresh_tokens=dict(self.refresh_tokens),
+            codes=dict(self.codes),
             sessions=dict(self.sessions),
         )
 
@@ -174,7 +197,7 @@ async def give_token(store: "Store", access: Access, request: "Request") -> "Res
         "token_type": "Bearer",
         "expires_in": int(end - now),
     }
-    if grant in {"password", "refresh_token"}:
+    if grant in {"password", "refresh_token", "authorization_code"}:
         refresh = form.get("refresh_token") or secrets.token_urlsafe(48)
         access.refresh_tokens[refresh] = account.user_name
         body["refresh_token"] = refresh
@@ -188,6 +211,8 @@ def _granted(store: "Store", access: Access, application: Application, form: dic
         return application.user_name
     if grant == "refresh_token":
         return access.refresh_tokens.get(form.get("refresh_token", ""), "")
+    if grant == "authorization_code":
+        return _redeemed(access, application, form, store.seconds())
     if grant == "password":
         user_name, password = form.get("username", ""), form.get("password", "")
         account = _by_password(store, access, user_name, password)
@@ -204,6 +229,42 @@ def _granted(store: "Store", access: Access, application: Application, form: dic
     except (jwt.InvalidTokenError, ValueError):
         return ""
     return str(claims["sub"])
+
+
+def authorize(store: "Store", access: Access, account: Account, query: "Mapping[str, str]") -> str:
+    """Return where a person who signed in is sent to, with a code for the application.
+
+    Raises:
+        ApiError: the request is not of an application, or is not for one of its redirect URLs.
+    """
+    application = access.applications.get(query.get("client_id", ""))
+    target = query.get("redirect_uri", "")
+    if application is None or target not in application.redirect_urls:
+        raise ApiError(400, "Invalid client_id or redirect_uri", "")
+    answer = {"state": query["state"]} if "state" in query else {}
+    is_pkce = query.get("code_challenge_method") == "S256" and query.get("code_challenge")
+    if query.get("response_type") != "code" or not is_pkce:
+        return f"{target}?{urlencode({'error': 'invalid_request', **answer})}"
+    code = secrets.token_urlsafe(32)
+    access.codes[code] = Code(
+        application.client_id,
+        account.user_name,
+        target,
+        query["code_challenge"],
+        store.seconds() + _CODE_SECONDS,
+    )
+    return f"{target}?{urlencode({'code': code, **answer})}"
+
+
+def _redeemed(access: Access, application: Application, form: dict[str, str], now: float) -> str:
+    """Return who allowed the application what a code stands for; a code is good once."""
+    code = access.codes.pop(form.get("code", ""), None)
+    if code is None or code.end < now:
+        return ""
+    digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+    challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    sent = (application.client_id, form.get("redirect_uri"), challenge)
+    return code.user_name if sent == (code.client_id, code.redirect_uri, code.challenge) else ""
 
 
 def _application(access: Access, request: "Request", form: dict[str, str]) -> Application | None:
@@ -224,7 +285,7 @@ def _no_token() -> "Response":
 def _by_basic_auth(store: "Store", access: Access, encoded: str) -> Account | None:
     account = _by_password(store, access, *_pair(encoded))
     # A new instance refuses basic authentication with the ordinary 401, password right or not.
-    if account is None or not account.basic_auth:
+    if account is None or not account.basic_auth or access.restricts_basic_auth:
         return None
     row = store.find("sys_user", account.sys_id)
     return None if row is None or _has_second_factor(row) else account

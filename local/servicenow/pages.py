@@ -93,6 +93,7 @@ def routes(instance: "Instance") -> list[Route]:
         Route("/", pages.behind_sign_in(pages.home)),
         Route("/login.do", pages.login, methods=["GET", "POST"]),
         Route("/logout.do", pages.logout),
+        Route("/oauth_auth.do", pages.behind_sign_in(pages.authorize)),
         Route("/nav_to.do", pages.navigate),
         Route("/now/nav/ui/classic/params/target/{target:path}", pages.navigate),
         Route("/_simulator/page.css", pages.style),
@@ -163,6 +164,16 @@ class _Pages:
         response = RedirectResponse("/login.do", 303, _HEADERS)
         response.delete_cookie(access.SESSION_COOKIE)
         return response
+
+    def authorize(self, request: Request, account: "Account") -> Response:
+        """GET sends who signed in back to the application that asks, with a code.
+
+        An instance asks whether one allows it; here everybody does.
+        """
+        target = access.authorize(
+            self._instance, self._instance.access, account, request.query_params
+        )
+        return RedirectResponse(target, 302, _HEADERS)
 
     async def navigate(self, request: Request) -> Response:
         """GET leads from the frame's address to the page inside."""

@@ -23,7 +23,9 @@ ITEMS = {
         "PIPELINES#ada", "RECENT#OWNER#ada", "RECIPES#ada", "RULES#ada",
         "TICKET#7", "WEBHOOK#0123456789abcdef", "WEBHOOKS#ada", "OTHER#ada",
     ],
-    "IdempotencyTable": ["RATE#writes#ada#7", "WEBHOOK#0123456789abcdef#x", "WRITE#x", "OTHER#x"],
+    "IdempotencyTable": [
+        "RATE#writes#ada#7", "SIGN-IN#x", "WEBHOOK#0123456789abcdef#x", "WRITE#x", "OTHER#x",
+    ],
 }  # fmt: skip
 ACTIONS = [
     "GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem",
@@ -138,7 +140,9 @@ def test_nobody_but_the_connections_functions_changes_one_and_none_a_team() -> N
         "OTHER" not in kinds and kinds.get("TEAMS", set()) <= reads for kinds in found.values()
     )
     writers = {folder for folder, kinds in found.items() if kinds.get("CONNECTION", set()) - reads}
-    assert writers == {"create_config", "update_config", "delete_config", "rotate_secret"}
+    assert writers == {
+        "create_config", "update_config", "delete_config", "rotate_secret", "sign_in_connection",
+    }  # fmt: skip
 
 
 def test_only_who_writes_tickets_reaches_answers_stored_for_keys() -> None:

@@ -25,6 +25,7 @@ from tests.integration.events import USER, Queues, alarm, deployment, error, on_
 from tests.integration.test_auth_methods import instance  # noqa: F401 - a fixture
 from tests.integration.test_events import (
     put_example_item,
+    put_example_sign_in,
     put_example_tickets,
     put_example_webhook,
 )
@@ -168,6 +169,8 @@ def _prepare(aws: "Aws", simulator: "Simulator", function: str, *, is_first: boo
         connect(simulator, seed.INTEGRATION_USER)
     if function == "delete_webhook" and not is_first:
         put_example_webhook(aws)
+    if function == "sign_in_connection":
+        put_example_sign_in(simulator)
     if "unfinished_event" in function:
         put_example_item()
 

@@ -1,5 +1,7 @@
 """Every invocation payload of events/ does what its name says."""
 
+import base64
+import hashlib
 import importlib
 import json
 from dataclasses import replace
@@ -8,17 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from pydantic import SecretStr
 
 from actionsync import clock
+from actionsync.connections.models import NewConnection
+from actionsync.connections.service import create_connection
 from actionsync.events import senders, sources
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.protocol import Context
 from actionsync.stores.recent import RecentEvents
+from actionsync.stores.sign_ins import SignIn
 from actionsync.stores.waiting import WaitingItem, WaitKey
 from actionsync.stores.webhooks import Webhook, WebhookStore
+from actionsync.wiring import stores
 from actionsync.wiring.stores import waiting_store
 from local.events import payloads
 from local.operations import operations
+from local.servicenow import seed
+from local.servicenow.access import Application, Code
 from tests.conftest import LambdaContext, call, event, invoke
 from tests.integration.events import Queues
 from tests.template import ROOT
@@ -209,6 +218,7 @@ def test_a_valid_event_succeeds(aws: "Aws", bus: "Bus", connected: "Simulator", 
     put_example_tickets(connected)
     put_example_webhook(aws)
     put_example_item()
+    put_example_sign_in(connected)
     invoke("update_recipe", event("update_recipe", "valid"))
     if function == "create_config":
         call("delete_config")
@@ -340,6 +350,26 @@ def put_example_delivery(aws: "Aws") -> None:
     }  # fmt: skip
     recent.note(CALLER, entry, "0123456789abcdef" * 2)
     recent.put()
+
+
+def put_example_sign_in(simulator: "Simulator", user_id: str = CALLER) -> None:
+    """Put the connection that wants a person, and the sign-in that the payloads finish."""
+    access, verifier = simulator.instance.access, "a-verifier"
+    simulator.instance.add_application(Application("an-id", "a-secret"))
+    if stores.connection_store().get(user_id, "person") is None:
+        new = NewConnection(
+            instance_url=simulator.url,
+            auth_method="oauth_authorization_code",
+            client_id="an-id",
+            client_secret=SecretStr("a-secret"),
+        )
+        create_connection(stores.connection_store(), stores.secret_store(), user_id, new, "person")
+    begun = SignIn(user_id, user_id, "person", verifier, "https://example.com/sign-in")
+    stores.sign_in_store().begin("a-state", begun)
+    digest = hashlib.sha256(verifier.encode()).digest()
+    challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    code = Code("an-id", seed.INTEGRATION_USER, begun.redirect_uri, challenge, 10.0**12)
+    access.codes["a-code"] = code
 
 
 def put_example_item() -> None:

@@ -39,6 +39,7 @@ from tests.contract.test_template import FOLDERS
 from tests.integration import events
 from tests.integration.conftest import connect
 from tests.integration.events import Queues
+from tests.integration.test_events import put_example_sign_in
 from tests.template import leading_keys, public, statements
 
 if TYPE_CHECKING:
@@ -734,6 +735,17 @@ def check_connection(world: World) -> None:
     world.left("EventsTable")
 
 
+def sign_in_connection(world: World) -> None:
+    """Begun, and finished."""
+    with world.iam.off():
+        put_example_sign_in(world.simulator, world.user)
+        _forget()
+    for name in ("valid", "valid_finish_sign_in"):
+        payload = conftest.event("sign_in_connection", name)
+        payload["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = world.user
+        world.results.append(conftest.invoke("sign_in_connection", payload).status)
+
+
 SCENARIOS: "dict[str, Callable[[World], None]]" = {
     **{described.folder: scenario_of(described) for described in reversed(list(operations()))},
     "test_connection": works_again,
@@ -741,6 +753,7 @@ SCENARIOS: "dict[str, Callable[[World], None]]" = {
     "list_recipes": own_recipe("list_recipes", ("valid", "valid_get_recipe")),
     "update_recipe": own_recipe("update_recipe", ("valid", "valid_delete_recipe")),
     "rotate_secret": rotate_secret,
+    "sign_in_connection": sign_in_connection,
     "delete_config": delete_config,
     "delete_webhook": delete_webhook,
     "update_webhook": update_webhook,

@@ -6,6 +6,8 @@ ActionSyncError
  ├── NotAllowedError              its token has none of the scopes that the API wants
  ├── NotInTeamError               the caller is not in the team, or may not change what it has
  ├── ConnectionNotFoundError      there is no connection of this name
+ ├── SignInNeededError            a person has to sign in first
+ ├── SignInRefusedError           no such sign-in was begun, or it was another user's
  ├── ConnectionExistsError        there is one already
  ├── TooManyConnectionsError      the owner has as many as one may have
  ├── ConnectionBusyError          another request is changing it right now
@@ -92,6 +94,27 @@ class ConnectionNotFoundError(ActionSyncError):
             if name == "default"
             else f"There is no ServiceNow connection named {name}. "
             "Store it with POST /api/servicenow/connections."
+        )
+
+
+class SignInNeededError(ConnectionNotFoundError):
+    """A person has to sign in first."""
+
+    def __init__(self, name: str = "default") -> None:
+        Exception.__init__(
+            self,
+            f"Sign in first: GET /api/servicenow/connections/{name}/sign-in says where.",
+        )
+
+
+class SignInRefusedError(ActionSyncError):
+    """No such sign-in was begun, it has ended, or it was another user's."""
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(
+            why
+            or "This sign-in was not begun by you, was finished already, or took longer than "
+            "ten minutes: begin again."
         )
 
 

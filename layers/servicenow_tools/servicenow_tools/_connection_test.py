@@ -46,7 +46,7 @@ async def check_connection(http: "Http", username: str | None) -> ConnectionRepo
     checks: list[Check] = []
     me = None
     try:
-        me = await _signed_in_as(http, username)
+        me = await signed_in_as(http, username)
     except _NOT_REACHED as error:
         checks.append(_failed("reachable", error))
     except InvalidRequestError as error:
@@ -84,7 +84,7 @@ async def check_connection(http: "Http", username: str | None) -> ConnectionRepo
     return ConnectionReport(not failed, message, http.instance_url, checks)
 
 
-async def _signed_in_as(http: "Http", username: str | None) -> str | None:
+async def signed_in_as(http: "Http", username: str | None) -> str | None:
     """Return the user name that ServiceNow knows us by, or None where it shows another row.
 
     A query that ServiceNow ignores would return somebody else, so the row counts only if it is

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import httpx
 
 from servicenow_tools._capabilities import find_capabilities
-from servicenow_tools._connection_test import check_connection
+from servicenow_tools._connection_test import check_connection, signed_in_as
 from servicenow_tools._http import Http, Request, validate_headers, validate_path
 from servicenow_tools._metadata import InstanceMetadata
 from servicenow_tools._transport import Transport, environment_proxy, tls_context
@@ -388,6 +388,15 @@ class ServiceNowClient:
         """Find out, stage by stage, what this connection is good for; no failure is raised."""
         with self._http.deadline():
             return await check_connection(self._http, self.username)
+
+    async def signed_in_as(self) -> str | None:
+        """Return the user name that ServiceNow knows us by, or None where it does not say.
+
+        Raises:
+            ServiceNowError: the instance failed, or nobody is signed in.
+        """
+        with self._http.deadline():
+            return await signed_in_as(self._http, self.username)
 
     async def capabilities(self) -> "list[Capability]":
         """Find out what the instance allows this user, in nine requests that only read.

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import pickle
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx
@@ -14,9 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local.servicenow import Fault, Simulator, faults, seed
 from local.servicenow.access import Application
-from servicenow_tools import ServiceNowClient
+from servicenow_tools import ServiceNowClient, tls_context
 from servicenow_tools.auth import (
     ApiKey,
+    AuthorizationCode,
     BasicAuth,
     BearerToken,
     ClientCertificate,
@@ -25,6 +27,7 @@ from servicenow_tools.auth import (
     PasswordGrant,
     RefreshToken,
     RotatingAuth,
+    authorization_url,
 )
 from servicenow_tools.errors import (
     AuthenticationError,
@@ -152,6 +155,46 @@ def test_a_refresh_token_signs_in(simulator: Simulator, connect: "Connect") -> N
     assert read(connect(auth=RefreshToken("an-id", SECRET, "left"))) == ["INC0000001"]
     with pytest.raises(TokenRefusedError):
         read(connect(auth=RefreshToken("an-id", SECRET, "unknown")))
+
+
+@pytest.mark.usefixtures("application")
+def test_a_person_signs_in_by_a_code(simulator: Simulator, connect: "Connect") -> None:
+    """It is good once, with the verifier that its page was asked with; then refresh tokens are."""
+    access = simulator.instance.access
+    page, verifier = "https://example.com/page", "v" * 43
+    access.applications["an-id"] = replace(access.applications["an-id"], redirect_urls=(page,))
+    url = authorization_url(
+        simulator.url, "an-id", redirect_uri=page, state="a state", code_verifier=verifier
+    )
+    with httpx.Client(verify=tls_context(simulator.ca_file)) as browser:
+        form = {"user_name": USER, "user_password": PASSWORD}
+        browser.post(f"{simulator.url}/login.do", data=form)
+        came = httpx.URL(browser.get(url).headers["location"]).params
+    assert came["state"] == "a state"
+
+    def auth(code_verifier: str = verifier) -> AuthorizationCode:
+        return AuthorizationCode(
+            "an-id", SECRET, code=came["code"], redirect_uri=page, code_verifier=code_verifier
+        )
+
+    signed_in = auth()
+    assert not signed_in.refresh_token
+    assert read(connect(auth=signed_in), times=2) == ["INC0000001"] * 2
+    assert signed_in.refresh_token in access.refresh_tokens
+    for spent in (auth(), auth("w" * 43)):
+        with pytest.raises(TokenRefusedError):
+            read(connect(auth=spent))
+
+
+@pytest.mark.usefixtures("application")
+def test_who_is_signed_in_is_said(connect: "Connect") -> None:
+    """By what ServiceNow says, where the credentials name nobody."""
+
+    async def ask(auth: httpx.Auth) -> str | None:
+        async with connect(auth=auth) as client:
+            return await client.signed_in_as()
+
+    assert asyncio.run(ask(ClientCredentials("an-id", SECRET))) == USER
 
 
 @pytest.mark.usefixtures("application")
@@ -377,6 +420,7 @@ def test_no_secret_is_in_a_repr() -> None:
         PasswordGrant("id", "s3cret", "ada", "s3cret"),
         RefreshToken("id", "s3cret", "s3cret"),
         JwtBearer("id", "s3cret", lambda: "s3cret"),
+        AuthorizationCode("id", "s3cret", code="s3cret", redirect_uri="x", code_verifier="s3cret"),
         RotatingAuth(BasicAuth("ada", "s3cret"), lambda: None),
     ):
         assert "s3cret" not in repr(auth)

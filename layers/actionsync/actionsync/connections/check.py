@@ -47,6 +47,10 @@ async def check_typed_connection(
         ConnectionIncompleteError: the stored connection's secret is missing.
     """
     identity, secrets = typed.identity, typed.secrets()
+    if METHODS[identity.auth_method].learned:
+        raise InvalidInputError(
+            FieldError("auth_method", "is tested by a sign-in: store the connection first")
+        )
     if not secrets and clients.is_stored(owner, identity, name):
         return await check_stored_connection(clients, owner, name)
     if missing := [name for name in METHODS[identity.auth_method].secrets if name not in secrets]:

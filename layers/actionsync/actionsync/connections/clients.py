@@ -11,8 +11,9 @@ import httpx
 from actionsync.connections.network import guarded_transport
 from actionsync.connections.service import find_connection
 from actionsync.connections.writes import recorded_in
-from actionsync.errors import ConnectionIncompleteError, ConnectionNotFoundError
+from actionsync.errors import ConnectionIncompleteError, ConnectionNotFoundError, SignInNeededError
 from actionsync.stores.connections import DEFAULT
+from actionsync.stores.credentials import METHODS
 from actionsync.stores.pauses import Target
 from servicenow_tools import ServiceNowClient, auth, tls_context
 from servicenow_tools.auth import RotatingAuth
@@ -78,6 +79,9 @@ class StoredCredentials:
         secret = self._secrets.get(connection.id, connection.secret_version)
         if secret is None or not self._fits(secret, connection):
             raise ConnectionIncompleteError
+        learned = METHODS[secret.identity.auth_method].learned
+        if learned and learned not in secret.values:
+            raise SignInNeededError(self._name)
         return connection, secret
 
     def _fits(self, secret: "Secret", connection: "Connection") -> bool:
@@ -99,7 +103,7 @@ def auth_of(secret: "Secret") -> httpx.Auth:
                 identity.username,
                 values["password"],
             )
-        case "oauth_refresh_token":
+        case "oauth_refresh_token" | "oauth_authorization_code":
             return auth.RefreshToken(
                 identity.client_id, values["client_secret"], values["refresh_token"]
             )

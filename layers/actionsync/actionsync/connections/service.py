@@ -125,9 +125,7 @@ def change_connection(
         raise InvalidInputError(*wrong)
     if not sent:
         return old
-    operation = uuid.uuid4().hex
-    connections.lock_version(owner, operation, old.version, name)
-    with _unlocked_on_failure(connections, owner, operation, name):
+    with locked(connections, owner, old) as operation:
         secret = Secret(owner, identity, sent, name)
         connection = replace(
             old,
@@ -135,9 +133,25 @@ def change_connection(
             secret_version=secrets.add_version(old.id, operation, secret),
             updated_at=clock.iso(clock.now()),
             version=old.version + 1,
+            signed_in_at="",
+            signed_in_by="",
         )
         connections.save(owner, operation, connection)
     return connection
+
+
+@contextmanager
+def locked(connections: ConnectionStore, owner: str, old: Connection) -> "Iterator[str]":
+    """Lock a connection at its version for the block that changes it; yield the lock's name.
+
+    Raises:
+        ConnectionChangedError: it is not at that version any more.
+        ConnectionBusyError: another request is working on it.
+    """
+    operation = uuid.uuid4().hex
+    connections.lock_version(owner, operation, old.version, old.name)
+    with _unlocked_on_failure(connections, owner, operation, old.name):
+        yield operation
 
 
 def _wrong_fields(

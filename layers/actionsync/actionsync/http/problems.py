@@ -20,6 +20,8 @@ STATUSES: dict[type[errors.ActionSyncError], HTTPStatus] = {
     errors.NotAllowedError: HTTPStatus.FORBIDDEN,
     errors.NotInTeamError: HTTPStatus.FORBIDDEN,
     errors.ConnectionNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.SignInNeededError: HTTPStatus.FAILED_DEPENDENCY,
+    errors.SignInRefusedError: HTTPStatus.CONFLICT,
     errors.ConnectionExistsError: HTTPStatus.CONFLICT,
     errors.TooManyConnectionsError: HTTPStatus.CONFLICT,
     errors.ConnectionBusyError: HTTPStatus.CONFLICT,

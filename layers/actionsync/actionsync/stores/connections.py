@@ -71,6 +71,9 @@ class Connection:
         updated_at: the same form.
         version: counts the changes, from 1.
         name: its name among the owner's connections.
+        signed_in_as: the ServiceNow user whose sign-in it goes by, where its method wants one.
+        signed_in_at: when that was; empty before it.
+        signed_in_by: who signed in, by their id here; nobody else sees it.
     """
 
     id: int
@@ -83,6 +86,9 @@ class Connection:
     updated_at: str
     version: int
     name: str = DEFAULT
+    signed_in_as: str = ""
+    signed_in_at: str = ""
+    signed_in_by: str = ""
 
     @property
     def identity(self) -> Identity:
@@ -92,7 +98,7 @@ class Connection:
     def document(self) -> dict[str, Any]:
         """Return the connection as callers see it."""
         document = asdict(self)
-        del document["secret_version"]
+        del document["secret_version"], document["signed_in_by"]
         return document
 
     def audited(self) -> dict[str, str]:
@@ -331,6 +337,6 @@ def _connection(item: "dict[str, AttributeValueTypeDef]") -> Connection:
     values: dict[str, Any] = {
         field.name: int(item[field.name]["N"]) if field.type is int else item[field.name]["S"]
         for field in fields(Connection)
-        if field.name != "name"
+        if field.name in item
     }
-    return Connection(**values, name=item["sk"]["S"])
+    return Connection(**{**values, "name": item["sk"]["S"]})

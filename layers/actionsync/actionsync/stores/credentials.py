@@ -4,7 +4,12 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 AuthMethod = Literal[
-    "basic", "oauth_client_credentials", "oauth_password", "oauth_refresh_token", "api_key"
+    "basic",
+    "oauth_client_credentials",
+    "oauth_password",
+    "oauth_refresh_token",
+    "oauth_authorization_code",
+    "api_key",
 ]
 
 
@@ -15,10 +20,12 @@ class Method:
     Attributes:
         names: the fields that say who calls; anybody may see them.
         secrets: the fields that prove it; they are in Secrets Manager alone.
+        learned: the secret that a person's sign-in adds, without which nothing can be called.
     """
 
     names: tuple[str, ...]
     secrets: tuple[str, ...]
+    learned: str = ""
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -31,6 +38,7 @@ METHODS: dict[AuthMethod, Method] = {
     "oauth_client_credentials": Method(("client_id",), ("client_secret",)),
     "oauth_password": Method(("username", "client_id"), ("password", "client_secret")),
     "oauth_refresh_token": Method(("client_id",), ("client_secret", "refresh_token")),
+    "oauth_authorization_code": Method(("client_id",), ("client_secret",), "refresh_token"),
     "api_key": Method((), ("api_key",)),
 }
 NAMES = ("username", "client_id")

@@ -208,11 +208,11 @@ def text_of(secret: Secret, **others: str) -> str:
 def secret_of(text: str) -> Secret:
     """Return a secret from what was written."""
     document: dict[str, Any] = json.loads(text)
-    method = document["auth_method"]
+    method = METHODS[document["auth_method"]]
     names = {name: document.get(name, "") for name in NAMES}
     return Secret(
         document["owner"],
-        Identity(document["instance_url"], method, **names),
-        {name: document[name] for name in METHODS[method].secrets},
+        Identity(document["instance_url"], document["auth_method"], **names),
+        {name: document[name] for name in (*method.secrets, method.learned) if name in document},
         document["connection"],
     )

@@ -16,6 +16,7 @@ from actionsync.stores.rates import Rates
 from actionsync.stores.recent import RecentEvents
 from actionsync.stores.rules import RuleStore
 from actionsync.stores.secrets import SecretStore
+from actionsync.stores.sign_ins import SignInStore
 from actionsync.stores.teams import TeamStore
 from actionsync.stores.tickets import TicketStore
 from actionsync.stores.timers import TimerStore
@@ -132,6 +133,12 @@ def idempotency_store() -> IdempotencyStore:
 SIGN_INS_PER_MINUTE = 10
 # Of one webhook, over its owner's quota: ends, and what is the first of its key.
 LATE_DELIVERIES_PER_MINUTE = 1000
+
+
+@cache
+def sign_in_store() -> SignInStore:
+    """Return the sign-ins to ServiceNow that have begun."""
+    return SignInStore(aws.dynamodb(), settings().idempotency_table)
 
 
 @cache

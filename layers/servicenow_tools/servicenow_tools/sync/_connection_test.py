@@ -47,7 +47,7 @@ def check_connection(http: "Http", username: str | None) -> ConnectionReport:
     checks: list[Check] = []
     me = None
     try:
-        me = _signed_in_as(http, username)
+        me = signed_in_as(http, username)
     except _NOT_REACHED as error:
         checks.append(_failed("reachable", error))
     except InvalidRequestError as error:
@@ -85,7 +85,7 @@ def check_connection(http: "Http", username: str | None) -> ConnectionReport:
     return ConnectionReport(not failed, message, http.instance_url, checks)
 
 
-def _signed_in_as(http: "Http", username: str | None) -> str | None:
+def signed_in_as(http: "Http", username: str | None) -> str | None:
     """Return the user name that ServiceNow knows us by, or None where it shows another row.
 
     A query that ServiceNow ignores would return somebody else, so the row counts only if it is

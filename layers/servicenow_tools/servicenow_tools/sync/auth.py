@@ -9,6 +9,8 @@ concurrent callers cause one request for it (documentation: OAuth 2.0 API reques
 Anything that is an `httpx.Auth` serves as well. No secret is in a repr, a log line or an error.
 """
 
+import base64
+import hashlib
 import re
 import ssl
 import time
@@ -39,6 +41,7 @@ from servicenow_tools.sync._transport import tls_context
 
 __all__ = [
     "ApiKey",
+    "AuthorizationCode",
     "BasicAuth",
     "BearerToken",
     "ClientCertificate",
@@ -47,6 +50,7 @@ __all__ = [
     "PasswordGrant",
     "RefreshToken",
     "RotatingAuth",
+    "authorization_url",
 ]
 
 _TOKEN_PATH = "/oauth_token.do"  # noqa: S105 - a path
@@ -264,6 +268,71 @@ class RefreshToken(_OAuth):
     def grant(self) -> dict[str, str]:
         """Return the grant's own parameters of the token request."""
         return {"grant_type": "refresh_token", "refresh_token": self._given}
+
+
+class AuthorizationCode(_OAuth):
+    """The authorization code grant with PKCE: a person has signed in at the instance's own page.
+
+    A code is good once; what it gave goes on by refresh tokens. `authorization_url` returns where
+    the person is sent (documentation: Authorization code grant).
+
+    Args:
+        client_id: the OAuth application's client id.
+        client_secret: its secret.
+        code: what the instance has sent along to `redirect_uri`.
+        redirect_uri: where it has sent the person to.
+        code_verifier: what `authorization_url` made its challenge of.
+    """
+
+    def __init__(
+        self,
+        client_id: str,
+        client_secret: str,
+        *,
+        code: str,
+        redirect_uri: str,
+        code_verifier: str,
+    ) -> None:
+        super().__init__(client_id, client_secret, code=code, code_verifier=code_verifier)
+        self._grant = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "code_verifier": code_verifier,
+        }
+
+    @property
+    def refresh_token(self) -> str:
+        """What signs in later, by `RefreshToken`; empty before the first request."""
+        return self._refresh_token
+
+    def grant(self) -> dict[str, str]:
+        """Return the grant's own parameters of the token request."""
+        return self._grant
+
+
+def authorization_url(
+    instance_url: str, client_id: str, *, redirect_uri: str, state: str, code_verifier: str
+) -> str:
+    """Return the page of an instance where a person signs in for an OAuth application.
+
+    Args:
+        instance_url: the instance.
+        client_id: the application.
+        redirect_uri: where the person comes back to: one of the application's redirect URLs.
+        state: comes back with the person, who began it.
+        code_verifier: 43 to 128 letters, digits, `-`, `.`, `_` or `~`, to keep (RFC 7636).
+    """
+    digest = hashlib.sha256(code_verifier.encode()).digest()
+    query = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
+        "state": state,
+        "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+        "code_challenge_method": "S256",
+    }
+    return str(httpx.URL(instance_url).join("/oauth_auth.do").copy_with(params=query))
 
 
 class JwtBearer(_OAuth):

@@ -10,7 +10,7 @@ from servicenow_tools.errors import InvalidRequestError
 from servicenow_tools.query import Query, field
 from servicenow_tools.records import ApiResponse
 from servicenow_tools.sync._capabilities import find_capabilities
-from servicenow_tools.sync._connection_test import check_connection
+from servicenow_tools.sync._connection_test import check_connection, signed_in_as
 from servicenow_tools.sync._http import Http, Request, validate_headers, validate_path
 from servicenow_tools.sync._metadata import InstanceMetadata
 from servicenow_tools.sync._transport import Transport, environment_proxy, tls_context
@@ -388,6 +388,15 @@ class ServiceNowClient:
         """Find out, stage by stage, what this connection is good for; no failure is raised."""
         with self._http.deadline():
             return check_connection(self._http, self.username)
+
+    def signed_in_as(self) -> str | None:
+        """Return the user name that ServiceNow knows us by, or None where it does not say.
+
+        Raises:
+            ServiceNowError: the instance failed, or nobody is signed in.
+        """
+        with self._http.deadline():
+            return signed_in_as(self._http, self.username)
 
     def capabilities(self) -> "list[Capability]":
         """Find out what the instance allows this user, in nine requests that only read.
