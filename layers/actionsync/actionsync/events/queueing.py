@@ -30,7 +30,7 @@ def queue(
             QueueUrl=queue_url,
             MessageBody=message,
             MessageGroupId=group,
-            **({"DelaySeconds": delay} if delay else {}),
+            DelaySeconds=delay,
         )
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
