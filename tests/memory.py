@@ -73,6 +73,7 @@ _FUNCTIONS = {
     "size": lambda value: _MISSING if value is _MISSING else len(_plain(value)),
     "if_not_exists": lambda value, other: other if value is _MISSING else value,
     "list_append": lambda first, second: {"L": [*first["L"], *second["L"]]},
+    "plus": lambda first, second: {"N": str(int(first["N"]) + int(second["N"]))},
     "plain": lambda value: _plain(value) if isinstance(value, dict) else value,
 }
 
@@ -94,6 +95,8 @@ def _python(expression: str, *, compares: bool) -> CodeType:
         else:
             parts.append(other)
     text = "".join(parts)
+    if not compares and "+" in text:
+        text = "plus({},{})".format(*text.split("+"))
     if compares:
         operand = r"((?:size\([^()]*\)|a\['[^']*'\]|v\['[^']*'\]))"
         text = re.sub(rf"{operand}(==|!=|<=|>=|<|>){operand}", r"(plain(\1)\2plain(\3))", text)
@@ -257,7 +260,8 @@ class MemoryDynamoDB:
                 value = eval(_python(operand, compares=False), scope)  # noqa: S307 - our own
                 new[name] = value if verb == "SET" else _added(new.get(name), value)
         self._change(TableName, old, new)
-        return {"Attributes": new}
+        returned = old if options.get("ReturnValues") == "ALL_OLD" else new
+        return {} if returned is None else {"Attributes": returned}
 
     def query(self, *, TableName: str, **options: Any) -> Any:  # noqa: N803
         """Return the items of a partition, those of an index sorted, up to a limit."""
@@ -265,7 +269,9 @@ class MemoryDynamoDB:
         table, values = self._tables[TableName], options["ExpressionAttributeValues"]
         code = _python(options["KeyConditionExpression"], compares=True)
         if "IndexName" not in options:
-            items = iter(list(table.items[values[":pk"]["S"]].values()))
+            partition = table.items[values[":pk"]["S"]]
+            start = values.get(":member", {"S": ""})["S"]
+            items = (partition[sk] for sk in sorted(partition) if sk.startswith(start))
         else:
             index = table.indexes[options["IndexName"]]
             places, known = index.partitions[values[":key"]["S"]]

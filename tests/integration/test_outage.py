@@ -121,7 +121,8 @@ class World:
         pipelines: Any = SimpleNamespace(join=lambda _, events, __: events)
         self.services = Services(
             Engine(
-                sessions, correlations, pauses, activity, lambda _: rules, openings=unwatched
+                sessions, correlations, pauses, activity, lambda _: rules,
+                openings=unwatched, members=unused,
             ),
             outcomes, correlations, activity, lambda _: rules, unused, pipelines,
             lambda _: {}, unused, str,

@@ -296,7 +296,7 @@ def test_a_narrowed_rule_is_for_what_becomes_such_a_ticket() -> None:
     ("rule", "field"),
     [
         ({"then": {"hold": {"minutes": 0}}}, "minutes"),
-        ({"then": {"group_by": []}}, "group_by"),
+        ({"then": {"group_by": ["colour"]}}, "group_by"),
         ({"then": {"during_change": "hold"}}, "during_change"),
         ({"then": {"connection": "Not a name"}}, "connection"),
         ({"then": {"columns": {"state": "6"}}}, "state"),

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from actionsync.events.models import Kind
     from actionsync.stores.correlations import Correlation
 
+_NEXT_MINUTE = 60
+
 Step = Literal["create", "recur", "resolve", "annotate", "close"]
 
 
@@ -50,10 +52,23 @@ def due_at(correlation: "Correlation", kind: "Kind", now: int) -> int:
         until = max(correlation.silenced_until, held_until)
         if until > now:
             return until
+    if correlation.is_group:
+        return _group_due_at(correlation, now)
     is_open = correlation.sys_id and correlation.synced_phase == "trigger"
     if is_open and correlation.is_firing and correlation.silent_at > now:
         return correlation.silent_at
     return _settles_at(correlation, kind, now)
+
+
+def _group_due_at(correlation: "Correlation", now: int) -> int:
+    """Return when a group's members are looked at, or what has changed is noted."""
+    moments = []
+    if correlation.look_at:
+        moments.append(max(correlation.look_at, now + _NEXT_MINUTE))
+    is_open = correlation.sys_id and correlation.synced_phase == "trigger"
+    if is_open and correlation.is_firing and correlation.count > correlation.synced_count:
+        moments.append(max(correlation.note_after, now + 1))
+    return min(moments, default=0)
 
 
 def _settles_at(correlation: "Correlation", kind: "Kind", now: int) -> int:

@@ -52,7 +52,7 @@ def ticket(
     columns: dict[str, Any] = {
         **filled(rule.columns(), event_texts, event.labels),
         "short_description": _line(texts.fill(rule.short_description, event_texts, event.labels)),
-        "description": _text(description),
+        "description": fitted(description),
         "correlation_id": correlation_id,
         "correlation_display": "ActionSync",
     }
@@ -70,6 +70,11 @@ def ticket(
     if rule.template is not None:
         options["template"] = rule.template
     return Draft("change_request", columns, options, attachments)
+
+
+def is_row(target: str) -> bool:
+    """Return whether a target takes rows and shows no ticket, which could have notes."""
+    return target == EVENT or target.startswith(IMPORT)
 
 
 def staged(target: str, columns: dict[str, Any]) -> dict[str, Any]:
@@ -127,7 +132,7 @@ def note(
     labels: dict[str, str] | None = None,
 ) -> str:
     """Return the text of a note."""
-    return _text(texts.fill(template, {**event_texts, "count": count}, labels)).strip() or "-"
+    return fitted(texts.fill(template, {**event_texts, "count": count}, labels)).strip() or "-"
 
 
 def _line(text: str) -> str:
@@ -135,7 +140,8 @@ def _line(text: str) -> str:
     return line if len(line) <= _LONGEST_LINE else line[: _LONGEST_LINE - 1] + "…"
 
 
-def _text(text: str) -> str:
+def fitted(text: str) -> str:
+    """Return a text without its middle where it is too long for a column."""
     text = text.replace("\x00", "")
     if len(text) <= _LONGEST_TEXT:
         return text

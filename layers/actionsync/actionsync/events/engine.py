@@ -10,14 +10,16 @@ again; what the dead one may have written is looked for before anything is writt
 import uuid
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from actionsync import clock
 from actionsync.connections.clients import DEADLINE_SECONDS
-from actionsync.events import drafts, holds
+from actionsync.events import drafts, groups, holds
 from actionsync.events.decision import due_at, next_step
 from actionsync.events.failures import PermanentError, RetryLaterError, classify_failure
 from actionsync.events.folding import rank
+from actionsync.events.intake import Intake
+from actionsync.events.membership import Groups
 from actionsync.events.models import digest
 from actionsync.events.steps import correlation_id, shortened, table_of, work_of
 from actionsync.rules.matching import SEVERITIES
@@ -36,9 +38,9 @@ if TYPE_CHECKING:
     from actionsync.events.folding import Group
     from actionsync.events.openings import Openings
     from actionsync.events.steps import Result, StepResult, Work
-    from actionsync.rules.holds import Hold
     from actionsync.rules.models import AnyRule, MatchedRule, Rules
-    from actionsync.stores.correlations import CorrelationStore
+    from actionsync.stores.correlations import CorrelationStore, GroupNews
+    from actionsync.stores.members import MemberStore
     from actionsync.stores.pauses import PauseStore, Target
 
 # What a step's calls may take, and what is recorded after them.
@@ -78,35 +80,6 @@ class Handled:
     connection: str = DEFAULT
 
 
-@dataclass(slots=True)
-class Intake:
-    """What is known of a key after a batch was recorded.
-
-    Attributes:
-        group: the key's events, folded.
-        matched: the rule they fall under, None where none of them could open a ticket.
-        correlation: what is known.
-        rule: what becomes of them: by the rule that opened the key's ticket, where it has one.
-        rule_name: that rule's name.
-        connection: the name of the connection that the ticket goes to.
-        is_ignored: whether nothing was recorded, since the rules ignore it.
-    """
-
-    group: "Group"
-    matched: "MatchedRule | None"
-    correlation: "Correlation"
-    rule: "AnyRule | None" = None
-    rule_name: str = ""
-    connection: str = DEFAULT
-    is_ignored: bool = False
-
-    @property
-    def hold(self) -> "Hold | None":
-        """What its ticket waits for before it is opened, or opened again."""
-        asked = self.matched.then if self.matched is not None else self.rule
-        return asked.hold if isinstance(asked, IncidentRule) else None
-
-
 class Engine:
     """What the functions of events share.
 
@@ -117,6 +90,7 @@ class Engine:
         activity: the audit trail.
         rules_of: returns an owner's rules.
         openings: where openings are recorded.
+        members: the members of tickets that stand for many.
     """
 
     def __init__(
@@ -128,9 +102,11 @@ class Engine:
         rules_of: "Callable[[str], Rules]",
         *,
         openings: "Openings",
+        members: "MemberStore",
     ) -> None:
         self._clients = clients
         self._openings = openings
+        self._groups = Groups(correlations, members)
         self._correlations = correlations
         self._pauses = pauses
         self._activity = activity
@@ -163,12 +139,36 @@ class Engine:
             group: the key's events, folded.
             matched: the rule they fall under; by default the one in the owner's rules.
         """
+        rules = self._rules_of(group.event.owner)
+        if group.event.group_key:
+            matched = rules.rule_for(group.severest or group.event)
+            known = self._correlations.get(group.event.group_key)
+            return self._intake(group, matched if group.trigger else None, known)
         falls = (group, matched) if matched is not None else self._falls_under(group)
         if falls is None:
             return Intake(group, None, Correlation(group.event.dedup_key), is_ignored=True)
         group, matched = falls
-        correlation = self._correlations.record(group.event.dedup_key, group.news)
+        wanted = ""
+        if matched is not None and group.trigger is not None:
+            wanted = groups.key_of(group.trigger, matched.then, matched.name)
+        news = replace(group.news, group_key=wanted)
+        correlation = self._correlations.record(group.event.dedup_key, news)
+        if (
+            correlation.group_key != wanted
+            and correlation.joined_at <= correlation.ended_at
+            and correlation.is_firing
+            and group.trigger is not None
+        ):  # what begins anew belongs to the group of today's rules
+            correlation = self._correlations.join(correlation, wanted)
+        if correlation.is_member:
+            return self._groups.join(self._intake(group, matched, correlation))
         correlation = self._ended_by_silence(group.event.owner, correlation)
+        return self._intake(group, matched, correlation)
+
+    def _intake(
+        self, group: "Group", matched: "MatchedRule | None", correlation: "Correlation"
+    ) -> Intake:
+        """Return what is known of a key, with the rule that its ticket goes by."""
         rules = self._rules_of(group.event.owner)
         if matched is not None and not correlation.sys_id:
             matched = _matched_at(correlation, group, matched, rules)
@@ -182,6 +182,14 @@ class Engine:
             correlation.connection or intake.rule.connection or group.event.connection or DEFAULT
         )
         return intake
+
+    def _raise_version(self, intake: Intake, news: "GroupNews") -> None:
+        """Raise a group's version, and add what is known of it then."""
+        known = self._groups.rise(intake, news)
+        new = self._intake(intake.group, intake.matched, known)
+        intake.correlation, intake.rule, intake.rule_name, intake.connection, intake.news = (
+            known, new.rule, new.rule_name, new.connection, None,
+        )  # fmt: skip
 
     async def bring_up(
         self,
@@ -207,6 +215,8 @@ class Engine:
         """
         if intake.is_ignored:
             return Handled(["ignored"])
+        if intake.news is not None:
+            self._raise_version(intake, intake.news)
         group, correlation = intake.group, intake.correlation
         was_received = all(item.was_received for item in group.received)
         if correlation.waits_until > _now() and not (has_waited or was_received):
@@ -214,18 +224,17 @@ class Engine:
             return Handled(["deduplicated"], is_finished=False)
         handled = Handled(had_item=correlation.waits_until > 0, connection=intake.connection)
         kind = group.event.kind
+        correlation = self._groups.look_if_due(intake, correlation)
         while (step := next_step(correlation, kind, _now())) is not None:
-            verdict = _verdict(intake, correlation, step)
+            verdict, correlation = self._judge(intake, correlation, step)
             if verdict == "wait":
                 handled.results.append("held")
                 break
-            following: Correlation | None
-            if verdict == "open":
-                if ends_at is not None and ends_at - monotonic() < STEP_SECONDS:
-                    raise RetryLaterError("NoTimeLeft", seconds=_NEXT_MINUTE, scope="worker")
-                following = await self._do(intake, correlation, step, handled, is_again=is_again)
-            else:
-                following = self._hold_or_heal(intake, correlation, verdict, handled)
+            if verdict == "open" and ends_at is not None and ends_at - monotonic() < STEP_SECONDS:
+                raise RetryLaterError("NoTimeLeft", seconds=_NEXT_MINUTE, scope="worker")
+            following = await self._take(
+                intake, correlation, step, handled, verdict, is_again=is_again
+            )
             if following is None:
                 handled.is_finished = False
                 break  # another is at it, and looks again when it is done
@@ -237,19 +246,38 @@ class Engine:
             handled.ticket = Ticket(correlation.number, correlation.sys_id, correlation.url)
         return handled
 
-    def _hold_or_heal(
+    def _judge(
+        self, intake: Intake, correlation: "Correlation", step: "Step"
+    ) -> "tuple[holds.Verdict, Correlation]":
+        """Return what a step has to wait for, and what is known then."""
+        if correlation.is_group:
+            return self._groups.judge(intake, correlation, step)
+        return _verdict(intake, correlation, step), correlation
+
+    async def _take(
         self,
         intake: Intake,
         correlation: "Correlation",
-        verdict: "holds.Verdict | Literal['leave']",
+        step: "Step",
         handled: Handled,
+        verdict: "holds.Verdict",
+        *,
+        is_again: bool,
     ) -> "Correlation | None":
-        """Begin a hold, or end it without a ticket; return what is known then."""
+        """Do what a verdict says of a step; return what is known then, None for another's work."""
+        if verdict == "open":
+            return await self._do(intake, correlation, step, handled, is_again=is_again)
         if verdict == "leave":
             return None
+        if verdict == "again":
+            return correlation
         if verdict == "begin" and intake.hold is not None:
             held = holds.begin(correlation, intake.hold, intake.group.news.occurrences)
             return self._correlations.hold(correlation, held)
+        return self._heal(intake, correlation, handled)
+
+    def _heal(self, intake: Intake, correlation: "Correlation", handled: Handled) -> "Correlation":
+        """Count what ended within its hold as done, where people look; return what is known."""
         event = intake.group.event
         self._activity.add(
             event.owner,
@@ -302,7 +330,7 @@ class Engine:
     def _has_ticket(self, group: "Group") -> bool:
         """Return whether a key has a ticket, which its events go to whatever the rules say now."""
         known = self._correlations.get(group.event.dedup_key)
-        return bool(known.sys_id) or known.pending_action is not None
+        return bool(known.sys_id) or known.pending_action is not None or bool(known.group_key)
 
     async def _do(
         self,
@@ -321,6 +349,7 @@ class Engine:
         else:
             name = correlation.rule
             rule = self._rules_of(event.owner).named(name, event)
+        found = self._groups.look(intake, correlation) if correlation.is_group else None
         table = correlation.table or table_of(event.kind, rule)
         connection = correlation.connection or rule.connection or event.connection or DEFAULT
         intake.connection = handled.connection = connection
@@ -330,7 +359,7 @@ class Engine:
         self._check_certainty(correlation)
         holder = uuid.uuid4().hex
         again = _asked_again(matched, correlation, step)
-        planned = _plan(group, rule, correlation, step, holder)
+        planned = _plan(intake, rule, correlation, step, holder)
         if again is not None:
             planned["text"] = f"{planned['text']}\nAt this severity by the rule {again.name}."
         uncertain_until = _now() + round(STEP_SECONDS) + UNCERTAIN_SECONDS
@@ -352,10 +381,28 @@ class Engine:
             may_be_done=not is_ours,
             may_open=matched is None or matched.then is not None,
             asked_again=again,
+            found=found,
             fallback_group=self._rules_of(event.owner).fallback_of(event)[1].assignment_group,
             row=lambda: self._openings.row(target.connection_id, table, leased.sys_id),
             are_missing=lambda: self._openings.are_missing(target.connection_id),
         )
+        done = await self._done(work, target, is_ours=is_ours, is_again=is_again)
+        handled.results.append(done.result)
+        handled.warnings += len(done.warnings)
+        self._audit(work, done, is_ours=is_ours)
+        self._watch(work, done, target)
+        self._pauses.record_success(target)
+        if done.is_given_up:
+            given_up = _given_up(group, leased, work.ended_at or _now() * 1_000_000)
+            return self._correlations.finish(leased, given_up, report=work.report)
+        report = "" if done.notes else work.report
+        return self._correlations.finish(leased, done.synced, notes=done.notes, report=report)
+
+    async def _done(
+        self, work: "Work", target: "Target", *, is_ours: bool, is_again: bool
+    ) -> "StepResult":
+        """Do a step's work; where it fails, give the lease back and say what follows."""
+        known = work.correlation
         try:
             done = await work.do()
             if work.follow_up is not None:
@@ -363,27 +410,18 @@ class Engine:
         except ServiceNowError as error:
             is_uncertain = error.maybe_applied or not is_ours or work.wrote
             self._correlations.release(
-                leased,
+                known,
                 uncertain_until=_now() + UNCERTAIN_SECONDS * error.maybe_applied
                 if is_uncertain
                 else None,
             )
             raise classify_failure(
-                error, target, self._pauses, leased.key, is_again=is_again
+                error, target, self._pauses, known.key, is_again=is_again
             ) from error
         except (RetryLaterError, PermanentError):  # of a failed deployment's incident
-            self._correlations.release(leased, uncertain_until=_now())
+            self._correlations.release(known, uncertain_until=_now())
             raise
-        handled.results.append(done.result)
-        handled.warnings += len(done.warnings)
-        self._audit(work, done, is_ours=is_ours)
-        self._watch(work, done, target)
-        self._pauses.record_success(target)
-        if done.is_given_up:
-            given_up = _given_up(group, leased)
-            return self._correlations.finish(leased, given_up, report=work.report)
-        report = "" if done.notes else work.report
-        return self._correlations.finish(leased, done.synced, notes=done.notes, report=report)
+        return done
 
     def _watch(self, work: "Work", done: "StepResult", target: "Target") -> None:
         """Have a ticket looked at from its opening on, and say that it was opened."""
@@ -454,10 +492,8 @@ def _matched_at(
     return matched if again.then is None else again
 
 
-def _verdict(
-    intake: Intake, correlation: "Correlation", step: "Step"
-) -> "holds.Verdict | Literal['leave']":
-    """Return what a step has to wait for; `leave` is for what its trigger's worker has to do.
+def _verdict(intake: Intake, correlation: "Correlation", step: "Step") -> "holds.Verdict":
+    """Return what a step has to wait for.
 
     A trigger without a ticket, and without a hold, is another worker's, or comes again: it alone
     says by which rule the ticket is opened.
@@ -466,10 +502,14 @@ def _verdict(
         step == "create"
         and intake.matched is None
         and intake.group.event.kind == "incident"
-        and not (correlation.rule or correlation.held.since)
+        and not correlation.rule
         and correlation.pending_action is None
     )
-    return "leave" if is_anothers else holds.judge(correlation, step, intake.hold, _now())
+    if is_anothers and correlation.is_held and correlation.is_firing:
+        return "wait"
+    if is_anothers and not correlation.held.since:
+        return "leave"
+    return holds.judge(correlation, step, intake.hold, _now())
 
 
 def _asked_again(
@@ -483,13 +523,16 @@ def _asked_again(
 
 
 def _plan(
-    group: "Group", rule: "AnyRule", correlation: "Correlation", step: "Step", holder: str
+    intake: Intake, rule: "AnyRule", correlation: "Correlation", step: "Step", holder: str
 ) -> dict[str, Any]:
     """Return what is about to be written, so that whoever follows can look for it."""
     text = ""
     texts = correlation.texts
-    end_texts = correlation.end_texts if group.end is None else group.end.texts
-    if step == "recur" and isinstance(rule, IncidentRule):
+    end = None if correlation.is_group else intake.group.end
+    end_texts = correlation.end_texts if end is None else end.texts
+    if step == "recur" and intake.found is not None:
+        text = groups.news(intake.found, _noted_at(correlation, rule))
+    elif step == "recur" and isinstance(rule, IncidentRule):
         about = "about " if correlation.is_about else ""
         count = max(1, correlation.count - correlation.synced_count)
         text = drafts.note(rule.recurrence_note, texts, f"{about}{count}")
@@ -514,13 +557,26 @@ def _plan(
     }
 
 
-def _given_up(group: "Group", correlation: "Correlation") -> dict[str, Any]:
-    """Return what is remembered of a key whose ticket is given up for a next one."""
+def _noted_at(correlation: "Correlation", rule: "AnyRule") -> int:
+    """Return when a ticket was last brought up to date, in epoch seconds."""
+    minutes = rule.recurrence.note_every_minutes if isinstance(rule, IncidentRule) else 0
+    return correlation.note_after - 60 * minutes
+
+
+def _given_up(group: "Group", correlation: "Correlation", ended_at: int) -> dict[str, Any]:
+    """Return what is remembered of a key whose ticket is given up for a next one.
+
+    Args:
+        group: its events.
+        correlation: what is known.
+        ended_at: when the ticket ended, in microseconds.
+    """
     severest = group.severest
     return {
         "generation": correlation.generation + 1,
         "previous": correlation.number,
         "connection": "",
+        **({"members_since": ended_at} if correlation.is_group else {}),
         "synced_phase": "",
         "sys_id": "",
         "number": "",

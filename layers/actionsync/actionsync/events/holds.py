@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # open: the ticket is made. begin: a hold begins, or has counted enough. wait: it goes on. heal: it
 # ended inside the hold.
-Verdict = Literal["open", "begin", "wait", "heal"]
+# again: something else is known by now. leave: another worker is at it.
+Verdict = Literal["open", "begin", "wait", "heal", "again", "leave"]
 _SECOND = 1_000_000
 # The end of a hold by count that has counted enough.
 _COUNTED = 1
@@ -32,8 +33,7 @@ def judge(known: "Correlation", step: "Step", hold: "Hold | None", now: int) -> 
         hold: the hold of the rule that its events fall under now, or None.
         now: epoch seconds.
     """
-    is_opening = step == "create" or (step == "recur" and known.synced_phase == "resolve")
-    if not is_opening or known.pending_action is not None:
+    if not is_opening(known, step):
         return "open"
     if not known.is_firing:
         return "heal" if _has_healed(known, hold) else "open"
@@ -43,6 +43,12 @@ def judge(known: "Correlation", step: "Step", hold: "Hold | None", now: int) -> 
         return _judge_count(known, hold)
     is_worse = known.severity > known.held.severity
     return "open" if known.held.until <= now or (hold is None and is_worse) else "wait"
+
+
+def is_opening(known: "Correlation", step: "Step") -> bool:
+    """Return whether a step opens a ticket, or opens it again, and nobody has begun with it."""
+    opens = step == "create" or (step == "recur" and known.synced_phase == "resolve")
+    return opens and known.pending_action is None
 
 
 def begin(known: "Correlation", hold: "Hold", occurrences: int) -> Held:

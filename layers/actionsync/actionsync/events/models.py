@@ -56,6 +56,7 @@ class IncomingEvent:
             or the end is taken back.
         takes_back: whether it takes a final end back.
         connection: the name of the connection that `owners` names for it; a rule's goes first.
+        group_key: of a group's, what its ticket goes by instead of the event's own key.
         is_of_former_owner: whether it goes to who answered for it before, for what is open there.
     """
 
@@ -87,10 +88,16 @@ class IncomingEvent:
     takes_back: bool = False
     connection: str = ""
     is_of_former_owner: bool = False
+    group_key: str = ""
 
     @property
     def dedup_key(self) -> str:
         """What all events of the thing share, and no other owner or source."""
+        return self.group_key or self.own_key
+
+    @property
+    def own_key(self) -> str:
+        """Its key, where a group's is another."""
         return digest(self.owner, self.source, self.key)
 
 

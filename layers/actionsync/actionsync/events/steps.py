@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from actionsync import clock
-from actionsync.events import drafts
+from actionsync.events import drafts, groups
 from actionsync.events.comparison import compare, is_taken_over
 from actionsync.events.failures import RetryLaterError
 from actionsync.events.folding import Group, Received, fold, rank
@@ -44,6 +44,7 @@ from servicenow_tools.states import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from actionsync.events.groups import Look
     from actionsync.rules.models import AnyRule
     from actionsync.stores.correlations import Correlation
     from actionsync.stores.tickets import Row
@@ -154,6 +155,8 @@ class Work:
         fallback_group: the group where a rule's own cannot be found.
         row: returns the ticket's row, None where it has none.
         are_missing: returns whether most tickets of the connection cannot be read any more.
+        found: of one ticket for many, what was found of its members.
+        ended_at: when the ticket was resolved or closed, in microseconds, 0 where it is open.
         wrote: whether a part of it is written.
         state_before: the ticket's state before, where it was looked at.
         follow_up: events of another key that follow, and the rule they fall under.
@@ -174,6 +177,8 @@ class Work:
     fallback_group: str | None = None
     row: "Callable[[], Row | None]" = lambda: None
     are_missing: "Callable[[], bool]" = lambda: False
+    found: "Look | None" = None
+    ended_at: int = 0
     wrote: bool = False
     state_before: str = ""
     follow_up: tuple[Group, MatchedRule] | None = None
@@ -214,6 +219,8 @@ class Work:
             "close": self._close,
         }
         done = await steps[self.action["step"]]()
+        if self.found is not None and done.result in {"noted", "reopened", "resolved"}:
+            await self._replace_list(self.found)
         done.warnings = self.warnings
         return done
 
@@ -225,6 +232,8 @@ class Work:
         draft = drafts.ticket(
             replace(self.event, severity=severity), self.rule, texts, self.correlation_id
         )
+        if self.found is not None:
+            draft = _for_many(draft, self.found, self.correlation.members)
         made = None
         if self.may_be_done:
             made = await self._tickets.find_by_correlation_id(self.correlation_id)
@@ -359,7 +368,9 @@ class Work:
         return StepResult("reopened", synced, sent, state=state, record=opened)
 
     def _ending(self) -> dict[str, int]:
-        """Return when a new ticket ends, as its rule says."""
+        """Return when a new ticket ends, as its rule says; a group's ends by its members."""
+        if self.correlation.is_group:
+            return {"settle_seconds": 0, "silent_seconds": 0}
         return {
             "settle_seconds": self._end.settle_seconds,
             "silent_seconds": self._end.silent_seconds(self.event.source, self.event.silent_hours),
@@ -373,7 +384,7 @@ class Work:
             "synced_severity": max(self.action["severity"], self.correlation.synced_severity),
             "note_after": self._next_note(),
         }
-        if self.correlation.synced_phase == "resolve":
+        if self.correlation.synced_phase == "resolve" and not self.correlation.is_group:
             lasted = self.action["trigger"] - self.correlation.synced_end
             is_flapping = lasted < self._end.flapping_seconds * 1_000_000
             synced["settle_seconds"] = (
@@ -423,13 +434,10 @@ class Work:
         ended = str(record.get("resolved_at") or record.get("closed_at") or "")
         if not ended or ended == self.correlation.last_written.get("resolved_at"):
             return False
-        ended_at = _moment(ended)
-        if ended_at is None:
-            return False
-        if record.answered_at is not None:
-            ended_at -= record.answered_at - clock.now()
         received: int = self.action["received"]
-        return received <= microseconds(ended_at + timedelta(seconds=self._end.flapping_seconds))
+        if self.correlation.is_group:  # what is new is another member
+            return received <= self.ended_at
+        return received <= self.ended_at + self._end.flapping_seconds * 1_000_000
 
     # ---- resolve
 
@@ -731,7 +739,33 @@ class Work:
                 raise
             return None
         self.state_before = str(record.get("state") or "")
+        ended_at = _moment(str(record.get("resolved_at") or record.get("closed_at") or ""))
+        if ended_at is not None:
+            if record.answered_at is not None:
+                ended_at -= record.answered_at - clock.now()
+            self.ended_at = microseconds(ended_at)
         return record
+
+    async def _replace_list(self, found: "Look") -> None:
+        """Attach the list of a ticket's members, and take away the one before."""
+        self.wrote = True
+        text = groups.listing(found)
+        sys_id = self.correlation.sys_id
+        try:
+            attached = await self.client.attachments.list(self.table, sys_id)
+            old = [item for item in attached if item.get("file_name") == groups.FILE_NAME]
+            digest_ = hashlib.sha256(text.encode()).hexdigest()
+            if digest_ not in {item.get("hash") for item in old}:
+                await self.client.attachments.upload(
+                    self.table, sys_id, text.encode(), groups.FILE_NAME
+                )
+            for item in old:
+                if item.get("hash") != digest_:
+                    await self.client.attachments.delete(item.sys_id)
+        except ServiceNowError as error:
+            if not is_refusal(error):
+                raise
+            self._warn(error)
 
     async def _is_noted(self, text: str = "") -> bool:
         """Return whether a dead holder has left a note, by default the action's."""
@@ -885,15 +919,18 @@ def table_of(kind: Kind, rule: "AnyRule") -> str:
     return rule.ticket
 
 
-def takes_rows(table: str) -> bool:
-    """Return whether a target takes rows and shows no ticket, which could have notes."""
-    return table == drafts.EVENT or table.startswith(drafts.IMPORT)
+def _for_many(draft: drafts.Draft, found: "Look", counted: int) -> drafts.Draft:
+    """Return the ticket with its first members, and the list of all as a file."""
+    description = groups.described(str(draft.columns["description"]), found, counted)
+    columns = {**draft.columns, "description": drafts.fitted(description)}
+    files = {**draft.attachments, groups.FILE_NAME: groups.listing(found)}
+    return replace(draft, columns=columns, attachments=files)
 
 
 def work_of(*, rule: "AnyRule", correlation: "Correlation", group: Group, **others: Any) -> Work:
     """Return a step's work: on a ticket, or by rows where the target shows no ticket."""
     table = correlation.table or table_of(group.event.kind, rule)
-    kind = RowWork if takes_rows(table) else Work
+    kind = RowWork if drafts.is_row(table) else Work
     return kind(rule=rule, correlation=correlation, group=group, **others)
 
 

@@ -257,7 +257,9 @@ class Outcomes:
             self._waiting.postpone(item, due_at, "QuietTime", "", counts=False)
             return
         waits = self._item(delivery, event, connection)
-        self._waiting.put(replace(waits, next_at=due_at, reason="QuietTime"))
+        is_put = self._waiting.put(replace(waits, next_at=due_at, reason="QuietTime"))
+        if not is_put and event.group_key:  # a group may be due for several reasons
+            self._waiting.hasten(waits.id, due_at)
 
     def finish(self, delivery: Delivery, event: IncomingEvent, handled: "Handled") -> None:
         """Remove the item of an event whose ticket says all; it goes last."""
@@ -342,6 +344,7 @@ class Outcomes:
             kind=event.kind,
             name=event.name,
             is_cut=is_cut,
+            member=event.own_key if event.group_key else "",
         )
 
 

@@ -9,7 +9,8 @@ could not be recorded. What will not fit into the time that is left waits for a 
 import asyncio
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import reduce
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,12 +25,13 @@ from actionsync import clock, gc_freeze
 from actionsync.connections.circuit import reason_of
 from actionsync.errors import ActionSyncError, ConnectionNotFoundError
 from actionsync.events import sources
+from actionsync.events.drafts import is_row
 from actionsync.events.failures import PermanentError, RetryLaterError
 from actionsync.events.folding import Group, Received, fold
+from actionsync.events.intake import Intake
 from actionsync.events.models import IncomingEvent, UnreadableEventError, digest
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.protocol import Context
-from actionsync.events.steps import takes_rows
 from actionsync.queues.outcome import Delivery
 from actionsync.runtime import run
 from actionsync.settings import event_settings
@@ -41,7 +43,7 @@ from actionsync.telemetry import logger, metrics
 from actionsync.tickets.models import NewWorkNote
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
     from datetime import date
 
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -148,6 +150,19 @@ _shown: "dict[tuple[str, str, date], None]" = {}
 _MOST_SHOWN = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A key's events of a batch, recorded.
+
+    Attributes:
+        items: the events, each with the message that it came in.
+        intake: what is known then.
+    """
+
+    items: list[tuple[Delivery, IncomingEvent]]
+    intake: Intake
+
+
 class _Batch:
     """One invocation's messages.
 
@@ -243,12 +258,14 @@ class _Batch:
                 groups.setdefault(event.dedup_key, []).append((delivery, event))
             if events and events[0].kind == "action_item":
                 meetings.append((delivery, events[0]))
+        taken = self._take_in_all(groups.values())
         await self._all(
             {
-                key: ([delivery for delivery, _ in items], self._handle(items))
-                for key, items in groups.items()
+                key: ([delivery for part in parts for delivery, _ in part.items],
+                      self._handle(parts))
+                for key, parts in taken.items()
             }
-        )
+        )  # fmt: skip
         await self._all(
             {
                 delivery.message_id: ([delivery], self._link(delivery, event))
@@ -280,6 +297,12 @@ class _Batch:
         reading = sources.read(message, context)
         events = self._services.pipelines.join(message, reading.events, context)
         own = [event for event in events if delivery.is_of(event)]
+        if delivery.item is not None and delivery.item.member:  # it goes to the item's group
+            own = [
+                replace(event, group_key=delivery.item.id)
+                for event in events
+                if event.dedup_key == delivery.item.member
+            ]
         if own:
             return own
         self._report(delivery, message, reading)
@@ -306,18 +329,44 @@ class _Batch:
             self._services.recipes if self._feed in {None, "error"} else None,
         )
 
-    async def _handle(self, items: list[tuple[Delivery, IncomingEvent]]) -> None:
-        """Bring a key's ticket up to date, and report what became of its events."""
+    def _take_in_all(
+        self, keys: "Iterable[list[tuple[Delivery, IncomingEvent]]]"
+    ) -> dict[str, list[_Taken]]:
+        """Record the events of all keys; return them by what their tickets go by."""
+        taken: dict[str, list[_Taken]] = {}
+        for items in keys:
+            try:
+                part = self._take_in(items)
+            except Exception as error:
+                logger.exception("event not recorded")
+                for delivery, _ in items:
+                    self._failures[delivery.message_id] = error
+            else:
+                taken.setdefault(part.intake.key, []).append(part)
+        return taken
+
+    def _take_in(self, items: list[tuple[Delivery, IncomingEvent]]) -> _Taken:
+        """Record a key's events."""
         group = fold(
             Received(event, delivery.was_received, delivery.is_of(event))
             for delivery, event in items
         )
+        return _Taken(items, self._services.engine.take_in(group))
+
+    async def _handle(self, parts: list[_Taken]) -> None:
+        """Bring a ticket up to date, and report what became of its events.
+
+        Args:
+            parts: the one key, or those of a group that are in the batch.
+        """
+        items = [item for part in parts for item in part.items]
+        intake = reduce(Intake.merged, (part.intake for part in parts))
+        group = intake.group
         waited = [delivery for delivery, event in items if delivery.is_of(event)]
         acting = [delivery for delivery, event in items if event.id == group.event.id]
         delivery, event = (waited or acting or [items[0][0]])[0], group.event
         outcomes = self._services.outcomes
         ticket: Ticket | None = None
-        intake = self._services.engine.take_in(group)
         async with self._turns[event.owner], self._all_turns:
             try:
                 async with asyncio.timeout(self._ends_at - monotonic() - _LAST_SECONDS):
@@ -400,7 +449,7 @@ class _Batch:
         message = envelopes.read(delivery.body, delivery.received)
         events = sources.read(message, self._context(delivery)).events
         known = [self._services.correlations.get(item.dedup_key) for item in events]
-        tickets = [item for item in known if item.sys_id and not takes_rows(item.table)]
+        tickets = [item for item in known if item.sys_id and not is_row(item.table)]
         is_under_way = any(item.is_known and not item.sys_id for item in known)
         if is_under_way or len(tickets) < 2:  # noqa: PLR2004 - one has nothing to be linked to
             return

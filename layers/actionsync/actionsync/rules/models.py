@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from actionsync.connections.models import ConnectionName
 from actionsync.errors import FieldError, InvalidInputError
 from actionsync.rules.ends import End
+from actionsync.rules.groups import GroupBy
 from actionsync.rules.holds import Hold
 from actionsync.rules.matching import (
     SEVERITIES,
@@ -35,6 +36,8 @@ from actionsync.rules.texts import checked
 from actionsync.tickets.models import Fields, Level, Name, Risk
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pydantic import ModelWrapValidatorHandler
     from pydantic_core import InitErrorDetails
 
@@ -173,6 +176,7 @@ class IncidentRule(TicketRule):
     recurrence: Recurrence = Recurrence()
     end: End = End()
     hold: Hold | None = None
+    group_by: GroupBy | None = None
     # None: the instance's own code for a solution.
     close_code: Name | None = None
 
@@ -281,7 +285,7 @@ class MeetingRule(TicketRule):
 
 AnyRule = IncidentRule | AlarmRule | DeploymentRule | MeetingRule
 # What the product will know, and refuses until it does.
-_LATER = ("during_change", "group_by")
+_LATER = ("during_change",)
 # The assignment group that the CI of a ticket names.
 SUPPORT_GROUP = "support_group_of_ci"
 
@@ -312,6 +316,7 @@ class Then(Section):
     end: End | None = None
     connection: ConnectionName | None = None
     hold: Hold | None = None
+    group_by: GroupBy | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -323,8 +328,8 @@ class Then(Section):
     def over(self, fallback: AnyRule) -> AnyRule:
         """Return the fallback with what is said here in its place."""
         names = (
-            "ticket", "assignment_group", "category", "connection", "hold", "close_code",
-            "close_codes", "send_comments",
+            "ticket", "assignment_group", "category", "connection", "hold", "group_by",
+            "close_code", "close_codes", "send_comments",
         )  # fmt: skip
         changes: dict[str, Any] = {
             name: value
@@ -401,32 +406,33 @@ class Rule(Section):
 
 def _problem_of(rule: Rule) -> tuple[tuple[str, ...], str] | None:
     """Return the field of what cannot work, and why; None where all can."""
-    then = rule.then
-    if then == "ignore":
-        return None
-    kinds = rule.match.kind or ["incident", "change", "action_item"]
+    problems = () if rule.then == "ignore" else _problems(rule.match, rule.then)
+    return next(iter(problems), None)
+
+
+def _problems(match: Match, then: Then) -> "Iterator[tuple[tuple[str, ...], str]]":
+    kinds = match.kind or ["incident", "change", "action_item"]
+    sources = match.source or []
     wants_change = then.ticket == "change_request"
     if then.ticket is not None and all(wants_change != (kind == "change") for kind in kinds):
-        return ("then", "ticket"), f"no event of kind {', '.join(kinds)} becomes that"
-    for name in ("end", "hold"):
+        yield ("then", "ticket"), f"no event of kind {', '.join(kinds)} becomes that"
+    if then.group_by is not None and re.match("em_event|import_set", then.ticket or ""):
+        yield ("then", "group_by"), f"needs tickets that can be read: {then.ticket} shows none"
+    for name in ("end", "hold", "group_by"):
         if getattr(then, name) is not None and (wants_change or "incident" not in kinds):
-            return ("then", name), "is for incidents alone"
-    if then.hold is not None and then.hold.count:
-        sources = rule.match.source or []
-        if not sources or not all(name in OCCURRENCES or OWN.fullmatch(name) for name in sources):
-            counted = ", ".join(sorted(OCCURRENCES))
-            return (
-                ("then", "hold", "count"),
-                f"needs match.source with sources that count their repeats: {counted}",
-            )
+            yield ("then", name), "is for incidents alone"
+    if then.hold is not None and then.hold.count and then.group_by is None:
+        counted = all(name in OCCURRENCES or OWN.fullmatch(name) for name in sources)
+        if not sources or not counted:
+            known = ", ".join(sorted(OCCURRENCES))
+            said = f"needs group_by, or match.source with sources that count their repeats: {known}"
+            yield ("then", "hold", "count"), said
     if then.end is not None and then.end.silent:
-        sources = rule.match.source or []
-        once = sorted(SENT_ONCE.intersection(sources))
+        once = ", ".join(sorted(SENT_ONCE.intersection(sources)))
         if once or not sources:
-            named = ", ".join(once) or "a rule without match.source"
-            place = ("then", "end", "silent")
-            return place, f"needs sources that send again what goes on: {named} may not"
-    return None
+            named = once or "a rule without match.source"
+            said = f"needs sources that send again what goes on: {named} may not"
+            yield ("then", "end", "silent"), said
 
 
 def _about(name: str, place: tuple[int | str, ...], reason: str) -> "InitErrorDetails":

@@ -18,8 +18,8 @@ RECIPES = tuple(
 OWN = re.compile(r"custom\.[a-z][a-z0-9_-]{0,49}")
 # Sources that count each repeat as an occurrence; of others, some or all say only "still so".
 OCCURRENCES = frozenset(
-    {"application", "autoscaling", "backup", "batch", "codebuild", "ec2", "generic", "glue",
-     "jenkins", "lambda", "logs", "rds", "stepfunctions"}
+    {"application", "autoscaling", "backup", "codebuild", "ec2", "generic", "glue", "jenkins",
+     "lambda", "logs", "rds", "secretsmanager", "signin", "stepfunctions"}
 )  # fmt: skip
 # Sources that send a thing once: their silence says nothing.
 SENT_ONCE = frozenset(

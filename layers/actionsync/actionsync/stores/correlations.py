@@ -97,6 +97,50 @@ class Held(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class GroupNews:
+    """What a batch makes of a group.
+
+    Attributes:
+        key: the group's key.
+        opens: whether a member begins, or occurs again.
+        ends: whether one ends.
+        is_new: how many members are new to the group.
+        received_at: when the newest of them was received, in microseconds.
+        severity: the rank of the highest severity among those that go on.
+        texts: what the newest of them says.
+        rule: the name of the rule that groups.
+    """
+
+    key: str
+    opens: bool = False
+    ends: bool = False
+    is_new: int = 0
+    received_at: int = 0
+    severity: int = 0
+    texts: dict[str, str] | None = None
+    rule: str = ""
+
+    @property
+    def is_news(self) -> bool:
+        """Whether the group's version rises."""
+        return self.opens or self.ends or self.is_new > 0
+
+    def merged(self, other: "GroupNews") -> "GroupNews":
+        """Return what both make of the group."""
+        newest = max(self, other, key=lambda one: one.received_at)
+        return GroupNews(
+            self.key,
+            self.opens or other.opens,
+            self.ends or other.ends,
+            self.is_new + other.is_new,
+            newest.received_at,
+            max(self.severity, other.severity),
+            newest.texts or self.texts or other.texts,
+            self.rule,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class News:
     """What a batch says of a dedup key, folded.
 
@@ -122,6 +166,7 @@ class News:
         trigger_was_received: whether the newest trigger is one of those.
         notes: notes to make.
         seen_at: when the newest sign of life was received, in epoch seconds.
+        group_key: the group whose ticket it belongs to by the rules of now; empty for none.
     """
 
     owner: str
@@ -145,6 +190,7 @@ class News:
     trigger_was_received: bool = False
     notes: tuple[Note, ...] = ()
     seen_at: int = 0
+    group_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +244,13 @@ class Correlation:
         seen_at: when the newest sign of life was received, in epoch seconds.
         waits_until: epoch seconds until which an event that waits will come back and go on.
         held: the hold that began last.
+        group_key: of a member, the group whose ticket it belongs to.
+        joined_at: of a member, the moment of the trigger with which it joined.
+        is_group: whether it is a group's: its moments are versions, its count the newest of them.
+        members: of a group, how many it has had, but for what was counted as a worker died.
+        members_since: of a group, microseconds: an episode that was received before is a ticket's
+            before its present one.
+        look_at: of a group, the epoch second at which its members are looked at; 0 for none.
     """
 
     key: str
@@ -246,6 +299,17 @@ class Correlation:
     silent_seconds: int = 0
     seen_at: int = 0
     held: Held = field(default_factory=Held)
+    group_key: str = ""
+    joined_at: int = 0
+    is_group: bool = False
+    members: int = 0
+    members_since: int = 0
+    look_at: int = 0
+
+    @property
+    def is_member(self) -> bool:
+        """Whether its group has the ticket."""
+        return bool(self.group_key) and not self.sys_id and self.pending_action is None
 
     @property
     def silent_at(self) -> int:
@@ -458,6 +522,66 @@ class CorrelationStore:
         ]  # fmt: skip
         return self._if_held(known, change)
 
+    def join(self, known: Correlation, group_key: str) -> Correlation:
+        """Record that what begins anew belongs to another group, or to none; return what is known.
+
+        Args:
+            known: what is known of the member.
+            group_key: the group; empty for none.
+        """
+        change = _Change()
+        change.set("group_key", group_key)
+        change.set("joined_at", known.triggered_at)
+        change.conditions.append("(attribute_not_exists(#joined_at) OR #joined_at <= :joined_at)")
+        return self._or_known(known, change)
+
+    def rise(self, key: str, owner: str, news: GroupNews, look_at: int) -> Correlation:
+        """Raise a group's version, for what a batch makes of it, and return what is known then.
+
+        Args:
+            key: the group's key.
+            owner: whose it is.
+            news: what the batch makes of it.
+            look_at: when its members are to be looked at; 0 for no look.
+        """
+        known: Correlation | None = None
+        while True:
+            change = _rising(owner, news, look_at, known)
+            try:
+                return self._update(key, change)
+            except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
+                known = _correlation(key, refusing_item(error))
+
+    def end_group(self, known: Correlation, end_texts: dict[str, str]) -> Correlation:
+        """Record that no member went on at the version that is known; return what is known then."""
+        change = _Change()
+        change.set("ended_at", known.count)
+        change.set("end_received_at", clock.epoch(clock.now()) * 1_000_000)
+        change.set("end_texts", end_texts)
+        change.removes.append("#look_at")
+        return self._at_version(known, change)
+
+    def look_again(self, known: Correlation, look_at: int) -> Correlation:
+        """Record when a group is to be looked at next, 0 for not; return what is known then."""
+        change = _Change()
+        if look_at:
+            change.set("look_at", look_at)
+        else:
+            change.removes.append("#look_at")
+        return self._at_version(known, change)
+
+    def _at_version(self, known: Correlation, change: "_Change") -> Correlation:
+        change.conditions.append("#count = :count")
+        change.values[":count"] = _attribute(known.count)
+        return self._or_known(known, change)
+
+    def _or_known(self, known: Correlation, change: "_Change") -> Correlation:
+        """Make a change, and return what is known, whether it was made or not."""
+        try:
+            return self._update(known.key, change)
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return self.get(known.key)
+
     def _if_held(self, known: Correlation, change: "_Change") -> Correlation:
         """Make a change unless the hold is another by now; return what is known then."""
         if known.held.since:
@@ -465,10 +589,7 @@ class CorrelationStore:
             change.values[":old"] = _attribute(known.held)
         else:
             change.conditions.append("attribute_not_exists(#held)")
-        try:
-            return self._update(known.key, change)
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return self.get(known.key)
+        return self._or_known(known, change)
 
     def _end(self, correlation: Correlation, change: "_Change") -> Correlation | None:
         """Make the change that ends a lease, unless it is another's by now."""
@@ -554,6 +675,31 @@ def _recording(news: News, known: Correlation | None) -> _Change:
     return change
 
 
+def _rising(owner: str, news: GroupNews, look_at: int, known: Correlation | None) -> _Change:
+    """Return the change that raises a group's version; see `_recording`."""
+    change = _Change(values={":zero": _attribute(0), ":one": _attribute(1)})
+    version = "if_not_exists(#count, :zero) + :one"
+    if news.opens:
+        change.sets += [f"#triggered_at = {version}", "#rule = if_not_exists(#rule, :rule)"]
+        change.values[":rule"] = _attribute(news.rule)
+        change.set("texts", news.texts or {})
+        for name in ("received_at", "severity"):
+            value = getattr(news, name)
+            if known is None:
+                change.conditions.append(f"(attribute_not_exists(#{name}) OR #{name} <= :{name})")
+            if known is None or value > getattr(known, name):
+                change.set(name, value)
+    change.sets.append(f"#count = {version}")
+    if look_at:
+        change.sets.append("#look_at = if_not_exists(#look_at, :look)")
+        change.values[":look"] = _attribute(look_at)
+    change.set("is_group", value=True)
+    change.adds.append("#members :members")
+    change.values[":members"] = _attribute(news.is_new)
+    change.set("owner", owner)
+    return change
+
+
 def _ends(news: News, known: Correlation) -> bool:
     is_over = known.ended_at > 0 and not known.is_firing and not news.triggered_at
     is_newer = news.ended_at > known.ended_at or (
@@ -569,6 +715,12 @@ def _record_trigger(  # noqa: C901 - what is newer, higher and counted is one ta
     change: _Change, news: News, known: Correlation | None
 ) -> None:
     is_newer = known is None or news.triggered_at > known.triggered_at
+    if news.group_key and is_newer:
+        change.sets += [
+            "#group_key = if_not_exists(#group_key, :group)",
+            "#joined_at = if_not_exists(#joined_at, :triggered_at)",
+        ]
+        change.values[":group"] = _attribute(news.group_key)
     is_higher = known is not None and 0 < known.severity < news.severity
     begins = news.begins_episode or known is None or not known.is_firing
     if is_newer:

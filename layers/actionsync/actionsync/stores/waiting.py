@@ -100,6 +100,7 @@ class WaitingItem:
         text: what was said, in ServiceNow's own words where it was ServiceNow.
         created_at: epoch seconds at which it began to wait.
         is_cut: whether the body is the event in short, since it was too large.
+        member: of a group's, the dedup key of the event in the body.
     """
 
     id: str
@@ -117,6 +118,7 @@ class WaitingItem:
     text: str = ""
     created_at: int = 0
     is_cut: bool = False
+    member: str = ""
 
     @property
     def owner(self) -> str:
@@ -226,6 +228,18 @@ class WaitingStore:
             },
             "#state = :waiting",
         )
+
+    def hasten(self, item_id: str, next_at: int) -> None:
+        """Let an item that waits be due at a moment, unless it is due before."""
+        try:
+            self._update(
+                item_id,
+                "SET next_at = :next",
+                {":next": {"N": str(next_at)}},
+                "#state = :waiting AND next_at > :next",
+            )
+        except versions.UnknownVersionError:
+            return
 
     def fail(self, item: WaitingItem, reason: str, text: str) -> None:
         """Record that an item that was taken up has failed."""
@@ -503,6 +517,7 @@ class WaitingStore:
                 "created_at": {"N": str(now)},
                 "is_cut": {"BOOL": item.is_cut},
                 "is_again": {"BOOL": item.wait_key.is_again},
+                **({"member": {"S": item.member}} if item.member else {}),
                 **(
                     {"due_key": {"S": due_key_of(item.wait_key, item.id)}}
                     if waits
@@ -641,4 +656,5 @@ def _item(item: "Item") -> WaitingItem:
         text=item["said"]["S"],
         created_at=int(item["created_at"]["N"]),
         is_cut=item["is_cut"]["BOOL"],
+        member=item["member"]["S"] if "member" in item else "",
     )

@@ -14,6 +14,7 @@ from actionsync.queues.outcome import Outcomes
 from actionsync.queues.worker import Services
 from actionsync.rules.service import RecentRules
 from actionsync.settings import bus_name, settings, write_backs
+from actionsync.stores.members import MemberStore
 from actionsync.stores.pipelines import PipelineStore
 from actionsync.tickets.service import TicketService
 from actionsync.wiring import stores
@@ -78,7 +79,13 @@ def services() -> Services:
     activity = stores.activity_store()
     return Services(
         engine=Engine(
-            client_cache(), correlations, stores.pause_store(), activity, rules, openings=openings()
+            client_cache(),
+            correlations,
+            stores.pause_store(),
+            activity,
+            rules,
+            openings=openings(),
+            members=MemberStore(aws.dynamodb(), settings().events_table),
         ),
         outcomes=Outcomes(
             stores.waiting_store(),
