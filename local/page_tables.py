@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from actionsync.audit.query import ActivityQuery
 from actionsync.rules.matching import SEVERITIES
@@ -10,6 +10,9 @@ from actionsync.rules.models import GithubEvent
 from actionsync.rules.texts import NAMES
 from actionsync.tickets.models import LEVELS, RISKS, NewChangeRequest
 
+EVENTS = Path(__file__).parent.parent / "events"
+# The Rules view tries rules on an event of each.
+KINDS = ("error", "alarm", "deployment", "meeting")
 FILE = Path(__file__).parent.parent / "layers/actionsync/actionsync/pages/tables.js"
 
 
@@ -24,9 +27,19 @@ def text() -> str:
         "EVENT_TEXTS": sorted(NAMES),
         "KINDS": _choices("kind"),
         "OUTCOMES": _choices("outcome"),
+        "EXAMPLES": {f"{kind}s": _example(f"on_{kind}") for kind in KINDS},
     }
     lines = (f"export const {name} = {json.dumps(table)};" for name, table in tables.items())
     return "\n".join(["// Written by `make openapi`: local/page_tables.py.", "", *lines, ""])
+
+
+def _example(function: str) -> dict[str, Any]:
+    """Return what an application or a service says in a function's valid event."""
+    (record, *_) = json.loads((EVENTS / function / "valid.json").read_text())["Records"]
+    event = json.loads(record["body"])
+    event["detail"].pop("user_id", None)
+    names = ("source", "detail-type", "resources", "detail")
+    return {name: event[name] for name in names if event[name]}
 
 
 def _choices(field: str) -> tuple[str, ...]:

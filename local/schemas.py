@@ -4,7 +4,9 @@ Models describe what is sent, and what a store or the client returns; these desc
 the functions put together.
 """
 
-from typing import Any
+from typing import Any, get_args
+
+from actionsync.audit.health import ConnectionState
 
 REF = "#/components/schemas/"
 _TEXT = {"type": "string"}
@@ -443,7 +445,7 @@ ANSWERS: dict[str, Any] = {
                 "properties": {
                     "state": {
                         "type": "string",
-                        "enum": ["none", "untried", "working", "paused", "refused"],
+                        "enum": list(get_args(ConnectionState)),
                         "description": "paused: the instance is left alone for a while; refused: "
                         "it refused the stored credentials.",
                     },

@@ -4,12 +4,14 @@ import copy
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
+from actionsync.audit.health import ConnectionState
 from local import openapi, page_tables
 from local.compatibility import breaks
+from servicenow_tools import errors
 from tests.template import ROOT, functions
 
 if TYPE_CHECKING:
@@ -34,6 +36,19 @@ def test_the_pages_know_what_the_rules_know() -> None:
     kinds = '["incident", "change", "action_item", "api", "settings", "servicenow"]'
     assert f"KINDS = {kinds};" in page_tables.text()
     assert 'RISKS = [["1", "very high"], ["2", "high"],' in page_tables.text()
+
+
+def test_the_pages_have_words_for_what_the_api_answers() -> None:
+    """Each state of a connection has its words, and each pause that has some exists."""
+    activity = (page_tables.FILE.parent / "activity.js").read_text()
+
+    def keys(name: str) -> list[str]:
+        table = activity.partition(f"const {name} = {{")[2].partition("};")[0]
+        return re.findall(r"(\w+): ", re.sub(r'"[^"]*"', "", table))
+
+    assert keys("STATES") == list(get_args(ConnectionState))
+    reasons = {name.removesuffix("Error") for name in vars(errors)}
+    assert set(keys("WAITS")) <= reasons
 
 
 def test_it_has_every_route(document: dict[str, Any]) -> None:

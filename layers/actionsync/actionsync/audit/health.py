@@ -7,7 +7,7 @@ the user's audit trail. Nothing is asked of ServiceNow, and nothing is counted b
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from actionsync import clock
 from actionsync.stores.pauses import Target
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from actionsync.stores.pauses import PauseStore
     from actionsync.stores.waiting import WaitingStore
 
+# `paused`: the instance is left alone for a while; `refused`: it refused the stored credentials.
+ConnectionState = Literal["none", "untried", "working", "paused", "refused"]
 # An event waits for as long (`actionsync.stores.waiting`).
 DAYS = 14
 # Some 3 MB of the trail, and a second: whoever writes more sees the newest days only.
@@ -119,7 +121,7 @@ def _pause(connection: "Connection | None", pauses: "PauseStore") -> dict[str, A
 
 def _state(
     connection: "Connection | None", pause: dict[str, Any] | None, last_success: str | None
-) -> str:
+) -> ConnectionState:
     if connection is None:
         return "none"
     if pause is not None:

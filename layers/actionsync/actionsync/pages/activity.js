@@ -1,6 +1,6 @@
 // The Activity view: health, a chart of two weeks, and the audit trail.
 
-import { $, ask, busy, failure, label, make, moment } from "./shared.js";
+import { $, ask, busy, entry, failure, label, make, moment } from "./shared.js";
 import { KINDS, OUTCOMES } from "./tables.js";
 import { show as showUnfinished } from "./unfinished.js";
 
@@ -111,19 +111,17 @@ async function readHealth() {
 // ---- list
 
 function item(record) {
-  const [sign, words, kind] = MARKS[record.outcome === "done" && record.warnings ? "warned" : record.outcome];
-  const mark = make("span", { className: "mark", textContent: sign, "aria-hidden": "true" });
   const isLink = record.url?.startsWith("https://");
   const ticket = isLink
     ? make("a", { href: record.url, target: "_blank", rel: "noopener", textContent: record.number || "the ticket" })
     : record.number ?? "";
   const about = [label(record.kind), record.cause, record.reason_type].filter(Boolean).join(" · ");
-  return make("li", { className: kind }, mark, make("div", {},
-    make("h3", {}, label(record.action), " ", ticket, make("span", { className: "visually-hidden", textContent: `: ${words}` })),
+  return entry(MARKS[record.outcome === "done" && record.warnings ? "warned" : record.outcome],
+    [label(record.action), " ", ticket],
     make("p", {}, about, about ? " · " : "", make("time", { dateTime: record.at, textContent: moment(record.at) })),
     record.assumptions ? make("p", { textContent: `Assumed: ${record.assumptions.join("; ")}` }) : null,
     record.warnings ? make("blockquote", { textContent: record.warnings.join("\n") }) : null,
-    record.reason ? make("blockquote", { textContent: record.reason }) : null));
+    record.reason ? make("blockquote", { textContent: record.reason }) : null);
 }
 
 function rows(count) {

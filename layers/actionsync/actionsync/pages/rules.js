@@ -2,8 +2,7 @@
 
 import { $, ask, busy, choices, failure, label, make, tell } from "./shared.js";
 import { session } from "./session.js";
-import { EXAMPLES } from "./examples.js";
-import { CHANGE_TYPES, EVENT_TEXTS, GITHUB_EVENTS, LEVELS, RISKS, SEVERITIES } from "./tables.js";
+import { CHANGE_TYPES, EVENT_TEXTS, EXAMPLES, GITHUB_EVENTS, LEVELS, RISKS, SEVERITIES } from "./tables.js";
 import { webhooks } from "./webhooks.js";
 
 const named = (codes) => codes.map((code) => [code, label(code)]);

@@ -1,7 +1,7 @@
 // The Settings page: connect, test, change and delete a ServiceNow connection.
 
 import { call, finishSignIn, Problem, session, SessionEnded, signIn, signOut } from "./session.js";
-import { $, again, busy, make, tell as say } from "./shared.js";
+import { $, again, busy, entry, make, tell as say } from "./shared.js";
 import { showViews } from "./views.js";
 
 const METHODS = {
@@ -28,7 +28,10 @@ const STAGES = {
   write_incidents: "Write incidents",
   write_change_requests: "Write change requests",
 };
-const MARKS = { passed: ["✓", "works"], failed: ["!", "does not work"], unknown: ["?", "not known"], skipped: ["–", "not tried"] };
+const MARKS = {
+  passed: ["✓", "works", "passed"], failed: ["!", "does not work", "failed"],
+  unknown: ["?", "not known", "unknown"], skipped: ["–", "not tried", "skipped"],
+};
 
 const CAPABILITIES = {
   roles: "Roles",
@@ -119,16 +122,6 @@ function fill() {
   render();
 }
 
-/** One line of a report: a mark, a heading, and what there is to say. */
-function line(status, title, ...texts) {
-  const [sign, words] = MARKS[status];
-  return make("li", { className: status },
-    make("span", { className: "mark", "aria-hidden": "true", textContent: sign }),
-    make("div", {},
-      make("h3", { textContent: title }, make("span", { className: "visually-hidden", textContent: `: ${words}` })),
-      ...texts));
-}
-
 /** A report never outlives what it tested. */
 function forgetReport(text = UNTESTED) {
   tested = null;
@@ -145,7 +138,7 @@ function renderReport(report) {
     : `It does not work yet. Look at: ${failed.join(", ")}.`;
   $("stages").replaceChildren(...report.checks.map((check) => {
     const said = check.servicenow;
-    return line(check.status, STAGES[check.name] ?? check.name,
+    return entry(MARKS[check.status], [STAGES[check.name] ?? check.name],
       make("p", { textContent: check.message }),
       said && make("blockquote", {
         textContent: `ServiceNow said ${said.status}: ${[said.message, said.detail].filter(Boolean).join(" — ")}`,
@@ -159,7 +152,7 @@ async function showCapabilities() {
   const { document: found } = await call("GET", "capabilities");
   if (tested !== about) return;
   $("capabilities-list").replaceChildren(...found.capabilities.map(({ name, status, values, means, remedy }) =>
-    line(remedy ? (status === "unknown" ? "unknown" : "failed") : "passed", CAPABILITIES[name] ?? name,
+    entry(MARKS[remedy ? (status === "unknown" ? "unknown" : "failed") : "passed"], [CAPABILITIES[name] ?? name],
       values.length ? make("p", { textContent: values.join(", ") }) : null,
       make("p", { textContent: [means, remedy].filter(Boolean).join(" ") }))));
   $("capabilities").hidden = false;

@@ -15,6 +15,15 @@ export function make(tag, properties = {}, ...children) {
   return node;
 }
 
+/** An entry of a list: a mark with its words and class, a heading, and what there is to say. */
+export function entry([sign, words, kind], heading, ...texts) {
+  return make("li", { className: kind },
+    make("span", { className: "mark", "aria-hidden": "true", textContent: sign }),
+    make("div", {},
+      make("h3", {}, ...heading, make("span", { className: "visually-hidden", textContent: `: ${words}` })),
+      ...texts));
+}
+
 /** A code as people read it: `action_item` is "Action item". */
 export function label(code) {
   const text = code.replaceAll("_", " ");

@@ -1,6 +1,6 @@
 // Events that wait or have failed, which their owner lets go on or discards.
 
-import { $, ask, busy, failure, make, moment, tell } from "./shared.js";
+import { $, ask, busy, entry, failure, make, moment, tell } from "./shared.js";
 
 const MARKS = { waiting: ["…", "waits", "skipped"], failed: ["!", "failed", "failed"] };
 
@@ -35,20 +35,16 @@ function button(text, verb, label, chosen, properties = {}) {
 }
 
 function row(item) {
-  const [sign, words, kind] = MARKS[item.state];
   const about = [item.source, item.reason_type, item.next_at ? `tried again ${moment(item.next_at)}` : ""];
   const named = item.name || item.source || "An event";
-  return make("li", { className: kind },
-    make("span", { className: "mark", textContent: sign, "aria-hidden": "true" }),
-    make("div", {},
-      make("h3", { textContent: named }, make("span", { className: "visually-hidden", textContent: `: ${words}` })),
-      make("p", {}, about.filter(Boolean).join(" · "), " · received ",
-        make("time", { dateTime: item.received_at, textContent: moment(item.received_at) })),
-      item.reason ? make("blockquote", { textContent: item.reason }) : null,
-      item.is_cut ? make("p", { textContent: "It was too large to be stored whole." }) : null,
-      make("div", { className: "actions" },
-        button("Retry", "retry", "Sending …", () => [item], { "aria-label": `Retry ${named}` }),
-        button("Discard", "discard", "Discarding …", () => [item], { className: "quiet danger", "aria-label": `Discard ${named}` }))));
+  return entry(MARKS[item.state], [named],
+    make("p", {}, about.filter(Boolean).join(" · "), " · received ",
+      make("time", { dateTime: item.received_at, textContent: moment(item.received_at) })),
+    item.reason ? make("blockquote", { textContent: item.reason }) : null,
+    item.is_cut ? make("p", { textContent: "It was too large to be stored whole." }) : null,
+    make("div", { className: "actions" },
+      button("Retry", "retry", "Sending …", () => [item], { "aria-label": `Retry ${named}` }),
+      button("Discard", "discard", "Discarding …", () => [item], { className: "quiet danger", "aria-label": `Discard ${named}` })));
 }
 
 function render() {
