@@ -235,7 +235,7 @@ def set_monotonic(monkeypatch: pytest.MonkeyPatch, module: str, now: "Callable[[
     monkeypatch.setattr(f"{module}.time", clock)
 
 
-class Answer:
+class HttpAnswer:
     """What a function answered to API Gateway."""
 
     def __init__(self, raw: dict[str, Any]) -> None:
@@ -257,10 +257,10 @@ class Answer:
         return [error["field"] for error in self.json.get("errors", [])]
 
 
-def invoke(function: str, payload: dict[str, Any]) -> Answer:
+def invoke(function: str, payload: dict[str, Any]) -> HttpAnswer:
     """Invoke a function as Lambda does."""
     handler = importlib.import_module(f"functions.{function}.app").lambda_handler
-    return Answer(handler(payload, LambdaContext()))
+    return HttpAnswer(handler(payload, LambdaContext()))
 
 
 def call(
@@ -271,7 +271,7 @@ def call(
     headers: dict[str, str] | None = None,
     path: dict[str, str] | None = None,
     query: dict[str, str] | None = None,
-) -> Answer:
+) -> HttpAnswer:
     """Invoke a function with its valid event, without an idempotency key, changed as asked.
 
     Args:

@@ -49,7 +49,7 @@ class Instance(asyncio.Protocol):
         self._read = b""
 
     def data_received(self, data: bytes) -> None:
-        """Answer each request that is whole."""
+        """HttpAnswer each request that is whole."""
         self._read += data
         while b"\r\n\r\n" in self._read:
             head, _, rest = self._read.partition(b"\r\n\r\n")

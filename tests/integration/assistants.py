@@ -28,7 +28,7 @@ class Gateway(httpx2.AsyncBaseTransport):
         self._claims = claims
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Answer what the function answers; there is no route but POST /mcp."""
+        """HttpAnswer what the function answers; there is no route but POST /mcp."""
         if request.method != "POST" or request.url.path != "/mcp":
             return httpx2.Response(404, json={"message": "Not Found"})
         payload = event("answer_assistant")

@@ -16,7 +16,7 @@ from botocore.client import BaseClient
 
 from local.servicenow import faults, seed
 from tests import conftest
-from tests.conftest import Answer, call
+from tests.conftest import HttpAnswer, call
 from tests.contract.test_template import FOLDERS
 from tests.integration.test_auth_methods import FIELDS, SECRETS, config, instance  # noqa: F401
 from tests.integration.test_rights import FIRST, SCENARIOS, Iam, World, granted, iam  # noqa: F401
@@ -48,7 +48,7 @@ class Cage:
                 self.seen += _texts(arguments)
             return make(client, operation, arguments)
 
-        def invoked(function: str, payload: dict[str, Any]) -> Answer:
+        def invoked(function: str, payload: dict[str, Any]) -> HttpAnswer:
             answer = invoke(function, payload)
             if function != TELLS:
                 self.seen += [answer.text, repr(answer.headers)]

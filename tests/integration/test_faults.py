@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.servicenow import Simulator
-    from tests.conftest import Answer
+    from tests.conftest import HttpAnswer
     from tests.integration.conftest import Clock
 
 NEW = {"short_description": "Checkout answers 500"}
@@ -63,12 +63,12 @@ TROUBLES = {
 REFUSALS = ("status 3", "status 4", "wait", "hibernating")
 
 
-def create() -> "Answer":
+def create() -> "HttpAnswer":
     """Open an incident, with a key."""
     return call("create_incident", NEW, headers=KEY)
 
 
-def note() -> "Answer":
+def note() -> "HttpAnswer":
     """Leave a note, with a key."""
     path = {"id": TICKET}
     return call("note_record", NOTE, headers=KEY, path=path)
@@ -91,7 +91,7 @@ WRITES = pytest.mark.parametrize(
 )
 
 
-def is_clear(answer: "Answer") -> bool:
+def is_clear(answer: "HttpAnswer") -> bool:
     """Return whether a failure is reported as one, in words; 500 is for AWS's own."""
     document = answer.json
     assert answer.headers["content-type"] == "application/problem+json"
@@ -105,7 +105,7 @@ def test_servicenow_fails(
     connected: "Simulator",
     time: "Clock",
     monkeypatch: pytest.MonkeyPatch,
-    write: "Callable[[], Answer]",
+    write: "Callable[[], HttpAnswer]",
     count: "Callable[[Simulator], int]",
     *,
     after_commit: bool,
@@ -193,7 +193,7 @@ def test_a_call_to_aws_fails(  # noqa: PLR0917 - fixtures and parameters
     connected: "Simulator",
     time: "Clock",
     monkeypatch: pytest.MonkeyPatch,
-    write: "Callable[[], Answer]",
+    write: "Callable[[], HttpAnswer]",
     count: "Callable[[Simulator], int]",
     name: str,
 ) -> None:

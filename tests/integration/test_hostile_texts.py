@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from local.servicenow import faults, seed
-from tests.conftest import Answer, _forget, call
+from tests.conftest import HttpAnswer, _forget, call
 from tests.integration.conftest import connect
 from tests.integration.events import USER, Queues, error, send
 from tests.template import ROOT
@@ -67,7 +67,7 @@ class Trace:
 
     payload: str
     rows: list[dict[str, Any]] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[HttpAnswer] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     table: str = ""
 
@@ -79,7 +79,7 @@ def live(
     trace = Trace(payload)
     connect(simulator, seed.INTEGRATION_USER, USER)
 
-    def ask(function: str, body: Any = ..., **options: Any) -> Answer:
+    def ask(function: str, body: Any = ..., **options: Any) -> HttpAnswer:
         answer = call(function, body, user_id=USER, **options)
         trace.answers.append(answer)
         return answer

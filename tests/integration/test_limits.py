@@ -14,7 +14,7 @@ from tests.integration.events import USER, Queues, error, send
 
 if TYPE_CHECKING:
     from local.servicenow import Simulator
-    from tests.conftest import Answer, Aws
+    from tests.conftest import Aws, HttpAnswer
     from tests.integration.conftest import Clock
 
 NEW = {"short_description": "Checkout answers 500"}
@@ -30,7 +30,7 @@ FAILING = {
 }
 
 
-def read(user_id: str | None = None) -> "Answer":
+def read(user_id: str | None = None) -> "HttpAnswer":
     """Read an incident."""
     return call("get_incident", path=READ, user_id=user_id)
 

@@ -16,7 +16,7 @@ from tests.integration.test_events import put_example_webhook
 
 if TYPE_CHECKING:
     from local.servicenow import Simulator
-    from tests.conftest import Answer, Aws
+    from tests.conftest import Aws, HttpAnswer
     from tests.integration.conftest import Clock
 
 NEW = {"short_description": "Checkout answers 500"}
@@ -26,7 +26,7 @@ CALLER = "00000000-0000-4000-8000-000000000001"
 # ---- tokens
 
 
-def with_claims(**claims: Any) -> "Answer":
+def with_claims(**claims: Any) -> "HttpAnswer":
     """Read the connection with a token of these claims, which API Gateway has let in."""
     payload = event("get_config")
     payload["requestContext"]["authorizer"]["jwt"]["claims"] = {"sub": CALLER, **claims}

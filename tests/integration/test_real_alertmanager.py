@@ -56,7 +56,7 @@ class Door:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, headers: dict[str, str], body: bytes) -> int:
-        """Answer a delivery as API Gateway would have it answered."""
+        """HttpAnswer a delivery as API Gateway would have it answered."""
         payload = event("receive_webhook", "alertmanager_firing")
         payload["headers"] = {name.lower(): value for name, value in headers.items()}
         payload["pathParameters"] = {"source": "alertmanager", "id": self.hook["id"]}

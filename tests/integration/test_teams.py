@@ -13,7 +13,7 @@ from local.servicenow import seed
 from operate import forget_user
 from operate.__main__ import main
 from operate.outcome import DONE, REFUSED
-from tests.conftest import Answer, _forget, event, invoke
+from tests.conftest import HttpAnswer, _forget, event, invoke
 from tests.integration.events import error, send
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def ask(
     query: dict[str, str] | None = None,
     user: str = "ada",
     groups: str = "",
-) -> Answer:
+) -> HttpAnswer:
     """Call an operation as a user with these groups, as API Gateway writes them."""
     payload = event(function, scenario)
     claims = payload["requestContext"]["authorizer"]["jwt"]["claims"]
@@ -59,7 +59,7 @@ def connection(simulator: "Simulator", username: str = seed.INTEGRATION_USER) ->
 
 def store(
     simulator: "Simulator", name: str, username: str = seed.INTEGRATION_USER, **who: Any
-) -> Answer:
+) -> HttpAnswer:
     """Store a connection by name."""
     body = {"name": name, **connection(simulator, username)}
     return ask("create_config", "valid_create_connection", body, **who)

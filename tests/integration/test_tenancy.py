@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.servicenow import Simulator
-from tests.conftest import Answer, LambdaContext, _forget, call
+from tests.conftest import HttpAnswer, LambdaContext, _forget, call
 from tests.integration.events import Queues, error
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Tenant:
     cursors: list[str] = field(default_factory=list)
     typed: set[str] = field(default_factory=set)
 
-    def call(self, function: str, body: Any = ..., **options: Any) -> Answer:
+    def call(self, function: str, body: Any = ..., **options: Any) -> HttpAnswer:
         """Call a function as this user."""
         return call(function, body, user_id=self.id, **options)
 
@@ -252,8 +252,8 @@ def _watched(patch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     answers: list[tuple[str, str]] = []
     invoke = importlib.import_module("tests.conftest").invoke
 
-    def watched(function: str, payload: dict[str, Any]) -> Answer:
-        answer: Answer = invoke(function, payload)
+    def watched(function: str, payload: dict[str, Any]) -> HttpAnswer:
+        answer: HttpAnswer = invoke(function, payload)
         user_id = payload["requestContext"]["authorizer"]["jwt"]["claims"]["sub"]
         answers.append((user_id, answer.text + repr(answer.headers)))
         return answer

@@ -15,7 +15,7 @@ from actionsync.tickets.types import TICKET_TYPES, TicketType
 from actionsync.wiring.stores import activity_store
 from local.operations import operations
 from local.servicenow import faults, seed
-from tests.conftest import Answer, call, event, invoke, set_monotonic
+from tests.conftest import HttpAnswer, call, event, invoke, set_monotonic
 from tests.integration.conftest import connect
 from tests.integration.test_events import CALLER, put_example_tickets
 
@@ -541,7 +541,7 @@ def _die(*_: object) -> None:
     raise SystemExit
 
 
-def _send(operation: str, body: Any = ..., **changes: Any) -> Answer:
+def _send(operation: str, body: Any = ..., **changes: Any) -> HttpAnswer:
     """Send an operation's own request to its function, changed as `call` does."""
     described = OPERATIONS[operation]
     payload = described.event()
@@ -640,7 +640,7 @@ def _made(simulator: "Simulator") -> list[dict[str, str]]:
 
 def test_answers_are_not_kept_by_browsers(connected: "Simulator") -> None:
     """Every answer forbids storing it."""
-    answers: list[Answer] = [call("get_config"), call("get_incident"), call("create_incident", {})]
+    answers = [call("get_config"), call("get_incident"), call("create_incident", {})]
     assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
 
 
@@ -656,7 +656,7 @@ def attach(
     content: bytes = FILE,
     query: dict[str, str] | None = None,
     headers: dict[str, str] | None = None,
-) -> Answer:
+) -> HttpAnswer:
     """Attach a file as API Gateway passes it on: in base64."""
     payload = event("create_attachment")
     path = f"/api/servicenow/{segment}/{number}/attachments"

@@ -22,7 +22,7 @@ from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
     from local.servicenow import Simulator
-    from tests.conftest import Answer, Aws
+    from tests.conftest import Aws, HttpAnswer
     from tests.integration.conftest import Clock
 
 MINUTES = [1, 5, 15, 60]
@@ -39,7 +39,7 @@ def listed(state: str | None = None, **query: str) -> list[dict[str, Any]]:
     return items
 
 
-def act(action: str, item_id: str, user_id: str = USER) -> "Answer":
+def act(action: str, item_id: str, user_id: str = USER) -> "HttpAnswer":
     """Retry or discard an event."""
     return call(f"{action}_unfinished_event", user_id=user_id, path={"id": item_id})
 

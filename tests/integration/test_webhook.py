@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actionsync.wiring.stores import recent_events
-from tests.conftest import Answer, event, invoke
+from tests.conftest import HttpAnswer, event, invoke
 from tests.integration.test_events import (
     GITHUB,
     Bus,
@@ -43,7 +43,7 @@ def payload(**run: Any) -> dict[str, Any]:
 
 def deliver(
     document: Any, *, name: str = "workflow_run", is_form: bool = False, **headers: str | None
-) -> Answer:
+) -> HttpAnswer:
     """Deliver a signed body, in either of GitHub's content types."""
     text = document if isinstance(document, str) else json.dumps(document)
     body = (urlencode({"payload": text}) if is_form else text).encode()

@@ -15,7 +15,7 @@ from actionsync.events.door import fitting
 from actionsync.wiring.stores import recent_events
 from functions.on_event.app import lambda_handler
 from local.servicenow import seed
-from tests.conftest import Answer, LambdaContext, _forget, call, event, invoke
+from tests.conftest import HttpAnswer, LambdaContext, _forget, call, event, invoke
 from tests.integration.conftest import connect
 from tests.integration.events import USER, Queues, record, send
 
@@ -42,7 +42,7 @@ def make(**body: Any) -> dict[str, Any]:
     return dict(made.json)
 
 
-def deliver(hook: dict[str, Any], document: Any, **headers: str) -> Answer:
+def deliver(hook: dict[str, Any], document: Any, **headers: str) -> HttpAnswer:
     """Deliver a document, or bytes, to a webhook."""
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     request = event("receive_webhook", "alertmanager_firing")
@@ -293,7 +293,7 @@ def test_a_signed_delivery_that_made_nothing_may_come_again(queues: Queues) -> N
                 path={"source": "pagerduty"}).json  # fmt: skip
     body = json.dumps({"event": {"id": "1", "event_type": "incident.triggered"}}).encode()
 
-    def send(content: bytes = body) -> Answer:
+    def send(content: bytes = body) -> HttpAnswer:
         signature = hmac.new(b"the-senders-own", content, hashlib.sha256).hexdigest()
         return deliver(hook, content, **{"x-pagerduty-signature": f"v1={signature}"})
 
@@ -377,7 +377,7 @@ def deliveries(hook: dict[str, Any]) -> list[dict[str, Any]]:
     return list(answer.json["deliveries"])
 
 
-def again(hook: dict[str, Any], delivery: str) -> Answer:
+def again(hook: dict[str, Any], delivery: str) -> HttpAnswer:
     """Send a delivery again."""
     path = {"source": hook["source"], "id": hook["id"], "delivery": delivery}
     return call("send_delivery_again", None, user_id=USER, path=path)
