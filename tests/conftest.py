@@ -145,16 +145,24 @@ class Aws:
         }
 
 
-class _OneCloud(LoadScopeScheduling):  # type: ignore[misc] # it has no types
-    """One process runs all that needs the local cloud, so that there is one."""
+class _Scheduling(LoadScopeScheduling):  # type: ignore[misc] # it has no types
+    """Deals out single tests, but together what shares a fixture that takes long to make.
+
+    One process runs all that needs the local cloud, and each file that builds packages, translates
+    the template or fills an instance.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "cloud" if nodeid.startswith(("tests/e2e/", "tests/browser/")) else nodeid
+        if nodeid.startswith(("tests/e2e/", "tests/browser/")):
+            return "cloud"
+        if nodeid.startswith(("tests/contract/", "tests/conformance/")):
+            return nodeid.partition("::")[0]
+        return nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """Return how the tests are dealt out to processes."""
-    return _OneCloud(config, log)
+    return _Scheduling(config, log)
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -54,16 +54,18 @@ class InvalidInputError(ActionSyncError):
     """A field of the request is wrong."""
 
     def __init__(self, *errors: FieldError) -> None:
-        """Take one FieldError for each field."""
         super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
         self.errors = errors
 
 
 class NotSignedInError(ActionSyncError):
-    """The request carries no user."""
+    """The request carries no user.
+
+    Args:
+        why: what is wrong with the token, if there is one.
+    """
 
     def __init__(self, why: str = "The request carries no user") -> None:
-        """Take what is wrong with the token, if there is one."""
         super().__init__(f"{why}: sign in and send the access token.")
 
 
@@ -71,7 +73,6 @@ class NotAllowedError(ActionSyncError):
     """The token has none of the scopes that the API wants."""
 
     def __init__(self, scopes: "Iterable[str]") -> None:
-        """Take the scopes, of which one is needed."""
         super().__init__(f"The token needs one of these scopes: {', '.join(sorted(scopes))}.")
 
 
@@ -138,10 +139,13 @@ class TooManyConnectionsError(ActionSyncError):
 
 
 class ConnectionBusyError(ActionSyncError):
-    """Another request is changing the connection, or died while it did."""
+    """Another request is changing the connection, or died while it did.
+
+    Args:
+        retry_after: the seconds after which the other request has surely ended.
+    """
 
     def __init__(self, retry_after: int) -> None:
-        """Take the seconds after which the other request has surely ended."""
         super().__init__(
             "Another request is changing this ServiceNow connection. "
             f"Try again in {retry_after} seconds."
@@ -153,7 +157,6 @@ class ConnectionChangedError(ActionSyncError):
     """The connection is not the version that the caller has read."""
 
     def __init__(self, version: int) -> None:
-        """Take the version that is stored."""
         super().__init__(
             f"The ServiceNow connection has changed: it is at version {version} now. "
             "Read it again before changing it."
@@ -178,10 +181,13 @@ class IdempotencyKeyReusedError(ActionSyncError):
 
 
 class WriteInProgressError(ActionSyncError):
-    """The first request with this idempotency key has not ended."""
+    """The first request with this idempotency key has not ended.
+
+    Args:
+        retry_after: the seconds after which the first request has surely ended.
+    """
 
     def __init__(self, retry_after: int) -> None:
-        """Take the seconds after which the first request has surely ended."""
         super().__init__(
             "The first request with this Idempotency-Key has not ended. "
             f"Try again in {retry_after} seconds."
@@ -200,10 +206,15 @@ class ImportUncertainError(ActionSyncError):
 
 
 class TooManyRequestsError(ActionSyncError):
-    """The user asks for more than a minute allows."""
+    """The user asks for more than a minute allows.
+
+    Args:
+        what: what is counted.
+        limit: how many a minute allows.
+        retry_after: the seconds until the next one.
+    """
 
     def __init__(self, what: str, limit: int, retry_after: int) -> None:
-        """Take what is counted, how many a minute allows, and the seconds until the next one."""
         super().__init__(
             f"You may ask for {limit} {what} a minute. Try again in {retry_after} seconds."
         )
@@ -211,10 +222,13 @@ class TooManyRequestsError(ActionSyncError):
 
 
 class DocumentChangedError(ActionSyncError):
-    """A document is not at the version that the caller has read."""
+    """A document is not at the version that the caller has read.
+
+    Args:
+        version: the one that is stored; 0 for none.
+    """
 
     def __init__(self, version: int) -> None:
-        """Take the version that is stored; 0 for none."""
         super().__init__(
             f"It has changed: it is at version {version} now. Read it again before changing it."
         )
@@ -232,7 +246,6 @@ class TooManyRecipesError(ActionSyncError):
     """The user has as many recipes as one may have."""
 
     def __init__(self, most: int) -> None:
-        """Take the limit."""
         super().__init__(f"There are {most} recipes already: remove one first.")
 
 
@@ -246,10 +259,13 @@ class UnfinishedEventNotFoundError(ActionSyncError):
 
 
 class EventInProgressError(ActionSyncError):
-    """Somebody is at the event right now."""
+    """Somebody is at the event right now.
+
+    Args:
+        retry_after: the seconds after which that has surely ended.
+    """
 
     def __init__(self, retry_after: int) -> None:
-        """Take the seconds after which that has surely ended."""
         super().__init__(
             f"This event is being processed right now. Try again in {retry_after} seconds."
         )
@@ -269,7 +285,6 @@ class WebhookExistsError(ActionSyncError):
     """The user has a webhook of that name."""
 
     def __init__(self, name: str) -> None:
-        """Take the name."""
         super().__init__(f"You have a webhook of this source that is called {name!r} already.")
 
 
@@ -277,12 +292,11 @@ class TooManyWebhooksError(ActionSyncError):
     """The user has as many webhooks as one may have."""
 
     def __init__(self, most: int) -> None:
-        """Take how many that is."""
         super().__init__(f"You have {most} webhooks, as many as one may have. Remove one first.")
 
 
 class DeliveryNotFoundError(ActionSyncError):
-    """The webhook has no such delivery, or its body was not kept."""
+    """The webhook has no such delivery, or its body was not stored."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -299,9 +313,12 @@ class WebhookRefusedError(ActionSyncError):
 
 
 class QueueRefusedError(ActionSyncError):
-    """A delivery could not be queued: its sender may send it again."""
+    """A delivery could not be queued: its sender may send it again.
+
+    Args:
+        retry_after: the seconds after which it may.
+    """
 
     def __init__(self, retry_after: int = 30) -> None:
-        """Take the seconds after which it may be sent again."""
         super().__init__(f"It could not be queued. Send it again in {retry_after} seconds.")
         self.retry_after = retry_after

@@ -28,7 +28,6 @@ class CapabilityStore:
     """What is remembered, in the events table."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        """Take the DynamoDB client and the table's name."""
         self._dynamodb = dynamodb
         self._table = table
 

@@ -113,7 +113,6 @@ class PauseStore:
     """The pauses, in the events table."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        """Take the DynamoDB client and the table's name."""
         self._dynamodb = dynamodb
         self._table = table
         self._known: dict[tuple[str, str], tuple[float, Pause]] = {}

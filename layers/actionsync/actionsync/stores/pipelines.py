@@ -38,7 +38,6 @@ class PipelineStore:
     """The pipelines that run, in the events table."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        """Take the DynamoDB client and the table's name."""
         self._dynamodb = dynamodb
         self._table = table
 

@@ -95,7 +95,6 @@ class RecentEvents:
     """
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        """Take the DynamoDB client and the name of the events table."""
         self._dynamodb = dynamodb
         self._table = table
         self._collected: dict[str, _Collected] = {}

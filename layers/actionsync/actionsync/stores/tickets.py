@@ -139,7 +139,6 @@ class TicketStore:
     """
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        """Take the DynamoDB client and the name of the events table."""
         self._dynamodb = dynamodb
         self._table = table
 

@@ -63,7 +63,6 @@ class TimerStore:
     """
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str, waiting: "WaitingStore") -> None:
-        """Take the DynamoDB client, the table's name, and the store that knows the wait keys."""
         self._dynamodb = dynamodb
         self._table = table
         self._waiting = waiting

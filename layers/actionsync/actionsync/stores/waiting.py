@@ -163,7 +163,6 @@ class WaitingStore:
     """The table of what waits."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        """Take the DynamoDB client and the table's name."""
         self._dynamodb = dynamodb
         self._table = table
         self._touched: dict[tuple[WaitKey, str | None], float] = {}
