@@ -88,7 +88,7 @@ def _is_silent(correlation: "Correlation", now: int) -> bool:
     return is_silenced and (correlation.silenced_until > now or not correlation.is_firing)
 
 
-def _is_put_aside(correlation: "Correlation") -> bool:
+def _follows_final_end(correlation: "Correlation") -> bool:
     """Return whether it goes on after an end that is final: that opens nothing."""
     return correlation.is_final and correlation.is_firing
 
@@ -99,7 +99,7 @@ def _begins(correlation: "Correlation", kind: "Kind", now: int) -> bool:
     An end without a beginning opens nothing, but for a change: that it ended says that it was.
     """
     if _is_unsynced(correlation):
-        return not _is_silent(correlation, now) and not _is_put_aside(correlation)
+        return not _is_silent(correlation, now) and not _follows_final_end(correlation)
     return kind == "change" and correlation.ended_at > correlation.synced_end
 
 
@@ -119,14 +119,14 @@ def _is_back(correlation: "Correlation") -> bool:
     """Return whether what had ended has begun again, also where it has ended since."""
     return (
         correlation.synced_phase == "resolve"
-        and not _is_put_aside(correlation)
+        and not _follows_final_end(correlation)
         and correlation.triggered_at > correlation.synced_end
         and correlation.triggered_at > correlation.synced_trigger
     )
 
 
 def _is_worth_a_note(correlation: "Correlation", now: int) -> bool:
-    if not correlation.is_firing or _is_put_aside(correlation):
+    if not correlation.is_firing or _follows_final_end(correlation):
         return False
     is_worse = correlation.severity > correlation.synced_severity
     has_grown = correlation.count > correlation.synced_count

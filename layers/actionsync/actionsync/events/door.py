@@ -148,7 +148,7 @@ class Door:
         for place in known.without:
             _remove(body, place.split("."))
         delivery_id = uuid.uuid4().hex
-        status = _set_aside(known, body)
+        status = _skipped_as(known, body)
         if status:
             text = delivery.body.decode(errors="replace")
             if known.without:
@@ -443,8 +443,8 @@ def _remove(body: Any, place: list[str]) -> None:
         body.pop(last, None)
 
 
-def _set_aside(known: "Sender", body: Any) -> str:
-    """Return what a body is that says nothing of any ticket; empty for others."""
+def _skipped_as(known: "Sender", body: Any) -> str:
+    """Return the status of a body from which no event is queued; empty for others."""
     if body is None:
         return "unreadable"
     if known.test and search(known.test, body):

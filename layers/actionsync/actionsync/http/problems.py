@@ -49,7 +49,6 @@ class BadRequestError(Exception):
     """A request that is wrong as a whole, before any field of it is."""
 
     def __init__(self, status: HTTPStatus, detail: str) -> None:
-        """Take the status to answer and what is wrong."""
         super().__init__(detail)
         self.status = status
         self.detail = detail

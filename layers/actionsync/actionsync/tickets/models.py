@@ -77,7 +77,7 @@ def _column(name: str) -> str:
     return name
 
 
-def _nobodys_word(columns: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+def _without_peoples_columns(columns: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
     """Refuse what says that a person did something, unless the stack allows it.
 
     Stored rules that set such a column go on without it, where the stack no longer allows it.
@@ -146,7 +146,7 @@ Moment = Annotated[
 Fields = Annotated[
     dict[Annotated[str, AfterValidator(_column)], Annotated[Any, AfterValidator(_column_value)]],
     Field(max_length=100, description="Further columns, the instance's own (u_...) among them."),
-    AfterValidator(_nobodys_word),
+    AfterValidator(_without_peoples_columns),
 ]
 
 
