@@ -19,7 +19,7 @@ from actionsync.stores.tickets import Row
 from actionsync.stores.timers import PROMPT_DELAY_SECONDS, PROMPT_SECONDS
 from actionsync.wiring import stores
 from local import update_set
-from tests.conftest import Answer, call, event, invoke
+from tests.conftest import HttpAnswer, call, event, invoke
 from tests.integration.events import PROMPTS, USER, Queues, error, record, send
 from tests.integration.test_event_functions import instance, made, queues  # noqa: F401 - fixtures
 from tests.integration.two_way import Bus, Office
@@ -52,7 +52,7 @@ def webhook() -> dict[str, Any]:
     return made_
 
 
-def deliver(hook: dict[str, Any], body: str, headers: dict[str, str]) -> Answer:
+def deliver(hook: dict[str, Any], body: str, headers: dict[str, str]) -> HttpAnswer:
     """Deliver a push."""
     payload = event("receive_webhook")
     payload |= {"body": body, "isBase64Encoded": False}
@@ -64,7 +64,7 @@ def deliver(hook: dict[str, Any], body: str, headers: dict[str, str]) -> Answer:
 
 def push(
     hook: dict[str, Any], sys_id: str, table: str = "incident", secret: str = "", at: int = 1
-) -> Answer:
+) -> HttpAnswer:
     """Push as the script does."""
     body = json.dumps({"table": table, "sys_id": sys_id})
     signed = hmac.digest((secret or hook["secret"]).encode(), f"{at}.{body}".encode(), "sha256")
