@@ -171,3 +171,17 @@ def test_pages_of_a_health_event_are_notes_each_once(
     (incident,) = made(instance)
     (note,) = notes(instance, incident["sys_id"])
     assert example("health_second_page")["detail"]["affectedEntities"][0]["entityValue"] in note
+
+
+@pytest.mark.parametrize("attach_event", [True, False])
+def test_the_event_itself_is_attached_where_a_rule_says_so(
+    aws: "Aws",
+    instance: "Simulator",  # noqa: F811
+    *,
+    attach_event: bool,
+) -> None:
+    """Once, as it came; without such a rule never, since some events hold payloads."""
+    save_rules(aws, "automation", sources={"guardduty": {"attach_event": attach_event}})
+    send("event", finding(), finding(600))
+    names = [row["file_name"] for row in instance.records("sys_attachment")]
+    assert names == ["event.json"] * attach_event

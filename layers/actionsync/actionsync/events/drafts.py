@@ -6,11 +6,11 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from actionsync.rules import texts
-from actionsync.rules.models import DeploymentRule
+from actionsync.rules.models import DeploymentRule, IncidentRule
 
 if TYPE_CHECKING:
     from actionsync.events.models import IncomingEvent
-    from actionsync.rules.models import AnyRule, IncidentRule, MeetingRule
+    from actionsync.rules.models import AnyRule, MeetingRule
 
 # What is no ticket: an event of Event Management, and a row of a staging table.
 EVENT = "em_event"
@@ -18,6 +18,7 @@ IMPORT = "import_set:"
 _EVENT_SEVERITIES = {"critical": "1", "high": "2", "medium": "3", "low": "4", "info": "5"}
 _LONGEST_LINE = 160
 _LONGEST_TEXT = 4000
+_LONGEST_FILE = 100_000
 _CUT = "\n[…]\n"
 
 
@@ -47,6 +48,9 @@ def ticket(
         assumed = "\n".join(f"- {text}" for text in event.assumptions)
         description = f"{description.rstrip()}\n\nWhat the event did not say clearly:\n{assumed}\n"
     attachments = dict(event.attachments)
+    if isinstance(rule, IncidentRule) and rule.attach_event and event.document is not None:
+        whole = json.dumps(event.document, indent=2, ensure_ascii=False)
+        attachments["event.json"] = whole[:_LONGEST_FILE]
     if len(description) > _LONGEST_TEXT:
         attachments["description.txt"] = description
     columns: dict[str, Any] = {

@@ -8,7 +8,7 @@ and with it the ticket.
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from actionsync.rules.matching import Severity
 
@@ -57,6 +57,8 @@ class IncomingEvent:
         takes_back: whether it takes a final end back.
         connection: the name of the connection that `owners` names for it; a rule's goes first.
         group_key: of a group's, what its ticket goes by instead of the event's own key.
+        document: the event as it came, or its part that is about this thing; None where it is not
+            at hand any more.
         is_of_former_owner: whether it goes to who answered for it before, for what is open there.
     """
 
@@ -87,6 +89,7 @@ class IncomingEvent:
     is_final: bool = False
     takes_back: bool = False
     connection: str = ""
+    document: Any = None
     is_of_former_owner: bool = False
     group_key: str = ""
 

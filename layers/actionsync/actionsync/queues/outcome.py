@@ -376,6 +376,7 @@ def _cut(event: IncomingEvent) -> IncomingEvent:
             name: text[:_CUT_LABEL] for name, text in list(event.labels.items())[:_MOST_LABELS]
         },
         attachments={},
+        document=None,
         assumptions=(*event.assumptions, said),
     )
 

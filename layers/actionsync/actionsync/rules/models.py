@@ -179,6 +179,8 @@ class IncidentRule(TicketRule):
     group_by: GroupBy | None = None
     # None: the instance's own code for a solution.
     close_code: Name | None = None
+    # As a file, as it came: some hold payloads and environment values.
+    attach_event: bool = False
 
     def refusal(self, event: Matchable) -> str | None:
         """Return why an event gets no ticket by this rule alone, or None where it gets one."""
@@ -317,6 +319,7 @@ class Then(Section):
     connection: ConnectionName | None = None
     hold: Hold | None = None
     group_by: GroupBy | None = None
+    attach_event: bool | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -330,6 +333,8 @@ class Then(Section):
         names = (
             "ticket", "assignment_group", "category", "connection", "hold", "group_by",
             "close_code", "close_codes", "send_comments",
+            "ticket", "assignment_group", "category", "connection", "hold", "close_code",
+            "close_codes", "send_comments", "attach_event",
         )  # fmt: skip
         changes: dict[str, Any] = {
             name: value

@@ -7,13 +7,15 @@ of the same thing.
 """
 
 import json
+import re
 import tomllib
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actionsync import clock
@@ -39,11 +41,17 @@ EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
 
 def example(name: str) -> dict[str, Any]:
     """Return an example of a recipe's events."""
-    text = (ROOT / "events/on_event" / f"{name}.json").read_text()
-    body: dict[str, Any] = json.loads(json.loads(text)["Records"][0]["body"])
+    body: dict[str, Any] = json.loads(_body(name))
     return body
 
 
+@cache
+def _body(name: str) -> str:
+    text = (ROOT / "events/on_event" / f"{name}.json").read_text()
+    return str(json.loads(text)["Records"][0]["body"])
+
+
+@cache
 def rules(*options: str) -> Rules:
     """Return rules that switch every recipe on, with some options."""
     on = {source: {"options": list(options)} for source in RECIPES}
@@ -123,7 +131,10 @@ def test_a_recipe_says_where_its_shape_is_documented(source: str) -> None:
     assert set(catalogue.recipe(source).overlaps) <= {*RECIPES, *SOURCE_NAMES}
 
 
-ODD = [None, "", 0, -1, 1.5, True, [], {}, [None], {"a": None}, "x" * 5000, "null", ["x"], "\ud800"]
+ODD = [
+    None, "", 0, -1, 1.5, True, [], {}, [None], {"a": None}, "x" * 5000, "null", ["x"], "\ud800",
+    "\u00dcn\u00ef\U0001f600",
+]  # fmt: skip
 TRIGGERS = [
     name for name, (_, expected) in EXAMPLES.items()
     if any(row[0] == "trigger" for row in expected.get("events", []))
@@ -175,3 +186,49 @@ def test_no_blemish_loses_an_event_unseen(body: dict[str, Any]) -> None:
     for part in found.rejected:
         assert part.owner
         assert part.reason
+
+
+@cache
+def _deciding(source: str) -> set[str]:
+    """Return the names in the paths that say what a recipe's events are, and are about."""
+    return {
+        name
+        for form in catalogue.recipe(source).forms
+        for path in (*form.key, form.trigger, form.end, form.annotate, form.when, form.elements)
+        for name in re.findall(r"[A-Za-z_][\w-]*", path or "")
+    }
+
+
+@st.composite
+def decorated(draw: st.DrawFn) -> tuple[str, list[Any], Any]:
+    """Return an example of a beginning, a field in it that only decorates, and another value."""
+    name = draw(st.sampled_from(TRIGGERS))
+    deciding = _deciding(EXAMPLES[name][0]) | {"webhook", "whole", "headers", "version", "is_cut"}
+    fields = [path for path in _paths(example(name))
+              if path[0] in {"element", "detail"} and len(path) > 1
+              and not deciding.intersection(map(str, path[1:]))]  # fmt: skip
+    return name, list(draw(st.sampled_from(fields or [()]))), draw(st.sampled_from(ODD))
+
+
+@settings(max_examples=100)
+@given(bent=decorated(), is_missing=st.booleans())
+def test_what_only_decorates_loses_no_ticket(
+    bent: tuple[str, list[Any], Any], *, is_missing: bool
+) -> None:
+    """Null, missing, too long or of another JSON type: the same tickets, by the same keys."""
+    name, way, odd = bent
+    options = EXAMPLES[name][1].get("options", [])
+    body = example(name)
+    expected = [(event.action, event.key) for event in reading(body, *options).events]
+    if way:
+        *to, last = way
+        place = body
+        for part in to:
+            place = place[part]
+        if is_missing and isinstance(place, dict):
+            del place[last]
+        else:
+            place[last] = odd
+    found = reading(body, *options).events
+    assert [(event.action, event.key) for event in found] == expected
+    assert all(len(event.texts["title"]) <= 200 for event in found if event.source in RECIPES)

@@ -232,6 +232,7 @@ class _Element:
             columns={name: value for name, value in filled.items() if value},
             assumptions=tuple(dict.fromkeys(self.assumptions)),
             attachments=attachments,
+            document=self.value,
         )
 
     def _severity(self) -> "Severity":

@@ -53,6 +53,10 @@ def read(message: "Message", context: "Context") -> Reading:
         events = [_with_connection(event, context) for event in events]
     if not message.is_from_aws and (named := _connection(message)):
         events = [_by(event, named) for event in events]
+    events = [
+        event if event.document is not None else replace(event, document=message.document)
+        for event in events
+    ]
     return replace(reading, events=tuple(events))
 
 
