@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -273,6 +274,7 @@ def test_comments_come_out_where_a_rule_says_so(office: Office, aws: "Aws") -> N
     sys_id = opened(office)
     office.bus.take()
     office.edit(sys_id, comments="Is it over?")
+    office.time.advance(seconds=1)
     office.edit(sys_id, work_notes="Looks like the disk.")
     note = {"work_note": "Ours"}
     assert call("note_record", note, user_id=USER, path={"id": sys_id}).status == 201
@@ -285,6 +287,22 @@ def test_comments_come_out_where_a_rule_says_so(office: Office, aws: "Aws") -> N
     office.edit(sys_id, comments="Thanks")
     assert [detail["comment"]["text"] for _, detail in office.look()] == ["Thanks"]
     assert office.look() == []
+
+
+def test_a_clock_two_minutes_off_changes_nothing(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does one that jumps: no look has a clock."""
+    sys_id = opened(office)
+    office.bus.take()
+    for minutes in (-2, 2):
+        skew = timedelta(minutes=minutes)
+        monkeypatch.setattr(
+            "local.servicenow.clock.Clock.moment", lambda _, skew=skew: office.time() + skew
+        )
+        office.edit(sys_id, state="2" if minutes < 0 else "1")
+        assert [kind for kind, _ in office.look()] == ["Ticket Updated"]
+        assert office.look() == []
 
 
 def test_a_connection_that_is_removed_or_made_again_is_looked_at_no_more(office: Office) -> None:

@@ -143,7 +143,7 @@ class Release:
         """Return whether timers have to wait: looks, for their connection."""
         if key.timers != "looks":
             return False
-        connection = self._connections.get(key.owner)
+        connection = self._connections.get(key.owner, key.connection)
         if connection is None:
             return False  # the look finds out, and is the last
         pause = self._pauses.look(Target.of(connection))
