@@ -19,7 +19,7 @@ from pydantic.json_schema import models_json_schema
 from actionsync.http import problems, servicenow
 from actionsync.http.api import MAX_FILE_BYTES
 from actionsync.stores.connections import Connection
-from local import page_tables
+from local import page_tables, settings_schema
 from local.compatibility import breaks
 from local.operations import Described, operations
 from local.schemas import ANSWERS, REF
@@ -289,7 +289,11 @@ def main() -> None:
         broken = breaks(json.loads(FILE.read_text()), new)
         if broken and _series(new["info"]["version"]) in released():
             sys.exit("This breaks callers; raise the version first:\n  " + "\n  ".join(broken))
-    texts = {FILE: json.dumps(new, indent=2) + "\n", page_tables.FILE: page_tables.text()}
+    texts = {
+        FILE: json.dumps(new, indent=2) + "\n",
+        page_tables.FILE: page_tables.text(),
+        settings_schema.FILE: settings_schema.text(),
+    }
     for file, text in texts.items():
         if not check:
             file.write_text(text)

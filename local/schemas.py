@@ -242,6 +242,24 @@ ANSWERS: dict[str, Any] = {
             },
         },
     },
+    "RulesChecked": {
+        "type": "object",
+        "required": ["rules", "problems", "unchecked"],
+        "properties": {
+            "rules": {"type": "object", "description": "The rules whole, with every default."},
+            "problems": {"type": "array", "items": {"$ref": f"{REF}FieldText"}},
+            "unchecked": {
+                "type": "array",
+                "description": "What the instance could not be asked about, and why.",
+                "items": {"$ref": f"{REF}FieldText"},
+            },
+        },
+    },
+    "FieldText": {
+        "type": "object",
+        "required": ["field", "message"],
+        "properties": {"field": _TEXT, "message": _TEXT},
+    },
     "RulesPreviewed": {
         "type": "object",
         "description": "The tickets that an example event would make; `checked` tells whether the "

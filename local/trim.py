@@ -38,7 +38,9 @@ UNUSED = (
     # Time zones and certificates come from Lambda and certifi.
     "dateutil/zoneinfo/*.tar.gz", "botocore/cacert.pem",
     "s3transfer/crt.py",
-    "*.dist-info/RECORD",
+    "*.dist-info/RECORD", "*.dist-info/sboms", "*.data/scripts",
+    # For type checkers.
+    "*/*.pyi", "*/*/*.pyi",
 )  # fmt: skip
 
 

@@ -11,7 +11,20 @@ from collections.abc import Sequence
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import deploy, forget_user, gradual, owners, redrive, remove, smoke, team
+from . import (
+    apply,
+    deploy,
+    drift,
+    export,
+    forget_user,
+    gradual,
+    owners,
+    plan,
+    redrive,
+    remove,
+    smoke,
+    team,
+)
 from .outcome import FAILED, REFUSED, FailedError, RefusedError
 
 COMMANDS = {
@@ -21,6 +34,10 @@ COMMANDS = {
     "redrive": redrive,
     "owners": owners,
     "team": team,
+    "export": export,
+    "plan": plan,
+    "apply": apply,
+    "drift": drift,
     "forget-user": forget_user,
     "remove": remove,
 }
@@ -28,7 +45,7 @@ EXIT_CODES = """\
 exit codes:
   0    done, and all is well
   1    something failed: AWS refused a call, or a check of `smoke` found a fault
-  2    the command line is wrong
+  2    the command line is wrong; of `plan` and `drift`: something differs
   3    refused, and nothing was changed: not confirmed, protected, or something is missing
   130  interrupted; the same command goes on where it stopped
 """

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 
-DONE, FAILED, REFUSED = 0, 1, 3
+DONE, FAILED, DIFFERENT, REFUSED = 0, 1, 2, 3
 
 Say = Callable[[str], object]
 

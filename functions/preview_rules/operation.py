@@ -1,4 +1,4 @@
-"""POST /api/servicenow/rules/preview."""
+"""POST /api/servicenow/rules/preview, and /check."""
 
 from functions.operation import Operation, Refused, Request
 
@@ -85,5 +85,27 @@ OPERATIONS = {
             "UpdateItem": 1,
         },
         warm_calls={"GetItem": 1, "Query": 1},
-    )
+    ),
+    "POST /api/servicenow/rules/check": Operation(
+        id="check_rules",
+        tag="Events",
+        summary="What the instance objects to in rules that are not saved yet",
+        request=Request(body={"rules": {"errors": {"assignment_group": "IT Support"}}}),
+        answer="RulesChecked",
+        example={
+            "rules": {"errors": {"assignment_group": "IT Support"}},
+            "problems": [],
+            "unchecked": [],
+        },
+        refused={
+            "invalid_minutes": Refused(
+                Request(body={"rules": {"errors": {"recurrence": {"note_every_minutes": 0}}}}),
+                422,
+                ["rules.errors.recurrence.note_every_minutes"],
+            ),
+        },
+        servicenow_calls=1,
+        cold_calls={"GetItem": 1, "BatchGetItem": 1, "GetSecretValue": 1, "UpdateItem": 1},
+        warm_calls={},
+    ),
 }
