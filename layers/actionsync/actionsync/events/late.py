@@ -13,6 +13,7 @@ from actionsync.events.folding import Received, fold
 from actionsync.events.models import UnreadableEventError
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.protocol import Context
+from actionsync.stores.connections import DEFAULT
 from actionsync.stores.waiting import WaitingItem, WaitKey
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from actionsync.events.models import IncomingEvent
     from actionsync.events.recipes.models import Recipe
     from actionsync.rules.models import Rules
-    from actionsync.stores.correlations import CorrelationStore
+    from actionsync.stores.correlations import Correlation, CorrelationStore
     from actionsync.stores.waiting import WaitingStore
     from actionsync.stores.webhooks import Webhook
 
@@ -63,7 +64,8 @@ class LateEvents:
             events = sources.read(envelopes.read(text, now), context).events
         except UnreadableEventError:
             return False
-        events = tuple(event for event in events if self._matters(event))
+        known = {event.dedup_key: self._correlations.get(event.dedup_key) for event in events}
+        events = tuple(event for event in events if _matters(event, known[event.dedup_key]))
         if not events:
             return False
         try:
@@ -71,18 +73,19 @@ class LateEvents:
         except TooManyRequestsError:
             return False
         for event in events:
-            self._put(event, text, now)
+            self._put(event, known[event.dedup_key], text, now)
         return True
 
-    def _matters(self, event: "IncomingEvent") -> bool:
-        if event.action == "trigger":
-            return not self._correlations.get(event.dedup_key).is_known
-        return event.action == "resolve"
-
-    def _put(self, event: "IncomingEvent", text: str, now: "datetime") -> None:
+    def _put(
+        self, event: "IncomingEvent", known: "Correlation", text: str, now: "datetime"
+    ) -> None:
+        then = self._rules_of(event.owner).rule_for(event).then
+        said = None if then is None else then.connection
+        connection = known.connection or said or event.connection or DEFAULT
+        table = "change_request" if event.kind == "change" else "incident"
         item = WaitingItem(
             event.dedup_key,
-            WaitKey(event.owner, table="change_request" if event.kind == "change" else "incident"),
+            WaitKey(event.owner, connection, table),
             text,
             round(now.timestamp() * 1000),
             source=event.source,
@@ -95,3 +98,8 @@ class LateEvents:
         if not self._waiting.put(item):
             # Whoever takes up the one that waits finds this in what is known.
             self._correlations.record(event.dedup_key, fold([Received(event)]).news)
+
+
+def _matters(event: "IncomingEvent", known: "Correlation") -> bool:
+    """Return whether it is an end, or the first of its key."""
+    return event.action == "resolve" or (event.action == "trigger" and not known.is_known)
