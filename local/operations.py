@@ -185,12 +185,13 @@ _PLACES = {
     "_of_owner": "owner",
     "_member": "owner",
     "_reading_member": "owner",
+    "_writing_member": "owner",
     "_editor": "owner",
     "_of_connection": "connection",
     "_connection_member": "connection",
 }
 # Names of the code's path parameters, and those of the API where they differ.
-_PARAMETERS = {"record_id": "id", "webhook_id": "id", "event_id": "id"}
+_PARAMETERS = {"record_id": "id", "webhook_id": "id", "event_id": "id", "gate_id": "id"}
 
 
 def _merged(folder: str, route: Any, path: str, operation: Operation, app: Any) -> Described:
@@ -215,7 +216,7 @@ def _merged(folder: str, route: Any, path: str, operation: Operation, app: Any) 
         elif maker == "_if_match":
             headers.append("If-Match")
         place = _PLACES.get(maker, place)
-        is_rate_limited |= maker in {"_editor", "_rate_limited"}
+        is_rate_limited |= maker in {"_editor", "_rate_limited", "_writing_member"}
         is_read_limited |= maker in {"_reading_member", "_connection_member"}
     return Described(
         folder=folder,

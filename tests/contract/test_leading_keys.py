@@ -19,7 +19,7 @@ from tests.template import functions, leading_keys, statements
 ITEMS = {
     "ConnectionsTable": ["CONNECTION#ada", "TEAMS#stack", "OTHER#ada"],
     "EventsTable": [
-        "CORRELATION#error:ada:checkout", "OWNERS#123456789012", "PAUSE#CONNECTION#7",
+        "CORRELATION#error:ada:checkout", "GATE#ada", "OWNERS#123456789012", "PAUSE#CONNECTION#7",
         "PIPELINES#ada", "RECENT#OWNER#ada", "RECIPES#ada", "RULES#ada",
         "TICKET#7", "WEBHOOK#0123456789abcdef", "WEBHOOKS#ada", "OTHER#ada",
     ],
@@ -63,6 +63,7 @@ EXPECTED = {
     "list_webhooks": {"WEBHOOKS", "RECENT"},
     "send_delivery_again": {"WEBHOOKS", "RECENT"},
     "answer_assistant": {"PAUSE", "RECENT", "TICKET"},
+    "gate_deployment": {"GATE"},
     "get_rules": {"RULES"},
     "update_rules": {"RULES"},
     "preview_rules": {"RECIPES", "RULES", "PAUSE"},
@@ -77,10 +78,10 @@ EXPECTED = {
     },
     "on_meeting": OF_EVENTS,
     "on_alarm": {*OF_EVENTS, "OWNERS"},
-    "on_deployment": {*OF_EVENTS, "OWNERS"},
+    "on_deployment": {*OF_EVENTS, "GATE", "OWNERS"},
     # Where AWS's own events and the elements of webhooks come, too.
-    "on_error": {*OF_EVENTS, "OWNERS", "RECIPES"},
-    "on_event": {*OF_EVENTS, "OWNERS", "RECIPES"},
+    "on_error": {*OF_EVENTS, "GATE", "OWNERS", "RECIPES"},
+    "on_event": {*OF_EVENTS, "GATE", "OWNERS", "RECIPES"},
 }
 
 

@@ -132,7 +132,7 @@ def test_no_function_sends_to_its_own_source() -> None:
                     senders.setdefault(name, set()).add(statement["Resource"]["Fn::GetAtt"])
     for sender in (
         "ReleaseWaitingFunction", "ReceiveWebhookFunction", "SendDeliveryAgainFunction",
-        "ReceiveLogsFunction",
+        "ReceiveLogsFunction", "GateDeploymentFunction",
     ):  # fmt: skip
         assert senders.pop(sender) == {"EventQueue.Arn"}
         assert sender not in sources
@@ -144,8 +144,8 @@ def test_no_function_sends_to_its_own_source() -> None:
         if re.search(r"\bsqs\(\)|\.send_message|\.publish\(", path.read_text())
     }
     assert calls == {
-        "aws.py", "events/queueing.py", "queues/release.py", "wiring/logs.py", "wiring/tick.py",
-        "wiring/webhooks.py",
+        "aws.py", "events/queueing.py", "queues/release.py", "wiring/gates.py", "wiring/logs.py",
+        "wiring/tick.py", "wiring/webhooks.py",
     }  # fmt: skip
 
 

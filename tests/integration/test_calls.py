@@ -24,6 +24,7 @@ from tests.integration.conftest import connect
 from tests.integration.events import USER, Queues, alarm, deployment, error, on_bus, send
 from tests.integration.test_auth_methods import instance  # noqa: F401 - a fixture
 from tests.integration.test_events import (
+    put_example_gate,
     put_example_item,
     put_example_sign_in,
     put_example_tickets,
@@ -82,9 +83,9 @@ EVENTS: dict[str, list[tuple[dict[str, Any], Calls, int]]] = {
     ],
     "deployment": [
         # The pauses of another table, and a step of the change that is noted nowhere yet.
-        (deployment("started"), {"BatchGetItem": 1, **OPENED, "UpdateItem": 5}, 5),
+        (deployment("started"), {"BatchGetItem": 1, "Query": 1, **OPENED, "UpdateItem": 5}, 5),
         # One note: the change waits for approval.
-        (deployment("succeeded", 5), WRITTEN, 4),
+        (deployment("succeeded", 5), {**WRITTEN, "Query": 1}, 4),
     ],
     "meeting": [
         # Whether all tickets of a meeting are there is read before they are linked.
@@ -171,6 +172,8 @@ def _prepare(aws: "Aws", simulator: "Simulator", function: str, *, is_first: boo
         put_example_webhook(aws)
     if function == "sign_in_connection":
         put_example_sign_in(simulator)
+    if function == "gate_deployment":
+        put_example_gate()
     if "unfinished_event" in function:
         put_example_item()
 

@@ -18,12 +18,13 @@ from actionsync.connections.service import create_connection
 from actionsync.events import senders, sources
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.protocol import Context
+from actionsync.stores.gates import Gate
 from actionsync.stores.recent import RecentEvents
 from actionsync.stores.sign_ins import SignIn
 from actionsync.stores.waiting import WaitingItem, WaitKey
 from actionsync.stores.webhooks import Webhook, WebhookStore
 from actionsync.wiring import stores
-from actionsync.wiring.stores import waiting_store
+from actionsync.wiring.stores import gate_store, waiting_store
 from local.events import payloads
 from local.operations import operations
 from local.servicenow import seed
@@ -219,6 +220,7 @@ def test_a_valid_event_succeeds(aws: "Aws", bus: "Bus", connected: "Simulator", 
     put_example_webhook(aws)
     put_example_item()
     put_example_sign_in(connected)
+    put_example_gate()
     invoke("update_recipe", event("update_recipe", "valid"))
     if function == "create_config":
         call("delete_config")
@@ -376,6 +378,16 @@ def put_example_item() -> None:
     """Put the event that the payloads retry and discard."""
     item = WaitingItem("0123456789abcdef" * 2, WaitKey(CALLER, table="incident"), "{}", 0)
     waiting_store().put_failed(replace(item, state="failed", reason="PermissionDenied"))
+
+
+def put_example_gate() -> None:
+    """Put the gate that the payloads read."""
+    gate_store().add(
+        Gate(
+            "f3d2c1b0a9988776c1b0a99887766554", CALLER, "", "", "checkout", "production", "4711",
+            "1", reason="CHG0030001 is in the state Assess", created_at=1, ends_at=2,
+        )
+    )  # fmt: skip
 
 
 def put_example_tickets(simulator: "Simulator") -> None:

@@ -119,13 +119,14 @@ class World:
         unused: Any = None
         unwatched: Any = SimpleNamespace(record=lambda *_: None, watch=lambda *_: None)
         pipelines: Any = SimpleNamespace(join=lambda _, events, __: events)
+        gates: Any = SimpleNamespace(join=lambda events: events)
         self.services = Services(
             Engine(
                 sessions, correlations, pauses, activity, lambda _: rules,
                 openings=unwatched, members=unused,
             ),
             outcomes, correlations, activity, lambda _: rules, unused, pipelines,
-            lambda _: {}, unused, str,
+            lambda _: {}, unused, str, gates,
         )  # fmt: skip
         sqs: Any = SimpleNamespace(send_message=self._send)
         connections: Any = SimpleNamespace(get=lambda *_: CONNECTION)

@@ -24,6 +24,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from actionsync.events.openings import looks_of
+from actionsync.stores import timers
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.pauses import PauseStore, Target
 from actionsync.stores.recent import RecentEvents
@@ -36,7 +37,7 @@ from local.servicenow import faults, seed
 from tests import conftest
 from tests.conftest import ENVIRONMENT, _forget
 from tests.contract.test_template import FOLDERS
-from tests.integration import events
+from tests.integration import events, gates
 from tests.integration.conftest import connect
 from tests.integration.events import Queues
 from tests.integration.test_events import put_example_sign_in
@@ -340,6 +341,37 @@ def own_recipe(folder: str, names: "tuple[str, ...]") -> "Callable[[World], None
     return scenario
 
 
+def gate_deployment(world: World) -> None:
+    """A gate is opened, read and listed."""
+    world.connect()
+    opened = gates.ask(user_id=world.user)
+    world.results.append(opened.status)
+    with world.iam.off():
+        known = gates.ask(user_id=world.user).json["id"]
+    world.results.append(gates.gate(known, user_id=world.user).status)
+    world.results.append(gates.listed(user_id=world.user).status)
+    with world.iam.off():
+        sqs, queue = boto3.client("sqs"), os.environ["EVENT_QUEUE_URL"]
+        sent = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        world.results.append(len(sent))
+    for table in ("EventsTable", "WaitingTable"):
+        world.left(table)
+
+
+def gate_waits(world: World) -> dict[str, Any]:
+    """Let a deployment wait at a gate, and return the prompt to look at it."""
+    with world.iam.off():
+        assert gates.ask(user_id=world.user).status == 201
+        _forget()
+        (timer,) = [
+            item["pk"]["S"].partition("#")[2]
+            for item in world.aws.items("WaitingTable")
+            if item["pk"]["S"].startswith("TIMER#")
+        ]
+    body = timers.prompt(timer, "gates")
+    return {**events.record(body), "eventSourceARN": events.PROMPTS}
+
+
 def update_webhook(world: World) -> None:
     """Its dry run, and its secret."""
     change = {"dry_run": True, "secret": "the-senders-own-secret"}
@@ -595,6 +627,7 @@ def on_event(world: World) -> None:
     """Items that go on, one that has to wait again, and a message that was suspected."""
     world.connect()
     world.send("event", events.on_bus("Something", {"user_id": world.user}))
+    world.send("event", gate_waits(world))
     prompts = meeting_waits(world, "first")
     past_pause(world)
     with world.iam.off():
@@ -756,6 +789,7 @@ SCENARIOS: "dict[str, Callable[[World], None]]" = {
     "sign_in_connection": sign_in_connection,
     "delete_config": delete_config,
     "delete_webhook": delete_webhook,
+    "gate_deployment": gate_deployment,
     "update_webhook": update_webhook,
     "list_webhooks": list_webhooks,
     "send_delivery_again": send_delivery_again,

@@ -12,10 +12,12 @@ from boto3.session import Session
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from mypy_boto3_codepipeline.client import CodePipelineClient
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_events.client import EventBridgeClient
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
     from mypy_boto3_sqs.client import SQSClient
+    from mypy_boto3_stepfunctions.client import SFNClient
 
 # AWS answers in milliseconds. Three tries of at most 5 s end before API Gateway's 30 s.
 _CONFIG = Config(
@@ -64,3 +66,15 @@ def security_hub(region: str) -> Any:
 def systems_manager(region: str) -> Any:
     """Return the Systems Manager client of a Region, the function's own where it is empty."""
     return _session().client("ssm", config=_CONFIG, region_name=region or None)
+
+
+@cache
+def codepipeline(region: str) -> "CodePipelineClient":
+    """Return the CodePipeline client of this process for a region."""
+    return _session().client("codepipeline", region_name=region, config=_CONFIG)
+
+
+@cache
+def step_functions() -> "SFNClient":
+    """Return the Step Functions client of this process."""
+    return _session().client("stepfunctions", config=_CONFIG)

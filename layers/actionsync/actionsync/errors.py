@@ -21,6 +21,7 @@ ActionSyncError
  ├── TooManyRecipesError          the user has as many recipes as one may have
  ├── UnfinishedEventNotFoundError  the user has no such event that waits or has failed
  ├── EventInProgressError        somebody is at the event right now
+ ├── GateNotFoundError            the user has no such gate
  ├── WebhookNotFoundError         the user has no such webhook
  ├── WebhookExistsError           the user has one of that name
  ├── TooManyWebhooksError         the user has as many as one may have
@@ -270,6 +271,13 @@ class EventInProgressError(ActionSyncError):
             f"This event is being processed right now. Try again in {retry_after} seconds."
         )
         self.retry_after = retry_after
+
+
+class GateNotFoundError(ActionSyncError):
+    """The user has no such gate."""
+
+    def __init__(self) -> None:
+        super().__init__("You have no such gate. GET /api/servicenow/gates lists yours.")
 
 
 class WebhookNotFoundError(ActionSyncError):

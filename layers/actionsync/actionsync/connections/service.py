@@ -48,6 +48,16 @@ def find_connection(connections: ConnectionStore, owner: str, name: str = DEFAUL
     return connection
 
 
+def check_connected(connections: ConnectionStore, owner: str) -> None:
+    """Check that an owner has a connection, whatever its name.
+
+    Raises:
+        ConnectionNotFoundError: the owner has none.
+    """
+    if not connections.names(owner):
+        raise ConnectionNotFoundError
+
+
 def create_connection(
     connections: ConnectionStore,
     secrets: SecretStore,

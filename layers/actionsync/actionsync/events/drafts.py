@@ -69,11 +69,21 @@ def ticket(
         if rule.ticket.startswith(IMPORT):
             return Draft(rule.ticket, staged(rule.ticket, columns), {}, {})
         return Draft(rule.ticket, columns, {}, attachments)
-    columns |= {"risk": rule.risk, "impact": rule.impact}
-    options: dict[str, Any] = {"type_": rule.change_type}
-    if rule.template is not None:
-        options["template"] = rule.template
+    columns |= {"risk": rule.risk, "impact": rule.impact, **event.change.columns}
+    options = _kind_of_change(event, rule)
     return Draft("change_request", columns, options, attachments)
+
+
+def _kind_of_change(event: "IncomingEvent", rule: DeploymentRule) -> dict[str, Any]:
+    """Return the type of a change, and the template of a standard one."""
+    wanted = event.change
+    if wanted.template or (wanted.type == "standard" and rule.template):
+        return {"type_": "standard", "template": wanted.template or rule.template}
+    if wanted.type:
+        # A standard change that nobody has a template for is a normal one.
+        return {"type_": "normal" if wanted.type == "standard" else wanted.type}
+    template = {} if rule.template is None else {"template": rule.template}
+    return {"type_": rule.change_type, **template}
 
 
 def is_row(target: str) -> bool:

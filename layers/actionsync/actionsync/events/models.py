@@ -23,6 +23,25 @@ class UnreadableEventError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class WantedChange:
+    """What a deployment itself says of its change.
+
+    Attributes:
+        number: the change that exists already; empty for one of its own.
+        type: its type, where it is not the rule's.
+        template: the template of a standard change, where it is not the rule's.
+        columns: its plans and planned dates, in ServiceNow's names.
+        waits: whether the deployment waits for it: it is submitted, and no more.
+    """
+
+    number: str = ""
+    type: str = ""
+    template: str = ""
+    columns: dict[str, str] = field(default_factory=dict)
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class IncomingEvent:
     """One event.
 
@@ -47,6 +66,7 @@ class IncomingEvent:
         texts: what the templates may use.
         outcome: how a change ended: succeeded, failed or stopped; else empty.
         columns: further columns that the event itself decides.
+        change: what a deployment says of its change.
         assumptions: what was assumed, cut or left out, in sentences for people.
         attachments: texts too long for a ticket, whole, by file name.
         silenced_until: until when somebody silenced it: it is looked at again then.
@@ -81,6 +101,7 @@ class IncomingEvent:
     texts: dict[str, str] = field(default_factory=dict)
     outcome: str = ""
     columns: dict[str, str] = field(default_factory=dict)
+    change: WantedChange = field(default_factory=WantedChange)
     assumptions: tuple[str, ...] = ()
     attachments: dict[str, str] = field(default_factory=dict)
     silenced_until: datetime | None = None

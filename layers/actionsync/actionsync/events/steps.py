@@ -19,7 +19,7 @@ from actionsync.events.folding import Group, Received, fold, rank
 from actionsync.events.models import IncomingEvent, Kind, digest
 from actionsync.events.support_groups import with_support_group
 from actionsync.rules.ends import End
-from actionsync.rules.matching import SEVERITIES
+from actionsync.rules.matching import SEVERITIES, Severity
 from actionsync.rules.models import DeploymentRule, IncidentRule, MatchedRule
 from actionsync.stores.correlations import microseconds
 from servicenow_tools.errors import (
@@ -60,6 +60,8 @@ Result = Literal[
 # The severity of an event that ends its alert.
 _CLEAR = "0"
 _CHANGE_UNDER_WAY = frozenset({ChangeState.IMPLEMENT, ChangeState.REVIEW})
+# Where a new change can go that does not ask for approval.
+_NO_REQUEST = _CHANGE_UNDER_WAY | {ChangeState.CANCELED, ChangeState.CLOSED}
 # A resolved incident can be opened again.
 _FINAL = {
     "incident": FINAL_STATES["incident"] - {IncidentState.RESOLVED},
@@ -227,6 +229,8 @@ class Work:
     # ---- create
 
     async def _create(self) -> StepResult:
+        if self.event.change.number:
+            return await self._use_existing()
         severity = self._severity()
         texts = {**self._texts(), "previous": self.correlation.previous}
         draft = drafts.ticket(
@@ -244,15 +248,24 @@ class Work:
             columns = rung.columns
         self.wrote = True
         if draft.table == "change_request":
-            made, refusal = await self._moved_to_implement(made)
-            if refusal is not None and not _waits_for_approval(refusal):
-                self._warn(refusal)
+            if self.event.change.waits:
+                made = await self._submitted(made)
+            else:
+                made, refusal = await self._moved_to_implement(made)
+                if refusal is not None and not _waits_for_approval(refusal):
+                    self._warn(refusal)
         await self._attach(draft.table, made.sys_id, draft.attachments)
-        synced = {
+        synced = self._opened(draft.table, made, severity)
+        state = str(made.get("state") or "")
+        return StepResult("created", synced, columns, state=state, record=made)
+
+    def _opened(self, table: str, made: "Record", severity: Severity) -> dict[str, Any]:
+        """Return what is remembered of a ticket from now on."""
+        return {
             **self._synced(),
             "synced_phase": "trigger",
             "synced_severity": rank(severity),
-            "table": draft.table,
+            "table": table,
             "connection": self.connection,
             "rule": self.rule_name,
             "host": self._host,
@@ -263,8 +276,25 @@ class Work:
             "note_after": self._next_note(),
             **self._ending(),
         }
-        state = str(made.get("state") or "")
-        return StepResult("created", synced, columns, state=state, record=made)
+
+    async def _use_existing(self) -> StepResult:
+        """Note a deployment on the change that exists already, which is left as it is."""
+        change = self.event.change
+        record = await self.client.changes.get(change.number)
+        what = "waits for" if change.waits else "goes on under"
+        texts = self._texts()
+        said = f"{texts['title']} {what} this change. {texts.get('link', '')}".strip()
+        since = datetime.fromisoformat(self.action["at"])
+        noted = self.may_be_done and await self._tickets.find_work_note(record.sys_id, said, since)
+        if not noted:
+
+            async def note(columns: "Columns") -> "Record":
+                return await self._tickets.update(record.sys_id, **columns)
+
+            await self._climb([_Rung("noted", {"work_notes": said}, note)])
+        synced = {**self._opened(self.table, record, self._severity()), "is_existing": True}
+        state = str(record.get("state"))
+        return StepResult("noted", synced, {"work_notes": said}, state=state, record=record)
 
     async def _with_support_group(self, columns: "Columns") -> "Columns":
         columns, reason = await with_support_group(self.client, columns, self.fallback_group)
@@ -547,6 +577,8 @@ class Work:
             if record.get("close_notes") == text:
                 return StepResult("closed", synced, closing, state=self.state_before)
             rungs = [note]
+        elif self._is_anothers:
+            rungs = [note]
         else:
             record, refusal = await self._moved_to_implement(record)
             rungs = [_Rung("closed", closing, self._close_change, _is_closed), note]
@@ -614,6 +646,27 @@ class Work:
             attachments={**self.event.attachments, **(end.attachments if end else {})},
         )
         return fold([Received(event)]), MatchedRule(self.rule_name, rule)
+
+    @property
+    def _is_anothers(self) -> bool:
+        """Whether the change was there before, and its rule leaves such ones as they are."""
+        is_left = not isinstance(self.rule, DeploymentRule) or self.rule.gate.existing == "leave"
+        return self.correlation.is_existing and is_left
+
+    async def _submitted(self, record: "Record") -> "Record":
+        """Submit a change that is to be waited for, where its model offers one way to do so."""
+        if record.get("state") != ChangeState.NEW:
+            return record
+        try:
+            ahead = await self.client.changes.next_states(record.sys_id)
+            ways = [way.value for way in ahead if way.is_available and way.value not in _NO_REQUEST]
+            if len(ways) == 1:
+                return await self._tickets.update(record.sys_id, state=ways[0])
+        except ServiceNowError as error:
+            if not is_refusal(error):
+                raise
+            self._warn(error)
+        return record
 
     async def _moved_to_implement(
         self, record: "Record"

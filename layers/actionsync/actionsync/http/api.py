@@ -87,14 +87,18 @@ def _no_such_route(_: NotFoundError) -> Response[str]:
 # ---- answers
 
 
-def ok(document: dict[str, Any], *, version: int | None = None) -> Response[str]:
-    """Answer 200 with a document, and an ETag where it has a version."""
-    return _answer(HTTPStatus.OK, document, version)
+def ok(
+    document: dict[str, Any], *, version: int | None = None, retry_after: int | None = None
+) -> Response[str]:
+    """Answer 200 with a document, its ETag, and when to ask again, where it has them."""
+    return _answer(HTTPStatus.OK, document, version, retry_after)
 
 
-def created(document: dict[str, Any], *, version: int | None = None) -> Response[str]:
-    """Answer 201 with what was made, and an ETag where it has a version."""
-    return _answer(HTTPStatus.CREATED, document, version)
+def created(
+    document: dict[str, Any], *, version: int | None = None, retry_after: int | None = None
+) -> Response[str]:
+    """Answer 201 with what was made, its ETag, and when to look at it, where it has them."""
+    return _answer(HTTPStatus.CREATED, document, version, retry_after)
 
 
 def csv(text: str, name: str, following: str | None) -> Response[str]:
@@ -132,13 +136,20 @@ def no_content() -> Response[str]:
     )
 
 
-def _answer(status: HTTPStatus, document: dict[str, Any], version: int | None) -> Response[str]:
+def _answer(
+    status: HTTPStatus,
+    document: dict[str, Any],
+    version: int | None,
+    retry_after: int | None = None,
+) -> Response[str]:
     headers: dict[str, str | list[str]] = {
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
     if version is not None:
         headers["ETag"] = f'"{version}"'
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
     return Response(
         status_code=status.value,
         content_type="application/json",

@@ -290,8 +290,19 @@ class Outcomes:
         outcome: str,
         detail: str = "",
         ticket: "Ticket | None" = None,
+        *,
+        has_event: bool = True,
     ) -> None:
-        """Collect what became of an event, for its owner to see; never in an event's way."""
+        """Collect what became of an event, for its owner to see; never in an event's way.
+
+        Args:
+            delivery: the message.
+            event: the event, or None where it is about the message.
+            outcome: what became of it.
+            detail: why.
+            ticket: its ticket.
+            has_event: whether the event is shown: not where it may hold a platform's token.
+        """
         owner = delivery.owner if event is None else event.owner
         try:
             if not owner or not self._rules(owner).recent_events:
@@ -307,7 +318,7 @@ class Outcomes:
                 "outcome": outcome,
                 "ticket": ticket and {"number": ticket.number, "url": ticket.url},
                 "detail": detail,
-                **({} if delivery.is_in_short else {"event": delivery.body}),
+                **({"event": delivery.body} if has_event and not delivery.is_in_short else {}),
                 "webhook_id": webhook_id,
                 "delivery": delivery_id,
             }

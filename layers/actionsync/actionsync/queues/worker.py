@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
     from actionsync.audit.trail import ActivityStore
     from actionsync.events.engine import Engine, Handled, Ticket
+    from actionsync.events.gates.service import Gates
     from actionsync.events.owners import Owners
     from actionsync.events.pipelines import Pipelines
     from actionsync.events.recipes.models import Recipe
@@ -99,6 +100,7 @@ class Services:
         owners: returns who answers for AWS's events.
         timers: what handles timers, by their kind.
         owner_of: returns whom `team/<name>` names; whoever else is named, as they are.
+        gates: deployments that wait for their change.
     """
 
     engine: "Engine"
@@ -111,6 +113,7 @@ class Services:
     recipes: "Callable[[str], Mapping[str, Recipe]]"
     owners: "Callable[[], Owners]"
     owner_of: "Callable[[str], str]"
+    gates: "Gates"
     timers: "Mapping[str, Timed]" = field(default_factory=dict)
 
 
@@ -295,7 +298,10 @@ class _Batch:
         self._name_owner(message)
         context = self._context(delivery)
         reading = sources.read(message, context)
+        for asked in reading.gates:
+            self._services.gates.open(asked)
         events = self._services.pipelines.join(message, reading.events, context)
+        events = self._services.gates.join(events)
         own = [event for event in events if delivery.is_of(event)]
         if delivery.item is not None and delivery.item.member:  # it goes to the item's group
             own = [
@@ -306,7 +312,9 @@ class _Batch:
         if own:
             return own
         self._report(delivery, message, reading)
-        if not events and not reading.unknown:
+        if reading.gates:
+            self._services.outcomes.note(delivery, None, "waiting at a gate", has_event=False)
+        elif not events and not reading.unknown:
             metrics.add_metric(name="Ignored", unit=MetricUnit.Count, value=1)
             self._services.outcomes.note(delivery, None, "ignored")
         return list(events)

@@ -226,6 +226,26 @@ class CloseCodes(Section):
     stopped: Name = "unsuccessful"
 
 
+class GateRule(Section):
+    """How deployments wait for their change.
+
+    `required` says that a deployment always waits: its start alone opens no change. Without planned
+    dates a scheduled change may begin at once (`go`), or not before it has them (`wait`); conflicts
+    in its schedule are reported, or waited for. A change that was there before is left as it is,
+    unless `existing` says otherwise. `go_states` and `no_states` name states of the company's own
+    change models that say yes and no, by code or label.
+    """
+
+    required: bool = False
+    without_dates: Literal["go", "wait"] = "go"
+    conflicts: Literal["report", "wait"] = "report"
+    existing: Literal["leave", "move"] = "leave"
+    go_states: Annotated[list[Name], Field(max_length=20)] = []
+    no_states: Annotated[list[Name], Field(max_length=20)] = []
+    # How long a deployment waits whose platform sets no end.
+    longest_hours: Annotated[int, Field(ge=1, le=24 * 365)] = 24 * 7
+
+
 class DeploymentRule(TicketRule):
     """Deployments become change requests."""
 
@@ -250,6 +270,7 @@ class DeploymentRule(TicketRule):
     close_codes: CloseCodes = CloseCodes()
     incident_on_failure: bool = False
     incident_levels: Levels = Levels(urgency="2", impact="2")
+    gate: GateRule = GateRule()
 
     @model_validator(mode="after")
     def _standard_has_template(self) -> "DeploymentRule":
@@ -320,6 +341,7 @@ class Then(Section):
     hold: Hold | None = None
     group_by: GroupBy | None = None
     attach_event: bool | None = None
+    gate: GateRule | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -332,9 +354,7 @@ class Then(Section):
         """Return the fallback with what is said here in its place."""
         names = (
             "ticket", "assignment_group", "category", "connection", "hold", "group_by",
-            "close_code", "close_codes", "send_comments",
-            "ticket", "assignment_group", "category", "connection", "hold", "close_code",
-            "close_codes", "send_comments", "attach_event",
+            "close_code", "close_codes", "send_comments", "gate", "attach_event",
         )  # fmt: skip
         changes: dict[str, Any] = {
             name: value

@@ -233,6 +233,7 @@ class Correlation:
         number: its ticket's number, or empty.
         url: where a person finds it.
         previous: the number of the ticket before, or empty.
+        is_existing: whether its ticket is a change that was there before: it is left to its people.
         last_written: the columns that say whether a person has touched the ticket, as we left them.
         note_after: epoch seconds before which a recurrence is only counted.
         settle_seconds: for how long an end has to last before it counts; 0 unless the key flaps.
@@ -288,6 +289,7 @@ class Correlation:
     number: str = ""
     url: str = ""
     previous: str = ""
+    is_existing: bool = False
     last_written: dict[str, str] = field(default_factory=dict)
     note_after: int = 0
     settle_seconds: int = 0

@@ -86,6 +86,11 @@ def _editor(caller: OwnerCaller) -> Acting:
     return acting(caller, "editor")
 
 
+def _writing_member(caller: OwnerCaller) -> Acting:
+    rates("writes").take(caller.user_id)
+    return acting(caller)
+
+
 def _connection_member(caller: ConnectionCaller) -> Acting:
     rates("reads").take(caller.user_id)
     return acting(caller)
@@ -96,10 +101,11 @@ def _rate_limited(user_id: UserId) -> Acting:
     return Acting(user_id, user_id)
 
 
-# Who reads what an owner has; reads much of it; changes it; reads by a connection; or changes what
-# is the caller's own.
+# Who reads what an owner has; reads much of it; adds to it; changes it; reads by a connection; or
+# changes what is the caller's own.
 Member = Annotated[Acting, Depends(_member)]
 ReadingMember = Annotated[Acting, Depends(_reading_member)]
+WritingMember = Annotated[Acting, Depends(_writing_member)]
 Editor = Annotated[Acting, Depends(_editor)]
 ConnectionMember = Annotated[Acting, Depends(_connection_member)]
 Oneself = Annotated[Acting, Depends(_rate_limited)]

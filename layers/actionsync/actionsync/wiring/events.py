@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from actionsync import aws
 from actionsync.events.engine import Engine
+from actionsync.events.gates.service import Gates
 from actionsync.events.looks import Looks
 from actionsync.events.openings import Openings
 from actionsync.events.outgoing import Outgoing
@@ -45,9 +46,23 @@ def looks() -> Looks:
     )
 
 
+@cache
+def gates() -> Gates:
+    """Return the deployments that wait for their change."""
+    return Gates(
+        stores.gate_store(),
+        stores.timer_store(),
+        engine(),
+        client_cache(),
+        stores.correlation_store(),
+        stores.activity_store(),
+        rules(),
+    )
+
+
 def _timers() -> "dict[str, Timed]":
     """Return what handles timers, by their kind."""
-    return {"looks": looks().look, "pushes": looks().look_at_pushed}
+    return {"gates": gates().look, "looks": looks().look, "pushes": looks().look_at_pushed}
 
 
 @cache
@@ -72,32 +87,43 @@ def _write_backs() -> "WriteBacks | None":
 
 
 @cache
+def rules() -> RecentRules:
+    """Return owners' rules, which may be some seconds old."""
+    return RecentRules(stores.rule_store())
+
+
+@cache
+def engine() -> Engine:
+    """Return what turns a key's events into its ticket."""
+    return Engine(
+        client_cache(),
+        stores.correlation_store(),
+        stores.pause_store(),
+        stores.activity_store(),
+        rules(),
+        openings=openings(),
+        members=MemberStore(aws.dynamodb(), settings().events_table),
+    )
+
+
+@cache
 def services() -> Services:
     """Return what a function of events works with."""
-    rules = RecentRules(stores.rule_store())
     correlations = stores.correlation_store()
     activity = stores.activity_store()
     return Services(
-        engine=Engine(
-            client_cache(),
-            correlations,
-            stores.pause_store(),
-            activity,
-            rules,
-            openings=openings(),
-            members=MemberStore(aws.dynamodb(), settings().events_table),
-        ),
+        engine=engine(),
         outcomes=Outcomes(
             stores.waiting_store(),
             correlations,
             activity,
             stores.recent_events(),
-            rules,
+            rules(),
             is_user=_is_user,
         ),
         correlations=correlations,
         activity=activity,
-        rules=rules,
+        rules=rules(),
         tickets=partial(
             TicketService,
             clients=client_cache(),
@@ -105,10 +131,11 @@ def services() -> Services:
             activity=activity,
         ),
         pipelines=Pipelines(
-            PipelineStore(aws.dynamodb(), settings().events_table), correlations, rules
+            PipelineStore(aws.dynamodb(), settings().events_table), correlations, rules()
         ),
         recipes=RecentRecipes(stores.recipe_store()),
-        timers=_timers(),
         owners=RecentOwners(stores.owner_store(), owner_of()),
         owner_of=owner_of(),
+        gates=gates(),
+        timers=_timers(),
     )

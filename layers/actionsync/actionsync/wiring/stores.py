@@ -10,6 +10,7 @@ from actionsync.stores.capabilities import CapabilityStore
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.correlations import CorrelationStore
 from actionsync.stores.documents import DocumentStore
+from actionsync.stores.gates import GateStore
 from actionsync.stores.idempotency import IdempotencyStore
 from actionsync.stores.pauses import PauseStore
 from actionsync.stores.rates import Rates
@@ -109,6 +110,12 @@ def timer_store() -> TimerStore:
 def ticket_store() -> TicketStore:
     """Return the rows of open tickets."""
     return TicketStore(aws.dynamodb(), settings().events_table)
+
+
+@cache
+def gate_store() -> GateStore:
+    """Return the gates."""
+    return GateStore(aws.dynamodb(), settings().events_table)
 
 
 @cache

@@ -1,8 +1,13 @@
 """CodePipeline (user guide: Monitoring CodePipeline events)."""
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+from pydantic import Field
+
+from actionsync import clock
+from actionsync.events.gates.asked import Asked
 from actionsync.events.models import UnreadableEventError, digest
 from actionsync.events.sources import arns, deployments, fields
 from actionsync.events.sources.deployments import DeploymentDetail
@@ -67,6 +72,17 @@ class _Action(fields.KebabDetail):
     execution_result: Annotated[_ActionResult, fields.PART] = _ActionResult()
 
 
+class _Approval(fields.CamelDetail):
+    pipeline_name: fields.Name
+    stage_name: fields.Name
+    action_name: fields.Name
+    token: Annotated[str, Field(min_length=1, max_length=100)]
+    expires: fields.Moment = None
+    external_entity_link: fields.Url = ""
+    approval_review_link: fields.Url = ""
+    custom_data: fields.Text = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """An action of an execution.
@@ -91,8 +107,19 @@ class Action:
 
 
 def matches(message: "Message") -> bool:
-    """Return whether a message is CodePipeline's change of an execution's or an action's state."""
-    return message.type in {TYPE, _ACTION_TYPE}
+    """Return whether a message is a change of an execution's or action's state, or an approval."""
+    return message.type in {TYPE, _ACTION_TYPE} or _is_approval(message)
+
+
+def _is_approval(message: "Message") -> bool:
+    """Return whether a message is the notification of a manual approval."""
+    approval = message.detail.get("approval")
+    return not message.type and isinstance(approval, dict) and "pipelineName" in approval
+
+
+def run_key(account: str, region: str, pipeline: str, execution: str) -> str:
+    """Return what identifies an execution among the events of its owner."""
+    return digest(account, region, pipeline, execution)
 
 
 def action_of(message: "Message", context: Context) -> Action | None:
@@ -102,7 +129,7 @@ def action_of(message: "Message", context: Context) -> Action | None:
     step = fields.parse(_Action, message.detail, [])
     return Action(
         owner=context.owners_of(message.account, message.region, step.pipeline)[0],
-        run=digest(message.account, message.region, step.pipeline, step.execution_id),
+        run=run_key(message.account, message.region, step.pipeline, step.execution_id),
         name=digest(step.stage, step.action),
         deploys=step.type.provider in _CODE_DEPLOY,
         has_ended=step.state != "STARTED",
@@ -112,11 +139,13 @@ def action_of(message: "Message", context: Context) -> Action | None:
 
 
 def read(message: "Message", context: Context) -> Reading:
-    """Return the step of an execution that a message is.
+    """Return the step of an execution that a message is, or the approval that it asks for.
 
     Raises:
         UnreadableEventError: it is not AWS's, or nobody is named to answer for AWS's own events.
     """
+    if _is_approval(message):
+        return Reading(gates=(_asked(message, context),))
     if message.source != "aws.codepipeline":
         raise UnreadableEventError("source: must be aws.codepipeline")
     if message.type == _ACTION_TYPE:
@@ -144,9 +173,51 @@ def read(message: "Message", context: Context) -> Reading:
         message=f"CodePipeline execution {step.execution_id}: {step.state}",
         url=arns.console(message.region, path),
     )
-    key = digest(message.account, message.region, step.pipeline, step.execution_id)
+    key = run_key(message.account, message.region, step.pipeline, step.execution_id)
     event = deployments.event(NAME, detail, message, context, assumptions, key)
     return Reading(deployments.for_all(event, owners))
+
+
+def _asked(message: "Message", context: Context) -> Asked:
+    """Return the gate that a manual approval asks for (user guide: JSON data format).
+
+    The notification names neither account nor execution: the topic is of the account, and the
+    execution is asked of CodePipeline when the gate is made.
+
+    Raises:
+        UnreadableEventError: it lacks what identifies it, or nobody answers for the pipeline.
+    """
+    approval = fields.parse(_Approval, message.detail["approval"], [])
+    topic = arns.parse(message.resources[0] if message.resources else "")
+    region = fields.as_text(message.detail.get("region") or topic.region)
+    detail: dict[str, Any] = {
+        "application": approval.pipeline_name,
+        "message": approval.custom_data,
+        "url": approval.external_entity_link or approval.approval_review_link,
+    }
+    try:
+        further = json.loads(approval.custom_data)
+    except ValueError:
+        further = None
+    if isinstance(further, dict):
+        further = {name: value for name, value in further.items() if name != "task_token"}
+        detail = {**detail, "message": "", **further}
+    return Asked(
+        owner=context.owners_of(topic.account, region, approval.pipeline_name)[0],
+        source=NAME,
+        detail=detail,
+        asked_at=clock.epoch(min(message.time, context.received_at)),
+        platform=NAME,
+        place={
+            "region": region,
+            "pipeline": approval.pipeline_name,
+            "stage": approval.stage_name,
+            "action": approval.action_name,
+            "token": approval.token,
+        },
+        expires=0 if approval.expires is None else clock.epoch(approval.expires),
+        account=topic.account,
+    )
 
 
 def _author(trigger: _Trigger) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from actionsync.events.gates.asked import Asked
 from actionsync.events.models import IncomingEvent, Kind, UnreadableEventError
 from actionsync.events.owners import Owners
 from actionsync.rules.models import Rules
@@ -83,6 +84,7 @@ class Reading:
         unknown: what kind of message it is, where no source knows it; else empty.
         owner: whose an unknown message is, where it says.
         is_taken: whether it is the source's at all.
+        gates: deployments that ask whether they may go on.
     """
 
     events: tuple[IncomingEvent, ...] = ()
@@ -90,6 +92,7 @@ class Reading:
     unknown: str = ""
     owner: str = ""
     is_taken: bool = True
+    gates: tuple[Asked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Gates: deployments that wait until their change is approved and its window is open."""
