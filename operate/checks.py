@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from actionsync.stores.credentials import METHODS
+
 from .api import Api, ApiError
 from .documents import Finding, Path_, Settings, resolve
 from .settings import Change, Wanted, about, secrets_of
@@ -48,8 +50,9 @@ def _check_wanted_connection(
             settings.find(path, f"{name} is missing: {{env: NAME}} or {{secret: NAME}}")
         elif (secret := resolve(settings, (*path, name))) is not None:
             body[name] = secret
-    if not ask_instance or settings.findings:
-        return
+    method = METHODS.get(body["auth_method"])
+    if not ask_instance or settings.findings or (method and method.learned):
+        return  # where a person signs in, nothing works before that
     try:
         report = api.post(f"/connections/{connection.name}/test", body)
     except ApiError as error:

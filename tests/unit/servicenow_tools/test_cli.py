@@ -2,10 +2,15 @@
 
 import json
 import re
+import socket
 import sys
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import keyring
 import keyring.backend
 import keyring.errors
@@ -14,8 +19,10 @@ import typer
 from typer.testing import CliRunner, Result
 
 from local.servicenow import Fault, Simulator, faults, seed
-from servicenow_tools import cli, errors
-from servicenow_tools.cli import commands, output, profiles
+from local.servicenow.access import Application
+from servicenow_tools import cli, errors, tls_context
+from servicenow_tools.cli import browser, commands, output, profiles
+from servicenow_tools.sync.auth import AuthorizationCode
 
 ROOT = Path(__file__).parents[3]
 PASSWORD = seed.USERS[seed.INTEGRATION_USER][0]
@@ -312,3 +319,99 @@ def test_the_version_and_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "servicenow_tools.cli.commands", None)
     with pytest.raises(SystemExit, match="servicenow-tools\\[cli\\]"):
         cli.main()
+
+
+class Browser:
+    """What a person does in the browser: sign in at the page, and follow where it leads."""
+
+    def __init__(self, simulator: Simulator, *detours: str) -> None:
+        self.simulator = simulator
+        self.detours = detours
+        self.answers: list[int] = []
+        self.threads: list[threading.Thread] = []
+
+    def open(self, url: str) -> None:
+        """Go there, in a thread of its own."""
+        self.threads.append(threading.Thread(target=self._visit, args=(url,)))
+        self.threads[-1].start()
+
+    def _visit(self, url: str) -> None:
+        verify = tls_context(self.simulator.ca_file)
+        with httpx.Client(verify=verify, trust_env=False) as browser:
+            form = {"user_name": seed.INTEGRATION_USER, "user_password": PASSWORD}
+            browser.post(f"{self.simulator.url}/login.do", data=form)
+            target = browser.get(url).headers["location"]
+            for detour in self.detours:
+                self.answers.append(browser.get(target.partition("?")[0] + detour).status_code)
+            self.answers.append(browser.get(target).status_code)
+
+
+@pytest.fixture
+def application(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> int:
+    """An OAuth application, which names the port that is returned."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    urls = (f"http://127.0.0.1:{port}/",)
+    simulator.instance.add_application(Application("an-id", "s3cret", redirect_urls=urls))
+    for name in ("URL", "USERNAME", "PASSWORD"):
+        monkeypatch.delenv(f"SERVICENOW_{name}")
+    return port
+
+
+def login(simulator: Simulator, port: int, *more: str, code: int = 0) -> Result:
+    """Sign in in the browser."""
+    where = ("--url", simulator.url, "--ca-file", simulator.ca_file, "--port", str(port))
+    return run("login", *where, "--browser", *more, code=code, input="s3cret\n")
+
+
+def test_a_person_signs_in_in_the_browser(
+    simulator: Simulator, application: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Strangers' requests meanwhile are no sign-in; later commands go by the refresh token."""
+    browsing = Browser(simulator, "?code=x&state=wrong", "favicon.ico", "?code=x")
+    monkeypatch.setattr("typer.launch", browsing.open)
+    done = login(simulator, application, "--client-id", "an-id")
+    browsing.threads[0].join()
+    assert browsing.answers == [404, 404, 404, 200]
+    assert f"Signed in as {seed.INTEGRATION_USER}." in done.stdout
+    assert len(lines("incident", "search", "--limit", "1")) == 1
+    assert profiles.load("default").in_browser
+    stored = profiles.file().read_text()
+    assert "s3cret" not in stored + done.output
+    assert "refresh" not in stored
+
+
+def test_a_sign_in_that_fails(
+    simulator: Simulator, application: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each with what to do: an application, another port, somebody who signs in, refresh tokens."""
+    assert "--client-id" in login(simulator, application, code=3).stderr
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert "--port" in login(simulator, port, "--client-id", "an-id", code=3).stderr
+
+    def refuse(url: str) -> None:
+        state = dict(parse_qsl(urlsplit(url).query))["state"]
+        target = f"http://127.0.0.1:{application}/?error=access_denied&state={state}"
+        thread = threading.Thread(target=lambda: httpx.get(target, trust_env=False))
+        thread.start()
+
+    monkeypatch.setattr("typer.launch", refuse)
+    refused = login(simulator, application, "--client-id", "an-id", code=3)
+    assert "access_denied" in refused.stderr
+    monkeypatch.setattr(browser, "WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("typer.launch", lambda _: None)
+    late = login(simulator, application, "--client-id", "an-id", code=3)
+    assert "did not come back" in late.stderr
+    monkeypatch.undo()
+    monkeypatch.setattr(browser._Server, "wait", lambda _: "a-code")
+    monkeypatch.setattr("typer.launch", lambda _: None)
+    monkeypatch.setattr(AuthorizationCode, "grant", lambda _: {"grant_type": "client_credentials"})
+    access = simulator.instance.access
+    known = access.applications["an-id"]
+    access.applications["an-id"] = replace(known, user_name=seed.INTEGRATION_USER)
+    none = login(simulator, application, "--client-id", "an-id", code=3)
+    assert "refresh tokens" in none.stderr

@@ -12,7 +12,7 @@ import typer
 
 from servicenow_tools import Query, __version__, field
 from servicenow_tools import ServiceNowClient as AsyncClient
-from servicenow_tools.cli import output, profiles
+from servicenow_tools.cli import browser, output, profiles
 from servicenow_tools.errors import InvalidRequestError
 from servicenow_tools.records import Record
 from servicenow_tools.states import FINAL_STATES
@@ -131,19 +131,31 @@ def login(
     client_id: Annotated[str, typer.Option(help="An OAuth application.")] = "",
     ca_file: Annotated[str, typer.Option(help="PEM file of a private authority.")] = "",
     *,
+    in_browser: Annotated[
+        bool, typer.Option("--browser", help="Sign in in the browser; needs --client-id.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Where --browser comes back to.")] = browser.PORT,
     read_only: Annotated[bool, typer.Option("--read-only", help="Refuse to write.")] = False,
 ) -> None:
     """Store an instance as a profile, and its secrets in the keyring."""
     session: Session = context.obj
-    profile = profiles.Profile(url, username, client_id, ca_file, read_only)
     kinds = [kind for kind, is_needed in (
-        ("client_secret", client_id), ("password", username),
+        ("client_secret", client_id), ("password", username and not in_browser),
         ("api_key", not client_id and not username),
     ) if is_needed]  # fmt: skip
-    secrets = {
-        kind: typer.prompt(kind.replace("_", " ").capitalize(), hide_input=True) for kind in kinds
-    }
     with output.failing():
+        if in_browser and not client_id:
+            raise InvalidRequestError("is needed for --browser", "--client-id")
+        secrets = {
+            kind: typer.prompt(kind.replace("_", " ").capitalize(), hide_input=True)
+            for kind in kinds
+        }
+        if in_browser:
+            username, secrets["refresh_token"] = browser.sign_in(
+                url, client_id, secrets["client_secret"], port=port, ca_file=ca_file or None
+            )
+            typer.echo(f"Signed in as {username}.")
+        profile = profiles.Profile(url, username, client_id, ca_file, read_only, in_browser)
         profiles.save(session.profile_name, profile, secrets)
     typer.echo(f"Stored as {session.profile_name} in {profiles.file()}.")
 

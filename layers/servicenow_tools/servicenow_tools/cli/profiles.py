@@ -34,6 +34,7 @@ class Profile:
         client_id: the OAuth application, or empty.
         ca_file: PEM file of the authority behind the instance's certificate, if it is private.
         read_only: whether the command refuses to write.
+        in_browser: whether a person has signed in in the browser, which left a refresh token.
     """
 
     url: str
@@ -41,6 +42,7 @@ class Profile:
     client_id: str = ""
     ca_file: str = ""
     read_only: bool = False
+    in_browser: bool = False
 
 
 def file() -> Path:
@@ -119,7 +121,9 @@ def _arguments(profile: Profile, ways: Any) -> dict[str, Any]:
     if profile.client_id:
         secret = _secret(profile, "client_secret")
         signer = ways.ClientCredentials(profile.client_id, secret)
-        if profile.username:
+        if profile.in_browser:
+            signer = ways.RefreshToken(profile.client_id, secret, _secret(profile, "refresh_token"))
+        elif profile.username:
             password = _secret(profile, "password")
             signer = ways.PasswordGrant(profile.client_id, secret, profile.username, password)
     elif profile.username:
