@@ -117,13 +117,14 @@ class World:
             waiting, correlations, activity, recent, lambda _: rules, is_user=lambda _: True
         )
         unused: Any = None
+        unlimited: Any = SimpleNamespace(take=lambda *_: True)
         unwatched: Any = SimpleNamespace(record=lambda *_: None, watch=lambda *_: None)
         pipelines: Any = SimpleNamespace(join=lambda _, events, __: events)
         gates: Any = SimpleNamespace(join=lambda events: events)
         self.services = Services(
             Engine(
                 sessions, correlations, pauses, activity, lambda _: rules,
-                openings=unwatched, members=unused,
+                openings=unwatched, members=unused, caps=unlimited,
             ),
             outcomes, correlations, activity, lambda _: rules, unused, pipelines,
             lambda _: {}, unused, str, gates,

@@ -28,9 +28,11 @@ from actionsync.stores import timers
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.pauses import PauseStore, Target
 from actionsync.stores.recent import RecentEvents
+from actionsync.stores.rules import RuleStore
 from actionsync.stores.tickets import Row
 from actionsync.stores.timers import Timer, key_of, prompt
 from actionsync.tickets.types import TABLES
+from actionsync.wiring.events import services
 from actionsync.wiring.stores import pause_store, ticket_store, timer_store
 from local.operations import Described, operations
 from local.servicenow import faults, seed
@@ -509,6 +511,19 @@ def meeting_by_topic(world: World, name: str) -> None:
     world.send("error", events.notification(detail))
 
 
+def one_ticket_for_many(world: World, kind: str, record: dict[str, Any]) -> None:
+    """An alarm that is a member of a ticket for many."""
+    if kind != "alarm":
+        return
+    for rules in ('{"rules": [{"name": "many", "then": {"group_by": []}}]}', "{}"):
+        with world.iam.off():
+            for owner in (world.user, "automation"):
+                RuleStore(world.aws.dynamodb, "EventsTable").save(owner, rules, None)
+            services().rules.__dict__["_cached"].clear()
+        if rules != "{}":
+            world.send(kind, record)
+
+
 def of_events(kind: str) -> "Callable[[World], None]":
     """Return the scenario of a function of events: a ticket, a wait, and a poison."""
 
@@ -526,6 +541,7 @@ def of_events(kind: str) -> "Callable[[World], None]":
 
     def scenario(world: World) -> None:
         world.connect()
+        one_ticket_for_many(world, kind, record(world, "grouped"))
         world.send(kind, record(world, "zeroth"))
         past_pause(world)
         with world.iam.off():

@@ -24,6 +24,7 @@ from actionsync.events.models import digest
 from actionsync.events.steps import correlation_id, shortened, table_of, work_of
 from actionsync.rules.matching import SEVERITIES
 from actionsync.rules.models import DeploymentRule, IncidentRule
+from actionsync.stores.caps import seconds_left
 from actionsync.stores.connections import DEFAULT
 from actionsync.stores.correlations import UNCERTAIN_SECONDS, Correlation, News
 from actionsync.stores.tickets import Row
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from actionsync.events.openings import Openings
     from actionsync.events.steps import Result, StepResult, Work
     from actionsync.rules.models import AnyRule, MatchedRule, Rules
+    from actionsync.stores.caps import CapStore
     from actionsync.stores.correlations import CorrelationStore, GroupNews
     from actionsync.stores.members import MemberStore
     from actionsync.stores.pauses import PauseStore, Target
@@ -91,6 +93,7 @@ class Engine:
         rules_of: returns an owner's rules.
         openings: where openings are recorded.
         members: the members of tickets that stand for many.
+        caps: how many tickets rules have opened in this hour.
     """
 
     def __init__(
@@ -103,10 +106,12 @@ class Engine:
         *,
         openings: "Openings",
         members: "MemberStore",
+        caps: "CapStore",
     ) -> None:
         self._clients = clients
         self._openings = openings
         self._groups = Groups(correlations, members)
+        self._caps = caps
         self._correlations = correlations
         self._pauses = pauses
         self._activity = activity
@@ -265,6 +270,11 @@ class Engine:
         is_again: bool,
     ) -> "Correlation | None":
         """Do what a verdict says of a step; return what is known then, None for another's work."""
+        if verdict == "open" and step == "create" and _is_to_be_counted(intake, correlation):
+            counted = self._count(intake, correlation)
+            if counted.key != correlation.key:
+                return counted
+            correlation = counted
         if verdict == "open":
             return await self._do(intake, correlation, step, handled, is_again=is_again)
         if verdict == "leave":
@@ -275,6 +285,38 @@ class Engine:
             held = holds.begin(correlation, intake.hold, intake.group.news.occurrences)
             return self._correlations.hold(correlation, held)
         return self._heal(intake, correlation, handled)
+
+    def _count(self, intake: Intake, known: "Correlation") -> "Correlation":
+        """Count an opening, and return what is known; over the cap, of the group that it joins.
+
+        Raises:
+            RetryLaterError: a group over the cap: it waits for the next hour.
+        """
+        event, name = intake.group.event, intake.rule_name
+        most = intake.rule.cap if isinstance(intake.rule, IncidentRule) else 0
+        key = groups.more_key(event.owner, name)
+        if self._caps.take(key, event.owner, most):
+            return replace(known, counted=known.generation)
+        said = f"The rule {name} has opened {most} tickets in this hour."
+        self._activity.add(
+            event.owner,
+            {
+                "id": digest(key, "capped", f"{clock.now():%Y-%m-%dT%H}"),
+                "action": "capped",
+                "kind": event.kind,
+                "cause": name,
+                "rule": name,
+                "reason": said,
+            },
+        )
+        if known.is_group:
+            seconds = seconds_left()
+            raise RetryLaterError("OpeningCap", said, seconds=seconds, scope="worker")
+        intake.correlation = self._correlations.join(known, key)
+        self._groups.join(intake)
+        if intake.news is not None:
+            self._raise_version(intake, intake.news)
+        return intake.correlation
 
     def _heal(self, intake: Intake, correlation: "Correlation", handled: Handled) -> "Correlation":
         """Count what ended within its hold as done, where people look; return what is known."""
@@ -490,6 +532,13 @@ def _matched_at(
     worst = SEVERITIES[len(SEVERITIES) - correlation.severity]
     again = rules.rule_for(replace(event, severity=worst))
     return matched if again.then is None else again
+
+
+def _is_to_be_counted(intake: Intake, known: "Correlation") -> bool:
+    """Return whether an opening counts against its rule's cap, and was not counted yet."""
+    is_more = known.key == groups.more_key(intake.group.event.owner, intake.rule_name)
+    is_new = known.counted != known.generation and known.pending_action is None
+    return is_new and not is_more and isinstance(intake.rule, IncidentRule)
 
 
 def _verdict(intake: Intake, correlation: "Correlation", step: "Step") -> "holds.Verdict":

@@ -43,6 +43,11 @@ def key_of(event: IncomingEvent, rule: "AnyRule | None", name: str) -> str:
     return digest(event.owner, "group", name, *values) if all(values) else ""
 
 
+def more_key(owner: str, rule_name: str) -> str:
+    """Return the key of the group of what a rule's cap leaves no ticket of its own."""
+    return digest(owner, "more", rule_name)
+
+
 def _value(event: IncomingEvent, rule: IncidentRule, part: str) -> str:
     if part == "day":
         zone = "UTC" if rule.hold is None else rule.hold.time_zone

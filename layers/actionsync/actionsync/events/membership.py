@@ -89,7 +89,8 @@ class Groups:
         """Return what a group's opening has to wait for, and what is known then."""
         if not holds.is_opening(known, step) or not known.is_firing:
             return ("heal" if holds.is_opening(known, step) else "open"), known
-        hold = intake.hold
+        is_more = known.key == groups.more_key(intake.group.event.owner, intake.rule_name)
+        hold = None if is_more else intake.hold
         is_worse = hold is None and known.severity > known.held.severity
         if known.is_held and known.held.until > _now() and not is_worse:
             return "wait", known

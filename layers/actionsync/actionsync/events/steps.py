@@ -237,7 +237,7 @@ class Work:
             replace(self.event, severity=severity), self.rule, texts, self.correlation_id
         )
         if self.found is not None:
-            draft = _for_many(draft, self.found, self.correlation.members)
+            draft = self._for_many(draft, self.found)
         made = None
         if self.may_be_done:
             made = await self._tickets.find_by_correlation_id(self.correlation_id)
@@ -295,6 +295,19 @@ class Work:
         synced = {**self._opened(self.table, record, self._severity()), "is_existing": True}
         state = str(record.get("state"))
         return StepResult("noted", synced, {"work_notes": said}, state=state, record=record)
+
+    def _for_many(self, draft: drafts.Draft, found: "Look") -> drafts.Draft:
+        """Return the ticket with its first members, and the list of all as a file."""
+        description = str(draft.columns["description"])
+        columns = {**draft.columns}
+        if self.correlation.key == groups.more_key(self.event.owner, self.rule_name):
+            columns["short_description"] = f"More of {self.rule_name}"[:160]
+            description = "The rule has opened as many tickets as it may in an hour."
+        columns["description"] = drafts.fitted(
+            groups.described(description, found, self.correlation.members)
+        )
+        files = {**draft.attachments, groups.FILE_NAME: groups.listing(found)}
+        return replace(draft, columns=columns, attachments=files)
 
     async def _with_support_group(self, columns: "Columns") -> "Columns":
         columns, reason = await with_support_group(self.client, columns, self.fallback_group)
@@ -970,14 +983,6 @@ def table_of(kind: Kind, rule: "AnyRule") -> str:
     if kind == "change" or isinstance(rule, DeploymentRule):
         return "change_request"
     return rule.ticket
-
-
-def _for_many(draft: drafts.Draft, found: "Look", counted: int) -> drafts.Draft:
-    """Return the ticket with its first members, and the list of all as a file."""
-    description = groups.described(str(draft.columns["description"]), found, counted)
-    columns = {**draft.columns, "description": drafts.fitted(description)}
-    files = {**draft.attachments, groups.FILE_NAME: groups.listing(found)}
-    return replace(draft, columns=columns, attachments=files)
 
 
 def work_of(*, rule: "AnyRule", correlation: "Correlation", group: Group, **others: Any) -> Work:

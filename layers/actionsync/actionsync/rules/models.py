@@ -69,6 +69,7 @@ def _no_blank_ends(name: str) -> str:
 
 Columns = Annotated[Fields, AfterValidator(_checked_columns)]
 Template = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(checked)]
+Cap = Annotated[int, Field(ge=1, le=1000)]
 Hours = Annotated[int, Field(ge=0, le=24 * 90)]
 Minutes = Annotated[int, Field(ge=1, le=24 * 60)]
 
@@ -177,6 +178,8 @@ class IncidentRule(TicketRule):
     end: End = End()
     hold: Hold | None = None
     group_by: GroupBy | None = None
+    # How many tickets it opens in an hour; what comes beyond is one ticket.
+    cap: Cap = 100
     # None: the instance's own code for a solution.
     close_code: Name | None = None
     # As a file, as it came: some hold payloads and environment values.
@@ -342,6 +345,7 @@ class Then(Section):
     group_by: GroupBy | None = None
     attach_event: bool | None = None
     gate: GateRule | None = None
+    cap: Cap | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -353,7 +357,7 @@ class Then(Section):
     def over(self, fallback: AnyRule) -> AnyRule:
         """Return the fallback with what is said here in its place."""
         names = (
-            "ticket", "assignment_group", "category", "connection", "hold", "group_by",
+            "ticket", "assignment_group", "category", "connection", "hold", "group_by", "cap",
             "close_code", "close_codes", "send_comments", "gate", "attach_event",
         )  # fmt: skip
         changes: dict[str, Any] = {
@@ -443,7 +447,7 @@ def _problems(match: Match, then: Then) -> "Iterator[tuple[tuple[str, ...], str]
         yield ("then", "ticket"), f"no event of kind {', '.join(kinds)} becomes that"
     if then.group_by is not None and re.match("em_event|import_set", then.ticket or ""):
         yield ("then", "group_by"), f"needs tickets that can be read: {then.ticket} shows none"
-    for name in ("end", "hold", "group_by"):
+    for name in ("end", "hold", "group_by", "cap"):
         if getattr(then, name) is not None and (wants_change or "incident" not in kinds):
             yield ("then", name), "is for incidents alone"
     if then.hold is not None and then.hold.count and then.group_by is None:

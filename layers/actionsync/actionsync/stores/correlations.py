@@ -249,6 +249,7 @@ class Correlation:
         joined_at: of a member, the moment of the trigger with which it joined.
         is_group: whether it is a group's: its moments are versions, its count the newest of them.
         members: of a group, how many it has had, but for what was counted as a worker died.
+        counted: the generation whose opening was counted against its rule's cap.
         members_since: of a group, microseconds: an episode that was received before is a ticket's
             before its present one.
         look_at: of a group, the epoch second at which its members are looked at; 0 for none.
@@ -305,6 +306,7 @@ class Correlation:
     joined_at: int = 0
     is_group: bool = False
     members: int = 0
+    counted: int = 0
     members_since: int = 0
     look_at: int = 0
 
@@ -397,6 +399,7 @@ class CorrelationStore:
         change.set("leased_until", now + LEASE_SECONDS)
         change.set("lease_holder", action["holder"])
         change.set("uncertain_until", uncertain_until)
+        change.set("counted", correlation.counted)
         change.sets.append("#pending_action = if_not_exists(#pending_action, :action)")
         change.removes.append("#waits_until")
         change.values |= {":action": _attribute(action), ":now": _attribute(now)}

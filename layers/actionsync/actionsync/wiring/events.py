@@ -15,6 +15,7 @@ from actionsync.queues.outcome import Outcomes
 from actionsync.queues.worker import Services
 from actionsync.rules.service import RecentRules
 from actionsync.settings import bus_name, settings, write_backs
+from actionsync.stores.caps import CapStore
 from actionsync.stores.members import MemberStore
 from actionsync.stores.pipelines import PipelineStore
 from actionsync.tickets.service import TicketService
@@ -103,6 +104,7 @@ def engine() -> Engine:
         rules(),
         openings=openings(),
         members=MemberStore(aws.dynamodb(), settings().events_table),
+        caps=CapStore(aws.dynamodb(), settings().events_table),
     )
 
 

@@ -1,0 +1,93 @@
+"""A rule that opens too many tickets: what comes beyond its cap is one."""
+
+from typing import TYPE_CHECKING, Any
+
+from actionsync.stores.caps import CapStore
+from actionsync.wiring import stores
+from tests.integration.events import USER, Queues, error, send
+from tests.integration.test_event_engine import event, handle
+from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
+    instance,
+    made,
+    queues,
+    save_rules,
+)
+
+if TYPE_CHECKING:
+    from local.servicenow import Simulator
+    from tests.conftest import Aws
+    from tests.integration.conftest import Clock
+
+
+def alert(key: str, action: Any = "trigger", **values: Any) -> Any:
+    """Return an event of a key of its own."""
+    return event(action, key=key, is_heartbeat=True, texts={"title": f"Title of {key}",
+                 "message": "x", "occurred_at": "t", "status": "x"}, **values)  # fmt: skip
+
+
+def test_what_is_beyond_the_cap_is_one_ticket(
+    instance: "Simulator",  # noqa: F811 - a fixture's name
+    aws: "Aws",
+    time: "Clock",
+) -> None:
+    """It is resolved when all of it has ended, and the next hour has tickets again."""
+    time.moment = time.moment.replace(minute=5)
+    save_rules(aws, rules=[{"name": "loud", "then": {"cap": 2}}])
+    for key in "abcd":
+        assert handle(alert(key)).results[-1:] != ["held"]
+    titles = sorted(row["short_description"] for row in made(instance))
+    assert titles == ["More of loud", "Title of a", "Title of b"]
+    more = next(row for row in made(instance) if row["short_description"] == "More of loud")
+    assert "- Title of c" in more["description"]
+    capped = [one for one in stores.activity_store().newest(USER) if one["action"] == "capped"]
+    assert [one["rule"] for one in capped] == ["loud"]
+    assert handle(alert("a")).results == ["deduplicated"]
+    for key in "cd":
+        handle(alert(key, "resolve"))
+    time.advance(minutes=6)
+    assert handle(alert("c", "resolve")).results == ["resolved"]
+    time.advance(hours=1)
+    assert handle(alert("c")).results == ["created"]
+    assert len(made(instance)) == 4
+
+
+def test_what_is_tried_again_counts_once(aws: "Aws", instance: "Simulator") -> None:  # noqa: F811
+    """And the cap is each rule's own."""
+    save_rules(aws, rules=[{"name": "one", "match": {"severity": "critical"}, "then": {"cap": 1}},
+                           {"name": "two", "then": {"cap": 1}}])  # fmt: skip
+    handle(alert("a", severity="critical"))
+    handle(alert("b"))
+    counts = [item["opened"]["N"] for item in aws.items("EventsTable") if "opened" in item]
+    assert counts == ["1", "1"]
+    handle(alert("a", "resolve", severity="critical"))
+    handle(alert("a", severity="critical"))
+    assert len(made(instance)) == 2
+
+
+def test_a_process_remembers_that_a_limit_is_met(aws: "Aws", time: "Clock") -> None:
+    """For the hour: no write after that; another process finds out by itself."""
+    time.moment = time.moment.replace(minute=5)
+    first, second = (CapStore(aws.dynamodb, "EventsTable") for _ in range(2))
+    assert [first.take("r", "ada", 2) for _ in range(4)] == [True, True, False, False]
+    assert len(first._met) == 1
+    assert not second.take("r", "ada", 2)
+    time.advance(hours=1)
+    assert first.take("r", "ada", 2)
+
+
+def test_a_group_over_the_cap_waits_for_the_next_hour(
+    instance: "Simulator",  # noqa: F811
+    queues: Queues,  # noqa: F811
+    aws: "Aws",
+    time: "Clock",
+) -> None:
+    """Where people see it."""
+    time.moment = time.moment.replace(minute=50, second=0)
+    save_rules(aws, rules=[{"name": "many", "then": {"cap": 1, "group_by": ["service"]}}])
+    send("error", error(service="a"), error(service="b"))
+    assert len(made(instance)) == 1
+    (item,) = queues.items("waiting")
+    assert item["reason"]["S"] == "OpeningCap"
+    time.advance(minutes=11)
+    send("event", *queues.tick())
+    assert len(made(instance)) == 2
