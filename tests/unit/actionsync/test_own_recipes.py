@@ -248,3 +248,42 @@ def test_a_former_owner_gets_ends_alone() -> None:
         message = envelopes.read(json.dumps(event), NOW)
         found = sources.read(message, Context(NOW, "auto", owners=lambda: owners)).events
         assert [item.owner for item in found] == expected
+
+
+def read_by_own(event: dict[str, Any]) -> Any:
+    """Return what the recipe of the guide makes of an event of ada's, whatever its source."""
+    recipe = Recipe.model_validate_json(json.dumps({**RECIPE, "sources": ["*"]}))
+    message = envelopes.read(json.dumps(event), NOW)
+    return sources.read(message, Context(NOW, recipes_of=lambda _: {"any": recipe}))
+
+
+@pytest.mark.parametrize("source", ["actionsync", "actionsync.servicenow", "actionsync.x"])
+def test_what_the_product_says_itself_never_becomes_a_ticket(source: str) -> None:
+    """Whatever a recipe reads: no loop by way of the bus."""
+    event = copy.deepcopy(BODY["triggers"][0]) | {"source": source}
+    event["detail"]["user_id"] = "ada"
+    found = read_by_own(event)
+    assert (found.events, found.unknown) == ((), f"{source}: the product's own")
+    assert len(read_by_own(event | {"source": "shop"}).events) == 1
+
+
+def test_a_part_of_a_key_that_is_very_long_is_hashed() -> None:
+    """Two that differ at their end are two things, and the key stays short."""
+    keys = set()
+    for end in ("a", "b"):
+        event = copy.deepcopy(BODY["triggers"][0])
+        event["detail"] |= {"user_id": "ada", "page": "/" + "x" * 100_000 + end}
+        (found,) = read_by_own(event).events
+        keys.add(found.key)
+        assert len(found.texts["title"]) <= 200
+    assert len(keys) == 2
+    assert max(map(len, keys)) <= 32
+
+
+def test_an_element_that_was_cut_says_so() -> None:
+    """On the ticket, as an assumption."""
+    webhook = {"id": "1" * 32, "name": "eu", "owner": "ada", "source": "generic"}
+    message = {"version": 1, "webhook": webhook, "delivery": "d", "headers": {}, "whole": {},
+               "element": {"dedup_key": "x"}, "is_cut": True}  # fmt: skip
+    (found,) = sources.read(envelopes.read(json.dumps(message), NOW), Context(NOW)).events
+    assert found.assumptions == ("The event was larger than 200 KB: long texts were cut",)
