@@ -69,7 +69,8 @@ def _timers() -> "dict[str, Timed]":
 @cache
 def outgoing() -> Outgoing:
     """Return where events go out."""
-    return Outgoing(lambda: (aws.event_bridge(), bus_name()))
+    name = bus_name()
+    return Outgoing(lambda: (aws.event_bridge(), name))
 
 
 @cache
