@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from actionsync.runtime import run
 from actionsync.wiring import stores
+from actionsync.wiring.servicenow import client_cache
 from local.servicenow import faults, seed
 from tests.conftest import call
 from tests.integration.events import NOW, USER, Queues, alarm, deployment, error, send
@@ -287,6 +289,17 @@ def test_comments_come_out_where_a_rule_says_so(office: Office, aws: "Aws") -> N
     office.edit(sys_id, comments="Thanks")
     assert [detail["comment"]["text"] for _, detail in office.look()] == ["Thanks"]
     assert office.look() == []
+
+
+def test_long_texts_are_read_in_parts(office: Office) -> None:
+    """What is more than an answer may have is asked for in halves."""
+    send("error", *(error(service=f"s{number}") for number in range(3)))
+    office.look()
+    for ticket in made(office.instance):
+        office.edit(ticket["sys_id"], close_notes="x" * 4000)
+    client = run(client_cache().client(USER))
+    client._http._max_response_mib = 7 / 1024  # type: ignore[assignment]
+    assert [kind for kind, _ in office.look()] == ["Ticket Updated"] * 3
 
 
 def test_a_clock_two_minutes_off_changes_nothing(

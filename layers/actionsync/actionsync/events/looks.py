@@ -25,7 +25,7 @@ from actionsync.events.outgoing import Approval, Comment
 from actionsync.stores.tickets import MOST_NOTES, Row, note_hash
 from actionsync.stores.timers import Timer
 from actionsync.telemetry import logger, metrics
-from servicenow_tools.errors import ServiceNowError
+from servicenow_tools.errors import ServiceNowError, UnexpectedContentError
 from servicenow_tools.query import field as column
 
 if TYPE_CHECKING:
@@ -272,6 +272,17 @@ class Looks:
                 yield row
 
     async def _read(self, run: _Pass, table: str, rows: "list[Row]") -> None:
+        """Read tickets, and store what changed; where that is too much at once, half of them."""
+        try:
+            await self._read_at_once(run, table, rows)
+        except UnexpectedContentError as error:
+            if type(error) is not UnexpectedContentError or len(rows) == 1 or not run.has_time:
+                raise
+            middle = len(rows) // 2
+            for some in (rows[:middle], rows[middle:]):
+                await self._read(run, table, some)
+
+    async def _read_at_once(self, run: _Pass, table: str, rows: "list[Row]") -> None:
         key = run.timer.wait_key
         async with self._clients.client_for(key.owner, table, key.connection) as client:
             found = await client.table(table).get_many(
@@ -319,7 +330,8 @@ class Looks:
         for kind, names in comparison.kinds_of(row.table, compared):
             sequence += 1
             found.events.append((kind, _changed(row, sequence, record, compared, names)))
-        if row.table == "change_request" and {"state", "approval"} & set(compared.after):
+        is_decided = {"state", "approval"} & set(compared.after) and row.table == "change_request"
+        if is_decided and run.has_time:
             approvals = await _approvals(client, row.sys_id)
             for _, detail in found.events:
                 detail.approvals = approvals
