@@ -14,7 +14,7 @@ from tests.integration.test_teams import NEW, TEAM, ask, store, team  # noqa: F4
 
 if TYPE_CHECKING:
     from local.servicenow import Simulator
-    from tests.conftest import Answer, Aws
+    from tests.conftest import Aws, HttpAnswer
     from tests.integration.conftest import Clock
 
 PAGE = "https://example.execute-api.us-east-1.amazonaws.com/sign-in"
@@ -30,7 +30,7 @@ def instance(aws: "Aws", simulator: "Simulator", monkeypatch: pytest.MonkeyPatch
     return simulator
 
 
-def keep(simulator: "Simulator", **who: Any) -> "Answer":
+def keep(simulator: "Simulator", **who: Any) -> "HttpAnswer":
     """Store a connection that wants a person."""
     body = {
         "name": "person",
@@ -64,7 +64,7 @@ def allow(
     return dict(parse_qsl(target.query))
 
 
-def finish(came: dict[str, str], **options: Any) -> "Answer":
+def finish(came: dict[str, str], **options: Any) -> "HttpAnswer":
     """Hand over what came to the page."""
     more = {"replace_user": True} if options.pop("replace_user", False) else {}
     body = {**came, **more}
