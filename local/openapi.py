@@ -75,7 +75,10 @@ def document() -> dict[str, Any]:
         [(model, "validation") for model in bodies], ref_template=f"{REF}{{model}}"
     )
     connection = TypeAdapter(Connection).json_schema()
-    del connection["properties"]["secret_version"]
+    for name in ("secret_version", "signed_in_by"):
+        del connection["properties"][name]
+    notes = {"type": "array", "items": {"type": "string"}, "description": "What has to be done."}
+    connection["properties"]["notes"] = notes
     connection["required"].remove("secret_version")
     report = TypeAdapter(ConnectionReport).json_schema(ref_template=f"{REF}{{model}}")
     schemas = {

@@ -34,7 +34,6 @@ url, function, memory, *counts = sys.argv[1:]
 resource.setrlimit(resource.RLIMIT_DATA, (int(memory) * 2**20, int(memory) * 2**20))
 
 importlib.import_module(f"functions.{function}.app")
-from actionsync.connections.clients import auth_of
 from actionsync.stores.credentials import Identity
 from actionsync.stores.secrets import Secret
 from actionsync.wiring import stores
@@ -43,11 +42,11 @@ from servicenow_tools.errors import ServiceNowError
 
 stores.secret_store(), stores.waiting_store()
 identity = Identity(url, "basic", "user")
-auth = auth_of(Secret("owner", identity, {"password": "password"}))
+secret = Secret("owner", identity, {"password": "password"})
 
 
 async def ask(kind):
-    async with client_cache().open(identity, auth) as client:
+    async with client_cache().open(secret) as client:
         try:
             return await client.table("incident").get(f"INC{kind:07}")
         except ServiceNowError as error:

@@ -1,12 +1,19 @@
 """Testing a connection: the stored one, or one that is still being typed."""
 
+from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from actionsync.connections.clients import auth_of
+from actionsync.connections.certificates import end_of
 from actionsync.errors import FieldError, InvalidInputError
 from actionsync.stores.connections import DEFAULT
 from actionsync.stores.credentials import METHODS
 from actionsync.stores.secrets import Secret
+
+RESTRICTED = (
+    "If the password is right, the instance restricts basic authentication. Three ways out: "
+    "oauth_client_credentials, a person's sign-in (oauth_authorization_code), client_certificate."
+)
 
 if TYPE_CHECKING:
     from actionsync.connections.clients import ClientCache
@@ -27,7 +34,7 @@ async def check_stored_connection(
         ConnectionIncompleteError: its secret is missing.
     """
     client = await clients.client(owner, name)
-    report = await client.test_connection()
+    report = _explained(await client.test_connection(), clients.secret(owner, name))
     if report.success:
         clients.circuit.pauses.end(clients.target(owner, connection=name))
     else:
@@ -57,6 +64,20 @@ async def check_typed_connection(
         raise InvalidInputError(
             *(FieldError(name, "is needed for what is not stored") for name in missing)
         )
-    signer = auth_of(Secret(owner, identity, secrets))
-    async with clients.open(identity, signer) as client:
-        return await client.test_connection()
+    end_of(secrets)
+    secret = Secret(owner, identity, secrets)
+    async with clients.open(secret) as client:
+        return _explained(await client.test_connection(), secret)
+
+
+def _explained(report: "ConnectionReport", secret: Secret) -> "ConnectionReport":
+    """Return a report that says what a refused password may mean, though it is right."""
+    is_refused = any(
+        check.name == "signed_in"
+        and check.servicenow is not None
+        and check.servicenow["status"] == HTTPStatus.UNAUTHORIZED
+        for check in report.checks
+    )
+    if secret.identity.auth_method != "basic" or not is_refused:
+        return report
+    return replace(report, message=f"{report.message} {RESTRICTED}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from actionsync.connections.certificates import context_of
 from actionsync.connections.network import guarded_transport
 from actionsync.connections.service import find_connection
 from actionsync.connections.writes import recorded_in
@@ -15,7 +16,7 @@ from actionsync.errors import ConnectionIncompleteError, ConnectionNotFoundError
 from actionsync.stores.connections import DEFAULT
 from actionsync.stores.credentials import METHODS
 from actionsync.stores.pauses import Target
-from servicenow_tools import ServiceNowClient, auth, tls_context
+from servicenow_tools import ServiceNowClient, auth
 from servicenow_tools.auth import RotatingAuth
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class StoredCredentials:
 
     Attributes:
         connection: the connection that the secret belongs to.
+        secret: the secret.
         auth: signs requests with it; what ServiceNow refuses, once more with a newer one.
     """
 
@@ -54,8 +56,8 @@ class StoredCredentials:
         self._secrets = secrets
         self._owner = owner
         self._name = name
-        self.connection, self._secret = self._read()
-        self.auth = RotatingAuth(auth_of(self._secret), self._renewed)
+        self.connection, self.secret = self._read()
+        self.auth = RotatingAuth(auth_of(self.secret), self._renewed)
 
     def _renewed(self) -> httpx.Auth | None:
         """Take over a secret that replaced ours, and return what signs with it."""
@@ -68,9 +70,9 @@ class StoredCredentials:
             if (
                 candidate is not None
                 and self._fits(candidate, self.connection)
-                and candidate != self._secret
+                and candidate != self.secret
             ):
-                self.connection, self._secret = connection, candidate
+                self.connection, self.secret = connection, candidate
                 return auth_of(candidate)
         return None
 
@@ -109,6 +111,8 @@ def auth_of(secret: "Secret") -> httpx.Auth:
             )
         case "api_key":
             return auth.ApiKey(values["api_key"])
+        case "client_certificate":
+            return httpx.Auth()  # it goes with the connection
 
 
 @dataclass(slots=True)
@@ -169,6 +173,10 @@ class ClientCache:
         """Return whom calls of the client concern that `client` returned last for a connection."""
         return Target.of(self._cached[owner, connection].credentials.connection, table)
 
+    def secret(self, owner: str, connection: str = DEFAULT) -> "Secret":
+        """Return what the client signs in with that `client` returned last for a connection."""
+        return self._cached[owner, connection].credentials.secret
+
     async def admit(
         self, owner: str, table: str, connection: str = DEFAULT
     ) -> "tuple[ServiceNowClient, Target, Pause | None]":
@@ -217,18 +225,26 @@ class ClientCache:
 
     def open(
         self,
-        identity: "Identity",
-        signer: httpx.Auth,
+        secret: "Secret",
+        signer: httpx.Auth | None = None,
         on_request: "Callable[[RequestEvent], None] | None" = None,
         on_update: "OnUpdate | None" = None,
     ) -> ServiceNowClient:
-        """Return a client of its own that reaches only what the stack allows."""
+        """Return a client of its own that reaches only what the stack allows.
+
+        Args:
+            secret: what it signs in with, where.
+            signer: signs its requests, if not the secret alone does.
+            on_request: is called after each request.
+            on_update: is called before each change of a record.
+        """
+        identity = secret.identity
         return ServiceNowClient(
             identity.instance_url,
             username=identity.username or None,
-            auth=signer,
+            auth=signer or auth_of(secret),
             transport=guarded_transport(
-                tls_context(self._settings.instance_ca_file),
+                context_of(secret.values, self._settings.instance_ca_file),
                 identity.instance_url,
                 self._settings.allowed_instance_hosts,
             ),
@@ -247,5 +263,5 @@ class ClientCache:
                 self.circuit.pauses.record_answer(target, request.seconds)
 
         on_update = recorded_in(self._rows, lambda: credentials.connection.id)
-        client = self.open(credentials.connection.identity, credentials.auth, measure, on_update)
+        client = self.open(credentials.secret, credentials.auth, measure, on_update)
         return _Entry(client, credentials, time.monotonic() + FRESH_SECONDS)

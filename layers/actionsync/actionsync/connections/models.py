@@ -66,6 +66,9 @@ Username = Annotated[
 ClientId = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
 SecretText = Annotated[SecretStr, Field(min_length=1, max_length=4096), AfterValidator(_secret)]
 Password = Annotated[SecretStr, Field(min_length=1, max_length=1024), AfterValidator(_secret)]
+Pem = Annotated[
+    SecretStr, Field(min_length=1, max_length=20_000, description="PEM, of more lines than one.")
+]
 ApiKey = Annotated[SecretStr, Field(min_length=1, max_length=1024), AfterValidator(_header)]
 
 
@@ -94,6 +97,8 @@ class _Typed(_Input):
     client_secret: SecretText | None = Field(None, validate_default=True)
     refresh_token: SecretText | None = Field(None, validate_default=True)
     api_key: ApiKey | None = Field(None, validate_default=True)
+    certificate: Pem | None = Field(None, validate_default=True)
+    private_key: Pem | None = Field(None, validate_default=True)
 
     @field_validator(*NAMES, *SECRETS)
     @classmethod
@@ -123,7 +128,9 @@ class NewConnection(_Typed):
 
     Besides `instance_url` each method takes its own fields: `basic` username and password;
     `oauth_client_credentials` client_id and client_secret; `oauth_password` all four of these;
-    `oauth_refresh_token` client_id, client_secret and refresh_token; `api_key` api_key.
+    `oauth_refresh_token` client_id, client_secret and refresh_token; `oauth_authorization_code`
+    client_id and client_secret, and then a person's sign-in; `api_key` api_key;
+    `client_certificate` certificate and private_key.
     """
 
     needs_secrets = True
@@ -163,6 +170,8 @@ class ConnectionChange(_Input):
     client_secret: SecretText | None = None
     refresh_token: SecretText | None = None
     api_key: ApiKey | None = None
+    certificate: Pem | None = None
+    private_key: Pem | None = None
 
     @model_validator(mode="after")
     def _changes_something(self) -> "ConnectionChange":

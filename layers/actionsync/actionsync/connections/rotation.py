@@ -14,7 +14,6 @@ import secrets as randomness
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from actionsync.connections.clients import auth_of
 from servicenow_tools.errors import AuthenticationError
 
 if TYPE_CHECKING:
@@ -133,7 +132,7 @@ class Rotation:
         self._connections.follow(secret.owner, replaced, token, secret.connection)
 
     def _client(self, secret: "Secret") -> "ServiceNowClient":
-        return self._clients.open(secret.identity, auth_of(secret))
+        return self._clients.open(secret)
 
 
 def _renewed(secret: "Secret") -> str:

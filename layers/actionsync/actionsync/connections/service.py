@@ -72,6 +72,7 @@ def create_connection(
         ConnectionBusyError: another request is working on it.
         TooManyConnectionsError: the owner has as many as one may have.
     """
+    ends_at = _end_of(new.secrets())
     operation = uuid.uuid4().hex
     connection_id = connections.lock_absent(owner, operation, _new_id(), name)
     if len(connections.names(owner)) > MOST_CONNECTIONS:
@@ -89,9 +90,19 @@ def create_connection(
             updated_at=now,
             version=1,
             name=name,
+            ends_at=ends_at,
         )
         connections.save(owner, operation, connection)
     return connection
+
+
+def _end_of(secrets: dict[str, str]) -> str:
+    if "certificate" not in secrets:
+        return ""
+    # Of the few that sign in with a certificate: it loads the client.
+    from actionsync.connections.certificates import end_of  # noqa: PLC0415
+
+    return end_of(secrets)
 
 
 def _new_id() -> int:
@@ -135,6 +146,7 @@ def change_connection(
         raise InvalidInputError(*wrong)
     if not sent:
         return old
+    ends_at = _end_of(sent)
     with locked(connections, owner, old) as operation:
         secret = Secret(owner, identity, sent, name)
         connection = replace(
@@ -143,6 +155,7 @@ def change_connection(
             secret_version=secrets.add_version(old.id, operation, secret),
             updated_at=clock.iso(clock.now()),
             version=old.version + 1,
+            ends_at=ends_at,
             signed_in_at="",
             signed_in_by="",
         )

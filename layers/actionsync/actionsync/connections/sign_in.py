@@ -99,7 +99,7 @@ class SignIns:
             redirect_uri=sign_in.redirect_uri,
             code_verifier=sign_in.verifier,
         )
-        async with self.clients.open(connection.identity, grant) as client:
+        async with self.clients.open(secret, grant) as client:
             person = await client.signed_in_as()
         if person is None or not grant.refresh_token:
             raise SignInRefusedError(

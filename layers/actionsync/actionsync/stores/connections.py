@@ -16,6 +16,7 @@ Only an `active` item is a connection that anybody sees.
 import re
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from actionsync import clock
@@ -36,6 +37,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UniversalAttributeValueTypeDef
 
 DEFAULT = "default"
+# So long before a certificate ends, and so long after a sign-in, of 100 days by default.
+_NOTICE, _SIGN_IN_IS_OLD = timedelta(days=30), timedelta(days=70)
+_RESTRICTED = (
+    "New instances restrict basic authentication, and others may at any time. Ways that stay: "
+    "oauth_client_credentials, a person's sign-in (oauth_authorization_code), client_certificate."
+)
 # Of one owner. Each is a secret that costs money by the month.
 MOST_CONNECTIONS = 10
 # It stands in paths, in rules and in `team/<team>/<name>`.
@@ -73,6 +80,7 @@ class Connection:
         name: its name among the owner's connections.
         signed_in_as: the ServiceNow user whose sign-in it goes by, where its method wants one.
         signed_in_at: when that was; empty before it.
+        ends_at: when its certificate ends, where it has one.
         signed_in_by: who signed in, by their id here; nobody else sees it.
     """
 
@@ -88,6 +96,7 @@ class Connection:
     name: str = DEFAULT
     signed_in_as: str = ""
     signed_in_at: str = ""
+    ends_at: str = ""
     signed_in_by: str = ""
 
     @property
@@ -99,7 +108,25 @@ class Connection:
         """Return the connection as callers see it."""
         document = asdict(self)
         del document["secret_version"], document["signed_in_by"]
+        document["notes"] = self.notes()
         return document
+
+    def notes(self) -> list[str]:
+        """Return what its owner should know: what has to be done, or will have to be."""
+        now = clock.now()
+        if self.auth_method == "basic":
+            return [_RESTRICTED]
+        if self.auth_method == "oauth_authorization_code" and not self.signed_in_at:
+            return [f"Sign in first: GET /api/servicenow/connections/{self.name}/sign-in."]
+        if self.signed_in_at and now > datetime.fromisoformat(self.signed_in_at) + _SIGN_IN_IS_OLD:
+            return [
+                f"The sign-in of {self.signed_in_at} ends after 100 days by default: repeat it."
+            ]
+        if self.ends_at and now > datetime.fromisoformat(self.ends_at):
+            return [f"The certificate ended at {self.ends_at}: store another one."]
+        if self.ends_at and now > datetime.fromisoformat(self.ends_at) - _NOTICE:
+            return [f"The certificate ends at {self.ends_at}: store another one before."]
+        return []
 
     def audited(self) -> dict[str, str]:
         """Return what the audit trail keeps of the connection."""

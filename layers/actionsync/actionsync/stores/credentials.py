@@ -10,6 +10,7 @@ AuthMethod = Literal[
     "oauth_refresh_token",
     "oauth_authorization_code",
     "api_key",
+    "client_certificate",
 ]
 
 
@@ -40,9 +41,12 @@ METHODS: dict[AuthMethod, Method] = {
     "oauth_refresh_token": Method(("client_id",), ("client_secret", "refresh_token")),
     "oauth_authorization_code": Method(("client_id",), ("client_secret",), "refresh_token"),
     "api_key": Method((), ("api_key",)),
+    "client_certificate": Method((), ("certificate", "private_key")),
 }
 NAMES = ("username", "client_id")
-SECRETS = ("password", "client_secret", "refresh_token", "api_key")
+SECRETS = (
+    "password", "client_secret", "refresh_token", "api_key", "certificate", "private_key",
+)  # fmt: skip
 assert set(METHODS) == set(get_args(AuthMethod))  # noqa: S101 - of the code itself
 
 
