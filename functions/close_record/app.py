@@ -4,7 +4,7 @@ from actionsync.http import records
 from actionsync.http.api import entrypoint
 from actionsync.http.servicenow import servicenow_api
 from actionsync.tickets.types import SHARED_TYPES
-from actionsync.wiring.servicenow import tickets_to_write
+from actionsync.wiring.tickets import tickets_to_write
 
 app = servicenow_api()
 for ticket_type in SHARED_TYPES:

@@ -4,7 +4,7 @@ from actionsync.http import records
 from actionsync.http.api import entrypoint
 from actionsync.http.servicenow import servicenow_api
 from actionsync.tickets.types import CHANGE_REQUEST
-from actionsync.wiring.servicenow import tickets_to_read
+from actionsync.wiring.tickets import tickets_to_read
 
 app = servicenow_api()
 records.get(app, CHANGE_REQUEST, tickets_to_read)

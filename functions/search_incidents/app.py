@@ -9,7 +9,7 @@ from actionsync.http.callers import ConnectionCaller
 from actionsync.http.servicenow import servicenow_api
 from actionsync.runtime import run
 from actionsync.tickets.models import IncidentSearch
-from actionsync.wiring.servicenow import tickets_to_read
+from actionsync.wiring.tickets import tickets_to_read
 
 app = servicenow_api()
 

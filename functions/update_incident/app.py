@@ -4,7 +4,7 @@ from actionsync.http import records
 from actionsync.http.api import entrypoint
 from actionsync.http.servicenow import servicenow_api
 from actionsync.tickets.types import INCIDENT
-from actionsync.wiring.servicenow import tickets_to_write
+from actionsync.wiring.tickets import tickets_to_write
 
 app = servicenow_api()
 records.update(app, INCIDENT, tickets_to_write)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local.servicenow import Simulator
-    from tests.conftest import Answer, Aws
+    from tests.conftest import Aws, HttpAnswer
 
 NAMED = {"name": "shown"}
 
@@ -38,7 +38,7 @@ def shown(simulator: "Simulator", certificate: str, private_key: str) -> dict[st
     }
 
 
-def keep(simulator: "Simulator", certificate: str, private_key: str) -> "Answer":
+def keep(simulator: "Simulator", certificate: str, private_key: str) -> "HttpAnswer":
     """Store it by name."""
     body = {"name": "shown", **shown(simulator, certificate, private_key)}
     return ask("create_config", "valid_create_connection", body)

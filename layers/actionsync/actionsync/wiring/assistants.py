@@ -11,7 +11,8 @@ from actionsync.settings import assistant_write_scope
 from actionsync.tickets.types import TABLES
 from actionsync.wiring import stores
 from actionsync.wiring.callers import acting
-from actionsync.wiring.servicenow import client_cache, tickets_to_write
+from actionsync.wiring.servicenow import client_cache
+from actionsync.wiring.tickets import tickets_to_write
 from servicenow_tools.mcp.server import make_server
 from servicenow_tools.mcp.tickets import TicketTools, WriteTools
 
