@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 READS = {
     "search_tickets", "show_ticket", "list_notes", "search_knowledge", "list_choices",
     "show_service", "find_events", "list_unfinished_events", "list_activity",
+    "list_gates",
 }  # fmt: skip
 WRITES = {"create_incident", "add_work_note", "resolve_incident"}
 SCOPE = "actionsync/tickets"
@@ -162,6 +163,26 @@ def test_what_became_of_an_event(
         assert "since" in await assistant.refused("list_activity", since="someday")
 
     use(work, sub=USER)
+
+
+def test_what_waits_at_a_gate(connected: "Simulator", monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller's own, with the state and for what it waits."""
+    Queues(monkeypatch)
+    opened = invoke("gate_deployment", event("gate_deployment"))
+    assert opened.status == 201
+
+    async def work(assistant: Assistant) -> None:
+        (gate,) = (await assistant.found("list_gates"))["gates"]
+        assert (gate["id"], gate["state"]) == (opened.json["id"], "waiting")
+        assert "url" not in gate
+        text = await assistant.refused("list_gates", connection="team/nobodys")
+        assert "team" in text
+
+    async def another(assistant: Assistant) -> None:
+        assert (await assistant.found("list_gates"))["gates"] == []
+
+    use(work)
+    use(another, sub="somebody-else")
 
 
 def test_failures_say_what_they_mean(

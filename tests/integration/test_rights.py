@@ -754,7 +754,7 @@ def answer_assistant(world: World) -> None:
         answer = conftest.invoke("answer_assistant", payload)
         world.results.append(json.loads(answer.text)["result"]["isError"])
 
-    for name in ("find_events", "list_unfinished_events", "list_activity"):
+    for name in ("find_events", "list_unfinished_events", "list_activity", "list_gates"):
         use(name)
     troubles = (faults.hibernating(times=None), None, faults.rate_limited(100, times=None))
     for number, trouble in enumerate(troubles):

@@ -8,11 +8,14 @@ from pydantic import Field
 from actionsync.audit import query
 from actionsync.audit.query import ActivityQuery
 from actionsync.events import unfinished
+from actionsync.events.gates import requests
+from actionsync.events.gates.requests import GateQuery
 from actionsync.events.unfinished import UnfinishedQuery
 from servicenow_tools.mcp.tools import Answer, Arguments, Cursor, Limit, Tool
 
 if TYPE_CHECKING:
     from actionsync.audit.trail import ActivityStore
+    from actionsync.stores.gates import GateStore
     from actionsync.stores.recent import RecentEvents
     from actionsync.stores.waiting import WaitingStore
 
@@ -58,31 +61,42 @@ class ListActivity(Arguments):
     cursor: Cursor = None
 
 
+class ListGates(Arguments):
+    """Which gates to list."""
+
+    state: Annotated[
+        Literal["waiting"] | None, Field(description="Left out: also those that are decided.")
+    ] = "waiting"
+    limit: Limit = 10
+    cursor: Cursor = None
+
+
 class EventTools:
-    """What an assistant reads of an owner's events.
+    """What an assistant reads of the events of the caller, or of a team of theirs.
 
     Args:
-        owner: whose events.
+        owner_of: returns whose events a connection's name means, and counts a read; raises where
+            the caller is not in the team, or has asked too often.
         recent: the newest events.
         waiting: what waits and what has failed.
         activity: the audit trail.
-        count: counts a read of the owner's; raises where there have been too many.
+        gates: what deployments wait at.
     """
 
     def __init__(
         self,
-        owner: str,
+        owner_of: Callable[[str], str],
         *,
         recent: "RecentEvents",
         waiting: "WaitingStore",
         activity: "ActivityStore",
-        count: Callable[[], None],
+        gates: "GateStore",
     ) -> None:
-        self._owner = owner
+        self._owner_of = owner_of
         self._recent = recent
         self._waiting = waiting
         self._activity = activity
-        self._count = count
+        self._gates = gates
 
     def tools(self) -> list[Tool]:
         """Return the tools."""
@@ -111,14 +125,21 @@ class EventTools:
                 ListActivity,
                 self.activity,
             ),
+            Tool(
+                "list_gates",
+                "Deployments that wait",
+                "List the deployments that wait at a gate for their change request, and for what.",
+                ListGates,
+                self.gates,
+            ),
         ]
 
     async def find(self, asked: FindEvents) -> Answer:
         """Find events among the newest."""
-        self._count()
+        owner = self._owner_of(asked.connection)
         wanted = [
             {name: entry[name] for name in _SHOWN if entry.get(name)}
-            for entry in self._recent.read(self._owner)
+            for entry in self._recent.read(owner)
             if _fits(asked, entry) and (asked.cursor is None or str(entry["at"]) < asked.cursor)
         ]
         found = wanted[: asked.limit]
@@ -126,17 +147,25 @@ class EventTools:
 
     async def unfinished(self, asked: ListUnfinished) -> Answer:
         """List what waits and what has failed."""
-        self._count()
+        owner = self._owner_of(asked.connection)
         wanted = asked.model_dump(exclude={"connection"}, exclude_none=True)
-        page = unfinished.page(self._owner, UnfinishedQuery(**wanted), self._waiting)
+        page = unfinished.page(owner, UnfinishedQuery(**wanted), self._waiting)
         return Answer({"events": page["items"]}, page["next"])
 
     async def activity(self, asked: ListActivity) -> Answer:
         """Read the audit trail."""
-        self._count()
+        owner = self._owner_of(asked.connection)
         wanted = asked.model_dump(exclude={"connection"}, exclude_none=True)
-        page = query.page(self._owner, ActivityQuery(**wanted), self._activity)
+        page = query.page(owner, ActivityQuery(**wanted), self._activity)
         return Answer({"records": page["items"]}, page["next"])
+
+    async def gates(self, asked: ListGates) -> Answer:
+        """List what waits at a gate."""
+        owner = self._owner_of(asked.connection)
+        wanted = asked.model_dump(exclude={"connection"}, exclude_none=True)
+        page = requests.page(owner, GateQuery(**wanted), self._gates, host="")
+        gates = [{name: gate[name] for name in gate if name != "url"} for gate in page["items"]]
+        return Answer({"gates": gates}, page["next"])
 
 
 def _fits(asked: FindEvents, entry: dict[str, Any]) -> bool:

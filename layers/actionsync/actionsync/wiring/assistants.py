@@ -22,27 +22,31 @@ if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
 
     from actionsync.http.callers import Caller
+    from actionsync.wiring.callers import Acting
     from servicenow_tools import ServiceNowClient
 
 
 def server_for(caller: "Caller") -> "Server[Any]":
-    """Return a server whose tools see what is the caller's, and their teams' connections."""
-    owner = caller.user_id
+    """Return a server whose tools see what is the caller's, and their teams'."""
+
+    def of(connection: str) -> "Acting":
+        """Return for whom a call is made, by the name of a connection; it counts as a read."""
+        stores.rates("reads").take(caller.user_id)
+        return acting(by_connection(caller, connection))
 
     @asynccontextmanager
     async def lend(connection: str, table: str) -> "AsyncIterator[ServiceNowClient]":
-        _count(owner)
-        of = acting(by_connection(caller, connection))
-        async with client_cache().client_for(of.owner, table, of.connection) as client:
+        by = of(connection)
+        async with client_cache().client_for(by.owner, table, by.connection) as client:
             yield client
 
     tables = tuple(TABLES.values())
     events = EventTools(
-        owner,
+        lambda connection: of(connection).owner,
         recent=stores.recent_events(),
         waiting=stores.waiting_store(),
         activity=stores.activity_store(),
-        count=lambda: _count(owner),
+        gates=stores.gate_store(),
     )
     writer = TicketWriter(lambda connection: tickets_to_write(by_connection(caller, connection)))
     may_write = assistant_write_scope() in caller.scopes
@@ -52,7 +56,3 @@ def server_for(caller: "Caller") -> "Server[Any]":
         name="actionsync",
         explain=lambda error: str(error) if isinstance(error, ActionSyncError) else None,
     )
-
-
-def _count(owner: str) -> None:
-    stores.rates("reads").take(owner)
