@@ -1,4 +1,4 @@
-"""Client certificates: whether one can be used, until when, and the TLS context that shows it.
+"""Client certificates: whether one can be used, and until when.
 
 Python's `ssl` reads certificates from files alone, and says nothing of one's own: a handshake with
 oneself, in memory, does.
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from actionsync import clock
 from actionsync.errors import FieldError, InvalidInputError
-from servicenow_tools import tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +29,7 @@ def end_of(values: "Mapping[str, str]") -> str:
     """
     if "certificate" not in values:
         return ""
-    with _files(values) as (certificate, key):
+    with files_of(values) as (certificate, key):
         server, client = (ssl.SSLContext(side) for side in _SIDES)
         for side in (server, client):
             try:
@@ -53,14 +52,6 @@ def end_of(values: "Mapping[str, str]") -> str:
     return clock.iso(datetime.fromtimestamp(seconds, UTC))
 
 
-def context_of(values: "Mapping[str, str]", ca_file: str | None) -> ssl.SSLContext:
-    """Return the TLS context of a secret: one that shows its certificate, if it has one."""
-    if "certificate" not in values:
-        return tls_context(ca_file)
-    with _files(values) as (certificate, key):
-        return tls_context(ca_file, str(certificate), str(key))
-
-
 _SIDES = (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT)
 
 
@@ -79,7 +70,7 @@ def _shown(server: ssl.SSLContext, client: ssl.SSLContext) -> "Mapping[str, obje
 
 
 @contextlib.contextmanager
-def _files(values: "Mapping[str, str]") -> "Iterator[tuple[Path, Path]]":
+def files_of(values: "Mapping[str, str]") -> "Iterator[tuple[Path, Path]]":
     """Write a certificate and its key where only this process reads them, for the block."""
     with TemporaryDirectory() as folder:
         files = Path(folder, "certificate.pem"), Path(folder, "key.pem")

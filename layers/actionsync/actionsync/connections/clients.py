@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from actionsync.connections.certificates import context_of
+from actionsync.connections.certificates import files_of
 from actionsync.connections.network import guarded_transport
 from actionsync.connections.service import find_connection
 from actionsync.connections.writes import recorded_in
@@ -16,10 +16,11 @@ from actionsync.errors import ConnectionIncompleteError, ConnectionNotFoundError
 from actionsync.stores.connections import DEFAULT
 from actionsync.stores.credentials import METHODS
 from actionsync.stores.pauses import Target
-from servicenow_tools import ServiceNowClient, auth
+from servicenow_tools import ServiceNowClient, auth, tls_context
 from servicenow_tools.auth import RotatingAuth
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Callable
 
     from actionsync.connections.circuit import Circuit
@@ -113,6 +114,14 @@ def auth_of(secret: "Secret") -> httpx.Auth:
             return auth.ApiKey(values["api_key"])
         case "client_certificate":
             return httpx.Auth()  # it goes with the connection
+
+
+def _tls_of(secret: "Secret", ca_file: str | None) -> "ssl.SSLContext":
+    """Return the TLS context of a secret: one that shows its certificate, if it has one."""
+    if "certificate" not in secret.values:
+        return tls_context(ca_file)
+    with files_of(secret.values) as (certificate, key):
+        return tls_context(ca_file, str(certificate), str(key))
 
 
 @dataclass(slots=True)
@@ -244,7 +253,7 @@ class ClientCache:
             username=identity.username or None,
             auth=signer or auth_of(secret),
             transport=guarded_transport(
-                context_of(secret.values, self._settings.instance_ca_file),
+                _tls_of(secret, self._settings.instance_ca_file),
                 identity.instance_url,
                 self._settings.allowed_instance_hosts,
             ),

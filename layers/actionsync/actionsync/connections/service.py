@@ -99,7 +99,7 @@ def create_connection(
 def _end_of(secrets: dict[str, str]) -> str:
     if "certificate" not in secrets:
         return ""
-    # Of the few that sign in with a certificate: it loads the client.
+    # Of the few that sign in with a certificate: it loads ssl.
     from actionsync.connections.certificates import end_of  # noqa: PLC0415
 
     return end_of(secrets)
