@@ -62,8 +62,8 @@ OPERATIONS = {
             ),
         },
         servicenow_calls=3,
-        cold_calls={"GetItem": 1, "Query": 1, "GetSecretValue": 1, "UpdateItem": 2},
-        warm_calls={"Query": 1, "UpdateItem": 1},
+        cold_calls={"GetItem": 1, "Query": 1, "GetSecretValue": 1, "UpdateItem": 3},
+        warm_calls={"Query": 1, "UpdateItem": 2},
     ),
     "POST /api/servicenow/connections/{name}/test": Operation(
         id="test_named_connection",
@@ -77,7 +77,7 @@ OPERATIONS = {
             "invalid_connection": Refused(Request(path={"name": "none"}), 404),
         },
         servicenow_calls=3,
-        cold_calls={"GetItem": 1, "Query": 1, "GetSecretValue": 1, "UpdateItem": 2},
-        warm_calls={"Query": 1, "UpdateItem": 1},
+        cold_calls={"GetItem": 1, "Query": 1, "GetSecretValue": 1, "UpdateItem": 3},
+        warm_calls={"Query": 1, "UpdateItem": 2},
     ),
 }

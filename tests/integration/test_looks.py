@@ -220,7 +220,12 @@ def test_a_role_that_is_gone_deletes_no_ticket(office: Office) -> None:
     assert reason == "TicketsMissing"
     for ticket in kept:
         inside.put("incident", **ticket)
-    office.minutes(45, step=15)
+    assert call("test_connection", None, user_id=USER).json["success"]
+    office.minutes()
+    assert [item["action"] for item in activity()].count("found") == 1, (
+        "a good test has it looked at"
+    )
+    office.minutes(30, step=15)
     assert [item["action"] for item in activity()].count("found") == 1
     assert len(made(office.instance)) == 12
     assert office.bus.kinds() == []

@@ -23,14 +23,13 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from actionsync.events.openings import looks_of
 from actionsync.stores import timers
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.pauses import PauseStore, Target
 from actionsync.stores.recent import RecentEvents
 from actionsync.stores.rules import RuleStore
 from actionsync.stores.tickets import Row
-from actionsync.stores.timers import Timer, key_of, prompt
+from actionsync.stores.timers import Timer, key_of, looks_of, prompt
 from actionsync.tickets.types import TABLES
 from actionsync.wiring.events import services
 from actionsync.wiring.stores import pause_store, ticket_store, timer_store

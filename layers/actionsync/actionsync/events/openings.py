@@ -8,10 +8,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from actionsync import clock
 from actionsync.errors import QueueRefusedError
 from actionsync.events.comparison import columns_of, known_columns
-from actionsync.events.models import digest
 from actionsync.events.outgoing import Origin, TicketDetail
 from actionsync.stores.tickets import Row, note_hash
-from actionsync.stores.timers import Timer, key_of
+from actionsync.stores.timers import Timer, key_of, looks_of
 from actionsync.telemetry import logger
 
 if TYPE_CHECKING:
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
 FIRST_SECONDS = 60
 _LONGEST_LABEL, _MOST_LABELS = 200, 20
 _JOURNALS = ("work_notes", "comments")
-
-
-def looks_of(connection_id: int) -> str:
-    """Return the id of the timer of a connection's looks."""
-    return digest("looks", str(connection_id))
 
 
 def detail_of(row: Row, sequence: int, **facts: "Any") -> TicketDetail:

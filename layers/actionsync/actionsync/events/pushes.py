@@ -7,9 +7,8 @@ many pushes of a connection the first sends the prompt, some seconds later, for 
 import re
 from typing import TYPE_CHECKING
 
-from actionsync.events.openings import looks_of
 from actionsync.events.queueing import queue
-from actionsync.stores.timers import prompt
+from actionsync.stores.timers import looks_of, prompt
 
 if TYPE_CHECKING:
     from collections.abc import Callable

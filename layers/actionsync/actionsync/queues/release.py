@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from actionsync import clock
 from actionsync.stores.pauses import Target
-from actionsync.stores.timers import prompt
+from actionsync.stores.timers import ASKED_FOR, prompt
 from actionsync.stores.waiting import WAITING_DAYS
 
 if TYPE_CHECKING:
@@ -112,7 +112,9 @@ class Release:
         if not due and not self._waiting.has_any(entry.wait_key):
             self._waiting.remove(entry)
             return 0
-        if not due or (entry.wait_key.timers == "looks" and self._is_busy(entry, now, known)):
+        is_asked_for = any(item.next_at == ASKED_FOR for item in due)
+        is_look = entry.wait_key.timers == "looks" and not is_asked_for
+        if not due or (is_look and self._is_busy(entry, now, known)):
             return 0
         if not self._waiting.claim(entry, now // 60):
             return 0

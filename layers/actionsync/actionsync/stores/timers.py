@@ -5,6 +5,7 @@ prompt with that kind when it is due, and whoever handles it moves the timer on,
 timer has neither tries nor an age, and no owner sees it among the unfinished events.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,10 +29,18 @@ Kind = Literal["looks", "gates"]
 PROMPT_DELAY_SECONDS = 2
 PROMPT_SECONDS = 5
 
+# The moment of what somebody has asked for.
+ASKED_FOR = 0
+
 
 def prompt(item_id: str, timer: str = "") -> str:
     """Return the message that asks for a look at an item of what waits, or at a timer."""
     return json.dumps({"version": VERSION, "item": item_id, **({"timer": timer} if timer else {})})
+
+
+def looks_of(connection_id: int) -> str:
+    """Return the id of the timer of a connection's looks."""
+    return hashlib.sha256(f"looks {connection_id}".encode()).hexdigest()[:32]
 
 
 def key_of(kind: Kind, owner: str, connection: str = "") -> WaitKey:
@@ -118,9 +127,9 @@ class TimerStore:
         )
 
     def hasten(self, timer_id: str) -> bool:
-        """Let a timer be due now, if it runs and is not due yet; return whether it was not."""
-        now = str(clock.epoch(clock.now()))
-        return self._update(timer_id, "SET next_at = :now", "next_at > :now", {":now": {"N": now}})
+        """Let a timer be due now, whatever waits beside; return whether it was not due yet."""
+        values: Values = {":asked": {"N": str(ASKED_FOR)}, ":now": _now()}
+        return self._update(timer_id, "SET next_at = :asked", "next_at > :now", values)
 
     def claim_prompt(self, timer_id: str) -> int | None:
         """Return after how many seconds a prompt is to be sent; None where one is under way.
@@ -173,6 +182,10 @@ class TimerStore:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+
+def _now() -> "UniversalAttributeValueTypeDef":
+    return {"N": str(clock.epoch(clock.now()))}
 
 
 def _key(timer_id: str) -> "Item":

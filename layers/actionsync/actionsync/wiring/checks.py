@@ -10,10 +10,12 @@ from actionsync.errors import ActionSyncError
 from actionsync.runtime import run
 from actionsync.settings import event_settings
 from actionsync.stores.connections import DEFAULT
+from actionsync.stores.timers import looks_of
 from actionsync.telemetry import logger, metrics
 from actionsync.wiring.callers import limit_sign_ins
 from actionsync.wiring.owners import owner_of
 from actionsync.wiring.servicenow import client_cache
+from actionsync.wiring.stores import timer_store
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -29,7 +31,12 @@ def check(
     limit_sign_ins(caller.user_id, None if typed is None else typed.identity)
     clients, owner = client_cache(), caller.owner
     if typed is None:
-        return asdict(run(check_stored_connection(clients, owner, name)))
+        tested = run(check_stored_connection(clients, owner, name))
+        if tested.success:
+            # Tickets that could not be read may be there again.
+            connection = clients.target(owner, connection=name).connection_id
+            timer_store().hasten(looks_of(connection))
+        return asdict(tested)
     with caller.recorded("connection_tested", typed.model_fields_set) as record:
         record["after"] = typed.audited()
         report = run(check_typed_connection(clients, owner, typed, name))
