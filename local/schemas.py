@@ -260,6 +260,50 @@ ANSWERS: dict[str, Any] = {
         "required": ["field", "message"],
         "properties": {"field": _TEXT, "message": _TEXT},
     },
+    "RulesReplayed": {
+        "type": "object",
+        "description": "What would have become of an owner's newest events, by dedup key. A ticket "
+        "for many has an entry of its own, which its members name as `group`.",
+        "required": ["events", "unread", "keys", "totals"],
+        "properties": {
+            "events": {"type": "integer"},
+            "unread": {"type": "integer", "description": "How many could not be read."},
+            "totals": {"type": "object", "additionalProperties": {"type": "integer"}},
+            "keys": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": [
+                        "key",
+                        "source",
+                        "kind",
+                        "name",
+                        "title",
+                        "rule",
+                        "group",
+                        "outcomes",
+                    ],
+                    "properties": {
+                        "key": _TEXT,
+                        "source": _TEXT,
+                        "kind": _TEXT,
+                        "name": _TEXT,
+                        "title": _TEXT,
+                        "rule": _TEXT,
+                        "group": {"anyOf": [_TEXT, {"type": "null"}]},
+                        "outcomes": {
+                            "type": "array",
+                            "items": {
+                                "type": "object",
+                                "required": ["at", "outcome"],
+                                "properties": {"at": _TEXT, "outcome": _TEXT},
+                            },
+                        },
+                    },
+                },
+            },
+        },
+    },
     "RulesPreviewed": {
         "type": "object",
         "description": "The tickets that an example event would make; `checked` tells whether the "

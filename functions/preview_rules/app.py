@@ -1,4 +1,4 @@
-"""POST /api/servicenow/rules/preview and /check: what rules would do, before they are saved."""
+"""POST /api/servicenow/rules/preview, /check and /replay: what rules would do, tried."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from actionsync.events.preview import EventPreview, preview
 from actionsync.events.references import RulesToCheck, check_rules
+from actionsync.events.replay import RulesReplay, replay
 from actionsync.events.service import RecentRecipes
 from actionsync.http.api import entrypoint, json_body, ok
 from actionsync.http.servicenow import servicenow_api
@@ -34,6 +35,17 @@ def check(
 ) -> Response[str]:
     """Answer 200 with the rules whole, and what the instance objects to; nothing is written."""
     return ok(run(check_rules(caller.owner, asked, client_cache())))
+
+
+@app.post("/api/servicenow/rules/replay")
+def replay_rules(
+    caller: ReadingMember, asked: Annotated[RulesReplay, json_body(RulesReplay)]
+) -> Response[str]:
+    """Answer 200 with what would have become of the newest events; nothing is written."""
+    rules = asked.rules or rules_of(stores.rule_store(), caller.owner)
+    entries = stores.recent_events().read(caller.owner)
+    recipes_of = RecentRecipes(stores.recipe_store())
+    return ok(run(replay(caller.owner, entries, rules, recipes_of)))
 
 
 lambda_handler = entrypoint(app)

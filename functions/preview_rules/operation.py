@@ -108,4 +108,21 @@ OPERATIONS = {
         cold_calls={"GetItem": 1, "BatchGetItem": 1, "GetSecretValue": 1, "UpdateItem": 1},
         warm_calls={},
     ),
+    "POST /api/servicenow/rules/replay": Operation(
+        id="replay_rules",
+        tag="Events",
+        summary="What would have become of the newest events by rules that are not saved",
+        request=Request(body={"rules": {"errors": {"severities": ["critical"]}}}),
+        answer="RulesReplayed",
+        example={"events": 0, "unread": 0, "keys": [], "totals": {}},
+        refused={
+            "invalid_hold": Refused(
+                Request(body={"rules": {"errors": {"hold": {"minutes": 0}}}}),
+                422,
+                ["rules.errors.hold.minutes"],
+            ),
+        },
+        cold_calls={"Query": 1, "UpdateItem": 1},
+        warm_calls={"Query": 1},
+    ),
 }

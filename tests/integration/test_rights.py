@@ -220,6 +220,14 @@ def calls(folder: str, **options: Any) -> "Callable[[World], None]":
     return scenario
 
 
+def tries_rules(world: World) -> None:
+    """A preview, and a replay of recent events."""
+    calls("preview_rules")(world)
+    replayed = conftest.event("preview_rules", "valid_replay_rules")
+    replayed["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = world.user
+    world.results.append(conftest.invoke("preview_rules", replayed).status)
+
+
 def works_again(world: World) -> None:
     """An instance that is left alone is tested, and works; so is one that was typed."""
     world.connect()
@@ -797,6 +805,7 @@ def sign_in_connection(world: World) -> None:
 SCENARIOS: "dict[str, Callable[[World], None]]" = {
     **{described.folder: scenario_of(described) for described in reversed(list(operations()))},
     "test_connection": works_again,
+    "preview_rules": tries_rules,
     "create_config": create_config,
     "list_recipes": own_recipe("list_recipes", ("valid", "valid_get_recipe")),
     "update_recipe": own_recipe("update_recipe", ("valid", "valid_delete_recipe")),

@@ -1,11 +1,26 @@
 """Time, in the two forms the product stores."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
+
+_at: ContextVar[datetime | None] = ContextVar("at", default=None)
 
 
 def now() -> datetime:
     """Return the present moment, in UTC."""
-    return datetime.now(UTC)
+    return _at.get() or datetime.now(UTC)
+
+
+@contextmanager
+def at(moment: datetime) -> Iterator[None]:
+    """Let a moment be the present one for a block."""
+    token = _at.set(moment)
+    try:
+        yield
+    finally:
+        _at.reset(token)
 
 
 def iso(moment: datetime) -> str:
