@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from actionsync.rules.models import MatchedRule, Rules
     from actionsync.stores.correlations import CorrelationStore
     from actionsync.stores.gates import Gate, GateStore, State
-    from actionsync.stores.timers import TimerStore
+    from actionsync.stores.timers import Timer, TimerStore
     from servicenow_tools import Record, ServiceNowClient
 
 logger = Logger()
@@ -67,6 +67,14 @@ class _Look:
     client: "ServiceNowClient"
     asked: Asked
     rule: "DeploymentRule"
+
+
+class _NotFoundError(Exception):
+    """The place of a gate is not known; it is looked for again at a moment, 0 for never."""
+
+    def __init__(self, next_at: int) -> None:
+        super().__init__()
+        self.next_at = next_at
 
 
 class Gates:
@@ -154,25 +162,42 @@ class Gates:
         if timer is None:
             return
         try:
+            timer = self._located(timer)
             async with asyncio.timeout(ends_at - monotonic() - _LAST_SECONDS):
                 next_at = await self._step(Asked.from_memo(timer.memo))
         except TimeoutError:
             next_at = _now() + LOOK_SECONDS
+        except _NotFoundError as error:
+            next_at = error.next_at
         if next_at:
             self._timers.move(timer, next_at, timer.memo)
         else:
             self._timers.end(timer_id)
 
-    async def _step(self, asked: Asked) -> int:
-        """Return the epoch second at which a gate is due again, after a step; 0 if it is done."""
+    def _located(self, timer: "Timer") -> "Timer":
+        """Return a timer that remembers the place that its platform knows.
+
+        Raises:
+            _NotFoundError: the platform does not know it, or does not say.
+        """
+        asked = Asked.from_memo(timer.memo)
         platform = PLATFORMS.get(asked.platform)
+        if platform is None:
+            return timer
         try:
-            asked = asked if platform is None else platform.locate(asked)
+            located = platform.locate(asked)
         except DecidedElsewhereError:
             self._audit(asked, "gate_no", "The approval was decided before it was looked at")
-            return 0
+            raise _NotFoundError(0) from None
         except (ClientError, BotoCoreError) as error:
-            return self._not_found(asked, _code(error))
+            raise _NotFoundError(self._not_found(asked, _code(error))) from None
+        if located == asked:
+            return timer
+        self._timers.move(timer, timer.next_at, located.to_memo())
+        return replace(timer, memo=located.to_memo())
+
+    async def _step(self, asked: Asked) -> int:
+        """Return the epoch second at which a gate is due again, after a step; 0 if it is done."""
         gate = self._store.add(gate_of(asked))
         if gate.state == "waiting":
             gate = await self._advance(gate, asked)

@@ -206,7 +206,7 @@ def _asked(message: "Message", context: Context) -> Asked:
         owner=context.owners_of(topic.account, region, approval.pipeline_name)[0],
         source=NAME,
         detail=detail,
-        asked_at=clock.epoch(min(message.time, context.received_at)),
+        asked_at=clock.epoch(context.received_at),
         platform=NAME,
         place={
             "region": region,
