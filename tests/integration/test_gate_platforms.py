@@ -142,11 +142,12 @@ def test_a_gate_ends_before_its_platform(
     minutes: int,
 ) -> None:
     """Also while the instance is away: no, with a reason, and the change is canceled later."""
+    time.moment = time.moment.replace(second=0, microsecond=0)
     token = platforms.wait("checkout")
-    assert send("error", approval(platforms, token, minutes + 1)) == []
+    assert send("error", approval(platforms, token, minutes)) == []
     pass_minutes(queues, time)
     instance.faults.add(faults.hibernating(times=None))
-    pass_minutes(queues, time, minutes - 1)
+    pass_minutes(queues, time, minutes - 2)
     assert platforms.approvals[token]["status"] == "Failed"
     assert "time is over" in platforms.approvals[token]["summary"]
     instance.faults.clear()

@@ -201,6 +201,8 @@ class Gates:
         gate = self._store.add(gate_of(asked))
         if gate.state == "waiting":
             gate = await self._advance(gate, asked)
+            if gate.state == "waiting" and gate.ends_at <= _now() + LOOK_SECONDS:
+                gate = self._over(gate)  # the next look would be too late
         elif gate.state == "go" and gate.answer == "due":
             gate = await self._doubted(gate, asked)
         if gate.answer == "due":
@@ -227,8 +229,7 @@ class Gates:
         if not gate.ends_at:
             gate = self._changed(gate, ends_at=self._ends_at(asked))
         if gate.ends_at <= _now():
-            said = f"The gate's time is over. {gate.reason}".strip()
-            return self._end(gate, said, cancels=said)
+            return self._over(gate)
         if not self._is_waited_for(asked):
             said = f"{asked.platform} does not wait any more"
             return self._end(gate, said, cancels=said, answer="decided elsewhere")
@@ -416,6 +417,10 @@ class Gates:
                 return gate
             logger.info("change not canceled", gate=gate.id, reason=str(error))
         return self._store.settle(gate, cancels="") or gate
+
+    def _over(self, gate: "Gate") -> "Gate":
+        said = f"The gate's time is over. {gate.reason}".strip()
+        return self._end(gate, said, cancels=said)
 
     def _end(self, gate: "Gate", reason: str, *, cancels: str = "", **changes: Any) -> "Gate":
         return self._decided(gate, "no", reason, cancels=cancels, **changes)
