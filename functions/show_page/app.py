@@ -16,10 +16,10 @@ def show_openapi() -> Response[str]:
     return pages.openapi()
 
 
-@app.get("/assets/<name>")
-def show_asset(name: str) -> Response[str]:
+@app.get("/assets/<version>/<name>")
+def show_asset(version: str, name: str) -> Response[str]:
     """Answer 200 with the file, or 404."""
-    return pages.asset(name)
+    return pages.asset(version, name)
 
 
 @app.get("/.well-known/oauth-protected-resource/mcp")

@@ -1,4 +1,4 @@
-"""GET /settings, /docs, /openapi.json and /assets/{name}."""
+"""GET /settings, /docs, /openapi.json and /assets/{version}/{name}."""
 
 from functions.operation import Operation, Refused, Request
 
@@ -30,13 +30,13 @@ OPERATIONS = {
         summary="The API's OpenAPI document",
         needs_token=False,
     ),
-    "GET /assets/{name}": Operation(
+    "GET /assets/{version}/{name}": Operation(
         id="show_asset",
         tag="Pages",
         summary="A style sheet, script or image of the pages",
-        request=Request(path={"name": "settings.js"}),
+        request=Request(path={"version": "1", "name": "settings.js"}),
         refused={
-            "invalid_name": Refused(Request(path={"name": "../settings.html"}), 404),
+            "invalid_name": Refused(Request(path={"version": "1", "name": "../settings.html"}), 404),
         },
         needs_token=False,
         content_type="*/*",

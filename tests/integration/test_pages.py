@@ -1,10 +1,14 @@
 """The pages' functions, and the instance's choices."""
 
-from typing import TYPE_CHECKING
+import base64
+import gzip
+import importlib
+import re
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import call, invoke
+from tests.conftest import LambdaContext, call, invoke
 from tests.conftest import event as payload_of
 
 if TYPE_CHECKING:
@@ -37,8 +41,41 @@ def test_what_is_put_into_a_page_is_escaped(monkeypatch: pytest.MonkeyPatch) -> 
 def test_only_assets_are_served(name: str) -> None:
     """No other file of the layer can be read, whatever the name says."""
     payload = payload_of("show_page", "valid_show_asset")
-    payload["rawPath"] = payload["requestContext"]["http"]["path"] = f"/assets/{name}"
+    payload["rawPath"] = payload["requestContext"]["http"]["path"] = f"/assets/1/{name}"
     assert invoke("show_page", payload).status == 404
+
+
+def served(path: str, **headers: str) -> Any:
+    """Return what the pages' function answers at a path."""
+    payload = payload_of("show_page", "valid_show_asset")
+    payload["rawPath"] = payload["requestContext"]["http"]["path"] = path
+    payload["headers"] |= headers
+    return importlib.import_module("functions.show_page.app").lambda_handler(payload, LambdaContext())
+
+
+def test_what_never_changes_is_stored_by_browsers() -> None:
+    """A file named by its page is; by another version's name, or the page itself, it is not."""
+    page = invoke("show_page", payload_of("show_page"))
+    assert page.headers["cache-control"] == "no-cache"
+    links = set(re.findall(r'"(assets/[^"]+)"', page.text))
+    assert len(links) > 4
+    for link in links:
+        assert served(f"/{link}")["headers"]["Cache-Control"].endswith("immutable")
+    assert served("/assets/0/settings.js")["headers"]["Cache-Control"] == "no-cache"
+
+
+def test_what_is_long_comes_compressed() -> None:
+    """To whoever takes it so; the first view is small."""
+    page = invoke("show_page", payload_of("show_page")).text
+    size = 0
+    for link in set(re.findall(r'"(assets/[^"]+)"', page)):
+        answer = served(f"/{link}", **{"accept-encoding": "gzip, br"})
+        assert answer["headers"]["Content-Encoding"] == "gzip"
+        assert answer["isBase64Encoded"]
+        packed = base64.b64decode(answer["body"])
+        assert gzip.decompress(packed).decode() == served(f"/{link}")["body"]
+        size += len(packed)
+    assert size + len(gzip.compress(page.encode())) < 60_000
 
 
 def test_choices_are_the_instances_own(connected: "Simulator") -> None:

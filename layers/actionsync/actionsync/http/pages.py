@@ -3,6 +3,7 @@
 They come without a token; what they show is asked from the API, with one.
 """
 
+import hashlib
 import html
 import json
 from functools import cache
@@ -46,7 +47,7 @@ def page(name: str) -> Response[str]:
     """Answer 200 with a page that knows where one signs in."""
     places = sign_in()
     text = _text(f"{name}.html")
-    for key, value in places.items():
+    for key, value in {**places, "version": _version()}.items():
         text = text.replace(f"{{{{{key}}}}}", html.escape(value))
     token = urlsplit(places["token_url"])
     policy = (
@@ -57,13 +58,20 @@ def page(name: str) -> Response[str]:
     return _answer(text, "text/html", {"Content-Security-Policy": policy})
 
 
-def asset(name: str) -> Response[str]:
-    """Answer 200 with a style sheet, a script or an image, or 404."""
+def asset(version: str, name: str) -> Response[str]:
+    """Answer 200 with a style sheet, a script or an image, or 404.
+
+    What is named by today's version never changes. A page from before a deployment names another,
+    and gets today's file, which is not stored.
+    """
     kind = _ASSETS.get(Path(name).suffix)
     # Only a name that the folder itself lists is read: no path leads out of it.
     if kind is None or name not in _names():
         return problem(HTTPStatus.NOT_FOUND, "There is nothing at this path.")
-    return _answer(_text(name), kind, {"Content-Security-Policy": "default-src 'none'"})
+    headers = {"Content-Security-Policy": "default-src 'none'"}
+    if version == _version():
+        headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return _answer(_text(name), kind, headers)
 
 
 def openapi() -> Response[str]:
@@ -91,15 +99,23 @@ def _names() -> frozenset[str]:
 
 
 @cache
+def _version() -> str:
+    """Return what names the files as they are: a digest of all of them."""
+    contents = b"".join((_FILES / name).read_bytes() for name in sorted(_names()))
+    return hashlib.sha256(contents).hexdigest()[:12]
+
+
+@cache
 def _text(name: str) -> str:
     return (_FILES / name).read_text(encoding="utf-8")
 
 
 def _answer(text: str, kind: str, headers: dict[str, str]) -> Response[str]:
-    # Browsers ask again each time, and get the new files right after a deployment.
+    # Browsers ask for pages again each time, and get the new ones right after a deployment.
     return Response(
         status_code=HTTPStatus.OK.value,
         content_type=f"{kind}; charset=utf-8",
         body=text,
-        headers={**_HEADERS, **headers, "Cache-Control": "no-cache"},
+        headers={"Cache-Control": "no-cache", "Vary": "Accept-Encoding", **_HEADERS, **headers},
+        compress=True,
     )
