@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from actionsync.audit.query import ActivityQuery
+from actionsync.events.senders import names, sender
 from actionsync.rules.matching import SEVERITIES
 from actionsync.rules.models import GithubEvent
 from actionsync.rules.texts import NAMES
@@ -28,6 +29,7 @@ def text() -> str:
         "KINDS": _choices("kind"),
         "OUTCOMES": _choices("outcome"),
         "EXAMPLES": {f"{kind}s": _example(f"on_{kind}") for kind in KINDS},
+        "SENDERS": _senders(),
     }
     lines = (f"export const {name} = {json.dumps(table)};" for name, table in tables.items())
     return "\n".join(["// Written by `make openapi`: local/page_tables.py.", "", *lines, ""])
@@ -40,6 +42,13 @@ def _example(function: str) -> dict[str, Any]:
     event["detail"].pop("user_id", None)
     names = ("source", "detail-type", "resources", "detail")
     return {name: event[name] for name in names if event[name]}
+
+
+def _senders() -> list[tuple[str, str, bool]]:
+    """Return who sends to webhooks: name, title, and whether the secret is made on its side."""
+    known = ((name, sender(name)) for name in names())
+    rows = [(name, each.title, each.secret_is_its_own) for name, each in known if each]
+    return sorted(rows, key=lambda row: row[1].lower())
 
 
 def _choices(field: str) -> tuple[str, ...]:

@@ -11,6 +11,12 @@ from actionsync.wiring.callers import Member
 app = http_api()
 
 
+@app.get("/api/servicenow/webhooks")
+def all_webhooks(caller: Member) -> Response[str]:
+    """Answer 200 with the webhooks of all sources, the oldest first."""
+    return ok(list_webhooks(None, caller.owner, stores.webhook_store()))
+
+
 @app.get("/api/servicenow/webhooks/<source>")
 def webhooks(source: str, caller: Member) -> Response[str]:
     """Answer 200 with the webhooks, the oldest first."""

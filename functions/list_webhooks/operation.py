@@ -1,29 +1,41 @@
-"""GET /api/servicenow/webhooks/{source}, and .../{id}/deliveries."""
+"""GET /api/servicenow/webhooks and .../{source}, and .../{id}/deliveries."""
 
 from actionsync import errors
 from functions.operation import Operation, Refused, Request
 
+EXAMPLE = {
+    "webhooks": [
+        {
+            "id": "0123456789abcdef0123456789abcdef",
+            "source": "github",
+            "name": "github",
+            "dry_run": False,
+            "verification": None,
+            "connection": None,
+            "path": "/api/servicenow/webhooks/github/0123456789abcdef0123456789abcdef",
+            "created_at": "2026-01-10T10:00:00Z",
+        }
+    ]
+}
+
 OPERATIONS = {
+    "GET /api/servicenow/webhooks": Operation(
+        id="list_all_webhooks",
+        tag="Events",
+        summary="The calling user's webhooks of all sources, without their secrets",
+        answer="Webhooks",
+        example=EXAMPLE,
+        refused={"invalid_list_not_signed_in": Refused(Request(is_signed_in=False), 401)},
+        cold_calls={"GetItem": 1},
+        warm_calls={"GetItem": 1},
+    ),
     "GET /api/servicenow/webhooks/{source}": Operation(
         id="list_webhooks",
         tag="Events",
         summary="The calling user's webhooks of a source, without their secrets",
         request=Request(path={"source": "github"}),
         answer="Webhooks",
-        example={
-            "webhooks": [
-                {
-                    "id": "0123456789abcdef0123456789abcdef",
-                    "source": "github",
-                    "name": "github",
-                    "dry_run": False,
-                    "verification": None,
-                    "connection": None,
-                    "path": "/api/servicenow/webhooks/github/0123456789abcdef0123456789abcdef",
-                    "created_at": "2026-01-10T10:00:00Z",
-                }
-            ]
-        },
+        example=EXAMPLE,
         refused={
             "invalid_not_signed_in": Refused(
                 Request(path={"source": "github"}, is_signed_in=False), 401

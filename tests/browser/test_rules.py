@@ -124,23 +124,6 @@ def test_each_kind_has_its_ticket(connected: "Person", kind: str) -> None:
     has_no_barriers(connected)
 
 
-def test_a_webhook_is_made_and_removed(connected: "Person") -> None:
-    """Its address and secret are shown once; removing asks first."""
-    chooses(connected, "github")
-    connected.sees("#example .empty", "none yet")
-    connected.press("#webhook-new")
-    connected.sees("#example .good", "Made.")
-    secret = connected.find("#hook-Secret").get_attribute("value")
-    address = str(connected.find("[id='hook-Payload URL']").get_attribute("value"))
-    assert address.startswith(f"{connected.cloud.front.url}/api/servicenow/webhooks/github/")
-    assert secret
-    has_no_barriers(connected)
-    connected.press(".webhooks button")
-    connected.press("#webhook-yes")
-    connected.sees("#example .empty", "none yet")
-    assert connected.api("GET", "webhooks/github") == {"webhooks": []}
-
-
 @pytest.mark.parametrize("device", ["phone", "desktop"])
 def test_nothing_jumps_while_a_slow_api_answers(person: "Person", device: str) -> None:
     """With an API that takes a second for each answer, the layout does not shift at all."""

@@ -103,13 +103,19 @@ def create_webhook(
     }
 
 
-def list_webhooks(source: str, owner: str, webhooks: "WebhookStore") -> dict[str, Any]:
+def list_webhooks(source: str | None, owner: str, webhooks: "WebhookStore") -> dict[str, Any]:
     """Return `{webhooks: [...]}`, the oldest first, without their secrets.
+
+    Args:
+        source: whose alone; None for all.
+        owner: whose webhooks.
+        webhooks: where they are stored.
 
     Raises:
         InvalidInputError: there is no such source.
     """
-    _sender(source)
+    if source is not None:
+        _sender(source)
     return {"webhooks": [view(webhook) for webhook in webhooks.of(owner, source)]}
 
 

@@ -3,7 +3,6 @@
 import { $, ask, busy, choices, failure, label, make, tell } from "./shared.js";
 import { session } from "./session.js";
 import { CHANGE_TYPES, EVENT_TEXTS, EXAMPLES, GITHUB_EVENTS, LEVELS, RISKS, SEVERITIES } from "./tables.js";
-import { webhooks } from "./webhooks.js";
 
 const named = (codes) => codes.map((code) => [code, label(code)]);
 const titled = (pairs) => pairs.map(([code, word]) => [code, label(word)]);
@@ -186,7 +185,11 @@ function showForm() {
   $("rules-form").replaceChildren(make("p", { className: "error", id: `${kind}-error` }), ...groups);
   $("rules-form").removeAttribute("aria-busy");
   if (KINDS[kind].kind) showExample();
-  else webhooks($("example"));
+  else {
+    $("example").replaceChildren(make("h2", { id: "example-title", textContent: "Where they come from" }),
+      make("p", {}, "What counts here becomes errors and deployments, under the rules for those. GitHub sends it to a ",
+        make("a", { href: "#webhooks", textContent: "webhook" }), "."));
+  }
   render();
 }
 

@@ -5,6 +5,7 @@ import { $ } from "./shared.js";
 const VIEWS = {
   connect: () => {},
   rules: () => import("./rules.js").then(({ open }) => open()),
+  webhooks: () => import("./webhooks.js").then(({ open }) => open()),
   activity: () => import("./activity.js").then(({ open }) => open()),
 };
 

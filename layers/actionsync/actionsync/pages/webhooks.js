@@ -1,26 +1,35 @@
-// GitHub's webhooks: listed, made and removed beside the rules for its events.
+// The Webhooks view: addresses that tools send to, what came of the last deliveries, and sending one again.
 
-import { $, ask, busy, failure, make, moment } from "./shared.js";
+import { $, ask, busy, failure, make, moment, tell } from "./shared.js";
+import { SENDERS } from "./tables.js";
 
-let list = null;
+const TITLES = Object.fromEntries(SENDERS.map(([name, title]) => [name, title]));
+const OWN_SECRET = new Set(SENDERS.filter(([, , isItsOwn]) => isItsOwn).map(([name]) => name));
+const pathOf = ({ source, id }) => `webhooks/${source}/${id}`;
 
-/** Show the webhooks in a card. */
-export function webhooks(card) {
-  const made = make("div", { role: "status" });
-  list = make("div", { "aria-busy": "true" }, make("div", { className: "skeleton" }));
-  const button = make("button", { type: "button", id: "webhook-new", textContent: "Make a webhook", onclick: () => create(button, made) });
-  card.replaceChildren(
-    make("h2", { id: "example-title", textContent: "Webhooks" }),
-    make("p", { className: "hint", textContent: "One for each repository or organisation. Its failed workflows, deployments and alerts become errors and deployments, under the rules for those." }),
-    list, make("div", { className: "actions" }, button), made);
+/** Show the view; `source` is who is chosen as sender. */
+export function open() {
+  const senders = $("webhook-source");
+  if (!senders.options.length) {
+    senders.append(...SENDERS.map(([value, title]) => make("option", { value, textContent: title })));
+    senders.value = "github";
+    senders.onchange = showForm;
+    $("webhook-form").onsubmit = create;
+    showForm();
+  }
   read();
 }
 
+function showForm() {
+  $("webhook-secret-field").hidden = !OWN_SECRET.has($("webhook-source").value);
+}
+
 async function read() {
+  const list = $("webhooks");
   try {
-    const { document: { webhooks: found } } = await ask("GET", "webhooks/github");
-    list.replaceChildren(found.length ? make("ul", { className: "webhooks" }, ...found.map(row))
-      : make("p", { className: "empty", textContent: "There is none yet." }));
+    const { document: { webhooks } } = await ask("GET", "webhooks");
+    list.replaceChildren(...(webhooks.length ? [make("ul", { className: "webhooks" }, ...webhooks.map(row))]
+      : [make("p", { className: "empty", textContent: "There is none yet. Make one, and give its address and secret to the tool that sends." })]));
   } catch (error) {
     list.replaceChildren(failure(`The webhooks cannot be read: ${error.message}`, read));
   }
@@ -28,40 +37,115 @@ async function read() {
 }
 
 function row(webhook) {
-  const button = make("button", { type: "button", className: "quiet danger", textContent: "Remove", onclick: () => remove(webhook, button) });
-  button.setAttribute("aria-label", `Remove the webhook of ${moment(webhook.created_at)}`);
-  return make("li", {}, make("div", {}, make("code", { textContent: `…${webhook.id.slice(-8)}` }),
-    make("span", { className: "hint", textContent: `made ${moment(webhook.created_at)}` })), button);
+  const called = `${TITLES[webhook.source]}: ${webhook.name}`;
+  const outcome = make("p", { className: "notice", role: "status", hidden: true });
+  const deliveries = make("details", {}, make("summary", { textContent: "Last deliveries" }), make("div"));
+  deliveries.ontoggle = () => deliveries.open && showDeliveries(webhook, deliveries);
+  const change = (button, doing, doIt) => busy(button, doing, async () => {
+    try {
+      await doIt();
+      await read();
+    } catch (error) {
+      tell(outcome, error.message, "bad");
+    }
+  });
+  const mode = make("button", {
+    type: "button", textContent: webhook.dry_run ? "Let it make tickets" : "Dry run",
+    onclick: ({ target }) => change(target, "Changing …", () => ask("PATCH", pathOf(webhook), { dry_run: !webhook.dry_run })),
+  });
+  mode.setAttribute("aria-label", `${mode.textContent}: ${called}`);
+  const remove = make("button", { type: "button", className: "quiet danger", textContent: "Remove", onclick: ({ target }) =>
+    confirmRemoval(() => change(target, "Removing …", () => ask("DELETE", pathOf(webhook)))) });
+  remove.setAttribute("aria-label", `Remove ${called}`);
+  return make("li", {},
+    make("h3", { textContent: called }, webhook.dry_run ? make("span", { className: "badge", textContent: "dry run" }) : null),
+    make("p", { className: "hint" }, make("code", { textContent: webhook.path }), ` made ${moment(webhook.created_at)}`),
+    outcome, make("div", { className: "actions" }, mode, remove), deliveries);
 }
 
-const create = (button, made) => busy(button, "Making it …", async () => {
+async function showDeliveries(webhook, details) {
+  const place = details.lastChild;
+  place.replaceChildren(make("div", { className: "skeleton" }));
   try {
-    const { document: hook } = await ask("POST", "webhooks/github");
-    const value = (label, text) => make("div", { className: "field" },
-      make("label", { textContent: label, htmlFor: `hook-${label}` }),
-      make("input", { id: `hook-${label}`, value: text, readOnly: true, spellcheck: false, onfocus: (event) => event.target.select() }));
-    made.replaceChildren(
-      make("p", { className: "notice good", textContent: "Made. In GitHub, under Settings, Webhooks, Add webhook, give these three, and let it send the events that count. The secret is shown this once." }),
-      value("Payload URL", new URL(hook.path, location.href).href),
-      value("Content type", hook.content_type), value("Secret", hook.secret));
-    await read();
+    const { document: { deliveries } } = await ask("GET", `${pathOf(webhook)}/deliveries`);
+    place.replaceChildren(...(deliveries.length
+      ? [make("ol", { className: "stages" }, ...deliveries.map((delivery) => deliveryRow(webhook, delivery, details)))]
+      : [make("p", { className: "empty", textContent: "Nothing has come in the last seven days." })]));
   } catch (error) {
-    made.replaceChildren(make("p", { className: "notice bad", textContent: error.message }));
+    place.replaceChildren(failure(`The deliveries cannot be read: ${error.message}`, () => showDeliveries(webhook, details)));
   }
-});
+}
 
-function remove(webhook, button) {
+const BAD = new Set(["failed", "dropped", "unreadable"]);
+
+function deliveryRow(webhook, delivery, details) {
+  const isBad = delivery.events.some(({ outcome }) => BAD.has(outcome));
+  const outcome = make("p", { className: "notice", role: "status", hidden: true });
+  const again = make("button", { type: "button", textContent: "Send again", onclick: ({ target }) => busy(target, "Sending …", async () => {
+    try {
+      await ask("POST", `${pathOf(webhook)}/deliveries/${delivery.id}/send-again`);
+      tell(outcome, "Sent. What becomes of it is seen here within seconds.", "good");
+    } catch (error) {
+      tell(outcome, error.message, "bad");
+    }
+  }) });
+  again.setAttribute("aria-label", `Send the delivery of ${moment(delivery.at)} again`);
+  return make("li", { className: isBad ? "failed" : "passed" },
+    make("span", { className: "mark", textContent: isBad ? "!" : "✓", "aria-hidden": "true" }),
+    make("div", {},
+      make("h4", {}, make("time", { dateTime: delivery.at, textContent: moment(delivery.at) })),
+      ...delivery.events.map((event) => make("p", {}, `${event.name || "An event"}: ${event.outcome.replaceAll("_", " ")}`,
+        event.ticket ? make("span", {}, ", ", make("a", { href: event.ticket.url, textContent: event.ticket.number, rel: "noreferrer" })) : null,
+        event.detail ? make("span", { className: "hint", textContent: ` ${event.detail}` }) : null)),
+      outcome,
+      make("div", { className: "actions" },
+        delivery.events.some((event) => event.can_be_sent_again) ? again : null,
+        make("button", { type: "button", className: "quiet", textContent: "Refresh", onclick: () => showDeliveries(webhook, details) }))));
+}
+
+function confirmRemoval(remove) {
   $("confirm-webhook").showModal();
   $("webhook-no").onclick = () => $("confirm-webhook").close();
   $("webhook-yes").onclick = () => {
     $("confirm-webhook").close();
-    busy(button, "Removing …", async () => {
-      try {
-        await ask("DELETE", `webhooks/github/${webhook.id}`);
-        await read();
-      } catch (error) {
-        list.prepend(make("p", { className: "notice bad", role: "alert", textContent: error.message }));
-      }
-    });
+    remove();
   };
+}
+
+/** A value that is copied whole, by a button or by hand. */
+function value(title, text) {
+  const id = `hook-${title.toLowerCase().replaceAll(" ", "-")}`;
+  const isLong = text.includes("\n");
+  const field = make(isLong ? "textarea" : "input", { id, value: text, readOnly: true, spellcheck: false, onfocus: (event) => event.target.select() });
+  const copy = make("button", { type: "button", textContent: "Copy", onclick: async ({ target }) => {
+    await navigator.clipboard.writeText(text);
+    target.textContent = "Copied";
+  } });
+  copy.setAttribute("aria-label", `Copy ${title}`);
+  return make("div", { className: "field" }, make("label", { textContent: title, htmlFor: id }), make("div", { className: "with-button" }, field, copy));
+}
+
+function create(event) {
+  event.preventDefault();
+  const made = $("webhook-made");
+  const source = $("webhook-source").value;
+  const named = { name: $("webhook-name").value.trim(), secret: $("webhook-secret").value };
+  const body = { dry_run: $("webhook-dry-run").checked, ...(named.name && { name: named.name }),
+    ...(OWN_SECRET.has(source) && named.secret && { secret: named.secret }) };
+  busy($("webhook-new"), "Making it …", async () => {
+    try {
+      const { document: hook } = await ask("POST", `webhooks/${source}`, body);
+      made.replaceChildren(
+        make("p", { className: "notice good", tabIndex: -1, textContent: `Made. ${hook.steps} The secret is shown this once.` }),
+        value("Address", new URL(hook.path, location.href).href),
+        ...(OWN_SECRET.has(source) && named.secret ? [] : [value("Secret", hook.secret)]),
+        ...(hook.header ? [value(`Header ${hook.header.name}`, hook.header.value)] : []),
+        ...(hook.body ? [value("Body", hook.body.trim())] : []));
+      made.firstChild.focus();
+      $("webhook-name").value = $("webhook-secret").value = "";
+      await read();
+    } catch (error) {
+      made.replaceChildren(make("p", { className: "notice bad", role: "alert", textContent: error.message }));
+    }
+  });
 }
