@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from tests.browser.conftest import has_no_barriers, layout_shifts
 
@@ -122,6 +124,59 @@ def test_each_kind_has_its_ticket(connected: "Person", kind: str) -> None:
         "document.querySelectorAll('#rules-form details').forEach((d) => { d.open = true })"
     )
     has_no_barriers(connected)
+
+
+def adds(person: "Person", name: str, **fields: str) -> None:
+    """Add a rule to the list, by its form."""
+    person.press("#rule-new")
+    at = len(person.browser.find_elements(By.CSS_SELECTOR, "#ordered > li")) - 1
+    for field, text in {"name": name, **fields}.items():
+        person.write(f"rule-{at}-{field.replace('_', '-')}", text)
+
+
+def order(person: "Person") -> list[str]:
+    """Return the names of the rules, in their order."""
+    return [
+        heading.text for heading in person.browser.find_elements(By.CSS_SELECTOR, "#ordered h3")
+    ]
+
+
+def test_rules_are_ordered_tried_and_saved(connected: "Person") -> None:
+    """By buttons and by drag; the preview says which one fired, and why an earlier one did not."""
+    person = connected
+    adds(person, "Staging is quiet", environment="staging*, test")
+    person.find("#ordered .rule-form .check.strong input").click()
+    adds(person, "Checkout's team", service="checkout")
+    person.write("rule-1-then-assignment_group", "IT Support")
+    person.press("#preview")
+    person.sees("#tickets .hint", "By the rule Checkout's team")
+    person.sees("#tickets .hint", "Not by Staging is quiet")
+    has_no_barriers(person)
+    person.photograph("ordered")
+
+    person.find("#ordered > li:nth-child(2) [aria-label^='Move up']").send_keys(Keys.ENTER)
+    assert order(person) == ["Checkout's team", "Staging is quiet"]
+    person.sees("#ordered-status", "")
+    assert "rule 1 of 2" in str(person.find("#ordered-status").get_attribute("textContent"))
+    person.press("#ordered > li:nth-child(1) [aria-label^='Close']")
+    first, second = person.browser.find_elements(By.CSS_SELECTOR, "#ordered > li")
+    ActionChains(person.browser).drag_and_drop(second, first).perform()
+    person.until(lambda: order(person) == ["Staging is quiet", "Checkout's team"])
+
+    person.press("#rules-save")
+    person.sees("#rules-outcome", "Saved.")
+    saved = person.api("GET", "rules")["rules"]
+    assert [rule["name"] for rule in saved] == ["Staging is quiet", "Checkout's team"]
+    assert saved[0]["then"] == "ignore"
+    assert saved[0]["match"]["environment"] == ["staging*", "test"]
+    person.browser.refresh()
+    person.find("#ordered > li")
+    assert order(person) == ["Staging is quiet", "Checkout's team"]
+
+    person.press("#ordered > li:nth-child(2) [aria-label^='Edit']")
+    person.write("rule-1-name", "Staging is quiet")
+    person.press("#rules-save")
+    person.sees("#rules-outcome, #ordered .error", "Staging is quiet")
 
 
 @pytest.mark.parametrize("device", ["phone", "desktop"])

@@ -2,6 +2,7 @@
 
 import { $, ask, busy, choices, failure, label, make, tell } from "./shared.js";
 import { session } from "./session.js";
+import { showList } from "./ordered.js";
 import { CHANGE_TYPES, EVENT_TEXTS, EXAMPLES, GITHUB_EVENTS, LEVELS, RISKS, SEVERITIES } from "./tables.js";
 
 const named = (codes) => codes.map((code) => [code, label(code)]);
@@ -198,7 +199,8 @@ function showErrors(fields) {
   const rest = [];
   let first = null;
   for (const [name, message] of Object.entries(fields)) {
-    const path = name.replace(/^rules\./, "");
+    // A preview's paths begin with `rules.`; so do those of the list, rules.0.match.
+    const path = name.replace(/^rules\.(?=\D)/, "");
     const section = path.split(".")[0];
     if (section in KINDS && section !== kind) {
       kind = section;
@@ -220,7 +222,7 @@ function showErrors(fields) {
 }
 
 function clearErrors() {
-  for (const place of $("rules-form").querySelectorAll(".error")) place.textContent = "";
+  for (const place of document.querySelectorAll("#rules-form .error, #ordered .error")) place.textContent = "";
   for (const control of $("rules-form").querySelectorAll("[aria-invalid]")) control.removeAttribute("aria-invalid");
 }
 
@@ -314,6 +316,13 @@ async function load() {
   }
   $("rules").hidden = false;
   draft = structuredClone(stored);
+  $("ordered-card").hidden = false;
+  showAll();
+}
+
+/** Show the list, and the form of the chosen source. */
+function showAll() {
+  showList(draft, render);
   showForm();
 }
 
@@ -323,6 +332,7 @@ const save = () => busy($("rules-save"), "Saving …", async () => {
   try {
     ({ document: stored, etag } = await ask("PUT", "rules", draft, { "If-Match": etag }));
     draft = structuredClone(stored);
+    showList(draft, render);
     tell($("rules-outcome"), "Saved. New events follow these rules within 15 seconds.", "good");
   } catch (error) {
     const rest = showErrors(error.fields ?? {});
@@ -335,7 +345,7 @@ const save = () => busy($("rules-save"), "Saving …", async () => {
 function discard() {
   draft = structuredClone(stored);
   tell($("rules-outcome"), "");
-  showForm();
+  showAll();
 }
 
 let isOpen = false;
