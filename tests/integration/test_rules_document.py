@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from actionsync.events import support_groups
+from local.servicenow.seed.ids import sys_id
 from tests.conftest import call
 
 if TYPE_CHECKING:
@@ -84,3 +86,19 @@ def test_a_preview_says_what_it_could_not_check(connected: "Simulator") -> None:
     assert ticket["unchecked"] == ["u_team"]
     fine = shown({}, {"errors": {"category": "Software"}})
     assert (fine["problems"], fine["unchecked"]) == ([], [])
+
+
+def test_a_preview_shows_the_support_group_of_the_ci(connected: "Simulator") -> None:
+    """As a ticket would have it, or why it is another."""
+    item = connected.instance.find("cmdb_ci_database", sys_id("Orders DB"))
+    assert item is not None
+    item["support_group"] = sys_id("Database")
+    support_groups._known.clear()
+    rules = {"rules": [{"name": "orders", "then": {"cmdb_ci": "Orders DB",
+                        "assignment_group": "support_group_of_ci"}}]}  # fmt: skip
+    ticket = shown({}, rules)
+    assert ticket["columns"]["assignment_group"] == sys_id("Database")
+    rules["rules"][0]["then"] = {"assignment_group": "support_group_of_ci"}
+    ticket = shown({}, rules)
+    assert "assignment_group" not in ticket["columns"]
+    assert "without cmdb_ci" in ticket["assumptions"][0]

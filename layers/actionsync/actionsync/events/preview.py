@@ -14,6 +14,7 @@ from actionsync.events.recipes import OFF, catalogue
 from actionsync.events.recipes.models import Recipe
 from actionsync.events.sources import application, cloudwatch, deployments, envelopes, meetings
 from actionsync.events.sources.protocol import Context
+from actionsync.events.support_groups import with_support_group
 from actionsync.rules.models import RulesPreview, Section, SourceRule
 from servicenow_tools.errors import ServiceNowError
 
@@ -133,7 +134,10 @@ def _ticket(event: IncomingEvent, rules: "Rules") -> dict[str, Any]:
 async def _check(ticket: dict[str, Any], client: "ServiceNowClient") -> None:
     """Add what the instance objects to, and what it could not be asked about."""
     table = client.table(ticket["table"].removeprefix(drafts.IMPORT))
-    columns = ticket["columns"]
+    columns, reason = await with_support_group(client, ticket["columns"], None)
+    ticket["columns"] = columns
+    if reason:
+        ticket["assumptions"].append(reason)
     found = await table.preview(columns)
     problems = [{"field": problem.field, "message": problem.message} for problem in found.problems]
     unchecked = []
