@@ -99,8 +99,10 @@ class Api:
             )
         except httpx.HTTPError as error:
             raise FailedError(f"{method} {path}: {str(error) or type(error).__name__}") from None
-        if answer.status_code in {_UNAUTHORIZED, _FORBIDDEN}:
+        if answer.status_code == _UNAUTHORIZED:
             raise RefusedError(f"the stack does not accept the token: {ApiError(path, answer)}")
+        if answer.status_code == _FORBIDDEN:
+            raise RefusedError(f"the token's user may not do this: {ApiError(path, answer)}")
         return answer
 
     @staticmethod

@@ -160,21 +160,54 @@ def _webhook(document: Mapping[str, Any]) -> Item:
     return Item("webhook", f"{value['source']}/{value['name']}", value, id=document["id"])
 
 
-def minimal(value: Any, default: Any) -> Any:
-    """Return what of a value is not as it is by default; an empty map where all of it is."""
-    if isinstance(value, dict) and isinstance(default, dict) and value.keys() >= default.keys():
-        return {
-            name: minimal(each, default.get(name)) if name in default else each
-            for name, each in value.items()
-            if name not in default or each != default[name]
+def minimal(value: Any, default: Any, form: Mapping[str, Any]) -> Any:
+    """Return what of a section is not as it is by default; an empty map where all of it is.
+
+    Args:
+        value: the section, whole.
+        default: the same by default.
+        form: its JSON schema; only what has named parts is a section.
+    """
+    form = _resolved(form)
+    parts = form.get("properties")
+    if not parts or not isinstance(value, dict) or not isinstance(default, dict):
+        return value
+    return {
+        name: minimal(each, default.get(name), parts.get(name, {}))
+        for name, each in value.items()
+        if name not in default or each != default[name]
+    }
+
+
+def _resolved(form: Mapping[str, Any]) -> Mapping[str, Any]:
+    name = str(form.get("$ref", "")).rpartition("/")[2]
+    return schema()["$defs"][name] if name else form
+
+
+def _minimal_rules(rules: dict[str, Any], api: Api) -> dict[str, Any]:
+    """Return rules without what is so by default, also in the members of lists and maps."""
+    some = {"rules": [{"name": "x", "then": {}}], "sources": {sources()[0]: {}}}
+    shown = api.post("/rules/check", {"rules": some, "ask_instance": False})["rules"]
+    form = schema()["$defs"]
+    (rule,), (source,) = shown["rules"], shown["sources"].values()
+    found: dict[str, Any] = minimal(rules, {**shown, "rules": [], "sources": {}}, form["Rules"])
+    if "rules" in found:
+        found["rules"] = [
+            {
+                "name": each["name"],
+                **minimal(each, rule, form["Rule"]),
+                "then": each["then"]
+                if each["then"] == "ignore"
+                else minimal(each["then"], rule["then"], form["Then"]),
+            }
+            for each in found["rules"]
+        ]
+    if "sources" in found:
+        found["sources"] = {
+            name: minimal(each, source, form["SourceRule"])
+            for name, each in found["sources"].items()
         }
-    return value
-
-
-def defaults(api: Api) -> dict[str, Any]:
-    """Return the rules of somebody who has set none."""
-    rules: dict[str, Any] = api.post("/rules/check", {"rules": {}, "ask_instance": False})["rules"]
-    return rules
+    return found
 
 
 def export(api: Api) -> dict[str, Any]:
@@ -193,7 +226,7 @@ def export(api: Api) -> dict[str, Any]:
         elif item.kind == "recipe":
             document.setdefault("recipes", {})[item.name] = {"recipe": item.value}
         else:
-            document["rules"] = minimal(item.value, defaults(api))
+            document["rules"] = _minimal_rules(item.value, api)
     return document
 
 

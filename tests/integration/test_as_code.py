@@ -23,6 +23,7 @@ from operate.outcome import DIFFERENT, DONE, FAILED, REFUSED, FailedError
 from operate.settings import Change, Wanted, as_yaml, export, make
 from tests.conftest import call, event, invoke
 from tests.integration.conftest import connect
+from tests.integration.test_teams import team  # noqa: F401 - a fixture
 from tests.template import ROOT
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Stack(httpx.BaseTransport):
 
     def __init__(self, simulator: "Simulator") -> None:
         self.simulator = simulator
+        self.groups = ""
         self.sent: list[tuple[str, str, str]] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -65,7 +67,8 @@ class Stack(httpx.BaseTransport):
         payload |= {"queryStringParameters": dict(request.url.params)}
         payload["requestContext"]["http"] |= {"path": path, "method": request.method}
         payload["headers"] = dict(request.headers)
-        payload["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = USER
+        claims = payload["requestContext"]["authorizer"]["jwt"]["claims"]
+        claims |= {"sub": USER} | ({"cognito:groups": self.groups} if self.groups else {})
         answer = invoke(folder, payload)
         headers = {
             name: value for name, value in answer.headers.items() if name != "content-length"
@@ -205,20 +208,33 @@ def test_what_is_exported_and_applied_changes_nothing(
         monkeypatch.delenv(name)
     names = st.sampled_from(["on", "no", "22:00", "1e3", "0x1F", "~", "2024-01-10", 'é^\', "x"'])
     groups = st.none() | st.sampled_from(["IT Support", "Network"])
+    level = st.fixed_dictionaries({"urgency": st.just("1"), "impact": st.sampled_from(["1", "2"])})
+    levels = st.fixed_dictionaries({"critical": level}, optional={"low": level})
+    recurrence = st.fixed_dictionaries({"note_every_minutes": st.sampled_from([15, 30])})
     rule = st.fixed_dictionaries(
         {
             "match": st.fixed_dictionaries({}, optional={"service": st.lists(names, min_size=1)}),
             "then": st.just("ignore")
             | st.fixed_dictionaries(
                 {"assignment_group": groups},
-                optional={"columns": st.dictionaries(st.just("u_note"), names)},
+                optional={
+                    "columns": st.dictionaries(st.just("u_note"), names),
+                    "recurrence": recurrence,
+                },
             ),
         }
     )
     documents_ = st.fixed_dictionaries(
         {"rules": st.lists(rule, max_size=3), "recent_events": st.booleans()},
         optional={
-            "errors": st.fixed_dictionaries({"assignment_group": groups, "enabled": st.booleans()})
+            "errors": st.fixed_dictionaries(
+                {"assignment_group": groups, "enabled": st.booleans()},
+                optional={"levels": levels, "recurrence": recurrence},
+            ),
+            "sources": st.dictionaries(
+                st.sampled_from(["grafana", "sentry"]),
+                st.fixed_dictionaries({"enabled": st.booleans()}, optional={"levels": levels}),
+            ),
         },
     )
     webhooks = st.lists(
@@ -398,6 +414,61 @@ def test_secrets_by_reference(stack: Stack, simulator: "Simulator", tmp_path: Pa
     assert run("apply", file) == DONE
     assert run("plan", file) == DONE
     assert call("test_connection", None, user_id=USER).json["success"]
+
+
+def test_an_export_is_short(stack: Stack, tmp_path: Path) -> None:
+    """Without what is so by default, also in each rule and each source."""
+    rules = {
+        "rules": [
+            {"name": "a", "then": {"recurrence": {"reopen_within_hours": 1}}},
+            {"name": "b", "match": {"service": ["x"]}, "then": "ignore"},
+        ],
+        "errors": {"recurrence": {"note_every_minutes": 30}},
+        "sources": {"grafana": {"severities": ["high"]}},
+    }
+    call("update_rules", rules, user_id=USER, headers={})
+    file = tmp_path / "settings.yaml"
+    assert run("export", "--out", file) == DONE
+    exported = yaml.safe_load(file.read_text())["rules"]
+    whole_recurrence = {"note_every_minutes": 15, "reopen_within_hours": 1}
+    found = exported["rules"][0]["then"].pop("recurrence")
+    assert found.items() >= whole_recurrence.items()
+    rules["rules"][0]["then"] = {}  # type: ignore[index]
+    assert exported == rules
+
+
+def test_a_persons_connection(stack: Stack, simulator: "Simulator", tmp_path: Path) -> None:
+    """Stored with the secret of its application, and not tested: the person signs in later."""
+    connection = {
+        "instance_url": simulator.url,
+        "auth_method": "oauth_authorization_code",
+        "client_id": "an-id",
+        "client_secret": {"env": "GITHUB_SECRET"},
+    }
+    file = written(tmp_path, {"connections": {"person": connection}})
+    assert run("apply", file) == DONE
+    assert stack.writes == ["POST /connections"]
+    assert run("plan", file) == DONE
+
+
+def test_the_settings_of_a_team(
+    stack: Stack,
+    team: "Simulator",  # noqa: F811 - a fixture
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its editors change them; nothing of their own is touched, and others may not."""
+    file = written(tmp_path, {"rules": {"alarms": {"enabled": False}}})
+    of_team = ("--owner", "team/payments")
+    assert run("apply", file, *of_team) == REFUSED
+    assert "payments" in capsys.readouterr().err
+    stack.groups = "[leads]"
+    assert run("apply", file, *of_team) == DONE
+    assert run("plan", file, *of_team) == DONE
+    assert run("plan", file) == DIFFERENT
+    out = tmp_path / "exported.yaml"
+    assert run("export", *of_team, "--out", out) == DONE
+    assert "default" in yaml.safe_load(out.read_text())["connections"]
 
 
 def test_files_and_folders(
