@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from actionsync.connections.service import delete_connection
+from actionsync.connections.service import delete_connection, end_sign_in
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.documents import DocumentStore
 from actionsync.stores.pauses import PauseStore, Target
@@ -82,6 +82,7 @@ def forget(stack: Stack, user_id: str, say: Say = lambda _: None) -> dict[str, i
         ),
         "stored answers": lambda: _scanned(stack, "IdempotencyTable", ("pk",), user_id, say),
         "dead letters": lambda: sum(_letters(stack, kind, user_id, say) for kind in KINDS),
+        "sign-ins for teams": lambda: _sign_ins(stack, user_id),
         "records of teams' audit trails": lambda: _of_teams(stack, user_id, say),
         "records of the audit trail": lambda: _trail(stack, user_id, say),
     }
@@ -108,6 +109,21 @@ def _connections(stack: Stack, user_id: str) -> int:
     for name in names:
         delete_connection(connections, secrets, user_id, name)
     return len(names)
+
+
+def _sign_ins(stack: Stack, user_id: str) -> int:
+    """End what the user has signed in to for teams: their connections say so from then on."""
+    connections = ConnectionStore(stack.dynamodb, stack.names["ConnectionsTable"])
+    secrets = SecretStore(stack.secrets_manager, stack.secret_prefix)
+    found = [
+        (team.id, connection)
+        for team in TeamStore(stack.dynamodb, stack.names["ConnectionsTable"]).all()
+        for connection in connections.all(team.id)
+        if connection.signed_in_by == user_id
+    ]
+    for owner, connection in found:
+        end_sign_in(connections, secrets, owner, connection)
+    return len(found)
 
 
 def _webhooks(stack: Stack, user_id: str) -> int:

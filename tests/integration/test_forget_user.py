@@ -95,6 +95,7 @@ def test_a_user_is_forgotten_and_no_other(
     found = forget(stack, user_id)
 
     assert found.pop("users of the pool") == 0
+    assert found.pop("sign-ins for teams") == 0  # tests/integration/test_sign_in.py
     assert found.pop("records of teams' audit trails") == 0  # tests/integration/test_teams.py
     assert all(found.values()), found
     assert found["dead letters"] == 2 * len(KINDS)

@@ -8,6 +8,7 @@ import pytest
 
 from local.servicenow import seed
 from local.servicenow.access import Application
+from operate import forget_user
 from servicenow_tools import tls_context
 from tests.integration.events import error, send
 from tests.integration.test_teams import NEW, TEAM, ask, store, team  # noqa: F401 - a fixture
@@ -195,3 +196,31 @@ def test_a_teams_sign_in_is_an_editors(
     assert instance.requests[-1].user == seed.INTEGRATION_USER
     records = ask("get_activity", query=TEAM, groups="[staff]").json["items"]
     assert ("signed_in", "lea") in [(each["action"], each["by"]) for each in records]
+
+
+def test_a_forgotten_members_sign_in_ends(
+    team: "Simulator",  # noqa: F811 - a fixture
+    instance: "Simulator",
+    aws: "Aws",
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The team's connection stays, and wants another; no readable secret holds the old one."""
+    editor: dict[str, Any] = {"query": TEAM, "user": "lea", "groups": "[leads]"}
+    keep(instance, **editor)
+    finish(allow(instance, begin(**editor)["url"]), **editor)
+    monkeypatch.setattr(forget_user, "KINDS", ())
+    tables = ("ConnectionsTable", "IdempotencyTable", "EventsTable", "WaitingTable", "AuditTable")
+    names = {table: table for table in tables}
+    sqs: Any = None
+    stack = forget_user.Stack(
+        aws.dynamodb, aws.secrets_manager, sqs, None, names, "actionsync/test/"
+    )
+    assert forget_user.forget(stack, "lea")["sign-ins for teams"] == 1
+    call = ask("search_incidents", query={"connection": "team/payments/person"}, groups="[staff]")
+    assert (call.status, "Sign in first" in call.json["detail"]) == (424, True)
+    shown = ask("get_config", "valid_get_connection", path=NAMED, query=TEAM, groups="[staff]").json
+    assert (shown["signed_in_as"], len(shown["notes"])) == ("", 1)
+    name = f"actionsync/test/connection/{shown['id']}"
+    for stage in ("AWSCURRENT", "AWSPREVIOUS"):
+        found = aws.secrets_manager.get_secret_value(SecretId=name, VersionStage=stage)
+        assert "refresh_token" not in found["SecretString"]

@@ -15,6 +15,7 @@ from actionsync import clock
 from actionsync.errors import (
     ConnectionBusyError,
     ConnectionChangedError,
+    ConnectionIncompleteError,
     ConnectionNotFoundError,
     FieldError,
     InvalidInputError,
@@ -199,6 +200,37 @@ def _wrong_fields(
             if getattr(change, name) is None
         ]
     return wrong
+
+
+def end_sign_in(
+    connections: ConnectionStore, secrets: SecretStore, owner: str, old: Connection
+) -> Connection:
+    """Take a person's sign-in out of a connection, which wants another one then.
+
+    Raises:
+        ConnectionChangedError: it is not at that version any more.
+        ConnectionBusyError: another request is working on it.
+        ConnectionIncompleteError: its secret is missing.
+    """
+    with locked(connections, owner, old) as operation:
+        secret = secrets.get(old.id, old.secret_version)
+        if secret is None:
+            raise ConnectionIncompleteError
+        values = {name: secret.values[name] for name in METHODS[old.auth_method].secrets}
+        # The version before the last stays readable: the second one has no sign-in either.
+        for token in (uuid.uuid4().hex, operation):
+            version = secrets.add_version(old.id, token, replace(secret, values=values))
+        connection = replace(
+            old,
+            secret_version=version,
+            updated_at=clock.iso(clock.now()),
+            version=old.version + 1,
+            signed_in_as="",
+            signed_in_at="",
+            signed_in_by="",
+        )
+        connections.save(owner, operation, connection)
+    return connection
 
 
 def delete_connection(

@@ -29,7 +29,7 @@ class Team:
     """A team.
 
     Attributes:
-        id: what its things are kept under, `team/<random>`: it stays when the name changes.
+        id: what its things are stored under, `team/<random>`: it stays when the name changes.
         name: what calls name it by.
         members: groups whose people use what the team has.
         editors: groups whose people may change it, too.
