@@ -50,7 +50,9 @@ def served(path: str, **headers: str) -> Any:
     payload = payload_of("show_page", "valid_show_asset")
     payload["rawPath"] = payload["requestContext"]["http"]["path"] = path
     payload["headers"] |= headers
-    return importlib.import_module("functions.show_page.app").lambda_handler(payload, LambdaContext())
+    return importlib.import_module("functions.show_page.app").lambda_handler(
+        payload, LambdaContext()
+    )
 
 
 def test_what_never_changes_is_stored_by_browsers() -> None:
