@@ -74,7 +74,7 @@ class InstanceMetadata:
 
     def __init__(self, http: "Http") -> None:
         self._http = http
-        self._sys_ids = TTLCache[tuple[str, str], str](_REMEMBERED_SECONDS, size=1000)
+        self._sys_ids = TTLCache[tuple[str, str, bool], str](_REMEMBERED_SECONDS, size=1000)
         self._choices = TTLCache[tuple[str, str], tuple[_ChoiceRow, ...]](
             _REMEMBERED_SECONDS, size=100
         )
@@ -235,7 +235,9 @@ class InstanceMetadata:
         names = await self.columns(column.reference)
         return Target(column.reference, tuple(n for n in ("name", "number") if n in names))
 
-    async def sys_id_of(self, name: str, given: str, target: Target) -> str:
+    async def sys_id_of(
+        self, name: str, given: str, target: Target, *, is_active: bool = False
+    ) -> str:
         """Return the sys_id of the only record with this name; an active one wins over others.
 
         ServiceNow stores a name it cannot resolve as it is, without an error, so names are
@@ -245,14 +247,16 @@ class InstanceMetadata:
             name: the reference column, for errors.
             given: a sys_id, or what names the record.
             target: what the column points to.
+            is_active: whether none but an active record will do.
 
         Raises:
-            ReferenceNotFoundError: no record has the name.
+            ReferenceNotFoundError: no record has the name, or only an inactive one.
             AmbiguousReferenceError: several have it.
         """
         if is_sys_id(given):
             return given
-        known = self._sys_ids.get((target.table, given))
+        key = (target.table, given, is_active)
+        known = self._sys_ids.get(key)
         if known is not None:
             return known
         for column in target.columns:
@@ -269,13 +273,17 @@ class InstanceMetadata:
                 if same(row.get(column), given) and is_sys_id(str(row.get("sys_id")))
             ]
             active = [row for row in named if row.get("active") != "false"]
+            if named and not active and is_active:
+                raise ReferenceNotFoundError(
+                    f"only an inactive record of {target.table} has this {column}", name
+                )
             found = [row["sys_id"] for row in active or named]
             if len(found) > 1:
                 raise AmbiguousReferenceError(
                     f"several records of {target.table} have this {column}; give the sys_id", name
                 )
             if found:
-                return self._sys_ids.put((target.table, given), found[0])
+                return self._sys_ids.put(key, found[0])
         raise ReferenceNotFoundError(
             f"no record of {target.table} has this {' or '.join(target.columns)}", name
         )

@@ -41,6 +41,8 @@ from servicenow_tools.states import FINAL_STATES, STATES
 _NUMBER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,38}[0-9]")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,79}")
 _JOURNALS = frozenset({"work_notes", "comments"})
+# Who works on a ticket: nobody looks into the queue of an inactive group or user.
+_WORKERS = frozenset({"assignment_group", "assigned_to"})
 _MADE_UP = "servicenow-tools-"
 _LONGEST_CORRELATION_ID = 100
 # How many records are asked for at once: an instance ends an answer that takes it a minute.
@@ -680,14 +682,14 @@ class Resource:
                     raise InvalidRequestError("must be 32 hexadecimal digits", name)
             elif not _COLUMN.fullmatch(name) or name.startswith("sys_"):
                 raise InvalidRequestError("is no column that can be set", name[:80])
-            values[name] = await self._stored_text(name, given)
+            values[name] = await self._stored_text(name, given, is_write=True)
             if name == "correlation_id" and values[name]:
                 validate_correlation_id(values[name])
         return values
 
     # ---- inside
 
-    async def _stored_text(self, name: str, given: object) -> str:
+    async def _stored_text(self, name: str, given: object, *, is_write: bool = False) -> str:
         """Return what ServiceNow stores for a value: a code, a sys_id, or the text itself."""
         text = as_text(name, given)
         if not text or name in _JOURNALS:
@@ -696,7 +698,8 @@ class Resource:
             return await self._code(name, text)
         target = await self._metadata.target_of(self.table, name)
         if target is not None:
-            return await self._metadata.sys_id_of(name, text, target)
+            is_active = is_write and name in _WORKERS
+            return await self._metadata.sys_id_of(name, text, target, is_active=is_active)
         if await self._metadata.may_have_choices(self.table, name, text):
             return await self._metadata.choice_value(self.table, name, text) or text
         return text

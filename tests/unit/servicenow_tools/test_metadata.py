@@ -231,6 +231,23 @@ def test_an_unknown_field_is_refused(
     assert not [r for r in simulator.requests if r.path.endswith("/incident")]
 
 
+def test_no_work_goes_to_an_inactive_group(simulator: Simulator, connect: "Connect") -> None:
+    """Nobody looks into its queue; its old tickets can be searched for all the same."""
+    old = simulator.instance.put("sys_user_group", name="Old Services", active="false")
+
+    async def ask() -> None:
+        async with connect() as client:
+            with pytest.raises(ReferenceNotFoundError, match="only an inactive record"):
+                await client.create_incident("x", assignment_group="Old Services")
+            found = await client.search_incidents(assignment_group="Old Services")
+            assert found == []
+            made = await client.create_incident("x", assignment_group=old["sys_id"])
+            (found_one,) = await client.search_incidents(assignment_group="Old Services")
+            assert found_one.sys_id == made.sys_id
+
+    asyncio.run(ask())
+
+
 def test_an_active_record_wins_over_one_of_the_same_name(
     simulator: Simulator, connect: "Connect"
 ) -> None:

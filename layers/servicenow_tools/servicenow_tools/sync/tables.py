@@ -49,6 +49,8 @@ from servicenow_tools.sync._responses import (
 _NUMBER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,38}[0-9]")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,79}")
 _JOURNALS = frozenset({"work_notes", "comments"})
+# Who works on a ticket: nobody looks into the queue of an inactive group or user.
+_WORKERS = frozenset({"assignment_group", "assigned_to"})
 _MADE_UP = "servicenow-tools-"
 _LONGEST_CORRELATION_ID = 100
 # How many records are asked for at once: an instance ends an answer that takes it a minute.
@@ -682,14 +684,14 @@ class Resource:
                     raise InvalidRequestError("must be 32 hexadecimal digits", name)
             elif not _COLUMN.fullmatch(name) or name.startswith("sys_"):
                 raise InvalidRequestError("is no column that can be set", name[:80])
-            values[name] = self._stored_text(name, given)
+            values[name] = self._stored_text(name, given, is_write=True)
             if name == "correlation_id" and values[name]:
                 validate_correlation_id(values[name])
         return values
 
     # ---- inside
 
-    def _stored_text(self, name: str, given: object) -> str:
+    def _stored_text(self, name: str, given: object, *, is_write: bool = False) -> str:
         """Return what ServiceNow stores for a value: a code, a sys_id, or the text itself."""
         text = as_text(name, given)
         if not text or name in _JOURNALS:
@@ -698,7 +700,8 @@ class Resource:
             return self._code(name, text)
         target = self._metadata.target_of(self.table, name)
         if target is not None:
-            return self._metadata.sys_id_of(name, text, target)
+            is_active = is_write and name in _WORKERS
+            return self._metadata.sys_id_of(name, text, target, is_active=is_active)
         if self._metadata.may_have_choices(self.table, name, text):
             return self._metadata.choice_value(self.table, name, text) or text
         return text
