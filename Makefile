@@ -117,18 +117,29 @@ format: $(VENV)/.installed ## Format the code and fix what lint can fix
 
 .PHONY: check
 check: $(VENV)/.installed $(TOOLS)/sam/.installed $(TOOLS)/site/.installed ## Lint, types, dependency direction, template: everything that runs no product code
+	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
+	  check-types check-template check-code check-docs
+
+.PHONY: check-types check-template check-code check-docs
+check-types:
+	$(BIN)/mypy
+
+check-template:
+	$(SAM) validate --lint
+	$(BIN)/python -m local.account
+
+check-code:
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check-docs:
 	$(OPENAPI) --check
 	$(BIN)/python -m local.unasync_client --check
 	$(call reference,.ruff_cache/client-reference.md)
 	diff --brief .ruff_cache/client-reference.md docs/client-reference.md || { echo "run: make reference"; exit 1; }
 	$(BIN)/python -m local.reference --check
 	$(TOOLS)/site/bin/zensical build --strict
-	$(SAM) validate --lint
-	$(BIN)/python -m local.account
 
 .PHONY: audit
 audit: $(TOOLS)/audit/.installed ## Look for weak spots in the template (checkov) and the workflows (zizmor); runs offline
