@@ -174,6 +174,8 @@ _REFERENCES = {
     "AWS::Region": "us-east-1",
     "AWS::AccountId": "123456789012",
     "KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/name",
+    # A list, as if it held one.
+    "GatePipelines": "arn:aws:codepipeline:us-east-1:123456789012:name",
 }
 
 
@@ -190,27 +192,32 @@ def _named(name: str, resources: _Resources) -> str:
 
 def _filled(node: Any, resources: _Resources | None = None) -> str:
     """Return a part of a template as JSON, with names made up for what is not known yet."""
-    known = resources or {}
+    return json.dumps(_fill(node, resources or {}))
 
-    def fill(part: Any) -> Any:
-        match part:
-            case {"Ref": name}:
-                part = _REFERENCES.get(name, "name")
-            case {"Fn::GetAtt": [logical_id, _]}:
-                part = _arn(logical_id, known)
-            case {"Fn::Sub": str(text)} | {"Fn::Sub": [str(text), _]}:
-                part = re.sub(r"\$\{([^}]*)\}", lambda found: _named(found[1], known), text)
-            case {"Fn::If": [_, then, _]}:
-                part = fill(then)
-            case {"Fn::Join": _} | {"Fn::Select": _} | {"Fn::ImportValue": _}:
-                part = "name"
-            case dict():
-                part = {key: fill(value) for key, value in part.items()}
-            case list():
-                part = [fill(each) for each in part]
-        return part
 
-    return json.dumps(fill(node))
+def _fill(part: Any, known: _Resources) -> Any:
+    match part:
+        case {"Ref": name}:
+            part = _REFERENCES.get(name, "name")
+        case {"Fn::GetAtt": [logical_id, _]}:
+            part = _arn(logical_id, known)
+        case {"Fn::Sub": str(text)} | {"Fn::Sub": [str(text), _]}:
+            values = part["Fn::Sub"][1] if isinstance(part["Fn::Sub"], list) else {}
+            own = {name: _fill(value, known) for name, value in values.items()}
+            part = re.sub(
+                r"\$\{([^}]*)\}", lambda found: own.get(found[1]) or _named(found[1], known), text
+            )
+        case (
+            {"Fn::Split": [_, one]} | {"Fn::Join": [_, {"Ref": _} as one]} | {"Fn::If": [_, one, _]}
+        ):
+            part = _fill(one, known)
+        case {"Fn::Join": _} | {"Fn::Select": _} | {"Fn::ImportValue": _}:
+            part = "name"
+        case dict():
+            part = {key: _fill(value, known) for key, value in part.items()}
+        case list():
+            part = [_fill(each, known) for each in part]
+    return part
 
 
 # ---- what the local cloud lets pass, and an account does otherwise
