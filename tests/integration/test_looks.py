@@ -296,6 +296,25 @@ def test_comments_come_out_where_a_rule_says_so(office: Office, aws: "Aws") -> N
     assert office.look() == []
 
 
+def test_a_write_whose_answer_is_lost_is_ours(office: Office) -> None:
+    """What was announced is known by the next look; what was refused is announced no more."""
+    sys_id = opened(office)
+    office.bus.take()
+    office.instance.faults.add(faults.Fault(method="PATCH", after_commit=True, reset=True))
+    change: dict[str, Any] = {"urgency": "3", "impact": "3"}
+    update = {"user_id": USER, "path": {"id": sys_id}}
+    assert call("update_incident", change, **update).status in {200, 502, 503, 504}
+    assert made(office.instance)[0]["urgency"] == "3"
+    found = office.look()
+    assert [set(detail["after"]) for _, detail in found] == [{"priority"}], "which is ServiceNow's"
+    (row,) = rows()
+    assert (row.pending, row.columns["urgency"]) == ({}, "3")
+    office.instance.faults.add(faults.error(403, "Operation Failed", "ACL", method="PATCH"))
+    assert call("update_incident", {"urgency": "1"}, **update).status == 424
+    (row,) = rows()
+    assert (row.pending, row.columns["urgency"]) == ({}, "3")
+
+
 def test_long_texts_are_read_in_parts(office: Office) -> None:
     """What is more than an answer may have is asked for in halves."""
     send("error", *(error(service=f"s{number}") for number in range(3)))
