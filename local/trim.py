@@ -12,11 +12,16 @@ import json
 import re
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from botocore import xform_name
+
 # The clients that the functions make.
 _CLIENTS = Path(__file__).parent.parent / "layers/actionsync/actionsync/aws.py"
+# Whose code calls those clients: an operation whose method no word of it names is called by nobody.
+_CALLERS = ("layers/actionsync", "functions")
 # Of a service's files, these are read by clients; the rest are examples, pages and waiters.
 _MODEL_FILES = {"service-2", "service-2.sdk-extras", "endpoint-rule-set-1", "paginators-1"}
 
@@ -29,12 +34,19 @@ UNUSED = (
                    "kafka", "parameters", "parser", "streaming", "validation")),
     # boto3's resources: the functions use clients.
     "boto3/data/*", "boto3/examples",
+    "boto3/dynamodb/[ct]*.py", "boto3/s3/inject.py", "boto3/s3/transfer.py",
+    "botocore/stub.py", "botocore/crt/auth.py", "s3transfer/processpool.py",
     "pydantic/v1",
-    "pydantic/mypy.py",
+    "pydantic/mypy.py", "pydantic/experimental/pipeline.py", "annotated_types/test_cases.py",
+    # What Powertools reads of services that invoke no function here.
+    "aws_lambda_powertools/metrics/provider/datadog",
+    *(f"aws_lambda_powertools/utilities/data_classes/{name}_event.py"
+      for name in ("api_gateway_authorizer", "cognito_user_pool", "iot_registry", "s3_object")),
     "pystache/tests",
     # What httpx brings for trio and HTTP/2.
     "anyio/_backends/_trio.py", "anyio/pytest_plugin.py", "httpcore/_*/http2.py",
-    "urllib3/contrib/emscripten",
+    "urllib3/contrib/emscripten", "urllib3/contrib/pyopenssl.py", "urllib3/http2/connection.py",
+    "dateutil/rrule.py",
     # Time zones and certificates come from Lambda and certifi.
     "dateutil/zoneinfo/*.tar.gz", "botocore/cacert.pem",
     "s3transfer/crt.py",
@@ -50,6 +62,13 @@ def services() -> set[str]:
     if not found:
         raise RuntimeError(f"No clients found in {_CLIENTS}")
     return found
+
+
+@cache
+def _words() -> frozenset[str]:
+    root = Path(__file__).parent.parent
+    sources = (path.read_text() for folder in _CALLERS for path in (root / folder).rglob("*.py"))
+    return frozenset(word for source in sources for word in re.findall(r"\w+", source))
 
 
 def trim(layer: Path) -> None:
@@ -85,7 +104,32 @@ def _trim_model(file: Path) -> None:
         return
     text = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
     file.unlink()
-    (file.parent / f"{name}.json").write_text(_compact(_without_prose(json.loads(text))))
+    model = _without_prose(json.loads(text))
+    if "operations" in model:
+        _trim_operations(model)
+    (file.parent / f"{name}.json").write_text(_compact(model))
+
+
+def _trim_operations(model: dict[str, Any]) -> None:
+    """Drop the operations that nobody calls, and the shapes that are theirs alone."""
+    model["operations"] = {
+        name: operation
+        for name, operation in model["operations"].items()
+        if xform_name(name) in _words() or operation.get("endpointoperation")
+    }
+    wanted: set[str] = set()
+    ahead: list[Any] = [model["operations"]]
+    while ahead:
+        node = ahead.pop()
+        if isinstance(node, dict):
+            named = node.get("shape")
+            if isinstance(named, str) and named in model["shapes"] and named not in wanted:
+                wanted.add(named)
+                ahead.append(model["shapes"][named])
+            ahead += node.values()
+        elif isinstance(node, list):
+            ahead += node
+    model["shapes"] = {name: shape for name, shape in model["shapes"].items() if name in wanted}
 
 
 def _without_prose(node: Any) -> Any:

@@ -14,7 +14,16 @@ from tests.template import ROOT, functions
 
 MODEL: dict[str, Any] = {
     "documentation": "<p>Much prose.</p>",
-    "shapes": {"Page": {"members": {"documentation": {"shape": "Text", "documentation": "prose"}}}},
+    # Of these two the functions call one.
+    "operations": {
+        "GetItem": {"input": {"shape": "Page"}},
+        "CreateGlobalTable": {"output": {"shape": "Unused"}},
+    },
+    "shapes": {
+        "Text": {"type": "string"},
+        "Unused": {"members": {"text": {"shape": "Text"}}},
+        "Page": {"members": {"documentation": {"shape": "Text", "documentation": "prose"}}},
+    },
 }
 
 
@@ -53,7 +62,10 @@ def test_only_what_is_loaded_stays(tmp_path: Path) -> None:
     assert set(files) == {"service-2.json", "service-2.sdk-extras.json"}
     # A member may be called `documentation`: it stays.
     members = {"documentation": {"shape": "Text"}}
-    assert json.loads(files["service-2.json"]) == {"shapes": {"Page": {"members": members}}}
+    assert json.loads(files["service-2.json"]) == {
+        "operations": {"GetItem": {"input": {"shape": "Page"}}},
+        "shapes": {"Text": {"type": "string"}, "Page": {"members": members}},
+    }
     assert json.loads(files["service-2.sdk-extras.json"]) == {"merge": {}}
     endpoints = json.loads((data / "endpoints.json").read_text())
     assert endpoints["partitions"] == [{"services": {"dynamodb": {"x": 1}}, "regions": {}}]
