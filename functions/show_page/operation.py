@@ -36,7 +36,9 @@ OPERATIONS = {
         summary="A style sheet, script or image of the pages",
         request=Request(path={"version": "1", "name": "settings.js"}),
         refused={
-            "invalid_name": Refused(Request(path={"version": "1", "name": "../settings.html"}), 404),
+            "invalid_name": Refused(
+                Request(path={"version": "1", "name": "../settings.html"}), 404
+            ),
         },
         needs_token=False,
         content_type="*/*",
