@@ -8,6 +8,7 @@ import pytest
 
 from actionsync.connections.clients import DEADLINE_SECONDS
 from actionsync.events.outgoing import OWN_SOURCE, SOURCE
+from actionsync.http.callers import MACHINE_SCOPE
 from actionsync.stores.correlations import LEASE_SECONDS
 from actionsync.stores.idempotency import LEASE_SECONDS as CLAIM_SECONDS
 from actionsync.stores.pauses import PROBE_SECONDS
@@ -279,9 +280,46 @@ def test_who_may_call_is_said() -> None:
     auth = document["Resources"]["Api"]["Properties"]["Auth"]
     audience = auth["Authorizers"]["Oidc"]["JwtConfiguration"]["audience"]
     own, others = audience["Fn::If"][1:]
-    assert own["Fn::If"][:2] == ["NoFurtherClients", [{"Ref": "UserPoolClient"}]]
-    assert own["Fn::If"][2] == {"Fn::Split": [",", {"Fn::Sub": "${UserPoolClient},${JwtAudience}"}]}
+    condition, alone, among = own["Fn::If"]
+    pages, machines = {"Ref": "UserPoolClient"}, {"Ref": "MachineUserPoolClient"}
+    assert condition == "NoFurtherClients"
+    assert alone == {"Fn::If": ["Machines", [pages, machines], [pages]]}
+    listed = [{"Fn::Split": [",", {"Fn::Sub": names}]} for names in (
+        "${UserPoolClient},${MachineUserPoolClient},${JwtAudience}",
+        "${UserPoolClient},${JwtAudience}",
+    )]  # fmt: skip
+    assert among == {"Fn::If": ["Machines", *listed]}
     assert others == {"Fn::Split": [",", {"Ref": "JwtAudience"}]}
+
+
+def test_a_machine_has_one_scope() -> None:
+    """Off unless asked for; its client has the one grant and the one scope, and a secret."""
+    document = template()
+    assert document["Parameters"]["MachineClient"]["Default"] == "false"
+    scopes = document["Resources"]["MachineScopes"]
+    client = document["Resources"]["MachineUserPoolClient"]
+    assert {scopes["Condition"], client["Condition"]} == {"Machines"}
+    properties = client["Properties"]
+    assert properties["AllowedOAuthFlows"] == ["client_credentials"]
+    assert properties["AllowedOAuthScopes"] == [MACHINE_SCOPE]
+    assert properties["GenerateSecret"] is True
+    (scope,) = scopes["Properties"]["Scopes"]
+    assert f"{scopes['Properties']['Identifier']}/{scope['ScopeName']}" == MACHINE_SCOPE
+
+
+def test_platforms_are_answered_where_they_are_named() -> None:
+    """Without the parameters there is no policy; with them it is about what they name."""
+    document = template()
+    for name, parameter, condition in (
+        ("PipelineAnswerPolicy", "GatePipelines", "AnswersPipelines"),
+        ("StateMachineAnswerPolicy", "GateStateMachines", "AnswersStateMachines"),
+    ):
+        assert document["Parameters"][parameter]["Default"] == ""
+        policy = document["Resources"][name]
+        assert policy["Condition"] == condition
+        assert policy["Properties"]["Roles"] == [{"Ref": "OnEventRole"}]
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            assert f"'Ref': '{parameter}'" in str(statement["Resource"])
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -9,7 +9,7 @@ from botocore.client import BaseClient
 
 from actionsync import clock
 from local.servicenow import faults
-from tests.conftest import call
+from tests.conftest import _forget, call
 from tests.integration.events import USER, Queues, deployment, notification, on_bus, send
 from tests.integration.gates import approve, changes, decide, listed, pass_minutes
 from tests.integration.platforms import Platforms
@@ -267,10 +267,7 @@ def test_who_has_no_connection_any_more_waits_no_longer(  # noqa: PLR0917 - fixt
         monkeypatch.setattr(
             "servicenow_tools.client.ServiceNowClient.instance_url", "https://other.example"
         )
-    monkeypatch.setattr("actionsync.connections.clients.FRESH_SECONDS", 0.0)
-    from actionsync.wiring.servicenow import client_cache  # noqa: PLC0415 - as a function has it
-
-    client_cache()._cached.clear()
+    _forget()  # another process goes on
     pass_minutes(queues, time)
     ((_, said),) = platforms.told
     assert said.startswith("ChangeNotApproved: Its connection")

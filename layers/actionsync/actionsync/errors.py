@@ -71,10 +71,16 @@ class NotSignedInError(ActionSyncError):
 
 
 class NotAllowedError(ActionSyncError):
-    """The token has none of the scopes that the API wants."""
+    """The token has none of the scopes that the API wants, or none that opens the call.
 
-    def __init__(self, scopes: "Iterable[str]") -> None:
-        super().__init__(f"The token needs one of these scopes: {', '.join(sorted(scopes))}.")
+    Args:
+        scopes: the scopes, of which one is needed.
+        why: why those of the token are not enough, where no other scope would be.
+    """
+
+    def __init__(self, scopes: "Iterable[str]", why: str = "") -> None:
+        needed = f"The token needs one of these scopes: {', '.join(sorted(scopes))}."
+        super().__init__(why or needed)
 
 
 class NotInTeamError(ActionSyncError):

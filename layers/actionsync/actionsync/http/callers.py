@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 # What OpenID Connect has ID tokens carry, and no access token.
 _OF_ID_TOKENS = frozenset({"at_hash", "c_hash", "nonce"})
 _LIST = str.maketrans("[],", "   ")
+# The scope of a machine's token (the stack's parameter MachineClient), and what it opens, by the
+# third part of a route. A machine acts for the teams that name its client id.
+MACHINE_SCOPE = "actionsync/tickets"
+MACHINES = frozenset(
+    {"incidents", "change-requests", "problems", "security-incidents", "change-tasks", "context",
+     "gates"}
+)  # fmt: skip
 _OWNER, _CONNECTION = "owner", "connection"
 # What of a query string no model of a function's own describes.
 PLACE = frozenset({_OWNER, _CONNECTION})
@@ -59,9 +66,22 @@ def _caller(request: Request) -> Caller:
     if claims.get("token_use", "access") != "access" or not _OF_ID_TOKENS.isdisjoint(claims):
         raise NotSignedInError("This is an ID token, which says who signed in and opens no API")
     wanted, scopes = token_scopes(), _scopes(claims)
-    if wanted and wanted.isdisjoint(scopes):
+    if scopes == {MACHINE_SCOPE}:
+        _check_machine(request.resolved_event.raw_event["routeKey"], wanted)
+    elif wanted and wanted.isdisjoint(scopes):
         raise NotAllowedError(wanted)
     return Caller(user_id, _groups(claims), scopes)
+
+
+def _check_machine(route: str, wanted: frozenset[str]) -> None:
+    """Check that a route is one of those that a machine's token opens.
+
+    Raises:
+        NotAllowedError: it is not.
+    """
+    parts = route.split("/")
+    if parts[1:3] != ["api", "servicenow"] or parts[3] not in MACHINES:
+        raise NotAllowedError(wanted, "A machine's token opens tickets, context and gates alone.")
 
 
 def _scopes(claims: dict[str, Any]) -> frozenset[str]:
