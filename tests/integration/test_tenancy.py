@@ -7,6 +7,7 @@ caller's own instance; and the answer holds nobody else's mark.
 """
 
 import importlib
+import json
 import os
 import uuid
 from dataclasses import dataclass, field
@@ -17,8 +18,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from actionsync.stores.teams import Team
+from actionsync.wiring import stores
 from local.servicenow import Simulator
 from tests.conftest import HttpAnswer, LambdaContext, _forget, call
+from tests.conftest import event as event_of
 from tests.integration.events import Queues, error
 
 if TYPE_CHECKING:
@@ -38,6 +42,7 @@ class Tenant:
         instance: the ServiceNow instance.
         id: the user's id.
         mark: stands in all that is the user's.
+        team: the name of the user's team, whose only group is named as it is.
         numbers, webhooks, cursors: what the user has been given.
         typed: others' marks that the user has typed.
     """
@@ -45,6 +50,7 @@ class Tenant:
     instance: Simulator
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     mark: str = field(default_factory=lambda: f"mark{uuid.uuid4().hex[:12]}")
+    team: str = field(default_factory=lambda: f"t{uuid.uuid4().hex[:12]}")
     numbers: list[str] = field(default_factory=list)
     webhooks: list[str] = field(default_factory=list)
     cursors: list[str] = field(default_factory=list)
@@ -54,14 +60,42 @@ class Tenant:
         """Call a function as this user."""
         return call(function, body, user_id=self.id, **options)
 
-    def connect(self) -> None:
-        """Store the connection."""
-        body = {
+    def ask(
+        self, function: str, scenario: str = "valid", body: Any = None, **query: str
+    ) -> HttpAnswer:
+        """Call an operation as this user, whose token names the user's own group."""
+        payload = event_of(function, scenario)
+        claims = payload["requestContext"]["authorizer"]["jwt"]["claims"]
+        claims |= {"sub": self.id, "cognito:groups": f"[{self.team}]"}
+        payload["queryStringParameters"] = query
+        payload["headers"].pop("idempotency-key", None)
+        if body is not None:
+            payload["body"] = json.dumps(body)
+        answer: HttpAnswer = importlib.import_module("tests.conftest").invoke(function, payload)
+        return answer
+
+    def connection(self) -> dict[str, str]:
+        """Return the user's connection."""
+        return {
             "instance_url": self.instance.url,
             "username": self.mark,
             "password": f"{self.mark}-password",
         }
-        assert self.call("create_config", body).status in {201, 409}
+
+    def connect(self) -> None:
+        """Store the connection, found the team, and store its connection."""
+        assert self.call("create_config", self.connection()).status in {201, 409}
+        if stores.team_store().get(self.team) is None:
+            groups = (self.team,)
+            made = Team(f"team/{uuid.uuid4().hex}", self.team, members=groups, editors=groups)
+            stores.team_store().save(made)
+        self.name("default", owner=f"team/{self.team}")
+
+    def name(self, name: str, **query: str) -> None:
+        """Store a connection by its name."""
+        body = {"name": name, **self.connection()}
+        made = self.ask("create_config", "valid_create_connection", body, **query)
+        assert made.status in {201, 409}
 
 
 def _any(of: list[str], otherwise: str) -> str:
@@ -134,6 +168,32 @@ def try_typed(me: Tenant, other: Tenant) -> None:
         assert me.call("test_connection", body).status == 422
 
 
+def named(me: Tenant, other: Tenant) -> None:
+    """A connection of a name that others have, too: each has their own."""
+    me.name("second")
+    assert me.ask("search_incidents", connection="second").status == 200
+    listed = other.ask("list_connections").json["connections"]
+    assert {each["username"] for each in listed} <= {other.mark}
+
+
+def of_a_team(me: Tenant, other: Tenant) -> None:
+    """One's own team's, and never another's, whatever is asked for."""
+    status = 200 if me is other else 403
+    place = f"team/{other.team}"
+    new = {"short_description": "Checkout answers 500", "description": me.mark}
+    answers = [
+        me.ask("search_incidents", connection=place),
+        me.ask("search_incidents", connection=f"{other.team}/default"),
+        me.ask("get_rules", owner=place),
+        me.ask("get_activity", owner=place),
+        me.ask("list_connections", owner=place),
+        me.ask("get_config", "valid_get_connection", owner=place),
+    ]
+    assert {answer.status for answer in answers} == {status}
+    made = me.ask("create_incident", body=new, connection=place)
+    assert made.status == (201 if me is other else 403)
+
+
 def rules(me: Tenant, _: Tenant) -> None:
     """Each their own."""
     changed = {"errors": {"short_description": f"{me.mark} {{{{service}}}}"}}
@@ -179,7 +239,7 @@ def cold(_: Tenant, __: Tenant) -> None:
 
 STEPS: "list[Callable[[Tenant, Tenant], None]]" = [
     create, read, search, note, see_config, forget_config, connect, try_stored, try_typed, rules,
-    event, hook, trail, health, cold,
+    named, of_a_team, event, hook, trail, health, cold,
 ]  # fmt: skip
 SCRIPTS = st.lists(
     st.tuples(st.sampled_from(STEPS), st.integers(0, USERS - 1), st.integers(0, USERS - 1)),
@@ -210,6 +270,7 @@ def allowed(
     monkeypatch.setenv("ALLOWED_INSTANCE_HOSTS", hosts)
     monkeypatch.setenv("INSTANCE_CA_FILE", str(authorities))
     monkeypatch.setenv("WRITES_PER_MINUTE", "100000")
+    monkeypatch.setattr(stores, "SIGN_INS_PER_MINUTE", 100_000)
     Queues(monkeypatch)
 
 
