@@ -42,7 +42,7 @@ PROMPTS = (
     Prompt(
         "impact_of_change",
         "Impact of a change",
-        "Find out what a change may meet: open tickets, other changes, freezes.",
+        "Find out what a change may meet: open tickets, and other changes of the same time.",
         {"number": "The change request, as CHG0030001."},
         "Say what the change request {number} may break or meet. Read it with show_ticket (table "
         "change_request). Look at the service that it changes with show_service: open incidents "

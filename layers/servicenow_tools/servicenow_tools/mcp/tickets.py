@@ -237,6 +237,7 @@ class TicketTools:
             table, query = "kb_knowledge", field("workflow_state").eq("published")
             columns = ("short_description", "text", "sys_updated_on")
         else:
+            self._check("problem")
             table, query = "problem", field("known_error").eq(value=True)
             columns = ("short_description", "workaround", "cause_notes", "fix_notes", "state")
         async with self._lend(asked.connection, table) as client:
@@ -281,6 +282,9 @@ class TicketTools:
         left_out: list[str] = []
 
         for name, search in wanted.items():
+            if search.table not in self._tables:
+                left_out.append(f"{name}: {search.table} may not be read here.")
+                continue
             # Without the first, which says whether the instance is there, the others tell nothing.
             try:
                 answer = await self._search(search, deadline)
