@@ -146,8 +146,14 @@ def test_a_persons_change_is_not_lost_with_ours(office: Office) -> None:
     assert (detail["updates"], detail["who"]) == (3, "")
 
 
-def test_a_change_request_is_approved_and_rejected(office: Office) -> None:
-    """The step into Scheduled is the approval; a rejection comes with the approver's words."""
+@pytest.mark.parametrize(
+    ("answer", "kind", "state", "comment"),
+    [("approved", "Change Approved", "-2", ""), ("rejected", "Change Rejected", "-5", "Too early")],
+)
+def test_a_change_request_is_decided(
+    office: Office, answer: str, kind: str, state: str, comment: str
+) -> None:
+    """The step into Scheduled is the approval; both come with the approvers' answers."""
     send("deployment", deployment("started"))
     (change,) = made(office.instance, "change_request")
     sys_id = change["sys_id"]
@@ -155,16 +161,18 @@ def test_a_change_request_is_approved_and_rejected(office: Office) -> None:
     inside = office.instance.instance
     office.edit(sys_id, table="change_request", state="-4")
     assert [kind for kind, _ in office.look()] == ["Ticket Updated"]
-    for step in ("Ticket Updated", "Change Approved"):
+    for decided, expected in (("approved", "Ticket Updated"), (answer, kind)):
         asked = office.instance.one("sysapproval_approver", sysapproval=sys_id, state="requested")
         row = inside.find("sysapproval_approver", asked["sys_id"])
         assert row is not None
-        inside.update("sysapproval_approver", row, {"state": "approved"}, inside.accounts["admin"])
+        said = {"state": decided, "comments": comment}
+        inside.update("sysapproval_approver", row, said, inside.accounts["admin"])
         found = office.look()
-        assert [kind for kind, _ in found] == [step]
+        assert [kind for kind, _ in found] == [expected]
     (_, detail) = found[0]
-    assert detail["after"]["state"] == "-2"
-    assert [each["state"] for each in detail["approvals"]] == ["approved", "approved"]
+    assert detail["after"]["state"] == state
+    assert [each["state"] for each in detail["approvals"]] == ["approved", answer]
+    assert detail["approvals"][1]["comments"] == comment
 
 
 def test_a_look_that_dies_between_store_and_send_is_followed(office: Office) -> None:
@@ -188,10 +196,10 @@ def test_a_ticket_is_gone_after_two_looks_an_hour_apart(office: Office) -> None:
     """A transient 404 makes nothing; deleted, it is said once, and its row goes."""
     sys_id = opened(office)
     inside = office.instance.instance
-    kept = dict(office.instance.one("incident", sys_id=sys_id))
+    before = dict(office.instance.one("incident", sys_id=sys_id))
     inside.delete("incident", sys_id)
     assert office.look() == []
-    inside.put("incident", **kept)
+    inside.put("incident", **before)
     office.minutes(20)
     assert office.bus.kinds() == []
     inside.delete("incident", sys_id)
@@ -204,21 +212,21 @@ def test_a_role_that_is_gone_deletes_no_ticket(office: Office) -> None:
     """Most are missing at once: none is gone, its owner learns of it, and no other is opened."""
     send("error", *(error(service=f"s{number}") for number in range(12)))
     inside = office.instance.instance
-    kept = [dict(ticket) for ticket in made(office.instance)]
+    before = [dict(ticket) for ticket in made(office.instance)]
     office.bus.take()
-    for ticket in kept:
+    for ticket in before:
         inside.delete("incident", ticket["sys_id"])
     office.minutes(120, step=15)
     assert office.bus.kinds() == []
     assert len(rows()) == 12
-    (told,) = [item for item in activity() if item["action"] == "missing"]
-    assert (told["reason_type"], told["reason"][:8]) == ("TicketsMissing", "12 of 12")
+    (said,) = [item for item in activity() if item["action"] == "missing"]
+    assert (said["reason_type"], said["reason"][:8]) == ("TicketsMissing", "12 of 12")
     at = int((office.time.moment - NOW).total_seconds())
     send("error", error(at, service="s1"))
     assert made(office.instance) == [], "it waits instead of opening another"
     ((reason, _),) = [(item["reason"]["S"], item) for item in office.queues.items("waiting")]
     assert reason == "TicketsMissing"
-    for ticket in kept:
+    for ticket in before:
         inside.put("incident", **ticket)
     assert call("test_connection", None, user_id=USER).json["success"]
     office.minutes()

@@ -140,7 +140,7 @@ def test_a_finding_follows_its_ticket(office: Office, hub: Called) -> None:
 
 
 def test_an_end_by_the_finding_itself_settles(office: Office, hub: Called) -> None:
-    """We resolve the ticket; the finding is told so once, and then all is quiet."""
+    """We resolve the ticket; the finding learns of it once, and then all is quiet."""
     send("event", finding())
     office.time.advance(minutes=10)
     assert send("event", finding("RESOLVED", office.time.moment)) == []

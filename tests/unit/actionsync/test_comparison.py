@@ -207,7 +207,7 @@ def test_long_values_are_known_by_their_hash() -> None:
 def test_what_a_change_is_called(
     table: str, before: dict[str, str], after: dict[str, str], kinds: list[str]
 ) -> None:
-    """Each column is told of by one event."""
+    """Each column is in one event."""
     found = Comparison(after, before, after, 1, 1, "", {})
     named = kinds_of(table, found)
     assert [kind for kind, _ in named] == kinds

@@ -266,7 +266,7 @@ def test_many_by_their_ids(simulator: Simulator, use: Callable[..., None]) -> No
     use(block)
 
 
-def test_updates_are_told_of(simulator: Simulator, use: Callable[..., None]) -> None:
+def test_each_update_is_announced(simulator: Simulator, use: Callable[..., None]) -> None:
     """Before each update what is sent, afterwards the record or the error; also steps of one."""
     seen: list[Any] = []
 

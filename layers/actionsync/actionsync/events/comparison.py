@@ -95,7 +95,7 @@ def compare(row: "Row", record: "Record") -> Comparison | None:
 
 
 def kinds_of(table: str, found: Comparison) -> "list[tuple[DetailType, frozenset[str]]]":
-    """Return the events that a change of columns makes, with the columns that each tells of."""
+    """Return the events that a change of columns makes, with the columns of each."""
     changed = frozenset(found.after)
     assigned, others = changed & _ASSIGNED, changed - _ASSIGNED
     kinds: list[tuple[DetailType, frozenset[str]]] = []
