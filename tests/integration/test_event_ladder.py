@@ -306,7 +306,7 @@ def test_urgencies_of_a_companys_own(
     level: str,
     stored: str,
 ) -> None:
-    """By the instance's value or label: when a ticket is opened, and in the preview."""
+    """By the instance's value or label: in the preview, by events and over HTTP."""
     choices(instance, "incident", "urgency", labels)
     rules: dict[str, Any] = {"rules": [{"name": "all", "then": {"urgency": level}}]}
     event = {"service": "checkout", "message": "Payment failed", "severity": "high"}
@@ -317,6 +317,11 @@ def test_urgencies_of_a_companys_own(
     send("error", error())
     (row,) = made(instance)
     assert row["urgency"] == stored
+    new = {"short_description": "x", "urgency": level}
+    answer = call("create_incident", new, user_id=USER)
+    assert (answer.status, answer.json["urgency"]) == (201, stored), answer.text
+    unknown = call("create_incident", {**new, "urgency": "77"}, user_id=USER)
+    assert (unknown.status, unknown.fields) == (422, ["urgency"])
 
 
 def test_an_urgency_that_the_instance_lacks(instance: "Simulator", aws: "Aws") -> None:  # noqa: F811

@@ -280,6 +280,29 @@ def test_a_german_company() -> None:
     assert not instance.may_read(account, "sys_choice")
 
 
+def test_a_business_rule_that_sets_columns_back(tmp_path: "Path") -> None:
+    """Without an error, and only where its condition is met."""
+    file = tmp_path / "careful.toml"
+    file.write_text(
+        """
+        name = "Careful"
+        [[business_rules]]
+        table = "incident"
+        name = "Nothing is resolved without an owner"
+        condition = "state=6^assigned_toISEMPTY"
+        restores = ["state", "incident_state"]
+        """
+    )
+    instance = _instance(load(file))
+    account = instance.accounts["admin"]
+    ending = {"state": "6", "close_code": "Solution provided", "close_notes": "x"}
+    made = instance.insert("incident", {"short_description": "x"}, account)
+    kept = instance.update("incident", made, ending, account)
+    assert (kept["state"], kept["incident_state"], kept["close_notes"]) == ("1", "1", "x")
+    owned = instance.update("incident", made, ending | {"assigned_to": account.sys_id}, account)
+    assert owned["state"] == "6"
+
+
 def test_a_profile_is_a_file(tmp_path: "Path") -> None:
     """Whoever finds another habit writes it down; what is wrong in it is said."""
     file = tmp_path / "acme.toml"
