@@ -144,7 +144,7 @@ check-docs:
 .PHONY: audit
 audit: $(TOOLS)/audit/.installed ## Look for weak spots in the template (checkov) and the workflows (zizmor); runs offline
 	$(TOOLS)/audit/bin/checkov --config-file .checkov.yaml
-	$(TOOLS)/audit/bin/zizmor --offline --pedantic --quiet .github/workflows
+	$(TOOLS)/audit/bin/zizmor --offline --pedantic --quiet .github/workflows .github/actions
 
 .PHONY: audit-locks
 audit-locks: $(TOOLS)/audit/.installed ## Look for known weaknesses in what is locked (pip-audit; asks the network)
