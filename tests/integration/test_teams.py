@@ -261,6 +261,15 @@ def test_an_event_may_name_a_team(team: "Simulator") -> None:
     assert (failed["outcome"], failed["cause"]) == ("failed", "search")
 
 
+@pytest.mark.parametrize("named", ["team/", "team/none", f"team/{'x' * 120}", "team/a/b", "team/é"])
+def test_an_event_that_names_no_team_takes_no_other_along(team: "Simulator", named: str) -> None:
+    """It waits for a team of that name, or is nobody's; the next event is done."""
+    events = [error(user_id=named), error(user_id="team/payments", connection=named)]
+    assert send("error", *events, error(user_id="team/payments", service="search")) == []
+    records = ask("get_activity", query=TEAM, groups="[staff]").json["items"]
+    assert ("created", "search") in [(each["action"], each["cause"]) for each in records]
+
+
 def test_an_event_and_a_webhook_may_name_a_connection(aws: "Aws", simulator: "Simulator") -> None:
     """A name that is none is reported, and costs no event."""
     store(simulator, "default", "reader")
@@ -310,6 +319,24 @@ def test_a_group_that_a_token_cannot_say_alone_is_refused(wrong: str) -> None:
     for words in (["payments", "--members", wrong], ["Pay Ments"], ["team/x"]):
         with pytest.raises(SystemExit):
             main(["team", "create", "s", *words])
+
+
+@pytest.mark.parametrize("name", ["x" * 2000, "é", "a%20b", "-"])
+def test_a_name_that_none_can_have_is_not_there(
+    aws: "Aws", simulator: "Simulator", name: str
+) -> None:
+    """404, or 422 of a team: DynamoDB does not take every text for a key."""
+    operations = (
+        ("get_config", "valid_get_connection"),
+        ("update_config", "valid_update_connection"),
+        ("delete_config", "valid_delete_connection"),
+        ("test_connection", "valid_test_named_connection"),
+        ("sign_in_connection", "valid"),
+    )
+    for function, scenario in operations:
+        assert ask(function, scenario, path={"name": name}).status == 404, function
+        assert ask("get_rules", query={"owner": f"team/{name}"}).status == 422
+        assert ask("search_incidents", query={"connection": f"team/{name}"}).status == 422
 
 
 def test_who_leaves_is_out_with_their_token(team: "Simulator") -> None:

@@ -26,6 +26,7 @@ from actionsync.stores.connections import (
     MOST_CONNECTIONS,
     Connection,
     ConnectionStore,
+    checked_name,
 )
 from actionsync.stores.credentials import METHODS, NAMES, SECRETS
 from actionsync.stores.secrets import Secret, SecretStore
@@ -43,6 +44,7 @@ def find_connection(connections: ConnectionStore, owner: str, name: str = DEFAUL
     Raises:
         ConnectionNotFoundError: there is none.
     """
+    _check_name(name)
     connection = connections.get(owner, name)
     if connection is None:
         raise ConnectionNotFoundError(name)
@@ -57,6 +59,14 @@ def check_connected(connections: ConnectionStore, owner: str) -> None:
     """
     if not connections.names(owner):
         raise ConnectionNotFoundError
+
+
+def _check_name(name: str) -> None:
+    """Find no connection where a name can be none: nor does DynamoDB take every text for a key."""
+    try:
+        checked_name(name)
+    except ValueError:
+        raise ConnectionNotFoundError(name[:40]) from None
 
 
 def create_connection(
@@ -242,6 +252,7 @@ def delete_connection(
         ConnectionNotFoundError: there is none.
         ConnectionBusyError: another request is working on it.
     """
+    _check_name(name)
     operation = uuid.uuid4().hex
     connection_id = connections.lock_for_removal(owner, operation, name)
     with _unlocked_on_failure(connections, owner, operation, name):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 
 from actionsync.events.owners import OWNERS, OWNERS_OF, Owners
-from actionsync.stores.teams import PREFIX
+from actionsync.stores.teams import NAME, PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,11 +64,12 @@ class RecentTeams:
 
     def __call__(self, owner: str) -> str:
         """Return an owner as whom things are stored: `team/<name>` as the team's id."""
-        if not owner.startswith(PREFIX):
+        name = owner.removeprefix(PREFIX)
+        if name == owner or not NAME.fullmatch(name):
             return owner
         read_at, found = self._cached.get(owner, (float("-inf"), owner))
         if monotonic() - read_at > _FRESH_SECONDS:
-            team = self._store.get(owner.removeprefix(PREFIX))
+            team = self._store.get(name)
             # What is no name is an id; of a team that is not there yet, events wait.
             found = team.id if team else owner
             if len(self._cached) > _MOST_OWNERS:

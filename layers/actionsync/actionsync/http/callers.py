@@ -14,7 +14,7 @@ from aws_lambda_powertools.event_handler.request import Request
 from actionsync.errors import FieldError, InvalidInputError, NotAllowedError, NotSignedInError
 from actionsync.settings import groups_claim, token_scopes
 from actionsync.stores.connections import DEFAULT, checked_name
-from actionsync.stores.teams import PREFIX
+from actionsync.stores.teams import NAME, PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,7 +143,7 @@ def by_connection(caller: Caller, connection: str) -> Caller:
 def _place(text: str) -> tuple[str, str]:
     """Return the team and the connection of `team/<team>`, with or without `/<name>`."""
     team, _, name = text.removeprefix(PREFIX).partition("/")
-    if not team or "/" in name or (not name and not text.startswith(PREFIX)):
+    if not NAME.fullmatch(team) or "/" in name or (not name and not text.startswith(PREFIX)):
         raise InvalidInputError(
             FieldError(_CONNECTION, "must be a name, team/<team> or team/<team>/<name>")
         )
@@ -155,7 +155,7 @@ def _team(query: "Mapping[str, str]", user_id: str) -> str:
     if owner == user_id:
         return ""
     team = owner.removeprefix(PREFIX)
-    if team == owner or not team:
+    if team == owner or not NAME.fullmatch(team):
         raise InvalidInputError(FieldError(_OWNER, "must be team/<name>"))
     return team
 
