@@ -1,13 +1,14 @@
 """`actionsync forget-user`: delete everything that a stack has of a user.
 
-The user of the stack's pool, connections, passwords, webhooks, rules, recipes, correlations, newest
-events, what waits, stored answers, dead letters and the audit trail. What teams have stays; in
-their trails the user becomes `forgotten`. Run it again after an hour, when the user's last token
+The user of the stack's pool, gates, connections, passwords, webhooks, rules, recipes, correlations,
+newest events, what waits, stored answers, dead letters and the audit trail. What teams have stays;
+in their trails the user becomes `forgotten`. Run it again after an hour, when the user's last token
 has ended and no warm function remembers anything: it says what it still found. Logs and backups end
 by themselves.
 """
 
 import json
+import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,6 +20,7 @@ import boto3
 from actionsync.connections.service import delete_connection, end_sign_in
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.documents import DocumentStore
+from actionsync.stores.gates import GateStore
 from actionsync.stores.pauses import PauseStore, Target
 from actionsync.stores.secrets import SecretStore
 from actionsync.stores.teams import TeamStore
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 # Who stands in the trail of a team where a member was.
 FORGOTTEN = "forgotten"
+# The tick has each gate looked at once a minute; what is not told in three is told by nobody.
+_LOOK_SECONDS, _MOST_LOOKS = 5, 36
 # For so long a dead letter that was looked at is hidden from others, and from the next look.
 _HIDDEN_SECONDS = 3600
 
@@ -73,6 +77,7 @@ def forget(stack: Stack, user_id: str, say: Say = lambda _: None) -> dict[str, i
     """
     steps: dict[str, Callable[[], int]] = {
         "users of the pool": lambda: _users(stack, user_id),
+        "gates that waited": lambda: _gates(stack, user_id, say),
         "connections": lambda: _connections(stack, user_id),
         "webhooks": lambda: _webhooks(stack, user_id),
         "rules": lambda: _settings(stack, user_id),
@@ -124,6 +129,20 @@ def _sign_ins(stack: Stack, user_id: str) -> int:
     for owner, connection in found:
         end_sign_in(connections, secrets, owner, connection)
     return len(found)
+
+
+def _gates(stack: Stack, user_id: str, say: Say) -> int:
+    """End what waits, and let the stack tell its platforms before their tokens are deleted."""
+    gates = GateStore(stack.dynamodb, stack.names["EventsTable"])
+    waiting = [gate for gate in gates.all(user_id) if gate.state == "waiting"]
+    for gate in waiting:
+        gates.decide(gate, "no", "Its owner was removed from ActionSync")
+    for _ in range(_MOST_LOOKS):
+        if not any(gate.answer == "due" for gate in gates.all(user_id)):
+            break
+        say("The platforms of gates are told")
+        time.sleep(_LOOK_SECONDS)
+    return len(waiting)
 
 
 def _webhooks(stack: Stack, user_id: str) -> int:

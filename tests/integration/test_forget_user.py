@@ -13,6 +13,7 @@ from operate.redrive import KINDS
 from tests.conftest import call
 from tests.integration.conftest import connect
 from tests.integration.events import Queues, deployment, error, send
+from tests.integration.gates import ask
 
 if TYPE_CHECKING:
     from local.servicenow import Simulator
@@ -40,8 +41,9 @@ def live(simulator: "Simulator", stack: Stack, user_id: str) -> None:
     assert call("create_incident", new, user_id=user_id, headers=key).status == 201
     assert call("update_rules", {"errors": {"enabled": True}}, user_id=user_id).status == 200
     assert call("create_webhook", user_id=user_id).status == 201
+    assert ask(user_id=user_id).status == 201
     send("error", error(user_id=user_id))
-    send("deployment", deployment("started", user_id=user_id))
+    send("deployment", deployment("started", user_id=user_id, deployment_id="d-2"))
     simulator.faults.add(faults.rate_limited(60, method="POST"))
     send("error", error(user_id=user_id, service="waits"))
     simulator.faults.clear()

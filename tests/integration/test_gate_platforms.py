@@ -9,14 +9,17 @@ from botocore.client import BaseClient
 
 from actionsync import clock
 from local.servicenow import faults
+from operate.forget_user import forget
 from tests.conftest import _forget, call
 from tests.integration.events import USER, Queues, deployment, notification, on_bus, send
 from tests.integration.gates import approve, changes, decide, listed, pass_minutes
 from tests.integration.platforms import Platforms
 from tests.integration.test_event_functions import instance, queues  # noqa: F401 - fixtures
+from tests.integration.test_forget_user import stack  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
     from local.servicenow import Simulator
+    from operate.forget_user import Stack
     from tests.integration.conftest import Clock
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
@@ -292,3 +295,22 @@ def test_who_may_not_ask_says_so(
     assert "AccessDeniedException" in reasons[0]
     pass_minutes(queues, time, 12)
     assert pass_minutes(queues, time, 12) == 0
+
+
+def test_who_is_forgotten_waits_no_longer(
+    queues: Queues,  # noqa: F811
+    time: "Clock",
+    platforms: Platforms,
+    stack: "Stack",  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The platform is told before its token is deleted, and nothing of the gate is left."""
+    platforms.tasks[TASK] = True
+    assert send("deployment", task()) == []
+    pass_minutes(queues, time)
+    monkeypatch.setattr("operate.forget_user.time.sleep", lambda _: pass_minutes(queues, time))
+    assert forget(stack, USER)["gates that waited"] == 1
+    ((_, said),) = platforms.told
+    assert said.startswith("ChangeNotApproved: Its owner was removed")
+    assert gates_of(USER) == []
+    assert forget(stack, USER)["gates that waited"] == 0

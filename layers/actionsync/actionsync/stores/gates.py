@@ -11,6 +11,8 @@ from actionsync import clock
 from actionsync.stores import versions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
@@ -125,6 +127,16 @@ class GateStore:
             TableName=self._table, Key=_key(owner, gate_id), ConsistentRead=True
         ).get("Item")
         return None if item is None else _gate(item)
+
+    def all(self, owner: str) -> "Iterator[Gate]":
+        """Yield an owner's gates."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": f"GATE#{owner}"}},
+            ConsistentRead=True,
+        )
+        return (_gate(item) for page in pages for item in page["Items"])
 
     def of_deployment(self, owner: str, prefix: str) -> list[Gate]:
         """Return an owner's gates whose ids begin so: those of a deployment."""
