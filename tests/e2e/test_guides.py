@@ -1,6 +1,7 @@
 """The guides on the deployed stack: each command as written, from the webhook to the ticket."""
 
 import json
+import re
 import subprocess
 import time
 import uuid
@@ -114,3 +115,15 @@ def test_lines_of_a_log_group(cloud: "LocalCloud", user: "User") -> None:
         logEvents=[{"timestamp": now + place, "message": line} for place, line in enumerate(lines)],
     )  # fmt: skip
     wait_for("ticket", lambda: states(cloud, before, group) == ["1"])
+
+
+def test_an_event_on_the_default_bus(cloud: "LocalCloud", user: "User") -> None:
+    """What the guide of AWS's events puts there, where `AwsEvents` names its source."""
+    cloud.automate(user.token)
+    text = (ROOT / "docs/connect-aws.md").read_text()
+    (entries,) = re.findall(r"^`(\[\{.*\}\])`$", text, re.MULTILINE)
+    assert user.call("PUT", "rules", {"sources": {"lambda": {}}}).status_code == 200
+    before = known(cloud)
+    answer = cloud.client("events").put_events(Entries=json.loads(entries))
+    assert answer["FailedEntryCount"] == 0
+    wait_for("ticket", lambda: states(cloud, before, "orders") == ["1"])
