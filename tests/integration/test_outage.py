@@ -117,6 +117,7 @@ class World:
             waiting, correlations, activity, recent, lambda _: rules, is_user=lambda _: True
         )
         unused: Any = None
+        undeployed: Any = SimpleNamespace(recent=lambda _: [], note=lambda *_: None)
         unlimited: Any = SimpleNamespace(take=lambda *_: True)
         unwatched: Any = SimpleNamespace(record=lambda *_: None, watch=lambda *_: None)
         pipelines: Any = SimpleNamespace(join=lambda _, events, __: events)
@@ -124,7 +125,7 @@ class World:
         self.services = Services(
             Engine(
                 sessions, correlations, pauses, activity, lambda _: rules,
-                openings=unwatched, members=unused, caps=unlimited,
+                openings=unwatched, members=unused, caps=unlimited, deployed=undeployed,
             ),
             outcomes, correlations, activity, lambda _: rules, unused, pipelines,
             lambda _: {}, unused, str, gates,

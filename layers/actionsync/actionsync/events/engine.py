@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from actionsync import clock
 from actionsync.connections.clients import DEADLINE_SECONDS
-from actionsync.events import drafts, groups, holds
+from actionsync.events import changes, drafts, groups, holds
 from actionsync.events.decision import due_at, next_step
 from actionsync.events.failures import PermanentError, RetryLaterError, classify_failure
 from actionsync.events.folding import rank
@@ -37,11 +37,13 @@ if TYPE_CHECKING:
     from actionsync.connections.clients import ClientCache
     from actionsync.events.decision import Step
     from actionsync.events.folding import Group
+    from actionsync.events.models import IncomingEvent
     from actionsync.events.openings import Openings
     from actionsync.events.steps import Result, StepResult, Work
     from actionsync.rules.models import AnyRule, MatchedRule, Rules
     from actionsync.stores.caps import CapStore
     from actionsync.stores.correlations import CorrelationStore, GroupNews
+    from actionsync.stores.deployed import DeployedStore
     from actionsync.stores.members import MemberStore
     from actionsync.stores.pauses import PauseStore, Target
 
@@ -94,6 +96,7 @@ class Engine:
         openings: where openings are recorded.
         members: the members of tickets that stand for many.
         caps: how many tickets rules have opened in this hour.
+        deployed: the deployments of the last hours.
     """
 
     def __init__(
@@ -107,11 +110,13 @@ class Engine:
         openings: "Openings",
         members: "MemberStore",
         caps: "CapStore",
+        deployed: "DeployedStore",
     ) -> None:
         self._clients = clients
         self._openings = openings
         self._groups = Groups(correlations, members)
         self._caps = caps
+        self._deployed = deployed
         self._correlations = correlations
         self._pauses = pauses
         self._activity = activity
@@ -424,6 +429,7 @@ class Engine:
             may_open=matched is None or matched.then is not None,
             asked_again=again,
             found=found,
+            changed=self._changed(event) if step == "create" else [],
             fallback_group=self._rules_of(event.owner).fallback_of(event)[1].assignment_group,
             row=lambda: self._openings.row(target.connection_id, table, leased.sys_id),
             are_missing=lambda: self._openings.are_missing(target.connection_id),
@@ -433,12 +439,21 @@ class Engine:
         handled.warnings += len(done.warnings)
         self._audit(work, done, is_ours=is_ours)
         self._watch(work, done, target)
+        if step == "close" or (step == "create" and event.kind == "change"):
+            number = done.synced.get("number") or leased.number
+            changes.note(self._deployed, event, leased, number)
         self._pauses.record_success(target)
         if done.is_given_up:
             given_up = _given_up(group, leased, work.ended_at or _now() * 1_000_000)
             return self._correlations.finish(leased, given_up, report=work.report)
         report = "" if done.notes else work.report
         return self._correlations.finish(leased, done.synced, notes=done.notes, report=report)
+
+    def _changed(self, event: "IncomingEvent") -> list[str]:
+        """Return what a new incident names as what has changed; its cause is there already."""
+        if event.kind != "incident" or "caused_by" in event.columns:
+            return []
+        return changes.recent(self._deployed, event)
 
     async def _done(
         self, work: "Work", target: "Target", *, is_ours: bool, is_again: bool

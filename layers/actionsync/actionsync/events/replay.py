@@ -189,6 +189,7 @@ class _DryEngine(Engine):
         super().__init__(
             nothing, stores, nothing, stores, lambda _: rules,
             openings=nothing, members=stores, caps=stores,
+            deployed=nothing,
         )  # fmt: skip
 
     async def _do(

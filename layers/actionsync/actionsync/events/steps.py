@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from actionsync import clock
-from actionsync.events import drafts, groups
+from actionsync.events import changes, drafts, groups
 from actionsync.events.comparison import compare, is_taken_over
 from actionsync.events.failures import RetryLaterError
 from actionsync.events.folding import Group, Received, fold, rank
@@ -158,6 +158,7 @@ class Work:
         row: returns the ticket's row, None where it has none.
         are_missing: returns whether most tickets of the connection cannot be read any more.
         found: of one ticket for many, what was found of its members.
+        changed: what a new ticket names as what has changed of late.
         ended_at: when the ticket was resolved or closed, in microseconds, 0 where it is open.
         wrote: whether a part of it is written.
         state_before: the ticket's state before, where it was looked at.
@@ -180,6 +181,7 @@ class Work:
     row: "Callable[[], Row | None]" = lambda: None
     are_missing: "Callable[[], bool]" = lambda: False
     found: "Look | None" = None
+    changed: list[str] = field(default_factory=list)
     ended_at: int = 0
     wrote: bool = False
     state_before: str = ""
@@ -238,6 +240,10 @@ class Work:
         )
         if self.found is not None:
             draft = self._for_many(draft, self.found)
+        if self.changed:
+            text = changes.described(str(draft.columns["description"]), self.changed)
+            columns = {**draft.columns, "description": drafts.fitted(text)}
+            draft = replace(draft, columns=columns)
         made = None
         if self.may_be_done:
             made = await self._tickets.find_by_correlation_id(self.correlation_id)

@@ -16,6 +16,7 @@ from actionsync.queues.worker import Services
 from actionsync.rules.service import RecentRules
 from actionsync.settings import bus_name, settings, write_backs
 from actionsync.stores.caps import CapStore
+from actionsync.stores.deployed import DeployedStore
 from actionsync.stores.members import MemberStore
 from actionsync.stores.pipelines import PipelineStore
 from actionsync.tickets.service import TicketService
@@ -106,6 +107,7 @@ def engine() -> Engine:
         openings=openings(),
         members=MemberStore(aws.dynamodb(), settings().events_table),
         caps=CapStore(aws.dynamodb(), settings().events_table),
+        deployed=DeployedStore(aws.dynamodb(), settings().events_table),
     )
 
 
