@@ -66,7 +66,7 @@ EXPECTED = {
     "gate_deployment": {"GATE"},
     "get_rules": {"RULES"},
     "update_rules": {"RULES"},
-    "preview_rules": {"RECIPES", "RULES", "PAUSE"},
+    "preview_rules": {"RECIPES", "RULES", "PAUSE", "RECENT"},
     "discard_unfinished_event": {"CORRELATION"},
     "list_recipes": {"RECIPES"},
     "update_recipe": {"RECIPES"},
