@@ -231,4 +231,5 @@ def test_what_only_decorates_loses_no_ticket(
             place[last] = odd
     found = reading(body, *options).events
     assert [(event.action, event.key) for event in found] == expected
-    assert all(len(event.texts["title"]) <= 200 for event in found if event.source in RECIPES)
+    titles = [event.texts["title"] for event in found if event.source in RECIPES]
+    assert all(len(title) <= 200 and title.strip(": ") == title for title in titles)

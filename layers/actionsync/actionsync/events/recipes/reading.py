@@ -191,7 +191,9 @@ class _Element:
             "title": "", "message": "", "details": "", "link": "",
         }  # fmt: skip
         shown = {**texts, "console": arns.console(self.region, "").rstrip("/")}
-        title = fill(form.title, shown, labels).strip() or f"{self.recipe.title}: {parts[-1]}"
+        # Where what follows or precedes a colon is missing, the colon goes, too.
+        title = fill(form.title, shown, labels).strip(": \n")
+        title = title or f"{self.recipe.title}: {parts[-1]}"
         long = {name: fill(getattr(form, name), shown, labels).strip()
                 for name in ("message", "details")}  # fmt: skip
         attachments = {
