@@ -178,6 +178,21 @@ class Walk:
         rules = {
             "deployments": {"change_type": "standard", "template": "Deploy a service"},
             "sources": {"guardduty": {}},
+            "rules": [
+                {
+                    "name": "Heals itself",
+                    "match": {"service": "uplink"},
+                    "then": {"hold": {"minutes": 5}},
+                },
+                {
+                    "name": "By control",
+                    "match": {"labels": {"control": "?*"}},
+                    "then": {
+                        "group_by": ["labels.control"],
+                        "hold": {"count": 3, "within_minutes": 10},
+                    },
+                },
+            ],
         }
         self._call("Say what becomes of events", "PUT", "rules", 200, rules)
         what = "Teach it an event of one's own"
@@ -185,6 +200,8 @@ class Walk:
         _hold(saved["one_ticket"], "both examples of a slow page are one ticket")
         self._alert()
         self._finding()
+        self._held()
+        self._one_for_three()
         self._speed_test()
         self._storm()
         self._alarm()
@@ -244,6 +261,42 @@ class Walk:
         self._queue("AWS API Call via CloudTrail", call)
         self._wait("incident", "GuardDuty: An instance asks", state="6")
         self._tell("A person archives it", "CloudTrail → on_event → it is resolved", started)
+
+    def _error(self, **detail: Any) -> None:
+        """Put an application's error on the stack's bus."""
+        user = {"user_id": token_claims(self.token)["sub"], "severity": "high"}
+        self._put("demo", "Application Error", {**user, **detail})
+
+    def _held(self) -> None:
+        """Let something fail and heal itself within its hold: it makes no ticket."""
+        started = time.monotonic()
+        blip = {"service": "uplink", "fingerprint": "blip", "message": "The uplink is slow"}
+        self._error(**blip)
+        self._error(**blip, status="recovered")
+
+        def healed() -> list[dict[str, Any]]:
+            trail = self.http.get("/api/servicenow/activity?limit=20").json()["items"]
+            return [item for item in trail if item["action"] == "healed"]
+
+        _until("Activity says that it healed", healed)
+        self._tell("An uplink that heals itself", "held for five minutes: no ticket", started)
+        rows = self.cloud.simulator.records("incident")
+        _hold(not [row for row in rows if "uplink" in row["short_description"]], "it has no ticket")
+
+    def _one_for_three(self) -> None:
+        """Let three buckets fail one control: they are one ticket."""
+        started = time.monotonic()
+        for bucket in ("logs", "images", "backups"):
+            self._error(
+                service="buckets",
+                fingerprint=bucket,
+                message=f"The bucket {bucket} is public",
+                labels={"control": "S3.2"},
+            )
+        (row,) = self._wait("incident", "buckets: The bucket")
+        self._tell("Three findings of one control", "grouped by a rule: one incident", started)
+        named = [f"The bucket {name} is public" for name in ("logs", "images", "backups")]
+        _hold(all(text in row["description"] for text in named), "it lists the three")
 
     def _speed_test(self) -> None:
         """Put an event on the stack's bus that no code knows."""
@@ -336,6 +389,12 @@ class Walk:
         _until("a note has what was refused", lambda: rule in self._notes(row["sys_id"]))
         self._tell("An end that ServiceNow refuses", "its business rule → a work note", started)
         _hold(self._row("incident", row["sys_id"])["state"] == "1", "the incident stays open")
+
+        def refused() -> bool:
+            items = self.http.get("/api/servicenow/activity?limit=5").json()["items"]
+            return any(rule in text for item in items for text in item.get("warnings", []))
+
+        _until("Activity has what was refused", refused)  # it is recorded after the note
         trail = self._call("See it in Activity", "GET", "activity?limit=5", 200)
         said = [text for item in trail["items"] for text in item.get("warnings", [])]
         _hold(any(rule in text for text in said), "it has ServiceNow's own text")
