@@ -88,7 +88,10 @@ def _leaves(text: str | None) -> set[str]:
         document = json.loads(text)
     except ValueError:
         return {text}
-    public = {"owner", "instance_url", "auth_method", "username", "client_id", "rotated_from"}
+    public = {
+        "owner", "connection", "instance_url", "auth_method", "username", "client_id",
+        "rotated_from",
+    }  # fmt: skip
     return {
         value for name, value in document.items() if name not in public and isinstance(value, str)
     }
