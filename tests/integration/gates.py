@@ -56,6 +56,12 @@ def pass_minutes(queues: Queues, time: "Clock", minutes: int = 1) -> int:
     return sent
 
 
+def skip(queues: Queues, time: "Clock", minutes: int) -> None:
+    """Let minutes pass of which the last alone has its tick."""
+    time.advance(minutes=minutes - 1)
+    pass_minutes(queues, time)
+
+
 def changes(instance: "Simulator") -> list[dict[str, str]]:
     """Return the changes that ActionSync opened."""
     found = instance.records("change_request")
