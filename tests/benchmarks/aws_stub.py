@@ -80,7 +80,7 @@ class AwsStub:
             for item in items
         }
 
-    def answer(  # noqa: PLR0911 - a table
+    def answer(  # noqa: C901, PLR0911 - a table
         self, action: str, request: dict[str, Any]
     ) -> dict[str, Any]:
         """Return a service's answer to an action."""
@@ -100,6 +100,18 @@ class AwsStub:
                 item = self._items.setdefault(_place(table, request["Key"]), dict(request["Key"]))
                 _update(item, request)
                 return {"Attributes": item}
+            case "BatchGetItem":
+                found = {
+                    name: [
+                        self._items[place]
+                        for key in asked["Keys"]
+                        if (place := _place(name, key)) in self._items
+                    ]
+                    for name, asked in request["RequestItems"].items()
+                }
+                return {"Responses": found, "UnprocessedKeys": {}}
+            case "BatchWriteItem":
+                return {"UnprocessedItems": {}}
             case "Query" | "Scan":
                 return {"Items": [], "Count": 0}
             case "GetSecretValue":
