@@ -139,7 +139,11 @@ def _resolved(value: Any, ids: dict[str, str]) -> Any:
     if not isinstance(value, dict):
         return value
     if "Fn::If" in value:
-        return _resolved(value["Fn::If"][1], ids)
+        _, then, otherwise = value["Fn::If"]
+        try:
+            return _resolved(then, ids)
+        except KeyError:  # it names what this stack does not have
+            return _resolved(otherwise, ids)
     if "Ref" in value:
         return ids[value["Ref"]]
     if "Fn::Sub" in value:
