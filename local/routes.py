@@ -5,6 +5,7 @@ OpenAPI `Body`. AWS reads that body; MiniStack makes the API and the stage only.
 made here from the same processed template that AWS would read.
 """
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass
@@ -134,16 +135,13 @@ def _function(uri: dict[str, Any]) -> str:
 
 def _resolved(value: Any, ids: dict[str, str]) -> Any:
     """Evaluate the intrinsics that the authorizer's configuration uses; the pool is our own."""
-    if isinstance(value, list):
-        return [_resolved(item, ids) for item in value]
     if not isinstance(value, dict):
-        return value
+        return [_resolved(item, ids) for item in value] if isinstance(value, list) else value
     if "Fn::If" in value:
         _, then, otherwise = value["Fn::If"]
-        try:
+        with contextlib.suppress(KeyError):  # it may name what this stack does not have
             return _resolved(then, ids)
-        except KeyError:  # it names what this stack does not have
-            return _resolved(otherwise, ids)
+        return _resolved(otherwise, ids)
     if "Ref" in value:
         return ids[value["Ref"]]
     if "Fn::Sub" in value:
