@@ -19,13 +19,14 @@ OWN = re.compile(r"custom\.[a-z][a-z0-9_-]{0,49}")
 # Sources that count each repeat as an occurrence; of others, some or all say only "still so".
 OCCURRENCES = frozenset(
     {"application", "autoscaling", "backup", "codebuild", "ec2", "generic", "glue", "jenkins",
-     "lambda", "logs", "rds", "secretsmanager", "signin", "stepfunctions"}
+     "lambda", "logs", "rds", "secretsmanager", "signin", "stepfunctions",
+     "synthetics"}
 )  # fmt: skip
 # Sources that send a thing once: their silence says nothing.
 SENT_ONCE = frozenset(
     {"azure", "budgets", "cloudwatch", "codedeploy", "codepipeline", "config", "cost_anomaly",
-     "deployments", "gcloud", "github", "gitlab", "jira_operations", "kibana", "meetings",
-     "newrelic", "pagerduty", "sentry"}
+     "deployments", "devops_guru", "gcloud", "github", "gitlab", "jira_operations", "kibana",
+     "meetings", "newrelic", "pagerduty", "sentry", "trustedadvisor"}
 )  # fmt: skip
 
 
