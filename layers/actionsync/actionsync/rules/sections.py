@@ -18,15 +18,16 @@ RECIPES = tuple(
 OWN = re.compile(r"custom\.[a-z][a-z0-9_-]{0,49}")
 # Sources that count each repeat as an occurrence; of others, some or all say only "still so".
 OCCURRENCES = frozenset(
-    {"application", "autoscaling", "backup", "codebuild", "ec2", "generic", "glue", "jenkins",
-     "lambda", "logs", "rds", "secretsmanager", "signin", "stepfunctions",
-     "synthetics"}
+    {"application", "autoscaling", "backup", "codebuild", "datasync", "ec2", "emr", "generic",
+     "glue", "jenkins", "lambda", "logs", "rds", "secretsmanager", "signin", "stepfunctions",
+     "synthetics", "transfer"}
 )  # fmt: skip
 # Sources that send a thing once: their silence says nothing.
 SENT_ONCE = frozenset(
     {"azure", "budgets", "cloudwatch", "codedeploy", "codepipeline", "config", "cost_anomaly",
-     "deployments", "devops_guru", "gcloud", "github", "gitlab", "jira_operations", "kibana",
-     "meetings", "newrelic", "pagerduty", "sentry", "trustedadvisor"}
+     "deployments", "devops_guru", "dlm", "dms", "ecr", "gcloud", "github", "gitlab",
+     "jira_operations", "kibana", "kms", "meetings", "newrelic", "pagerduty", "sagemaker",
+     "security_ir", "sentry", "support", "trustedadvisor"}
 )  # fmt: skip
 
 
