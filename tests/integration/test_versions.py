@@ -37,7 +37,10 @@ def newer_code() -> "Iterator[None]":
 def correlation(aws: "Aws") -> dict[str, Any]:
     """Return the one correlation that there is."""
     (found,) = [
-        item for item in aws.items("EventsTable") if item["pk"]["S"].startswith("CORRELATION#")
+        item
+        for item in aws.items("EventsTable")
+        # Beside the correlations of keys are the counts of rules' openings.
+        if item["pk"]["S"].startswith("CORRELATION#") and item["sk"]["S"] == "CORRELATION"
     ]
     return found
 
