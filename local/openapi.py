@@ -164,17 +164,17 @@ def _parameters(op: Described) -> list[dict[str, Any]]:
             if text := part.pop("description", None):
                 described["description"] = text
             parameters.append(described)
-    if op.place:
-        text, schema = _PLACES[op.place]
-        parameters.append(
-            {
-                "name": op.place,
-                "in": "query",
-                "required": False,
-                "schema": {"type": "string", **schema},
-                "description": text,
-            }
-        )
+    parameters += [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "schema": {"type": "string", **schema},
+            "description": text,
+        }
+        for name, (text, schema) in _PLACES.items()
+        if op.place in {name, "connection"}
+    ]
     parameters += [
         {
             "name": name,
@@ -188,11 +188,15 @@ def _parameters(op: Described) -> list[dict[str, Any]]:
     return parameters
 
 
+# A call that takes `connection` takes `owner` as well.
 _PLACES: dict[str, tuple[str, dict[str, Any]]] = {
-    "owner": ("team/<name>: the team whose things are meant; the caller's own if left out.", {}),
+    "owner": (
+        "team/<name>: the team whose things are meant; the caller's own if left out.",
+        {"minLength": 1},
+    ),
     "connection": (
         "Which connection: its name, team/<team>, or team/<team>/<name>.",
-        {"default": "default"},
+        {"default": "default", "minLength": 1},
     ),
 }
 _HEADERS = {

@@ -377,3 +377,28 @@ def test_forgetting_a_member_leaves_what_is_the_teams(
     assert '"ada"' not in everything
     assert len(aws.secrets()) == 1
     assert ask("search_incidents", query=TEAM, groups="[staff]").status == 200
+
+
+@pytest.mark.parametrize(
+    ("function", "query", "named"),
+    [
+        ("list_connections", {"ownr": "team/payments"}, "ownr"),
+        ("list_connections", {"": ""}, "query"),
+        ("list_connections", {"owner": ""}, "owner"),
+        ("list_connections", {"owner": "team/payments,team/payments"}, "owner"),
+        ("list_connections", {"connection": "default"}, "connection"),
+        ("get_health", {"conection": "dev"}, "conection"),
+        ("get_health", {"connection": ""}, "connection"),
+        ("get_health", {"connection": "default,default"}, "connection"),
+        ("get_config", {"fresh": "true"}, "fresh"),
+        ("get_activity", {"connection": "default"}, "connection"),
+        ("get_activity", {"ownr": "team/payments"}, "ownr"),
+    ],
+)
+@pytest.mark.usefixtures("team")
+def test_a_parameter_that_a_call_does_not_take_is_named(
+    function: str, query: dict[str, str], named: str
+) -> None:
+    """Mistyped, empty, repeated (API Gateway joins them) or of another call: never left out."""
+    answer = ask(function, query=query, user="sam", groups="[staff]")
+    assert (answer.status, answer.fields) == (422, [named])

@@ -25,7 +25,7 @@ from actionsync.errors import (
     InvalidInputError,
 )
 from actionsync.http import problems
-from actionsync.http.callers import PLACE
+from actionsync.http.callers import PLACE, OfQuery
 from actionsync.http.problems import BadRequestError
 from actionsync.telemetry import logger
 
@@ -290,7 +290,7 @@ def query(
         except ValidationError as error:
             raise _invalid(error) from None
 
-    return Depends(parameters)
+    return OfQuery(parameters)
 
 
 def _header(request: Request, name: str) -> str | None:

@@ -2,11 +2,13 @@
 
 The token says who calls and which groups they are in; the query string says for whom: `owner` names
 a team, `connection` a connection of the caller's or of a team's. A function that takes neither
-refuses them, so that nothing meant for a team is done for the caller alone.
+refuses them, so that nothing meant for a team is done for the caller alone. So is any other
+parameter that a function does not take: `ownr=team/payments` is not the caller's own either.
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from aws_lambda_powertools.event_handler.depends import Depends
 from aws_lambda_powertools.event_handler.request import Request
@@ -17,7 +19,7 @@ from actionsync.stores.connections import DEFAULT, checked_name
 from actionsync.stores.teams import NAME, PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 # What OpenID Connect has ID tokens carry, and no access token.
 _OF_ID_TOKENS = frozenset({"at_hash", "c_hash", "nonce"})
@@ -32,6 +34,11 @@ MACHINES = frozenset(
 _OWNER, _CONNECTION = "owner", "connection"
 # What of a query string no model of a function's own describes.
 PLACE = frozenset({_OWNER, _CONNECTION})
+_LONGEST_NAME = 200
+
+
+class OfQuery(Depends):
+    """A dependency that reads a query string by a model, which refuses what it does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +113,17 @@ def _groups(claims: dict[str, Any]) -> frozenset[str]:
 
 
 def _oneself(request: Request) -> str:
-    for name in sorted(PLACE & _query(request).keys()):
-        raise InvalidInputError(FieldError(name, "is not a parameter of this call"))
+    _query(request)
     return _caller(request).user_id
 
 
 def _of_owner(request: Request) -> Caller:
-    query = _query(request)
-    if _CONNECTION in query:
-        raise InvalidInputError(FieldError(_CONNECTION, "is not a parameter of this call"))
-    caller = _caller(request)
+    query, caller = _query(request, _OWNER), _caller(request)
     return replace(caller, team=_team(query, caller.user_id))
 
 
 def _of_connection(request: Request) -> Caller:
-    query, caller = _query(request), _caller(request)
+    query, caller = _query(request, _OWNER, _CONNECTION), _caller(request)
     owned = replace(caller, team=_team(query, caller.user_id))
     return by_connection(owned, query.get(_CONNECTION, DEFAULT))
 
@@ -160,8 +163,31 @@ def _team(query: "Mapping[str, str]", user_id: str) -> str:
     return team
 
 
-def _query(request: Request) -> "Mapping[str, str]":
-    return request.query_parameters or {}
+def _query(request: Request, *taken: str) -> "Mapping[str, str]":
+    """Return the query string of a call that takes these parameters, and those of its model.
+
+    Raises:
+        InvalidInputError: it has another one.
+    """
+    query = request.query_parameters or {}
+    unknown = query.keys() - taken
+    if unknown and _has_model(request.context["_route"].func):
+        unknown &= PLACE
+    for name in sorted(unknown):
+        raise InvalidInputError(
+            FieldError(name[:_LONGEST_NAME] or "query", "is not a parameter of this call")
+        )
+    return query
+
+
+@cache
+def _has_model(function: "Callable[..., Any]") -> bool:
+    hints = get_type_hints(function, include_extras=True).values()
+    return any(isinstance(part, OfQuery) for hint in hints for part in _metadata(hint))
+
+
+def _metadata(hint: Any) -> tuple[Any, ...]:
+    return getattr(hint, "__metadata__", ())
 
 
 # Whoever calls; for their own things alone; for those of `?owner=`; by the one of `?connection=`.
