@@ -68,7 +68,7 @@ OPERATIONS = {
         },
         refused={
             "invalid_level": Refused(
-                Request(body={"short_description": "Keys were used", "urgency": "9"}),
+                Request(body={"short_description": "Keys were used", "urgency": ""}),
                 422,
                 ["urgency"],
             ),

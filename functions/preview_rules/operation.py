@@ -69,7 +69,7 @@ OPERATIONS = {
                             "environment": "production",
                             "url": "https://logs.example.com/1",
                         },
-                        "rules": {"errors": {"levels": {"high": {"urgency": "9", "impact": "1"}}}},
+                        "rules": {"errors": {"levels": {"high": {"urgency": "", "impact": "1"}}}},
                     }
                 ),
                 422,
