@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from actionsync.stores.caps import CapStore
 from actionsync.wiring import stores
+from local.servicenow import faults
 from tests.integration.events import USER, Queues, error, send
 from tests.integration.test_event_engine import event, handle
 from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
@@ -62,6 +63,26 @@ def test_what_is_tried_again_counts_once(aws: "Aws", instance: "Simulator") -> N
     handle(alert("a", "resolve", severity="critical"))
     handle(alert("a", severity="critical"))
     assert len(made(instance)) == 2
+
+
+def test_what_a_pause_turns_away_is_not_counted(
+    instance: "Simulator",  # noqa: F811
+    queues: Queues,  # noqa: F811
+    aws: "Aws",
+    time: "Clock",
+) -> None:
+    """An outage fills no cap, however often what waits is tried."""
+    time.moment = time.moment.replace(minute=5, second=0)
+    save_rules(aws, rules=[{"name": "few", "then": {"cap": 3}}])
+    instance.faults.add(faults.rate_limited(600, method="POST"))
+    for service in "abc":  # the first meets the pause, and is counted once
+        send("error", error(service=service))
+    assert [item["opened"]["N"] for item in aws.items("EventsTable") if "opened" in item] == ["1"]
+    for _ in range(15):
+        time.advance(minutes=1)
+        send("event", *queues.tick())
+    assert len(made(instance)) == 3
+    assert [item["opened"]["N"] for item in aws.items("EventsTable") if "opened" in item] == ["3"]
 
 
 def test_a_process_remembers_that_a_limit_is_met(aws: "Aws", time: "Clock") -> None:

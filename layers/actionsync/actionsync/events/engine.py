@@ -275,11 +275,6 @@ class Engine:
         is_again: bool,
     ) -> "Correlation | None":
         """Do what a verdict says of a step; return what is known then, None for another's work."""
-        if verdict == "open" and step == "create" and _is_to_be_counted(intake, correlation):
-            counted = self._count(intake, correlation)
-            if counted.key != correlation.key:
-                return counted
-            correlation = counted
         if verdict == "open":
             return await self._do(intake, correlation, step, handled, is_again=is_again)
         if verdict == "leave":
@@ -290,6 +285,15 @@ class Engine:
             held = holds.begin(correlation, intake.hold, intake.group.news.occurrences)
             return self._correlations.hold(correlation, held)
         return self._heal(intake, correlation, handled)
+
+    def _counted(self, intake: Intake, known: "Correlation", step: "Step") -> "Correlation":
+        """Return what is known once a step is counted, if it is an opening; the lease stores it.
+
+        What a pause turns away opens nothing, and is not counted: an outage fills no cap.
+        """
+        if step != "create" or not _is_to_be_counted(intake, known):
+            return known
+        return self._count(intake, known)
 
     def _count(self, intake: Intake, known: "Correlation") -> "Correlation":
         """Count an opening, and return what is known; over the cap, of the group that it joins.
@@ -404,6 +408,10 @@ class Engine:
         if pause is not None and not (pause.is_of_items and is_again):
             raise RetryLaterError.during(pause)
         self._check_certainty(correlation)
+        counted = self._counted(intake, correlation, step)
+        if counted.key != correlation.key:
+            return counted
+        correlation = counted
         holder = uuid.uuid4().hex
         again = _asked_again(matched, correlation, step)
         planned = _plan(intake, rule, correlation, step, holder)

@@ -202,6 +202,10 @@ class _DryEngine(Engine):
         is_again: bool,  # noqa: ARG002 - as the engine's
     ) -> Correlation:
         """Take a step's outcome for what ServiceNow would say."""
+        counted = self._counted(intake, correlation, step)
+        if counted.key != correlation.key:
+            return counted
+        correlation = counted
         rule = intake.rule if isinstance(intake.rule, IncidentRule) else IncidentRule()
         now = clock.epoch(clock.now())
         synced: dict[str, Any] = {
