@@ -40,7 +40,7 @@ def may_write(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_what_is_listed(connected: "Simulator", mode: str) -> None:
-    """What reads; all tables of tickets, and no others."""
+    """What reads; all tables of tickets, and no others: the stack allows no writes."""
 
     async def work(assistant: Assistant) -> None:
         listed = {tool.name: tool for tool in (await assistant.client.list_tools()).tools}
@@ -50,7 +50,7 @@ def test_what_is_listed(connected: "Simulator", mode: str) -> None:
         found = await assistant.found("search_tickets", table="incident", limit=1)
         assert len(found["records"]) == 1
 
-    use(work, mode=mode, scope=SCOPE)
+    use(work, mode=mode, scope=f"openid {SCOPE}")
 
 
 @pytest.mark.usefixtures("may_write", "connected")
