@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from actionsync.errors import ActionSyncError
 
 Calls = dict[str, int]
+# RFC 9457.
+PROBLEM = "application/problem+json"
 # The connection, the pauses that concern it, and the secret.
 CONNECT: Calls = {"GetItem": 1, "BatchGetItem": 1, "GetSecretValue": 1}
 # A write is announced and its outcome recorded.
@@ -47,11 +49,13 @@ class Refused:
         request: the request.
         status: the answer's status.
         fields: the fields that the answer names.
+        content_type: of the answer; another than a problem's is that of the operation's answer.
     """
 
     request: Request
     status: int
     fields: list[str] = field(default_factory=list)
+    content_type: str = PROBLEM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +77,10 @@ class Operation:
         cold_calls: calls to AWS of a process's first request; None: those of its kind.
         warm_calls: calls to AWS of a further request; None: those of its kind.
         needs_token: whether API Gateway asks for a token.
-        content_type: of the answer, where it is no JSON document of the API.
+        content_type: of the answer, where it is no JSON document of the API; empty: it has no body.
         further_content_types: in which else it answers where a caller prefers them.
         has_written_events: whether its payloads in `events/` are written by hand.
+        is_same_for_all: whether it answers every request alike, so that none is refused.
     """
 
     id: str
@@ -95,3 +100,4 @@ class Operation:
     content_type: str = "application/json"
     further_content_types: tuple[str, ...] = ()
     has_written_events: bool = False
+    is_same_for_all: bool = False

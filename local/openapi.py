@@ -19,6 +19,7 @@ from pydantic.json_schema import models_json_schema
 from actionsync.http import problems, servicenow
 from actionsync.http.api import MAX_FILE_BYTES
 from actionsync.stores.connections import Connection
+from functions.operation import PROBLEM
 from local import page_tables, settings_schema
 from local.compatibility import breaks
 from local.operations import Described, operations
@@ -218,6 +219,11 @@ def _responses(op: Described) -> dict[str, Any]:
     responses = {str(operation.status): success}
     for code in sorted(_failures(op)):
         responses[str(code)] = {"$ref": f"#/components/responses/{_name(HTTPStatus(code))}"}
+    for refused in operation.refused.values():
+        if refused.content_type != PROBLEM:
+            content = {refused.content_type: {"schema": {"$ref": f"{REF}{operation.answer}"}}}
+            text = _TEXTS[HTTPStatus(refused.status)]
+            responses[str(refused.status)] = {"description": text, "content": content}
     return responses
 
 
@@ -230,7 +236,7 @@ def _failures(op: Described) -> set[int]:
         codes |= _BODY
     if op.operation.needs_token or op.query is not None:
         codes.add(422)
-    if "{" in op.path:
+    if "{" in op.path and not op.operation.is_same_for_all:
         codes.add(404)
     codes |= {problems.STATUSES[kind].value for kind in op.operation.errors}
     codes |= {refused.status for refused in op.operation.refused.values()}
@@ -265,7 +271,7 @@ def _failure(status: HTTPStatus) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "description": text,
         "content": {
-            "application/problem+json": {
+            PROBLEM: {
                 "schema": {"$ref": f"{REF}Problem"},
                 "example": example,
             }

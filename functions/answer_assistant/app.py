@@ -14,7 +14,7 @@ app = servicenow_api()
 
 @app.post("/mcp")
 def answer(caller: AnyCaller, headers: ProtocolHeaders, body: RawBody) -> Response[str]:
-    """Answer a message of the Model Context Protocol, or take a notification."""
+    """Answer 200 with the answer to a message of the protocol, 202 to a notification."""
     return run(exchange(server_for(caller), headers, body))
 
 

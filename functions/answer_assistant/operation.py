@@ -40,7 +40,12 @@ OPERATIONS = {
             },
         },
         refused={
-            "invalid_message": Refused(Request(body="no JSON", headers=_HEADERS), 400),
+            "invalid_message": Refused(
+                # JSON-RPC has errors of its own.
+                Request(body="no JSON", headers=_HEADERS),
+                400,
+                content_type="application/json",
+            ),
             "invalid_not_signed_in": Refused(
                 Request(body=_CALL, headers=_HEADERS, is_signed_in=False), 401
             ),

@@ -34,5 +34,7 @@ OPERATIONS = {
         cold_calls={},
         warm_calls={},
         needs_token=False,
+        content_type="",
+        is_same_for_all=True,
     ),
 }

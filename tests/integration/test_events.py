@@ -16,6 +16,7 @@ from actionsync import clock
 from actionsync.connections.models import NewConnection
 from actionsync.connections.service import create_connection
 from actionsync.events import senders, sources
+from actionsync.events.models import UnreadableEventError
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.protocol import Context
 from actionsync.stores.gates import Gate
@@ -25,6 +26,7 @@ from actionsync.stores.waiting import WaitingItem, WaitKey
 from actionsync.stores.webhooks import Webhook, WebhookStore
 from actionsync.wiring import stores
 from actionsync.wiring.stores import gate_store, waiting_store
+from functions.operation import PROBLEM, Request
 from local.events import payloads
 from local.operations import operations
 from local.servicenow import seed
@@ -122,6 +124,12 @@ QUEUED: dict[tuple[str, str], tuple[str, int]] = {
     ("on_meeting", "without_items"): ("incident", 0),
     ("on_meeting", "invalid_item"): ("", 0),
 }
+# How many messages the lines of a delivery of CloudWatch Logs are queued as; None: it is refused.
+LOGS: dict[tuple[str, str], int | None] = {
+    ("receive_logs", "valid"): 1,
+    ("receive_logs", "control_message"): 0,
+    ("receive_logs", "invalid_data"): None,
+}
 # Which messages of a prompt's payload have to come again.
 PROMPTS: dict[tuple[str, str], list[str]] = {
     ("on_event", "valid"): [],
@@ -139,7 +147,7 @@ def test_every_event_is_run() -> None:
     deliveries = (*GITHUB, *REFUSED_DELIVERIES, *DELIVERIES)
     written = {("receive_webhook", name) for name in deliveries}
     recipes = {("on_event", name) for name in EXAMPLES}
-    assert files == {*PAYLOADS, *written, *QUEUED, *PROMPTS, *TICK, *ROTATION, *recipes}
+    assert files == {*PAYLOADS, *written, *QUEUED, *LOGS, *PROMPTS, *TICK, *ROTATION, *recipes}
 
 
 @pytest.mark.parametrize(("function", "name"), PAYLOADS)
@@ -174,6 +182,25 @@ def test_a_queues_event_makes_what_it_says(
         {table: count} if count else {}
     )
     assert len(queues.failed()) == int(scenario.startswith("invalid"))
+
+
+@pytest.mark.parametrize(("function", "scenario"), LOGS)
+@pytest.mark.usefixtures("aws")
+@pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
+def test_lines_of_logs_are_queued(
+    monkeypatch: pytest.MonkeyPatch, function: str, scenario: str
+) -> None:
+    """As messages of logs; what is no delivery fails, so that Lambda tries it again."""
+    queues = Queues(monkeypatch)
+    handler = importlib.import_module(f"functions.{function}.app").lambda_handler
+    expected = LOGS[function, scenario]
+    if expected is None:
+        with pytest.raises(UnreadableEventError):
+            handler(event(function, scenario), LambdaContext())
+        return
+    handler(event(function, scenario), LambdaContext())
+    found = queues.sqs.receive_message(QueueUrl=queues.queue_url, MaxNumberOfMessages=10)
+    assert len(found.get("Messages", [])) == expected
 
 
 @pytest.mark.parametrize(("function", "scenario"), PROMPTS)
@@ -231,6 +258,8 @@ def test_a_valid_event_succeeds(aws: "Aws", bus: "Bus", connected: "Simulator", 
         payload["body"] = json.dumps(json.loads(payload["body"]) | {"instance_url": connected.url})
     answer = invoke(function, payload)
     assert answer.status == operation.status, answer.text
+    if not operation.content_type:
+        assert answer.text == ""
     if operation.example is not None:
         assert _unknown(operation.example, answer.json) == []
 
@@ -245,13 +274,29 @@ def test_an_operation_is_described_whole(name: str) -> None:
     assert described.text.startswith(f"Answer {operation.status}"), (
         f"functions/{described.folder}/app.py answers another status than {place} says"
     )
-    if operation.tag != "Pages" and operation.status != HTTPStatus.NO_CONTENT:
+    has_body = operation.status != HTTPStatus.NO_CONTENT and operation.content_type
+    if operation.tag != "Pages" and has_body:
         assert operation.answer, f"{place} lacks the schema of its answer"
         assert operation.example is not None, f"{place} lacks an example of its answer"
     if described.body or described.query or "{" in described.path or operation.needs_token:
-        assert operation.refused or operation.has_written_events, (
-            f"{place} lacks a request that is refused"
-        )
+        is_shown = operation.refused or operation.has_written_events
+        assert is_shown or operation.is_same_for_all, f"{place} lacks a request that is refused"
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize(
+    "name", [name for name in OPERATIONS if OPERATIONS[name].operation.is_same_for_all]
+)
+def test_what_is_said_to_be_the_same_for_all_is(name: str) -> None:
+    """Whoever asks, with whatever is in the path, and no header."""
+    described = OPERATIONS[name]
+    operation = described.operation
+    reads = (operation.needs_token, operation.refused, described.body, described.query)
+    assert not any(reads)
+    path = dict.fromkeys(operation.request.path, "nobody's")
+    other = replace(described, operation=replace(operation, request=Request(path=path)))
+    asked, bare = (invoke(described.folder, made.event()) for made in (described, other))
+    assert (bare.status, bare.text) == (asked.status, asked.text)
 
 
 def _unknown(example: Any, real: Any, place: str = "") -> list[str]:
@@ -277,7 +322,7 @@ def test_an_invalid_event_is_refused(
     described = OPERATIONS[name]
     refused = described.operation.refused[scenario]
     _refuses(aws, connected, described.folder, described.event(scenario),
-             (refused.status, refused.fields))  # fmt: skip
+             (refused.status, refused.fields), content_type=refused.content_type)  # fmt: skip
 
 
 @pytest.mark.parametrize("scenario", REFUSED_DELIVERIES)
@@ -294,6 +339,8 @@ def _refuses(
     function: str,
     payload: dict[str, Any],
     expected: tuple[int, list[str]],
+    *,
+    content_type: str = PROBLEM,
 ) -> None:
     if function == "create_config":
         call("delete_config")
@@ -301,7 +348,7 @@ def _refuses(
     before = (aws.items("ConnectionsTable"), aws.secrets(), len(connected.requests))
     answer = invoke(function, payload)
     assert (answer.status, answer.fields) == expected, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["content-type"] == content_type
     assert "made-up-password" not in answer.text
     assert (aws.items("ConnectionsTable"), aws.secrets(), len(connected.requests)) == before
 
