@@ -47,6 +47,8 @@ FOLDED: Calls = {"UpdateItem": 2}  # the event is recorded: its moments, and its
 SYNCED: Calls = {"PutItem": 1, "UpdateItem": 3}  # leased, written to ServiceNow, audited, ended
 # Further: the ticket's row, the timer of its connection's looks, the event that comes out.
 OPENED: Calls = {"PutItem": 3, "UpdateItem": 4, "PutEvents": 1}
+# An incident counts against its rule's cap, and names the recent deployments of its application.
+COUNTED: Calls = {**OPENED, "UpdateItem": 5, "Query": 1}
 # A write of a ticket that has a row is noted there before and after.
 WRITTEN: Calls = {**SYNCED, "UpdateItem": 5}
 NOTED: Calls = {"BatchWriteItem": 1}  # the recent events of all owners, once an invocation
@@ -69,23 +71,24 @@ def _meeting(meeting_id: str) -> dict[str, Any]:
 EVENTS: dict[str, list[tuple[dict[str, Any], Calls, int]]] = {
     "error": [
         # The tick learns of the looks once a minute.
-        (error(), {**FIRST, **OPENED, "UpdateItem": 5}, 1),
+        (error(), {**FIRST, **COUNTED, "UpdateItem": 6}, 1),
         (error(), FOLDED, 0),
-        (error(service="search"), OPENED, 1),
+        (error(service="search"), COUNTED, 1),
     ],
     "alarm": [
         # Who answers for AWS's events, besides.
-        (alarm("ALARM"), {**FIRST, **OPENED, "UpdateItem": 5, "GetItem": 3}, 1),
+        (alarm("ALARM"), {**FIRST, **COUNTED, "UpdateItem": 6, "GetItem": 3}, 1),
         (alarm("ALARM", 1), FOLDED, 0),
         (alarm("INSUFFICIENT_DATA", 2), WRITTEN, 2),
         # Codes of the instance and the language of its user: asked once in a process.
         (alarm("OK", 3), {**WRITTEN, "GetItem": 1}, 4),
     ],
     "deployment": [
-        # The pauses of another table, and a step of the change that is noted nowhere yet.
-        (deployment("started"), {"BatchGetItem": 1, "Query": 1, **OPENED, "UpdateItem": 5}, 5),
+        # The pauses of another table, and a step of the change that is noted nowhere yet. Begun
+        # and ended, a deployment is noted for the tickets that name what has changed.
+        (deployment("started"), {"BatchGetItem": 1, "Query": 1, **OPENED, "UpdateItem": 6}, 5),
         # One note: the change waits for approval.
-        (deployment("succeeded", 5), {**WRITTEN, "Query": 1}, 4),
+        (deployment("succeeded", 5), {**WRITTEN, "UpdateItem": 6, "Query": 1}, 4),
     ],
     "meeting": [
         # Whether all tickets of a meeting are there is read before they are linked.
