@@ -67,6 +67,8 @@ class Person:
         """Press a button that can be seen and pressed."""
         button = self.find(selector)
         self.until(lambda: button.is_displayed() and button.is_enabled())
+        # As a person scrolls to it: no bar at the window's end lies over it.
+        self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
         button.click()
 
     def sees(self, selector: str, text: str) -> None:

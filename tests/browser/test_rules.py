@@ -170,8 +170,7 @@ def test_rules_are_ordered_tried_and_saved(connected: "Person") -> None:
     assert saved[0]["then"] == "ignore"
     assert saved[0]["match"]["environment"] == ["staging*", "test"]
     person.browser.refresh()
-    person.find("#ordered > li")
-    assert order(person) == ["Staging is quiet", "Checkout's team"]
+    person.until(lambda: order(person) == ["Staging is quiet", "Checkout's team"])
 
     person.press("#ordered > li:nth-child(2) [aria-label^='Edit']")
     person.write("rule-1-name", "Staging is quiet")

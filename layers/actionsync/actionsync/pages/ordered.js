@@ -17,6 +17,8 @@ export function showList(draft, onChange) {
   rules = draft.rules;
   changed = onChange;
   if (!rules.includes(edited)) edited = null;
+  $("ordered-status").textContent = "";
+  $("ordered-actions").hidden = false;
   $("rule-new").onclick = () => {
     const names = new Set(rules.map(({ name }) => name));
     let number = rules.length + 1;

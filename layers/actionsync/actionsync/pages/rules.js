@@ -311,13 +311,13 @@ async function load() {
   try {
     ({ document: stored, etag } = await ask("GET", "rules"));
   } catch (error) {
-    $("rules").hidden = true;
+    $("ordered-card").hidden = $("by-source").hidden = true;
     return $("rules-failed").replaceChildren(failure(error.message, load));
   }
-  $("rules").hidden = false;
   draft = structuredClone(stored);
-  $("ordered-card").hidden = false;
   showAll();
+  // What stands below the list comes with it, so that the list's length moves nothing.
+  $("ordered-card").hidden = $("by-source").hidden = false;
 }
 
 /** Show the list, and the form of the chosen source. */
