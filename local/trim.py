@@ -55,6 +55,19 @@ UNUSED = (
     "*/*.pyi", "*/*/*.pyi",
 )  # fmt: skip
 
+# The same of functions with requirements of their own: what `mcp` brings for its clients, and for
+# servers that listen.
+UNUSED_OF_ITS_OWN = (
+    # A client checks answers by their schemas, signs in and connects.
+    "attr*", "jsonschema*", "referencing*", "rpds*", "jwt", "pyjwt-*", "httpcore2*", "truststore*",
+    # What made the compiled part of cffi, which alone is loaded.
+    "cffi*", "pycparser*",
+    "mcp/cli", "uvicorn/protocols",
+    "*.dist-info/RECORD", "*.dist-info/sboms",
+    # For type checkers.
+    *(f"{'*/' * depth}*.pyi" for depth in range(1, 7)),
+)  # fmt: skip
+
 
 def services() -> set[str]:
     """Return the AWS services that the functions have clients for."""
@@ -73,9 +86,7 @@ def _words() -> frozenset[str]:
 
 def trim(layer: Path) -> None:
     """Take out of a layer's folder what no function loads; a second time changes nothing."""
-    for pattern in UNUSED:
-        for path in layer.glob(pattern):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    _take_out(layer, UNUSED)
     data = layer / "botocore/data"
     for folder in data.iterdir():
         if folder.is_dir() and folder.name not in services():
@@ -90,9 +101,19 @@ def trim(layer: Path) -> None:
 
 
 def leave_out(function: Path, layer: Path) -> None:
-    """Take out of a function what its layer has: `make lock` gives both the same versions."""
+    """Take out of a function what it does not load, and what its layer has.
+
+    `make lock` gives both the same versions.
+    """
+    _take_out(function, UNUSED_OF_ITS_OWN)
     for path in function.iterdir():
         if (layer / path.name).exists() and path.name != "__pycache__":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _take_out(folder: Path, patterns: tuple[str, ...]) -> None:
+    for pattern in patterns:
+        for path in folder.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

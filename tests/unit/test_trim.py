@@ -108,9 +108,12 @@ def test_nothing_that_is_loaded_is_taken_out() -> None:
 
 
 def test_a_function_leaves_out_what_its_layer_has(tmp_path: Path) -> None:
-    """Packages of its own stay."""
+    """Packages of its own stay, but for what it does not load."""
     layer, function = tmp_path / "layer", tmp_path / "function"
-    for folder, names in ((layer, ("pydantic", "botocore")), (function, ("pydantic", "mcp"))):
+    for folder, names in (
+        (layer, ("pydantic", "botocore")),
+        (function, ("pydantic", "mcp", "attr", "attrs-1.dist-info")),
+    ):
         for name in names:
             (folder / name).mkdir(parents=True)
     for folder in (layer, function):
