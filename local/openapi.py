@@ -236,7 +236,7 @@ def _failures(op: Described) -> set[int]:
         codes |= _BODY
     if op.operation.needs_token or op.query is not None:
         codes.add(422)
-    if "{" in op.path and not op.operation.is_same_for_all:
+    if "{" in op.path:  # a part that no route takes
         codes.add(404)
     codes |= {problems.STATUSES[kind].value for kind in op.operation.errors}
     codes |= {refused.status for refused in op.operation.refused.values()}
