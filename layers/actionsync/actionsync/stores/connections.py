@@ -27,6 +27,7 @@ from actionsync.errors import (
     ConnectionExistsError,
     ConnectionNotFoundError,
 )
+from actionsync.stores.attributes import attribute
 from actionsync.stores.conditions import refusing_item
 from actionsync.stores.credentials import AuthMethod, Identity
 
@@ -238,7 +239,7 @@ class ConnectionStore:
                 ExpressionAttributeNames={f"#{each}": each for each in attributes},
                 ExpressionAttributeValues={
                     ":operation": {"S": operation},
-                    **{f":{each}": _attribute(value) for each, value in attributes.items()},
+                    **{f":{each}": attribute(value) for each, value in attributes.items()},
                 },
             )
 
@@ -354,10 +355,6 @@ def _key(owner: str, name: str) -> "dict[str, AttributeValueTypeDef]":
 
 def _is_active(item: "dict[str, AttributeValueTypeDef]") -> bool:
     return item["status"]["S"] == "active"
-
-
-def _attribute(value: str | int) -> "AttributeValueTypeDef":
-    return {"S": value} if isinstance(value, str) else {"N": str(value)}
 
 
 def _connection(item: "dict[str, AttributeValueTypeDef]") -> Connection:

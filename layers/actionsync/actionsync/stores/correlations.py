@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from actionsync import clock
 from actionsync.stores import versions
+from actionsync.stores.attributes import attribute
 from actionsync.stores.conditions import refusing_item
 
 if TYPE_CHECKING:
@@ -402,7 +403,7 @@ class CorrelationStore:
         change.set("counted", correlation.counted)
         change.sets.append("#pending_action = if_not_exists(#pending_action, :action)")
         change.removes.append("#waits_until")
-        change.values |= {":action": _attribute(action), ":now": _attribute(now)}
+        change.values |= {":action": attribute(action), ":now": attribute(now)}
         for name in ("leased_until", "uncertain_until"):
             change.conditions.append(f"(attribute_not_exists(#{name}) OR #{name} <= :now)")
         try:
@@ -489,7 +490,7 @@ class CorrelationStore:
             change.set("synced_phase", "trigger" if known.is_firing else "resolve")
         change.removes += ["#waits_until", "#notes"]
         change.conditions.append("(attribute_not_exists(#leased_until) OR #leased_until <= :now)")
-        change.values[":now"] = _attribute(now)
+        change.values[":now"] = attribute(now)
         if not known.is_known:
             return 0
         try:
@@ -517,8 +518,8 @@ class CorrelationStore:
             change.removes.append("#severity")
         now = clock.epoch(clock.now())
         change.values |= {
-            ":now": _attribute(now), ":trigger": _attribute(known.triggered_at),
-            ":end": _attribute(known.ended_at),
+            ":now": attribute(now), ":trigger": attribute(known.triggered_at),
+            ":end": attribute(known.ended_at),
         }  # fmt: skip
         change.conditions += [
             "#triggered_at = :trigger", "#ended_at = :end",
@@ -576,7 +577,7 @@ class CorrelationStore:
 
     def _at_version(self, known: Correlation, change: "_Change") -> Correlation:
         change.conditions.append("#count = :count")
-        change.values[":count"] = _attribute(known.count)
+        change.values[":count"] = attribute(known.count)
         return self._or_known(known, change)
 
     def _or_known(self, known: Correlation, change: "_Change") -> Correlation:
@@ -590,7 +591,7 @@ class CorrelationStore:
         """Make a change unless the hold is another by now; return what is known then."""
         if known.held.since:
             change.conditions.append("#held = :old")
-            change.values[":old"] = _attribute(known.held)
+            change.values[":old"] = attribute(known.held)
         else:
             change.conditions.append("attribute_not_exists(#held)")
         return self._or_known(known, change)
@@ -598,7 +599,7 @@ class CorrelationStore:
     def _end(self, correlation: Correlation, change: "_Change") -> Correlation | None:
         """Make the change that ends a lease, unless it is another's by now."""
         change.conditions.append("#lease_holder = :holder")
-        change.values[":holder"] = _attribute(correlation.lease_holder)
+        change.values[":holder"] = attribute(correlation.lease_holder)
         try:
             return self._update(correlation.key, change)
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
@@ -651,7 +652,7 @@ class _Change:
     def set(self, name: str, value: Any) -> None:
         """Set an attribute."""
         self.sets.append(f"#{name} = :{name}")
-        self.values[f":{name}"] = _attribute(value)
+        self.values[f":{name}"] = attribute(value)
 
 
 def _recording(news: News, known: Correlation | None) -> _Change:
@@ -681,11 +682,11 @@ def _recording(news: News, known: Correlation | None) -> _Change:
 
 def _rising(owner: str, news: GroupNews, look_at: int, known: Correlation | None) -> _Change:
     """Return the change that raises a group's version; see `_recording`."""
-    change = _Change(values={":zero": _attribute(0), ":one": _attribute(1)})
+    change = _Change(values={":zero": attribute(0), ":one": attribute(1)})
     version = "if_not_exists(#count, :zero) + :one"
     if news.opens:
         change.sets += [f"#triggered_at = {version}", "#rule = if_not_exists(#rule, :rule)"]
-        change.values[":rule"] = _attribute(news.rule)
+        change.values[":rule"] = attribute(news.rule)
         change.set("texts", news.texts or {})
         for name in ("received_at", "severity"):
             value = getattr(news, name)
@@ -696,10 +697,10 @@ def _rising(owner: str, news: GroupNews, look_at: int, known: Correlation | None
     change.sets.append(f"#count = {version}")
     if look_at:
         change.sets.append("#look_at = if_not_exists(#look_at, :look)")
-        change.values[":look"] = _attribute(look_at)
+        change.values[":look"] = attribute(look_at)
     change.set("is_group", value=True)
     change.adds.append("#members :members")
-    change.values[":members"] = _attribute(news.is_new)
+    change.values[":members"] = attribute(news.is_new)
     change.set("owner", owner)
     return change
 
@@ -724,7 +725,7 @@ def _record_trigger(  # noqa: C901 - what is newer, higher and counted is one ta
             "#group_key = if_not_exists(#group_key, :group)",
             "#joined_at = if_not_exists(#joined_at, :triggered_at)",
         ]
-        change.values[":group"] = _attribute(news.group_key)
+        change.values[":group"] = attribute(news.group_key)
     is_higher = known is not None and 0 < known.severity < news.severity
     begins = news.begins_episode or known is None or not known.is_firing
     if is_newer:
@@ -745,7 +746,7 @@ def _record_trigger(  # noqa: C901 - what is newer, higher and counted is one ta
         change.conditions.append("#severity < :severity")
     elif known is None:
         change.sets.append("#severity = if_not_exists(#severity, :severity)")
-        change.values[":severity"] = _attribute(news.severity)
+        change.values[":severity"] = attribute(news.severity)
         change.conditions.append("(attribute_not_exists(#severity) OR #severity >= :severity)")
     elif not known.severity:
         change.set("severity", news.severity)
@@ -759,7 +760,7 @@ def _record_trigger(  # noqa: C901 - what is newer, higher and counted is one ta
         count -= not news.trigger_was_received  # the newest once more, in a message of its own
     if count > 0:
         change.adds.append("#count :count")
-        change.values[":count"] = _attribute(count)
+        change.values[":count"] = attribute(count)
     if doubtful > 0:
         change.set("is_about", value=True)
 
@@ -790,7 +791,7 @@ def _record_notes(change: _Change, news: News, known: Correlation | None) -> Non
         change.set("annotated_at", max(note.moment for note in annotations))
         change.set("annotation_id", annotations[-1].id)
     if annotations and known is None:
-        change.values[":oldest"] = _attribute(annotations[0].moment)
+        change.values[":oldest"] = attribute(annotations[0].moment)
         change.conditions.append("(attribute_not_exists(#annotated_at) OR #annotated_at < :oldest)")
     if len(annotations) < len(notes) and known is None:
         change.conditions += [
@@ -807,7 +808,7 @@ def _record_notes(change: _Change, news: News, known: Correlation | None) -> Non
         ":notes": {"L": [{"S": text} for text in texts[-MOST_NOTES:]]},
     }
     if known is None:
-        change.values[":most"] = _attribute(MOST_NOTES)
+        change.values[":most"] = attribute(MOST_NOTES)
         change.conditions.append("(attribute_not_exists(#notes) OR size(#notes) < :most)")
 
 
@@ -824,7 +825,7 @@ def _record_marks(change: _Change, notes: list[Note], known: Correlation | None)
         change.values[f":mark{place}"] = {"S": mark}
         change.conditions.append(f"(NOT contains(#marks, :mark{place}))")
     if known is None:
-        change.values[":most_marks"] = _attribute(MOST_MARKS // 2)
+        change.values[":most_marks"] = attribute(MOST_MARKS // 2)
         change.conditions.append("(attribute_not_exists(#marks) OR size(#marks) <= :most_marks)")
 
 
@@ -855,14 +856,6 @@ def _key(key: str) -> "Item":
 def microseconds(moment: datetime) -> int:
     """Return a moment as microseconds since 1970."""
     return (moment.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
-
-
-def _attribute(value: Any) -> "UniversalAttributeValueTypeDef":
-    if isinstance(value, bool):
-        return {"BOOL": value}
-    if isinstance(value, int):
-        return {"N": str(value)}
-    return {"S": value if isinstance(value, str) else json.dumps(value)}
 
 
 def _value(attribute: "AttributeValueTypeDef", default: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from actionsync import clock
 from actionsync.stores import versions
+from actionsync.stores.attributes import attribute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -234,7 +235,7 @@ class GateStore:
                     if value in changes or name in condition
                 },
                 ExpressionAttributeValues={
-                    **{f":new_{name}": _attribute(value) for name, value in changes.items()},
+                    **{f":new_{name}": attribute(value) for name, value in changes.items()},
                     ":version": {"N": str(VERSION)},
                     **values,
                 },
@@ -257,13 +258,7 @@ def _listed(gate: Gate) -> str:
 
 
 def _attributes(gate: Gate) -> "Item":
-    return {name: _attribute(getattr(gate, name)) for name in _DEFAULTS if name != "id"}
-
-
-def _attribute(value: Any) -> "AttributeValueTypeDef":
-    if isinstance(value, bool):
-        return {"BOOL": value}
-    return {"N": str(value)} if isinstance(value, int) else {"S": value}
+    return {name: attribute(getattr(gate, name)) for name in _DEFAULTS if name != "id"}
 
 
 def _gate(item: "Item") -> Gate:

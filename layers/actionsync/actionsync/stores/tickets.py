@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from actionsync import clock
 from actionsync.stores import versions
+from actionsync.stores.attributes import attribute
 from actionsync.stores.conditions import refusing_item
 
 if TYPE_CHECKING:
@@ -381,17 +382,11 @@ def _key(connection_id: int, place: str) -> "Item":
 
 
 def _attribute(value: Any) -> "AttributeValueTypeDef":
-    if isinstance(value, bool):
-        return {"BOOL": value}
-    if isinstance(value, int):
-        return {"N": str(value)}
-    if isinstance(value, str):
-        return {"S": value}
     if isinstance(value, dict):
         return {"M": {name: _attribute(each) for name, each in value.items()}}
-    if any(isinstance(each, dict) for each in value):
-        return {"S": json.dumps(value)}
-    return {"L": [{"S": each} for each in value]}
+    if isinstance(value, list | tuple) and not any(isinstance(each, dict) for each in value):
+        return {"L": [{"S": each} for each in value]}
+    return attribute(value)
 
 
 def _value(attribute: "AttributeValueTypeDef") -> Any:
