@@ -64,14 +64,13 @@ def asset(version: str, name: str) -> Response[str]:
     What is named by today's version never changes. A page from before a deployment names another,
     and gets today's file, which is not stored.
     """
-    kind = _ASSETS.get(Path(name).suffix)
     # Only a name that the folder itself lists is read: no path leads out of it.
-    if kind is None or name not in _names():
+    if name not in _names():
         return problem(HTTPStatus.NOT_FOUND, "There is nothing at this path.")
     headers = {"Content-Security-Policy": "default-src 'none'"}
     if version == _version():
         headers["Cache-Control"] = "public, max-age=31536000, immutable"
-    return _answer(_text(name), kind, headers)
+    return _answer(_text(name), _ASSETS[Path(name).suffix], headers)
 
 
 def openapi() -> Response[str]:
@@ -95,12 +94,12 @@ def protected_resource(host: str) -> Response[str]:
 
 @cache
 def _names() -> frozenset[str]:
-    return frozenset(file.name for file in _FILES.iterdir())
+    return frozenset(file.name for file in _FILES.iterdir() if file.suffix in _ASSETS)
 
 
 @cache
 def _version() -> str:
-    """Return what names the files as they are: a digest of all of them."""
+    """Return what names the assets as they are: a digest of all of them."""
     contents = b"".join((_FILES / name).read_bytes() for name in sorted(_names()))
     return hashlib.sha256(contents).hexdigest()[:12]
 
