@@ -115,6 +115,13 @@ class Person:
         }
         self.type(**(connection | instead))
 
+    def connects(self) -> None:
+        """Sign in, and store a connection that works."""
+        self.signs_in()
+        self.types_connection()
+        self.press("#save")
+        self.sees("#outcome", "Saved.")
+
     @property
     def id(self) -> str:
         """The person's user id."""

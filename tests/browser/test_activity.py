@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def connected(person: "Person") -> "Person":
     """A person whose connection is stored."""
-    person.signs_in()
-    person.types_connection()
-    person.press("#save")
-    person.sees("#outcome", "Saved.")
+    person.connects()
     return person
 
 

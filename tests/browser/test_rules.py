@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def connected(person: "Person") -> "Person":
     """A person whose connection works, at the Rules view."""
-    person.signs_in()
-    person.types_connection()
-    person.press("#save")
-    person.sees("#outcome", "Saved.")
+    person.connects()
     person.opens("settings#rules")
     person.find("[id='errors.enabled']")
     return person

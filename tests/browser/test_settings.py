@@ -155,10 +155,7 @@ def test_errors_stand_beside_their_field(person: "Person") -> None:
 
 def test_a_stored_connection_is_changed_and_deleted(person: "Person") -> None:
     """Another user needs a password; deleting asks first, and leaves nothing."""
-    person.signs_in()
-    person.types_connection()
-    person.press("#save")
-    person.sees("#outcome", "Saved.")
+    person.connects()
 
     person.type(username="closer")
     person.sees("#state", "Unsaved changes")

@@ -24,10 +24,7 @@ ALERT = {
 @pytest.fixture
 def connected(person: "Person") -> "Person":
     """A person whose connection is stored, at the Webhooks view."""
-    person.signs_in()
-    person.types_connection()
-    person.press("#save")
-    person.sees("#outcome", "Saved.")
+    person.connects()
     person.opens("settings#webhooks")
     person.sees("#webhooks .empty", "none yet")
     return person
