@@ -188,9 +188,7 @@ class Engine:
         if correlation.sys_id or intake.rule is None:
             intake.rule_name = correlation.rule
             intake.rule = rules.named(correlation.rule, group.event)
-        intake.connection = (
-            correlation.connection or intake.rule.connection or group.event.connection or DEFAULT
-        )
+        intake.connection = _connection_of(correlation, intake.rule, group.event)
         return intake
 
     def _raise_version(self, intake: Intake, news: "GroupNews") -> None:
@@ -402,7 +400,7 @@ class Engine:
             rule = self._rules_of(event.owner).named(name, event)
         found = self._groups.look(intake, correlation) if correlation.is_group else None
         table = correlation.table or table_of(event.kind, rule)
-        connection = correlation.connection or rule.connection or event.connection or DEFAULT
+        connection = _connection_of(correlation, rule, event)
         intake.connection = handled.connection = connection
         client, target, pause = await self._clients.admit(event.owner, table, connection)
         if pause is not None and not (pause.is_of_items and is_again):
@@ -562,6 +560,11 @@ def _is_to_be_counted(intake: Intake, known: "Correlation") -> bool:
     is_more = known.key == groups.more_key(intake.group.event.owner, intake.rule_name)
     is_new = known.counted != known.generation and known.pending_action is None
     return is_new and not is_more and isinstance(intake.rule, IncidentRule)
+
+
+def _connection_of(correlation: "Correlation", rule: "AnyRule", event: "IncomingEvent") -> str:
+    """Return the name of the connection that a key's ticket goes to: where it is, it stays."""
+    return correlation.connection or rule.connection or event.connection or DEFAULT
 
 
 def _verdict(intake: Intake, correlation: "Correlation", step: "Step") -> "holds.Verdict":
