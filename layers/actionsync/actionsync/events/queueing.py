@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 _AT_ONCE = 10
 
 
+def group_of(owner: str) -> str:
+    """Return the group of an owner's messages; an owner's id may hold what a group's may not."""
+    return hashlib.sha256(owner.encode()).hexdigest()
+
+
 def queue(
     sqs: "SQSClient", queue_url: str, owner: str, messages: "Iterable[str]", *, delay: int = 0
 ) -> None:
@@ -22,8 +27,7 @@ def queue(
     Raises:
         QueueRefusedError: not all of them were taken.
     """
-    # An owner's id may hold what a group's may not.
-    group = hashlib.sha256(owner.encode()).hexdigest()
+    group = group_of(owner)
 
     def send(message: str) -> None:
         sqs.send_message(

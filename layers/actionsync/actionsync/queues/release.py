@@ -8,12 +8,12 @@ Timers know neither age nor ramp: whatever is due is sent. Looks wait for a paus
 connection, and while its events wait they are sent seldom.
 """
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from actionsync import clock
+from actionsync.events.queueing import group_of
 from actionsync.stores.pauses import Target
 from actionsync.stores.timers import ASKED_FOR, prompt
 from actionsync.stores.waiting import WAITING_DAYS
@@ -179,8 +179,7 @@ class Release:
 
     def _send(self, entry: "Entry", due: "list[Due]") -> int:
         """Move items on and send their prompts; return how many."""
-        # SQS's fair queues; an owner's id may hold what a group's may not.
-        group = hashlib.sha256(entry.wait_key.owner.encode()).hexdigest()
+        group = group_of(entry.wait_key.owner)
         sent = 0
         for item in due:
             if self._waiting.release(item):
