@@ -139,12 +139,11 @@ class Looks:
 
     async def look(self, timer_id: str, ends_at: float) -> None:
         """Look at a connection's tickets, for as long as there is time, and move its timer on."""
-        timer = self._timers.get(timer_id)
-        metrics.add_metric(name="Looks", unit=MetricUnit.Count, value=int(timer is not None))
+        timer = self._started(timer_id)
         if timer is None:
             return
-        connection = self._connections.get(timer.wait_key.owner, timer.wait_key.connection)
-        if connection is None or connection.id != timer.memo["connection_id"]:
+        connection = self._connection_of(timer)
+        if connection is None:
             self._forget(timer)
             return
         memo = timer.memo
@@ -158,8 +157,7 @@ class Looks:
         try:
             is_done = await self._run(run)
         except (ServiceNowError, ConnectionIncompleteError) as error:
-            logger.warning("look failed", reason=type(error).__name__, text=str(error))
-            metrics.add_metric(name="LooksFailed", unit=MetricUnit.Count, value=1)
+            _report(error)
             wait = max(FIRST_SECONDS, min(longest, getattr(error, "retry_after", None) or 0))
             self._timers.move(timer, _now() + wait, self._memo(run, is_done=False))
             return
@@ -167,22 +165,29 @@ class Looks:
 
     async def look_at_pushed(self, timer_id: str, ends_at: float) -> None:
         """Look at the tickets that ServiceNow says have changed; the timer stays as it is."""
-        timer = self._timers.get(timer_id)
-        metrics.add_metric(name="Looks", unit=MetricUnit.Count, value=int(timer is not None))
-        if timer is None:
-            return
-        connection = self._connections.get(timer.wait_key.owner, timer.wait_key.connection)
-        if connection is None or connection.id != timer.memo["connection_id"]:
+        timer = self._started(timer_id)
+        connection = None if timer is None else self._connection_of(timer)
+        if timer is None or connection is None:
             return
         run = _Pass(timer, connection, ends_at, is_full=False, is_of_pushed=True)
         try:
             await self._run(run)
         except (ServiceNowError, ConnectionIncompleteError) as error:
-            # The rows stay marked for the next look.
-            logger.warning("look failed", reason=type(error).__name__, text=str(error))
-            metrics.add_metric(name="LooksFailed", unit=MetricUnit.Count, value=1)
+            _report(error)  # the rows stay marked for the next look
         if _now() - timer.memo.get("pushed_at", 0) > _DAY // 2:
             self._timers.move(timer, timer.next_at, {**timer.memo, "pushed_at": _now()})
+
+    def _started(self, timer_id: str) -> Timer | None:
+        """Return the timer of a look that begins, or None where it has ended."""
+        timer = self._timers.get(timer_id)
+        metrics.add_metric(name="Looks", unit=MetricUnit.Count, value=int(timer is not None))
+        return timer
+
+    def _connection_of(self, timer: Timer) -> "Connection | None":
+        """Return the connection that a timer was started for, or None where it is gone."""
+        connection = self._connections.get(timer.wait_key.owner, timer.wait_key.connection)
+        is_same = connection is not None and connection.id == timer.memo["connection_id"]
+        return connection if is_same else None
 
     def _move_on(self, run: _Pass, *, is_done: bool) -> None:
         timer, memo = run.timer, self._memo(run, is_done=is_done)
@@ -523,6 +528,11 @@ def _longest(memo: dict[str, Any]) -> int:
 def _iso(moment: str) -> str:
     """Return a moment of ServiceNow's as ISO 8601 has it."""
     return f"{moment.replace(' ', 'T')}Z" if moment and "T" not in moment else moment
+
+
+def _report(error: Exception) -> None:
+    logger.warning("look failed", reason=type(error).__name__, text=str(error))
+    metrics.add_metric(name="LooksFailed", unit=MetricUnit.Count, value=1)
 
 
 def _now() -> int:
