@@ -1,6 +1,6 @@
 // The Webhooks view: addresses that tools send to, what came of the last deliveries, and sending one again.
 
-import { $, ask, busy, failure, make, moment, tell } from "./shared.js";
+import { $, ask, busy, entry, failure, make, moment, tell } from "./shared.js";
 import { SENDERS } from "./tables.js";
 
 const TITLES = Object.fromEntries(SENDERS.map(([name, title]) => [name, title]));
@@ -90,17 +90,15 @@ function deliveryRow(webhook, delivery, details) {
     }
   }) });
   again.setAttribute("aria-label", `Send the delivery of ${moment(delivery.at)} again`);
-  return make("li", { className: isBad ? "failed" : "passed" },
-    make("span", { className: "mark", textContent: isBad ? "!" : "✓", "aria-hidden": "true" }),
-    make("div", {},
-      make("h4", {}, make("time", { dateTime: delivery.at, textContent: moment(delivery.at) })),
-      ...delivery.events.map((event) => make("p", {}, `${event.name || "An event"}: ${event.outcome.replaceAll("_", " ")}`,
-        event.ticket ? make("span", {}, ", ", make("a", { href: event.ticket.url, textContent: event.ticket.number, rel: "noreferrer" })) : null,
-        event.detail ? make("span", { className: "hint", textContent: ` ${event.detail}` }) : null)),
-      outcome,
-      make("div", { className: "actions" },
-        delivery.events.some((event) => event.can_be_sent_again) ? again : null,
-        make("button", { type: "button", className: "quiet", textContent: "Refresh", onclick: () => showDeliveries(webhook, details) }))));
+  return entry(isBad ? ["!", "failed", "failed"] : ["✓", "taken", "passed"],
+    [make("time", { dateTime: delivery.at, textContent: moment(delivery.at) })],
+    ...delivery.events.map((event) => make("p", {}, `${event.name || "An event"}: ${event.outcome.replaceAll("_", " ")}`,
+      event.ticket ? make("span", {}, ", ", make("a", { href: event.ticket.url, textContent: event.ticket.number, rel: "noreferrer" })) : null,
+      event.detail ? make("span", { className: "hint", textContent: ` ${event.detail}` }) : null)),
+    outcome,
+    make("div", { className: "actions" },
+      delivery.events.some((event) => event.can_be_sent_again) ? again : null,
+      make("button", { type: "button", className: "quiet", textContent: "Refresh", onclick: () => showDeliveries(webhook, details) })));
 }
 
 function confirmRemoval(remove) {
