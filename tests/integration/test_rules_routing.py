@@ -10,6 +10,7 @@ from actionsync.events import support_groups
 from actionsync.wiring import stores
 from local.servicenow import seed
 from local.servicenow.seed.ids import sys_id
+from tests.conftest import call
 from tests.integration.events import USER, Queues, error, send
 from tests.integration.test_event_engine import event, handle
 from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
@@ -74,10 +75,19 @@ def test_the_support_group_of_the_ci(
         assert row["cmdb_ci"] == sys_id("Orders DB")
 
 
+def supported(instance: "Simulator") -> None:  # noqa: F811
+    """Give the CI a support group."""
+    item = instance.instance.find("cmdb_ci_database", sys_id("Orders DB"))
+    assert item is not None
+    item["support_group"] = sys_id("Database")
+
+
 def test_the_support_group_is_asked_once(instance: "Simulator", aws: "Aws") -> None:  # noqa: F811
     """In ten minutes, for all tickets of the CI; a ticket without a CI says that it has none."""
+    supported(instance)
     save_rules(aws, rules=[rule(OF_CI)])
     handle(event("trigger"))
+    assert [request for request in instance.requests if "sys_user_group" in request.path]
     asked = len(instance.requests)
     handle(event("trigger", key="other"))
     later = [request.path for request in instance.requests[asked:]]
@@ -86,6 +96,21 @@ def test_the_support_group_is_asked_once(instance: "Simulator", aws: "Aws") -> N
     handle(event("trigger", key="a third"))
     row = next(row for row in made(instance) if not row["cmdb_ci"])
     assert "without cmdb_ci" in "".join(notes(instance, row["sys_id"]))
+
+
+def test_each_account_asks_for_itself(instance: "Simulator", aws: "Aws") -> None:  # noqa: F811
+    """What one may see of a CI is told to no other: on the same instance, too."""
+    supported(instance)
+    other = "22222222-2222-4333-8444-555555555555"
+    body = {"instance_url": instance.url, "username": seed.INTEGRATION_USER,
+            "password": seed.USERS[seed.INTEGRATION_USER][0]}  # fmt: skip
+    assert call("create_config", body, user_id=other).status == 201
+    for owner in (USER, other):
+        save_rules(aws, owner, rules=[rule(OF_CI)])
+        asked = len(instance.requests)
+        handle(event("trigger", owner=owner))
+        paths = [request.path for request in instance.requests[asked:]]
+        assert [path for path in paths if "sys_user_group" in path]
 
 
 def test_rules_are_asked_again_at_a_higher_severity(

@@ -3,6 +3,7 @@
 import re
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from actionsync.rules.models import SUPPORT_GROUP
 from servicenow_tools.errors import NotFoundError, PermissionDeniedError
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
 _FRESH_SECONDS = 600.0
 _MOST_GROUPS = 1000
 _SYS_ID = re.compile(r"[0-9a-f]{32}")
-_known: dict[tuple[str, str], tuple[float, str, str]] = {}
+# What each client has seen: another account may see more, or less, of the same instance.
+_known: "WeakKeyDictionary[ServiceNowClient, dict[str, tuple[float, str, str]]]" = (
+    WeakKeyDictionary()
+)
 
 
 async def with_support_group(
@@ -43,13 +47,13 @@ async def with_support_group(
 async def _group_of(client: "ServiceNowClient", ci: str) -> tuple[str, str]:
     if not ci:
         return "", "support_group_of_ci of a ticket without cmdb_ci"
-    key = (client.instance_url, ci)
-    asked_at, group, reason = _known.get(key, (float("-inf"), "", ""))
+    known = _known.setdefault(client, {})
+    asked_at, group, reason = known.get(ci, (float("-inf"), "", ""))
     if monotonic() - asked_at > _FRESH_SECONDS:
         group, reason = await _ask(client, ci)
-        if len(_known) >= _MOST_GROUPS:
-            _known.clear()
-        _known[key] = (monotonic(), group, reason)
+        if len(known) >= _MOST_GROUPS:
+            known.clear()
+        known[ci] = (monotonic(), group, reason)
     return group, reason
 
 
