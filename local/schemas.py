@@ -158,7 +158,14 @@ ANSWERS: dict[str, Any] = {
                 "items": {
                     "type": "object",
                     "required": ["value", "label"],
-                    "properties": {"value": {"type": "string"}, "label": {"type": "string"}},
+                    "properties": {
+                        "value": {**_TEXT, "description": "What is stored."},
+                        "label": {**_TEXT, "description": "What people read."},
+                        "detail": {
+                            **_TEXT,
+                            "description": "Of a record: what tells two of one label apart.",
+                        },
+                    },
                 },
             },
         },

@@ -6,7 +6,7 @@ OPERATIONS = {
     "GET /api/servicenow/choices/{table}/{field}": Operation(
         id="get_choices",
         tag="Choices",
-        summary="The values this instance has for a choice field",
+        summary="The values this instance has for a field, or the records that a search finds",
         request=Request(path={"table": "incident", "field": "state"}),
         answer="Choices",
         example={
@@ -27,6 +27,14 @@ OPERATIONS = {
             ),
             "invalid_field": Refused(
                 Request(path={"table": "incident", "field": "state^name"}), 422, ["field"]
+            ),
+            "invalid_search": Refused(
+                Request(
+                    path={"table": "incident", "field": "assignment_group"},
+                    query={"search": "a" * 101},
+                ),
+                422,
+                ["search"],
             ),
         },
     )

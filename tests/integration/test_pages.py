@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from local.servicenow import Simulator
 
 
+def test_a_page_names_only_files_that_there_are() -> None:
+    """Each asset that a page loads is answered, under the name that never changes."""
+    for name in ("settings", "docs", "sign-in"):
+        links = re.findall(r'"(assets/[^"]+)"', served(f"/{name}")["body"])
+        assert links
+        for link in links:
+            assert served(f"/{link}")["headers"]["Cache-Control"].endswith("immutable"), link
+
+
 @pytest.mark.parametrize("scenario", ["valid", "valid_show_docs"])
 def test_a_page_knows_where_to_sign_in(scenario: str) -> None:
     """The addresses are put in, escaped; the policy lets the token's address in, and no other."""
@@ -86,3 +95,34 @@ def test_choices_are_the_instances_own(connected: "Simulator") -> None:
     assert answer.status == 200, answer.text
     assert answer.json["table"] == "incident"
     assert {"value": "2", "label": "In Progress"} in answer.json["choices"]
+
+
+def found(simulator: "Simulator", field: str, search: str) -> list[str]:
+    """Return the labels that a search finds."""
+    path = {"table": "incident", "field": field}
+    answer = call("get_choices", None, path=path, query={"search": search})
+    assert answer.status == 200, answer.text
+    for choice in answer.json["choices"]:
+        table = {"assignment_group": "sys_user_group", "caller_id": "sys_user"}.get(field)
+        assert table is None or simulator.one(table, sys_id=choice["value"])
+    return [choice["label"] for choice in answer.json["choices"]]
+
+
+def test_records_are_searched_in_the_instance(connected: "Simulator") -> None:
+    """Groups, people, items and services by a part of their name; what is inactive is left out."""
+    instance = connected.instance
+    for name, active in (("Payments EU", "true"), ("Payments US", "true"), ("Payments", "false")):
+        instance.put("sys_user_group", name=name, active=active)
+    instance.put("cmdb_ci_service", name="Payments of old", install_status="7")
+    assert found(connected, "assignment_group", "payments") == ["Payments EU", "Payments US"]
+    assert found(connected, "assignment_group", "") == sorted(
+        found(connected, "assignment_group", ""), key=str.lower
+    )
+    assert found(connected, "caller_id", "beth.anglin@") == ["Beth Anglin"]
+    assert found(connected, "cmdb_ci", "lnux10") == ["lnux100", "lnux101", "lnux102"]
+    assert found(connected, "business_service", "payments") == ["Payments"]
+    assert found(connected, "state", "progress") == ["In Progress"]
+
+    path = {"table": "incident", "field": "assignment_group"}
+    refused = call("get_choices", None, path=path, query={"search": "a^ORactive=false"})
+    assert [error["field"] for error in refused.json["errors"]] == ["search"]
