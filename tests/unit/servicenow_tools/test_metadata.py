@@ -423,6 +423,44 @@ def test_where_the_codes_are_hidden_the_instance_judges(
     asyncio.run(close())
 
 
+@pytest.mark.parametrize("hidden", [True, False])
+def test_a_level_that_no_new_instance_has(
+    simulator: Simulator, connect: "Connect", *, hidden: bool
+) -> None:
+    """Is refused with the instance's choices; where these are hidden, the instance judges."""
+    if hidden:
+        refusal = faults.error(403, "Insufficient rights", None, path="*/sys_choice", times=None)
+        simulator.faults.add(refusal)
+
+    async def create() -> None:
+        async with connect() as client:
+            with pytest.raises(InvalidRequestError, match=r"(?i)medium") as refused:
+                await client.incidents.create("x", urgency="no such level")
+            assert refused.value.field == "urgency"
+            if hidden:
+                await client.incidents.create("x", urgency="4")
+                (sent,) = (each for each in simulator.requests if each.method == "POST")
+                assert sent.status == 201
+            else:
+                with pytest.raises(InvalidRequestError, match="1 - High"):
+                    await client.incidents.create("x", urgency="4")
+
+    asyncio.run(create())
+
+
+def test_who_signs_in(simulator: Simulator, connect: "Connect") -> None:
+    """The sys_id of the user, or None where the instance hides it."""
+
+    async def who() -> str | None:
+        async with connect() as client:
+            return await client.current_user_id()
+
+    user = simulator.one("sys_user", sys_id=asyncio.run(who()))
+    assert user["user_name"] == "actionsync.integration"
+    simulator.faults.add(faults.error(403, "Insufficient rights", None, path="*", times=None))
+    assert asyncio.run(who()) is None
+
+
 # ---- an incident's other ways
 
 

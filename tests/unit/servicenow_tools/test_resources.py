@@ -62,6 +62,17 @@ def answering(*answers: httpx.Response) -> httpx.MockTransport:
     return httpx.MockTransport(answer)
 
 
+# ---- what a record says of itself
+
+
+@pytest.mark.parametrize(("stored", "count"), [("7", 7), ("", 0), ("²", 0), (None, 0)])
+def test_how_often_a_record_was_updated(stored: str | None, count: int) -> None:
+    """Whole numbers count; what an instance hides or writes otherwise is 0."""
+    columns = {} if stored is None else {"sys_mod_count": stored}
+    record = Record(columns, table="incident", instance_url="https://x.service-now.com")
+    assert record.mod_count == count
+
+
 # ---- created once
 
 
