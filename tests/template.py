@@ -60,13 +60,23 @@ def optional() -> set[str]:
 
 def statements(folder: str) -> list[dict[str, Any]]:
     """Return what a function may do: the statements of its own role, or of the one it shares."""
-    properties = functions()[folder]
+    properties, resources = functions()[folder], template()["Resources"]
     if "Role" in properties:
-        role = template()["Resources"][properties["Role"]["Fn::GetAtt"].removesuffix(".Arn")]
-        documents = [policy["PolicyDocument"] for policy in role["Properties"].get("Policies", [])]
+        role = resources[properties["Role"]["Fn::GetAtt"].removesuffix(".Arn")]["Properties"]
+        shared = [resources[name]["Properties"] for name in managed(folder)]
+        documents = [policy["PolicyDocument"] for policy in (*role.get("Policies", []), *shared)]
     else:
         documents = [policy for policy in properties.get("Policies", []) if "Statement" in policy]
     return [statement for document in documents for statement in document["Statement"]]
+
+
+def managed(folder: str) -> list[str]:
+    """Return the template's policies that a function's role shares with others."""
+    properties, resources = functions()[folder], template()["Resources"]
+    if "Role" not in properties:
+        return []
+    role = resources[properties["Role"]["Fn::GetAtt"].removesuffix(".Arn")]["Properties"]
+    return [arn["Ref"] for arn in role["ManagedPolicyArns"] if arn.get("Ref") in resources]
 
 
 def leading_keys(statement: dict[str, Any]) -> list[str] | None:

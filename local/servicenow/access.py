@@ -80,6 +80,7 @@ class Access:
         token_seconds: how long an access token lives.
         tokens: user name and end, in seconds of the instance's clock, by access token.
         refresh_tokens: user names by refresh token.
+        replaces_refresh_tokens: whether each use of one ends it, and gives another.
         codes: what people have allowed applications, by code.
         sessions: user names by the session cookie of people who signed in on the page.
     """
@@ -93,6 +94,7 @@ class Access:
     token_seconds: float = 1799
     tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
     refresh_tokens: dict[str, str] = field(default_factory=dict)
+    replaces_refresh_tokens: bool = False
     codes: dict[str, Code] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
 
@@ -198,7 +200,11 @@ async def give_token(store: "Store", access: Access, request: "Request") -> "Res
         "expires_in": int(end - now),
     }
     if grant in {"password", "refresh_token", "authorization_code"}:
-        refresh = form.get("refresh_token") or secrets.token_urlsafe(48)
+        refresh = form.get("refresh_token", "")
+        if access.replaces_refresh_tokens:
+            access.refresh_tokens.pop(refresh, None)
+            refresh = ""
+        refresh = refresh or secrets.token_urlsafe(48)
         access.refresh_tokens[refresh] = account.user_name
         body["refresh_token"] = refresh
     return JSONResponse(body)

@@ -23,6 +23,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
+from actionsync.runtime import run
 from actionsync.stores import timers
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.pauses import PauseStore, Target
@@ -32,9 +33,11 @@ from actionsync.stores.tickets import Row
 from actionsync.stores.timers import Timer, key_of, looks_of, prompt
 from actionsync.tickets.types import TABLES
 from actionsync.wiring.events import services
+from actionsync.wiring.servicenow import client_cache
 from actionsync.wiring.stores import pause_store, ticket_store, timer_store
 from local.operations import Described, operations
 from local.servicenow import faults, seed
+from local.servicenow.access import Application
 from tests import conftest
 from tests.conftest import ENVIRONMENT, _forget
 from tests.contract.test_template import FOLDERS
@@ -42,7 +45,7 @@ from tests.integration import events, gates
 from tests.integration.conftest import connect
 from tests.integration.events import Queues
 from tests.integration.test_events import put_example_sign_in
-from tests.template import leading_keys, public, statements
+from tests.template import leading_keys, managed, public, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -630,6 +633,35 @@ def whom(world: World) -> Target:
     return Target.of(connection, "incident")
 
 
+def signs_in(world: World) -> None:
+    """A refresh token is used, and replaced, by the objects of all that call ServiceNow."""
+    access = world.simulator.instance.access
+    with world.iam.off():
+        world.simulator.instance.add_application(Application("an-id", "a-client-secret"))
+        access.refresh_tokens["a-refresh-token"] = seed.INTEGRATION_USER
+        body = {
+            "instance_url": world.simulator.url,
+            "auth_method": "oauth_refresh_token",
+            "client_id": "an-id",
+            "client_secret": "a-client-secret",
+            "refresh_token": "a-refresh-token",
+        }
+        user = uuid.uuid4().hex
+        assert conftest.call("create_config", body, user_id=user).status == 201
+        _forget()
+    access.replaces_refresh_tokens = True
+
+    async def read() -> None:
+        client = await client_cache().client(user)
+        await client.signed_in_as()
+
+    try:
+        run(read())
+    finally:
+        access.replaces_refresh_tokens = False
+    world.results.append(len(access.refresh_tokens))
+
+
 def meeting_waits(world: World, name: str) -> list[dict[str, Any]]:
     """Let a meeting's two items wait, and return their prompts."""
     with world.iam.off():
@@ -869,6 +901,8 @@ def test_every_right_is_needed(
             for payload in for_a_team(folder):
                 world.results.append(conftest.invoke(folder, payload).status)
             SCENARIOS[folder](world)
+            if "SignIn" in managed(folder):
+                signs_in(world)
         except ClientError as error:
             # What a function of events lets through: Lambda would call it again.
             world.results.append(str(error))

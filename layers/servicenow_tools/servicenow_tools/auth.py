@@ -15,6 +15,7 @@ import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -32,6 +33,7 @@ from servicenow_tools._transport import tls_context
 from servicenow_tools.errors import (
     InvalidRequestError,
     RateLimitedError,
+    RequestTimeoutError,
     TokenRefusedError,
     UnavailableError,
     UnexpectedContentError,
@@ -49,6 +51,8 @@ __all__ = [
     "PasswordGrant",
     "RefreshToken",
     "RotatingAuth",
+    "SharedToken",
+    "TokenStore",
     "authorization_url",
 ]
 
@@ -57,6 +61,8 @@ _MAX_TOKEN_MIB = 1
 _SPARE_SECONDS = 60.0
 _SHORTEST_SECONDS = 1.0
 _LONGEST_SECONDS = 100 * 365 * 86400
+# For a refresh token that another process uses: a request for a token takes less.
+_WAITS, _WAIT_SECONDS = 40, 0.25
 _TOKEN = re.compile(r"[!-~]+")
 
 
@@ -170,22 +176,41 @@ class _OAuth(_concurrency.Auth, ABC):
         self, request: httpx.Request
     ) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Sign the request with a token, and after a 401 once more with a new one."""
-        token = ""
-        for _ in range(2):
+        refused = ""
+        while True:
             lock = self._lock()
             async with lock:
+                has_asked = False
                 # Another caller may have replaced the refused token meanwhile.
-                if self._token == token or self._good_until <= time.monotonic():
-                    for parameters in self._ways():
-                        answer = yield self._asking(request, parameters)
-                        document = _document(await content_of(answer, _MAX_TOKEN_MIB))
-                        if answer.is_success:
-                            break
-                    self._keep(answer, document)
+                if not self._is_good(refused):
+                    await self._begin()
+                    try:
+                        has_asked = not self._is_good(refused)
+                        if has_asked:
+                            for parameters in self._ways():
+                                answer = yield self._asking(request, parameters)
+                                document = _document(await content_of(answer, _MAX_TOKEN_MIB))
+                                if answer.is_success:
+                                    break
+                            self._keep(answer, document)
+                    finally:
+                        self._end()
                 token = self._token
             response = yield _bearing(request, token)
-            if response.status_code != httpx.codes.UNAUTHORIZED:
+            is_refused = response.status_code == httpx.codes.UNAUTHORIZED
+            # One that was asked for after a refusal is refused for another reason than its age.
+            if not is_refused or (has_asked and refused):
                 return
+            refused = token
+
+    def _is_good(self, refused: str) -> bool:
+        return self._token != refused and self._good_until > time.monotonic()
+
+    async def _begin(self) -> None:
+        """Wait until a token may be asked for."""
+
+    def _end(self) -> None:
+        """Let others ask for one."""
 
     def _lock(self) -> _concurrency.Lock:
         """Return the lock of the running event loop; those of closed ones are forgotten."""
@@ -259,16 +284,93 @@ class PasswordGrant(_OAuth):
         return {"grant_type": "password", "username": self.username, "password": self._password}
 
 
-class RefreshToken(_OAuth):
-    """A refresh token that a person's sign-in left, good for 100 days by default."""
+@dataclass(frozen=True, slots=True)
+class SharedToken:
+    """A refresh token, with the access token that came along.
 
-    def __init__(self, client_id: str, client_secret: str, refresh_token: str) -> None:
+    Attributes:
+        refresh_token: the refresh token.
+        access_token: an access token, or an empty text.
+        good_until: until when that is used, in seconds since 1970.
+    """
+
+    refresh_token: str = field(repr=False)
+    access_token: str = field(default="", repr=False)
+    good_until: float = 0.0
+
+
+class TokenStore(ABC):
+    """Where processes share a refresh token that each use of it may replace."""
+
+    @abstractmethod
+    def take(self) -> SharedToken | None:
+        """Return the token once nobody else may use it, or None while another process does."""
+
+    @abstractmethod
+    def replace(self, token: SharedToken) -> None:
+        """Store the token that has replaced the one that was taken."""
+
+    @abstractmethod
+    def give_back(self) -> None:
+        """Let others take the token."""
+
+
+class RefreshToken(_OAuth):
+    """A refresh token that a person's sign-in left, good for 100 days by default.
+
+    Args:
+        client_id: the OAuth application's client id.
+        client_secret: its secret.
+        refresh_token: the token; the one that a use replaces it with is used from then on.
+        store: where other processes find that, if they use it, too.
+    """
+
+    def __init__(
+        self,
+        client_id: str,
+        client_secret: str,
+        refresh_token: str,
+        *,
+        store: TokenStore | None = None,
+    ) -> None:
         super().__init__(client_id, client_secret, refresh_token=refresh_token)
         self._given = refresh_token
+        self._store = store
+
+    @property
+    def refresh_token(self) -> str:
+        """What is used next: another one than before where the instance has replaced it."""
+        return self._refresh_token or self._given
 
     def grant(self) -> dict[str, str]:
         """Return the grant's own parameters of the token request."""
         return {"grant_type": "refresh_token", "refresh_token": self._given}
+
+    async def _begin(self) -> None:
+        if self._store is None:
+            return
+        for _ in range(_WAITS):
+            shared = self._store.take()
+            if shared is not None:
+                break
+            await _concurrency.sleep(_WAIT_SECONDS)
+        else:
+            text = "Another process is using the refresh token."
+            raise AttemptError(RequestTimeoutError(text, maybe_applied=False), Outcome.NOT_SENT)
+        self._given, self._refresh_token = shared.refresh_token, ""
+        seconds = shared.good_until - time.time()
+        if shared.access_token and seconds > 0:
+            self._token, self._good_until = shared.access_token, time.monotonic() + seconds
+
+    def _end(self) -> None:
+        if self._store is not None:
+            self._store.give_back()
+
+    def _keep(self, answer: httpx.Response, document: dict[str, Any]) -> None:
+        super()._keep(answer, document)
+        if self._store is not None and self.refresh_token != self._given:
+            good_until = time.time() + self._good_until - time.monotonic()
+            self._store.replace(SharedToken(self.refresh_token, self._token, good_until))
 
 
 class AuthorizationCode(_OAuth):

@@ -27,6 +27,8 @@ from servicenow_tools.auth import (
     PasswordGrant,
     RefreshToken,
     RotatingAuth,
+    SharedToken,
+    TokenStore,
     authorization_url,
 )
 from servicenow_tools.errors import (
@@ -585,3 +587,81 @@ def test_a_connection_without_a_user_name_is_tested(
             assert report.checks[1].message == f"Signed in as {USER}."
 
     asyncio.run(check())
+
+
+class Shelf(TokenStore):
+    """Where two clients share a token; `busy` times it is another process's."""
+
+    def __init__(self, token: SharedToken, busy: int = 0) -> None:
+        self.token = token
+        self.busy = busy
+        self.taken = 0
+
+    def take(self) -> SharedToken | None:
+        """Return the token, unless another process uses it."""
+        self.busy -= 1
+        if self.busy >= 0:
+            return None
+        self.taken += 1
+        return self.token
+
+    def replace(self, token: SharedToken) -> None:
+        """Store another token."""
+        self.token = token
+
+    def give_back(self) -> None:
+        """Count who has given it back."""
+        self.taken -= 1
+
+
+@pytest.mark.usefixtures("application")
+def test_a_replaced_refresh_token_is_shared(
+    simulator: Simulator, connect: "Connect", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is used once, by one of all that share it; an access token serves the others, too."""
+    monkeypatch.setattr("servicenow_tools.auth._WAIT_SECONDS", 0.0)
+    access = simulator.instance.access
+    access.refresh_tokens["first"] = USER
+    access.replaces_refresh_tokens = True
+    shelf = Shelf(SharedToken("first"), busy=2)
+    one, other = (RefreshToken("an-id", SECRET, "first", store=shelf) for _ in range(2))
+    read(connect(auth=one))
+    replaced = shelf.token.refresh_token
+    assert (shelf.busy, shelf.taken, replaced == "first") == (-1, 0, False)
+    asked = len(simulator.requests)
+    read(connect(auth=other))
+    assert len(simulator.requests) == asked + 1
+    access.tokens.clear()
+    # One in memory is refused, then the shared one; then it asks for another.
+    read(connect(auth=one))
+    access.tokens.clear()
+    read(connect(auth=other))
+    assert list(access.refresh_tokens) == [shelf.token.refresh_token]
+    assert "first" not in repr(shelf.token)
+    assert shelf.taken == 0
+
+
+@pytest.mark.usefixtures("application")
+def test_a_refresh_token_that_stays_in_use_is_waited_for_so_long(
+    simulator: Simulator, connect: "Connect", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the call ends, and nothing was sent."""
+    monkeypatch.setattr("servicenow_tools.auth._WAIT_SECONDS", 0.0)
+    shelf = Shelf(SharedToken("first"), busy=10_000)
+    with pytest.raises(RequestTimeoutError, match="Another process"):
+        read(connect(auth=RefreshToken("an-id", SECRET, "first", store=shelf), deadline=0.1))
+    assert simulator.requests == []
+
+
+def test_a_replaced_refresh_token_is_used_next(simulator: Simulator, connect: "Connect") -> None:
+    """Also where nobody else shares it."""
+    access = simulator.instance.access
+    simulator.instance.add_application(Application("an-id", SECRET))
+    access.refresh_tokens["first"] = USER
+    access.replaces_refresh_tokens = True
+    auth = RefreshToken("an-id", SECRET, "first")
+    assert auth.refresh_token == "first"
+    for _ in range(2):
+        access.tokens.clear()
+        read(connect(auth=auth))
+    assert list(access.refresh_tokens) == [auth.refresh_token]

@@ -6,27 +6,25 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import httpx
-
 from actionsync.connections.certificates import files_of
+from actionsync.connections.credentials import StoredCredentials, auth_of
 from actionsync.connections.network import guarded_transport
-from actionsync.connections.service import find_connection
 from actionsync.connections.writes import recorded_in
-from actionsync.errors import ConnectionIncompleteError, ConnectionNotFoundError, SignInNeededError
 from actionsync.stores.connections import DEFAULT
-from actionsync.stores.credentials import METHODS
 from actionsync.stores.pauses import Target
-from servicenow_tools import ServiceNowClient, auth, tls_context
-from servicenow_tools.auth import RotatingAuth
+from servicenow_tools import ServiceNowClient, tls_context
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable
 
+    import httpx
+
     from actionsync.connections.circuit import Circuit
     from actionsync.settings import Settings
-    from actionsync.stores.connections import Connection, ConnectionStore
+    from actionsync.stores.connections import ConnectionStore
     from actionsync.stores.credentials import Identity
+    from actionsync.stores.leases import LeaseStore
     from actionsync.stores.pauses import Pause
     from actionsync.stores.secrets import Secret, SecretStore
     from actionsync.stores.tickets import TicketStore
@@ -39,81 +37,6 @@ MAX_CLIENTS = 64
 
 # Below API Gateway's 30 s and the functions' 29 s, with room for the calls to AWS.
 DEADLINE_SECONDS = 22.0
-
-
-class StoredCredentials:
-    """A user's stored secret, which may be rotated at any moment.
-
-    Attributes:
-        connection: the connection that the secret belongs to.
-        secret: the secret.
-        auth: signs requests with it; what ServiceNow refuses, once more with a newer one.
-    """
-
-    def __init__(
-        self, connections: "ConnectionStore", secrets: "SecretStore", owner: str, name: str
-    ) -> None:
-        self._connections = connections
-        self._secrets = secrets
-        self._owner = owner
-        self._name = name
-        self.connection, self.secret = self._read()
-        self.auth = RotatingAuth(auth_of(self.secret), self._renewed)
-
-    def _renewed(self) -> httpx.Auth | None:
-        """Take over a secret that replaced ours, and return what signs with it."""
-        try:
-            connection, secret = self._read()
-        except (ConnectionNotFoundError, ConnectionIncompleteError):
-            return None
-        current = self._secrets.get_current(connection.id)
-        for candidate in (secret, current):
-            if (
-                candidate is not None
-                and self._fits(candidate, self.connection)
-                and candidate != self.secret
-            ):
-                self.connection, self.secret = connection, candidate
-                return auth_of(candidate)
-        return None
-
-    def _read(self) -> "tuple[Connection, Secret]":
-        connection = find_connection(self._connections, self._owner, self._name)
-        secret = self._secrets.get(connection.id, connection.secret_version)
-        if secret is None or not self._fits(secret, connection):
-            raise ConnectionIncompleteError
-        learned = METHODS[secret.identity.auth_method].learned
-        if learned and learned not in secret.values:
-            raise SignInNeededError(self._name)
-        return connection, secret
-
-    def _fits(self, secret: "Secret", connection: "Connection") -> bool:
-        return (secret.owner, secret.identity) == (self._owner, connection.identity)
-
-
-def auth_of(secret: "Secret") -> httpx.Auth:
-    """Return what signs requests with a secret."""
-    identity, values = secret.identity, secret.values
-    match identity.auth_method:
-        case "basic":
-            return auth.BasicAuth(identity.username, values["password"])
-        case "oauth_client_credentials":
-            return auth.ClientCredentials(identity.client_id, values["client_secret"])
-        case "oauth_password":
-            return auth.PasswordGrant(
-                identity.client_id,
-                values["client_secret"],
-                identity.username,
-                values["password"],
-            )
-        case "oauth_refresh_token" | "oauth_authorization_code":
-            return auth.RefreshToken(
-                identity.client_id, values["client_secret"], values["refresh_token"]
-            )
-        case "api_key":
-            return auth.ApiKey(values["api_key"])
-        case "client_certificate":
-            return httpx.Auth()  # it goes with the connection
 
 
 def _tls_of(secret: "Secret", ca_file: str | None) -> "ssl.SSLContext":
@@ -138,14 +61,17 @@ class ClientCache:
         self,
         connections: "ConnectionStore",
         secrets: "SecretStore",
+        leases: "LeaseStore",
         circuit: "Circuit",
         rows: "TicketStore",
+        *,
         settings: "Settings",
     ) -> None:
         self.circuit = circuit
         self._rows = rows
         self._connections = connections
         self._secrets = secrets
+        self._leases = leases
         self._settings = settings
         self._cached: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
 
@@ -235,7 +161,7 @@ class ClientCache:
     def open(
         self,
         secret: "Secret",
-        signer: httpx.Auth | None = None,
+        signer: "httpx.Auth | None" = None,
         on_request: "Callable[[RequestEvent], None] | None" = None,
         on_update: "OnUpdate | None" = None,
     ) -> ServiceNowClient:
@@ -264,7 +190,7 @@ class ClientCache:
         )
 
     def _stored(self, owner: str, name: str) -> _Entry:
-        credentials = StoredCredentials(self._connections, self._secrets, owner, name)
+        credentials = StoredCredentials(self._connections, self._secrets, self._leases, owner, name)
 
         def measure(request: "RequestEvent") -> None:
             if request.status is not None:

@@ -95,6 +95,11 @@ class Rotation:
         if version == token or self._secrets.pending(secret_id, token) is not None:
             return
         # One of each kind of character that password policies ask for, and 192 random bits.
+        if secret.renews:
+            raise RotationError(
+                "This instance replaces refresh tokens, and a rotation would use one up. Make a "
+                "new client secret in ServiceNow, save it, and sign in again."
+            )
         value = f"Aa1!{randomness.token_urlsafe(24)}"
         new = replace(secret, values={**secret.values, _renewed(secret): value})
         self._secrets.put_pending(secret_id, token, version, new)

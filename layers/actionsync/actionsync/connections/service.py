@@ -223,13 +223,13 @@ def end_sign_in(
         ConnectionIncompleteError: its secret is missing.
     """
     with locked(connections, owner, old) as operation:
-        secret = secrets.get(old.id, old.secret_version)
+        secret = secrets.of(old)
         if secret is None:
             raise ConnectionIncompleteError
         values = {name: secret.values[name] for name in METHODS[old.auth_method].secrets}
         # The version before the last stays readable: the second one has no sign-in either.
         for token in (uuid.uuid4().hex, operation):
-            version = secrets.add_version(old.id, token, replace(secret, values=values))
+            version = secrets.add_version(old.id, token, replace(secret, values=values, renews=""))
         connection = replace(
             old,
             secret_version=version,

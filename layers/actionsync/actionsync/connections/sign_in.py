@@ -89,7 +89,7 @@ class SignIns:
         sign_in = self.begun.take(finished.state, user_id, owner, name)
         if sign_in is None:
             raise SignInRefusedError
-        secret = self.secrets.get(connection.id, connection.secret_version)
+        secret = self.secrets.of(connection)
         if secret is None or secret.identity != connection.identity:
             raise ConnectionIncompleteError
         grant = AuthorizationCode(
@@ -131,7 +131,8 @@ class SignIns:
         learned: tuple[str, str],
     ) -> "Connection":
         person, refresh_token = learned
-        new = replace(secret, values={**secret.values, "refresh_token": refresh_token})
+        values = {name: secret.values[name] for name in METHODS[old.auth_method].secrets}
+        new = replace(secret, values={**values, "refresh_token": refresh_token}, renews="")
         with locked(self.connections, owner, old) as operation:
             now = clock.iso(clock.now())
             connection = replace(

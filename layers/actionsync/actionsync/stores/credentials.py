@@ -30,9 +30,18 @@ class Method:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """All of them."""
+        """All that a person types."""
         return self.names + self.secrets
 
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """All that a secret may have."""
+        found = (*self.secrets, self.learned) if self.learned else self.secrets
+        return (*found, *_RENEWED) if "refresh_token" in found else found
+
+
+# What comes with a refresh token that has replaced another one.
+_RENEWED = ("access_token", "good_until")
 
 METHODS: dict[AuthMethod, Method] = {
     "basic": Method(("username",), ("password",)),

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from actionsync.stores.connections import DEFAULT
+from actionsync.stores.connections import DEFAULT, Connection
 from actionsync.stores.credentials import METHODS, NAMES, Identity
 
 if TYPE_CHECKING:
@@ -32,12 +32,15 @@ class Secret:
         identity: who calls where with it.
         values: the method's secret fields by name; no repr shows them.
         connection: the name of its connection.
+        renews: the version that the connection names, where this is a later state of that: its
+            refresh token has replaced the one before.
     """
 
     owner: str
     identity: Identity
     values: dict[str, str] = field(repr=False)
     connection: str = DEFAULT
+    renews: str = ""
 
 
 class SecretStore:
@@ -98,15 +101,35 @@ class SecretStore:
             return None
         return secret_of(answer["SecretString"])
 
+    def of(self, connection: Connection) -> Secret | None:
+        """Return what a connection signs in with, or None where that does not exist."""
+        if "refresh_token" in METHODS[connection.auth_method].kept:
+            return self.newest(connection.id, connection.secret_version)
+        return self.get(connection.id, connection.secret_version)
+
+    def newest(self, connection_id: int, version: str) -> Secret | None:
+        """Return the last state of a version of a connection's secret, or None."""
+        for stage in ("AWSCURRENT", "AWSPREVIOUS"):
+            # What a request that died has left may be the current one.
+            found = self._staged(connection_id, stage)
+            if found is not None and version in (found[0], found[1].renews):
+                return found[1]
+        return self.get(connection_id, version)
+
     def get_current(self, connection_id: int) -> Secret | None:
         """Return the newest version of a connection's secret, as a rotation leaves it, or None."""
+        found = self._staged(connection_id, "AWSCURRENT")
+        return found[1] if found else None
+
+    def _staged(self, connection_id: int, stage: str) -> tuple[str, Secret] | None:
+        """Return the id of the version that has a stage, and the secret, or None."""
         try:
             answer = self._secrets_manager.get_secret_value(
-                SecretId=self._name(connection_id), VersionStage="AWSCURRENT"
+                SecretId=self._name(connection_id), VersionStage=stage
             )
         except self._secrets_manager.exceptions.ResourceNotFoundException:
             return None
-        return secret_of(answer["SecretString"])
+        return answer["VersionId"], secret_of(answer["SecretString"])
 
     def current(self, secret_id: str) -> tuple[str, Secret]:
         """Return the version id of a secret that is in force, and the secret, for its rotation."""
@@ -200,6 +223,7 @@ def text_of(secret: Secret, **others: str) -> str:
             "instance_url": identity.instance_url,
             **names,
             **secret.values,
+            **({"renews": secret.renews} if secret.renews else {}),
             **others,
         }
     )
@@ -213,6 +237,7 @@ def secret_of(text: str) -> Secret:
     return Secret(
         document["owner"],
         Identity(document["instance_url"], document["auth_method"], **names),
-        {name: document[name] for name in (*method.secrets, method.learned) if name in document},
+        {name: document[name] for name in method.kept if name in document},
         document["connection"],
+        document.get("renews", ""),
     )

@@ -15,9 +15,10 @@ def client_cache() -> ClientCache:
     return ClientCache(
         stores.connection_store(),
         stores.secret_store(),
+        stores.lease_store(),
         Circuit(stores.pause_store()),
         stores.ticket_store(),
-        settings(),
+        settings=settings(),
     )
 
 

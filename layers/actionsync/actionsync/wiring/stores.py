@@ -12,6 +12,7 @@ from actionsync.stores.correlations import CorrelationStore
 from actionsync.stores.documents import DocumentStore
 from actionsync.stores.gates import GateStore
 from actionsync.stores.idempotency import IdempotencyStore
+from actionsync.stores.leases import LeaseStore
 from actionsync.stores.pauses import PauseStore
 from actionsync.stores.rates import Rates
 from actionsync.stores.recent import RecentEvents
@@ -86,6 +87,12 @@ def webhook_store() -> WebhookStore:
 def pause_store() -> PauseStore:
     """Return the pauses of instances and connections."""
     return PauseStore(aws.dynamodb(), settings().events_table)
+
+
+@cache
+def lease_store() -> LeaseStore:
+    """Return who alone uses a refresh token."""
+    return LeaseStore(aws.dynamodb(), settings().events_table)
 
 
 @cache
