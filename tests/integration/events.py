@@ -10,6 +10,8 @@ import boto3
 import pytest
 
 from actionsync import clock
+from actionsync.stores.timers import PROMPT
+from actionsync.stores.timers import prompt as prompt_of
 from tests.conftest import LambdaContext
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ class Queues:
             QueueUrl=self.queue_url, MaxNumberOfMessages=10
         ).get("Messages"):
             for message in messages:
-                if timers or "timer" not in json.loads(message["Body"]):
+                if timers or "timer" not in json.loads(message["Body"])[PROMPT]:
                     records.append({**record(message["Body"]), "eventSourceARN": PROMPTS})
                 self.sqs.delete_message(
                     QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"]
@@ -76,7 +78,7 @@ class Queues:
 
 def prompt(item_id: str) -> dict[str, Any]:
     """Return a prompt for an item that waits."""
-    return {**record(json.dumps({"version": 1, "item": item_id})), "eventSourceARN": PROMPTS}
+    return {**record(prompt_of(item_id)), "eventSourceARN": PROMPTS}
 
 
 def record(

@@ -30,7 +30,7 @@ from actionsync.stores.pauses import PauseStore, Target
 from actionsync.stores.recent import RecentEvents
 from actionsync.stores.rules import RuleStore
 from actionsync.stores.tickets import Row
-from actionsync.stores.timers import Timer, key_of, looks_of, prompt
+from actionsync.stores.timers import PROMPT, Timer, key_of, looks_of, prompt
 from actionsync.tickets.types import TABLES
 from actionsync.wiring.events import services
 from actionsync.wiring.servicenow import client_cache
@@ -738,7 +738,7 @@ def unfinished(folder: str) -> "Callable[[World], None]":
     def scenario(world: World) -> None:
         world.connect()
         prompts = meeting_waits(world, "first")
-        item = json.loads(prompts[0]["body"])["item"]
+        item = json.loads(prompts[0]["body"])[PROMPT]["item"]
         _forget()
         world.call(folder, path={"id": item})
         for table in ("EventsTable", "WaitingTable", "AuditTable"):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actionsync.stores.pauses import Target
-from actionsync.stores.timers import Timer, key_of, prompt
+from actionsync.stores.timers import PROMPT, Timer, key_of, prompt
 from actionsync.stores.waiting import WaitKey
 from actionsync.wiring import events as wiring
 from actionsync.wiring import stores
@@ -121,8 +121,15 @@ def test_its_kind_says_who_handles_it(
 def test_newer_code_has_its_prompts_back(timers: "TimerStore", time: "Clock") -> None:
     """A prompt of a later version is left to the code that knows it."""
     start(timers, time)
-    newer = record(json.dumps({**json.loads(prompt(ID, "looks")), "version": 2}))
+    asked = {**json.loads(prompt(ID, "looks"))[PROMPT], "version": 2}
+    newer = record(json.dumps({PROMPT: asked}))
     assert send("event", newer) == [newer["messageId"]]
+
+
+def test_an_event_is_no_prompt_whatever_it_says() -> None:
+    """A topic that delivers raw messages brings anything: it is an event, and has its outcome."""
+    for version in (1, 2):
+        assert send("event", record(json.dumps({"version": version, "item": ID}))) == []
 
 
 def test_looks_wait_for_a_pause_of_their_connection_and_gates_do_not(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from actionsync.stores.timers import PROMPT
 from actionsync.wiring.stores import correlation_store, waiting_store
 from local.servicenow import faults
 from operate.redrive import redrive
@@ -245,7 +246,7 @@ def test_after_a_pause_one_looks_then_ten_then_twice_as_many(
     prompts = queues.tick()
     assert len(prompts) == 1
     met = queues.items("waiting")[0]["pk"]["S"]
-    assert json.loads(prompts[0]["body"])["item"] not in met
+    assert json.loads(prompts[0]["body"])[PROMPT]["item"] not in met
     send("error", *prompts)
     assert pass_minutes(queues, time, 4) == [10, 20, 30, 0]
     assert len(made(instance)) == 61

@@ -37,6 +37,7 @@ from actionsync.runtime import run
 from actionsync.settings import event_settings
 from actionsync.stores.recent import PUT_SECONDS
 from actionsync.stores.teams import PREFIX
+from actionsync.stores.timers import PROMPT
 from actionsync.stores.versions import UnknownVersionError
 from actionsync.stores.waiting import VERSION
 from actionsync.telemetry import logger, metrics
@@ -507,11 +508,12 @@ def _prompted(body: str) -> tuple[str, str]:
         document = json.loads(body)
     except ValueError:
         return "", ""
-    if not isinstance(document, dict) or not isinstance(document.get("version"), int):
+    if not isinstance(document, dict) or document.keys() != {PROMPT}:
         return "", ""
-    if document["version"] > VERSION:
+    asked = document[PROMPT]
+    if asked["version"] > VERSION:
         raise UnknownVersionError
-    return str(document.get("item") or ""), str(document.get("timer") or "")
+    return asked["item"], asked.get("timer", "")
 
 
 def _received_at(record: dict[str, Any]) -> int:

@@ -284,18 +284,18 @@ class PauseStore:
         """Return the pauses that concern a target, at most a second old."""
         now = time.monotonic()
         scopes: dict[tuple[str, str], Scope] = {target.key(scope): scope for scope in target.scopes}
-        missing = [
-            key for key in scopes if now - self._known.get(key, (-1.0, None))[0] > _KNOWN_SECONDS
-        ]
+        remembered = self._known  # other threads may begin another one
+        known = {key: remembered[key] for key in scopes if key in remembered}
+        missing = [key for key in scopes if now - known.get(key, (-1.0,))[0] > _KNOWN_SECONDS]
         if missing:
-            read = {key: Pause(scopes[key]) for key in missing}
+            known |= {key: (now, Pause(scopes[key])) for key in missing}
             for item in self._read(missing):
                 key = (item["pk"]["S"], item["sk"]["S"])
-                read[key] = _pause(scopes[key], item)
+                known[key] = (now, _pause(scopes[key], item))
             if len(self._known) > _MOST_KNOWN:
-                self._known = {key: known for key, known in self._known.items() if key in scopes}
-            self._known.update({key: (now, pause) for key, pause in read.items()})
-        return {scope: self._known[key][1] for key, scope in scopes.items()}
+                self._known = {}
+            self._known.update(known)
+        return {scope: known[key][1] for key, scope in scopes.items()}
 
     def _read(self, keys: list[tuple[str, str]]) -> "list[Item]":
         asked: Any = {

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     Values = dict[str, UniversalAttributeValueTypeDef]
 
 Kind = Literal["looks", "gates"]
+# The one key of a prompt's body: no event has it.
+PROMPT = "actionsync_prompt"
 # A prompt that is asked for is sent so much later, and the next one so much later than that.
 PROMPT_DELAY_SECONDS = 2
 PROMPT_SECONDS = 5
@@ -35,7 +37,8 @@ ASKED_FOR = 0
 
 def prompt(item_id: str, timer: str = "") -> str:
     """Return the message that asks for a look at an item of what waits, or at a timer."""
-    return json.dumps({"version": VERSION, "item": item_id, **({"timer": timer} if timer else {})})
+    asked = {"version": VERSION, "item": item_id, **({"timer": timer} if timer else {})}
+    return json.dumps({PROMPT: asked})
 
 
 def looks_of(connection_id: int) -> str:
