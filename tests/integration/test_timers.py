@@ -126,6 +126,7 @@ def test_newer_code_has_its_prompts_back(timers: "TimerStore", time: "Clock") ->
     assert send("event", newer) == [newer["messageId"]]
 
 
+@pytest.mark.usefixtures("timers")
 def test_an_event_is_no_prompt_whatever_it_says() -> None:
     """A topic that delivers raw messages brings anything: it is an event, and has its outcome."""
     for version in (1, 2):

@@ -455,7 +455,9 @@ def test_who_signs_in(simulator: Simulator, connect: "Connect") -> None:
         async with connect() as client:
             return await client.current_user_id()
 
-    user = simulator.one("sys_user", sys_id=asyncio.run(who()))
+    user_id = asyncio.run(who())
+    assert user_id is not None
+    user = simulator.one("sys_user", sys_id=user_id)
     assert user["user_name"] == "actionsync.integration"
     simulator.faults.add(faults.error(403, "Insufficient rights", None, path="*", times=None))
     assert asyncio.run(who()) is None
