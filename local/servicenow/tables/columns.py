@@ -43,11 +43,6 @@ def integer(name: str, label: str, default: str = "") -> Column:
     return Column(name, label, "integer", default=default)
 
 
-def decimal(name: str, label: str, default: str = "") -> Column:
-    """Return a column of numbers."""
-    return Column(name, label, "decimal", default=default)
-
-
 def journal(name: str, label: str) -> Column:
     """Return a journal: what is written into it becomes an entry."""
     return Column(name, label, "journal")
