@@ -33,6 +33,7 @@ ROOT = Path(__file__).parent.parent
 STATE = ROOT / ".local"
 STACK = "actionsync-local"
 REGION = "us-east-1"
+ACCOUNT = "000000000000"
 # The Python that this runs with is the one that functions are built for and run with.
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 TOOLS = ROOT / ".tools" / PYTHON
@@ -256,6 +257,8 @@ class LocalCloud:
             # Whom `automate` names later: users get their ids when they first sign in.
             "AutomationUserId": "nobody-yet",
             "AwsEvents": "lambda",
+            "MachineClient": "true",
+            "GateStateMachines": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:*",
         }
         _sam(
             "deploy",

@@ -1,11 +1,16 @@
 """`make demo`: the whole product at work, each step checked in ServiceNow itself."""
 
+import base64
+import hmac
 import json
+import ssl
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import httpx
 from rich.console import Console
 
 from local.cloud import LocalCloud, LocalCloudError, stop_on_signals, token_claims
@@ -13,8 +18,6 @@ from local.servicenow import seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import httpx
 
 EMAIL = "ada@example.com"
 # The recipe of docs/your-own-event.md, with its examples.
@@ -50,6 +53,35 @@ SPEED_TESTS: dict[str, Any] = {
     },
 }
 
+# A pipeline that waits before it deploys (docs/gates.md).
+PIPELINE: dict[str, Any] = {
+    "StartAt": "WaitForChange",
+    "States": {
+        "WaitForChange": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::events:putEvents.waitForTaskToken",
+            "TimeoutSeconds": 3600,
+            "Parameters": {
+                "Entries": [
+                    {
+                        "Source": "demo",
+                        "DetailType": "Deployment",
+                        "Detail": {
+                            "application": "search",
+                            "environment": "production",
+                            "type": "normal",
+                            "deployment_id.$": "$$.Execution.Name",
+                            "task_token.$": "$$.Task.Token",
+                        },
+                    }
+                ]
+            },
+            "Next": "Deploy",
+        },
+        "Deploy": {"Type": "Pass", "End": True},
+    },
+}
+
 
 class DemoError(Exception):
     """A step did not hold."""
@@ -63,7 +95,7 @@ class Walk:
     console: Console
     http: "httpx.Client" = field(init=False)
     token: str = field(init=False)
-    webhook: str = ""
+    webhooks: list[str] = field(default_factory=list)
     steps: int = 0
 
     def __post_init__(self) -> None:
@@ -195,6 +227,7 @@ class Walk:
             ],
         }
         self._call("Say what becomes of events", "PUT", "rules", 200, rules)
+        execution = self._pipeline_waits()
         what = "Teach it an event of one's own"
         saved = self._call(what, "PUT", "recipes/speed-tests", 200, SPEED_TESTS)
         _hold(saved["one_ticket"], "both examples of a slow page are one ticket")
@@ -202,6 +235,7 @@ class Walk:
         self._finding()
         self._held()
         self._one_for_three()
+        self._pipeline_goes_on(execution)
         self._speed_test()
         self._storm()
         self._alarm()
@@ -210,11 +244,99 @@ class Walk:
         trail = self._call("Read the audit trail", "GET", "activity?limit=5", 200)
         _hold(all(item["number"] for item in trail["items"]), "every write has its ticket")
 
+    def _pipeline_waits(self) -> str:
+        """Start a pipeline that asks for its change and waits, and return its execution."""
+        started = time.monotonic()
+        machines = self.cloud.client("stepfunctions")
+        (entry,) = PIPELINE["States"]["WaitForChange"]["Parameters"]["Entries"]
+        there: dict[str, Any] = {"EventBusName": self.cloud.outputs["EventBusName"]}
+        there["Detail"] = entry["Detail"] | {"user_id": token_claims(self.token)["sub"]}
+        definition = json.dumps(PIPELINE).replace(json.dumps(entry), json.dumps(entry | there))
+        machine = machines.create_state_machine(
+            name="deploy-search", definition=definition, roleArn=self._pipeline_role()
+        )
+        execution: str = machines.start_execution(
+            stateMachineArn=machine["stateMachineArn"], name="search-7"
+        )["executionArn"]
+        self._tell("A pipeline asks, and waits", "Step Functions → a gate", started)
+        return execution
+
+    def _pipeline_role(self) -> str:
+        """Return the role of a state machine that may put events on the stack's bus."""
+        iam = self.cloud.client("iam")
+        trusts = {
+            "Effect": "Allow",
+            "Principal": {"Service": "states.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+        may = {"Effect": "Allow", "Action": "events:PutEvents", "Resource": "*"}
+        role: str = iam.create_role(
+            RoleName="pipeline", AssumeRolePolicyDocument=json.dumps(_policy(trusts))
+        )["Role"]["Arn"]
+        iam.put_role_policy(
+            RoleName="pipeline", PolicyName="ask", PolicyDocument=json.dumps(_policy(may))
+        )
+        return role
+
+    def _pipeline_goes_on(self, execution: str) -> None:
+        """Let a change manager approve the pipeline's change on ServiceNow's pages."""
+        machines = self.cloud.client("stepfunctions")
+
+        def status() -> str:
+            return str(machines.describe_execution(executionArn=execution)["status"])
+
+        (change,) = self._wait("change_request", "Deploy search", state="-4")
+        _hold(status() == "RUNNING", "the pipeline waits")
+        started = time.monotonic()
+        with closing(self._person("change.manager")) as person:
+            for _ in ("its group", "the CAB"):
+                asked = self.cloud.simulator.one(
+                    "sysapproval_approver", sysapproval=change["sys_id"], state="requested"
+                )
+                page = f"/sysapproval_approver.do?sys_id={asked['sys_id']}"
+                answer = person.post(page, data={"state": "approved"})
+                _hold(answer.status_code == 303, "the page takes the approval")  # noqa: PLR2004
+        self._tell("A change manager approves it", "on ServiceNow's pages", started)
+        started = time.monotonic()
+        self._push(change["sys_id"])
+        _until("the pipeline goes on", lambda: status() == "SUCCEEDED")
+        self._tell("The pipeline goes on", f"{change['number']} → push → the gate → go", started)
+        _hold(self._row("change_request", change["sys_id"])["state"] == "-1", "it is in Implement")
+
+    def _push(self, sys_id: str) -> None:
+        """Say that a change has changed, as the business rule of integrations/servicenow does."""
+        hook = self._call("Make ServiceNow's own webhook", "POST", "webhooks/servicenow", 201)
+        self.webhooks.append(hook["path"].removeprefix("/api/servicenow/"))
+        seconds = str(int(time.time()))
+        body = json.dumps({"table": "change_request", "sys_id": sys_id})
+        signed = hmac.digest(hook["secret"].encode(), f"{seconds}.{body}".encode(), "sha256")
+        answer = self.http.post(
+            hook["path"],
+            content=body,
+            headers={
+                "content-type": "application/json",
+                "x-actionsync-timestamp": seconds,
+                "x-actionsync-signature": base64.b64encode(signed).decode(),
+            },
+        )
+        _hold(answer.status_code == 202, "the push is taken")  # noqa: PLR2004
+
+    def _person(self, name: str) -> "httpx.Client":
+        """Return a browser in which a person has signed in to ServiceNow."""
+        simulator = self.cloud.simulator
+        person = httpx.Client(
+            base_url=simulator.url, verify=ssl.create_default_context(cafile=simulator.ca_file)
+        )
+        password, *_ = seed.USERS[name]
+        person.post("/login.do", data={"user_name": name, "user_password": password})
+        return person
+
     def _alert(self) -> None:
         """Let Alertmanager's webhook receive an alert, and its end."""
         new = {"name": "demo"}
         hook = self._call("Make Alertmanager's webhook", "POST", "webhooks/alertmanager", 201, new)
-        self.webhook = hook["path"].removeprefix("/api/servicenow/")
+        webhook = hook["path"].removeprefix("/api/servicenow/")
+        self.webhooks.append(webhook)
         secret = {"Authorization": f"Bearer {hook['secret']}"}
         alert = {
             "status": "firing",
@@ -227,7 +349,7 @@ class Walk:
         for what, sent, state in (("It reports an alert", alert, "1"), ("and its end", end, "6")):
             started = time.monotonic()
             body = {"version": "4", "status": "firing", "alerts": [sent]}
-            self._call(what, "POST", self.webhook, 200, body, headers=secret)
+            self._call(what, "POST", webhook, 200, body, headers=secret)
             self._wait("incident", "The shop fails", state=state)
             done = "an incident is open" if state == "1" else "it is resolved"
             self._tell("In ServiceNow", f"webhook → on_event → {done}", started)
@@ -454,7 +576,8 @@ class Walk:
         return rows()
 
     def _farewell(self) -> None:
-        self._call("Remove the webhook", "DELETE", self.webhook, 204)
+        for webhook in self.webhooks:
+            self._call("Remove a webhook", "DELETE", webhook, 204)
         self._call("Remove the connection", "DELETE", "config", 204)
         secrets = self.cloud.client("secretsmanager").list_secrets()["SecretList"]
         _hold(not secrets, "its password is gone from Secrets Manager, too")
@@ -488,6 +611,10 @@ class Walk:
         self.console.print(
             f"  [bold]{self.steps:2}[/bold]  {what:<36} [dim]{how:<58}[/dim] {took:5.2f} s"
         )
+
+
+def _policy(statement: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 def _until(what: str, holds: "Callable[[], object]") -> None:

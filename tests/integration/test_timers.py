@@ -15,6 +15,8 @@ from tests.integration.events import USER, Queues, error, record, send
 from tests.integration.test_event_functions import instance, made, queues  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from actionsync.stores.timers import Kind, TimerStore
     from local.servicenow import Simulator
     from tests.integration.conftest import Clock
@@ -100,11 +102,11 @@ def test_its_kind_says_who_handles_it(
     start(timers, time)
     handled = []
 
-    async def look(timer_id: str, ends_at: float) -> None:
-        handled.append((timer_id, ends_at > 0))
+    async def look(timer_ids: "Sequence[str]", ends_at: float) -> None:
+        handled.append((*timer_ids, ends_at > 0))
 
-    async def fail(timer_id: str, ends_at: float) -> None:
-        raise OSError(timer_id, ends_at)
+    async def fail(timer_ids: "Sequence[str]", ends_at: float) -> None:
+        raise OSError(timer_ids, ends_at)
 
     monkeypatch.setattr(wiring, "_timers", lambda: {"looks": look, "gates": fail})
     wiring.services.cache_clear()

@@ -285,7 +285,19 @@ class Http:
     async def find(
         self, table: str, query: str, *, limit: int, fields: Iterable[str] | None = None
     ) -> list[dict[str, Any]]:
-        """Return the records that an encoded query finds, with these fields or all.
+        """Return the records that an encoded query finds, with these fields or all."""
+        return (await self.ask(table, query, limit=limit, fields=fields)).records()
+
+    async def ask(
+        self,
+        table: str,
+        query: str,
+        *,
+        limit: int,
+        fields: Iterable[str] | None = None,
+        display: str = "false",
+    ) -> Answer:
+        """Return the answer with the records that an encoded query finds.
 
         ServiceNow applies a query without the conditions it does not know (documentation: Table
         API, sysparm_query): who acts on a row must see that it is the one asked for.
@@ -300,7 +312,9 @@ class Http:
         }
         if fields is not None:
             params["sysparm_fields"] = ",".join(fields)
-        return (await self.get(f"/api/now/table/{table}", **params)).records()
+        if display != "false":
+            params["sysparm_display_value"] = display
+        return await self.get(f"/api/now/table/{table}", **params)
 
     async def _attempt_in_batch(self, request: Request) -> Answer:
         """Read once through the Batch API."""

@@ -131,7 +131,7 @@ class Resource:
         Raises:
             NotFoundError: there is none, or the user may not see it.
         """
-        display = display_value if isinstance(display_value, str) else str(display_value).lower()
+        display = _display(display_value)
         path = f"/api/now/table/{self.table}"
         if is_sys_id(id):
             answer = await self._http.get(f"{path}/{id}", **_view(display=display, fields=fields))
@@ -155,7 +155,11 @@ class Resource:
         return self.to_record(rows[0], display_value)
 
     async def get_many(
-        self, ids: Sequence[str], *, fields: Sequence[str] | None = None
+        self,
+        ids: Sequence[str],
+        *,
+        fields: Sequence[str] | None = None,
+        display_value: DisplayValue = False,
     ) -> list[Record]:
         """Return the records of these sys_ids, without those that are gone or hidden.
 
@@ -164,6 +168,7 @@ class Resource:
         Args:
             ids: their sys_ids.
             fields: the fields wanted, or None for all; sys_id always comes.
+            display_value: as for `get`.
 
         Raises:
             InvalidRequestError: one is no sys_id.
@@ -176,8 +181,17 @@ class Resource:
             for start in range(0, len(ids), _MOST_IDS):
                 some = ids[start : start + _MOST_IDS]
                 query = field("sys_id").in_(some).encode()
-                rows = await self._http.find(self.table, query, limit=len(some), fields=wanted)
-                found |= {record.sys_id: record for record in map(self.to_record, rows)}
+                answer = await self._http.ask(
+                    self.table,
+                    query,
+                    limit=len(some),
+                    fields=wanted,
+                    display=_display(display_value),
+                )
+                for row in answer.records():
+                    record = self.to_record(row, display_value)
+                    record.answered_at = answer.sent_at
+                    found[record.sys_id] = record
         return [found[each] for each in dict.fromkeys(ids) if each in found]
 
     async def search(
@@ -816,6 +830,11 @@ class Table(Resource):
             ServiceNowError: with `maybe_applied`, it is not known whether the record exists.
         """
         return await self.insert({**(fields or {}), **columns}, claimed=claimed)
+
+
+def _display(value: DisplayValue) -> str:
+    """Return how `sysparm_display_value` says it."""
+    return value if isinstance(value, str) else str(value).lower()
 
 
 def _view(*, display: str = "false", fields: Iterable[str] | None = None) -> dict[str, str]:

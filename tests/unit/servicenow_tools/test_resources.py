@@ -271,6 +271,9 @@ def test_many_by_their_ids(simulator: Simulator, use: Callable[..., None]) -> No
         assert await client.incidents.get_many([]) == []
         (whole,) = await client.incidents.get_many(ids[:1])
         assert whole["short_description"] == "no 2"
+        (seen,) = await client.incidents.get_many(ids[:1], display_value="all")
+        assert (seen["state"], seen.label("state")) == ("1", "New")
+        assert seen.answered_at is not None
         with pytest.raises(InvalidRequestError):
             await client.incidents.get_many([*ids, "INC0010001"])
 

@@ -23,7 +23,7 @@ from actionsync.events import comparison
 from actionsync.events.openings import detail_of, unsent
 from actionsync.events.outgoing import Approval, Comment
 from actionsync.stores.tickets import MOST_NOTES, Row, note_hash
-from actionsync.stores.timers import Timer
+from actionsync.stores.timers import Timer, key_of, looks_of
 from actionsync.telemetry import logger, metrics
 from servicenow_tools.errors import ServiceNowError, UnexpectedContentError
 from servicenow_tools.query import field as column
@@ -77,6 +77,7 @@ class _Pass:
         missing: how many of them were missing.
         has_found: whether anything had changed.
         was_pushed: whether ServiceNow has said so itself.
+        gates: the timers of gates whose changes have moved.
     """
 
     timer: Timer
@@ -90,6 +91,7 @@ class _Pass:
     missing: int = 0
     has_found: bool = False
     was_pushed: bool = False
+    gates: set[str] = field(default_factory=set)
 
     @property
     def has_time(self) -> bool:
@@ -137,15 +139,19 @@ class Looks:
         self._openings = openings
         self._activity = activity
 
-    async def look(self, timer_id: str, ends_at: float) -> None:
-        """Look at a connection's tickets, for as long as there is time, and move its timer on."""
+    async def look(self, timer_id: str, ends_at: float) -> set[str]:
+        """Look at a connection's tickets, for as long as there is time, and move its timer on.
+
+        Returns:
+            The timers of the gates whose changes have moved.
+        """
         timer = self._started(timer_id)
         if timer is None:
-            return
+            return set()
         connection = self._connection_of(timer)
         if connection is None:
             self._forget(timer)
-            return
+            return set()
         memo = timer.memo
         longest = _longest(memo)
         is_full = (
@@ -160,15 +166,20 @@ class Looks:
             _report(error)
             wait = max(FIRST_SECONDS, min(longest, getattr(error, "retry_after", None) or 0))
             self._timers.move(timer, _now() + wait, self._memo(run, is_done=False))
-            return
+            return run.gates
         self._move_on(run, is_done=is_done)
+        return run.gates
 
-    async def look_at_pushed(self, timer_id: str, ends_at: float) -> None:
-        """Look at the tickets that ServiceNow says have changed; the timer stays as it is."""
+    async def look_at_pushed(self, timer_id: str, ends_at: float) -> set[str]:
+        """Look at the tickets that ServiceNow says have changed; the timer stays as it is.
+
+        Returns:
+            The timers of the gates whose changes have moved.
+        """
         timer = self._started(timer_id)
         connection = None if timer is None else self._connection_of(timer)
         if timer is None or connection is None:
-            return
+            return set()
         run = _Pass(timer, connection, ends_at, is_full=False, is_of_pushed=True)
         try:
             await self._run(run)
@@ -176,6 +187,25 @@ class Looks:
             _report(error)  # the rows stay marked for the next look
         if _now() - timer.memo.get("pushed_at", 0) > _DAY // 2:
             self._timers.move(timer, timer.next_at, {**timer.memo, "pushed_at": _now()})
+        return run.gates
+
+    async def look_at(self, place: Row, ends_at: float) -> None:
+        """Look at one ticket, before something is made of how it is.
+
+        Args:
+            place: whose ticket it is, and where; nothing happens where it has no row.
+            ends_at: when the function is ended, on time.monotonic()'s clock.
+        """
+        connection = self._connections.get(place.owner, place.connection)
+        row = self._rows.get(place.connection_id, place.table, place.sys_id)
+        if connection is None or connection.id != place.connection_id or row is None:
+            return
+        timer = Timer(looks_of(connection.id), key_of("looks", row.owner, row.connection), 0)
+        run = _Pass(timer, connection, ends_at, is_full=False)
+        try:
+            await self._read(run, row.table, [row])
+        except (ServiceNowError, ConnectionIncompleteError) as error:
+            _report(error)
 
     def _started(self, timer_id: str) -> Timer | None:
         """Return the timer of a look that begins, or None where it has ended."""
@@ -355,6 +385,8 @@ class Looks:
             comparison.is_final(row.table, compared.columns) and is_idle and not found.events
         )
         run.has_found |= bool(found.events)
+        if found.events:
+            run.gates.update(row.gates)
         self._store(row, found, is_over=is_over)
 
     def _is_firing(self, row: Row) -> bool:

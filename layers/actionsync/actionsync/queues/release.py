@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from actionsync.stores.waiting import Due, Entry, WaitingStore, WaitKey
 
 FIRST, SECOND = 1, 10
+# So many gates of an owner are looked at together: their changes are read by one request.
+GATES_AT_ONCE = 50
 # So often looks are sent while events of their connection wait.
 BUSY_MINUTES = 15
 _AT_ONCE = 8
@@ -81,13 +83,15 @@ class Release:
         self._per_minute = per_minute
 
     def run(self, has_time: "Callable[[], bool]") -> Released:
-        """Serve the wait keys, the one that was served longest ago first.
+        """Serve the wait keys: gates, which end, then the one that was served longest ago first.
 
         Args:
             has_time: returns whether there is time for another key.
         """
         released = Released()
-        entries = self._waiting.entries()
+        entries = sorted(
+            self._waiting.entries(), key=lambda entry: entry.wait_key.timers != "gates"
+        )
         known = {entry.wait_key for entry in entries}
 
         def serve(entry: "Entry") -> None:
@@ -178,14 +182,18 @@ class Release:
         return limit
 
     def _send(self, entry: "Entry", due: "list[Due]") -> int:
-        """Move items on and send their prompts; return how many."""
+        """Move items on and send their prompts; return how many prompts."""
+        kind = entry.wait_key.timers
         group = group_of(entry.wait_key.owner)
         sent = 0
-        for item in due:
-            if self._waiting.release(item):
+        at_once = GATES_AT_ONCE if kind == "gates" else 1
+        for start in range(0, len(due), at_once):
+            some = due[start : start + at_once]
+            released = [item.id for item in some if self._waiting.release(item)]
+            if released:
                 self._sqs.send_message(
                     QueueUrl=self._queue_url,
-                    MessageBody=prompt(item.id, entry.wait_key.timers),
+                    MessageBody=prompt(released[0], kind, released[1:]),
                     MessageGroupId=group,
                 )
                 sent += 1

@@ -44,7 +44,7 @@ from actionsync.telemetry import logger, metrics
 from actionsync.tickets.models import NewWorkNote
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
     from datetime import date
 
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -62,8 +62,8 @@ if TYPE_CHECKING:
     from actionsync.stores.correlations import CorrelationStore
     from actionsync.tickets.service import TicketService
 
-    # Handles a timer: gets its id, and when the function is ended, on time.monotonic()'s clock.
-    Timed = Callable[[str, float], Awaitable[None]]
+    # Handles timers: gets their ids, and when the function is ended, on time.monotonic()'s clock.
+    Timed = Callable[[Sequence[str], float], Awaitable[None]]
     Failures = dict[str, BaseException | None]
 
 # The queues of today's sources, each with its function.
@@ -214,21 +214,21 @@ class _Batch:
             message_id = record["messageId"]
             self._failures[message_id] = None
             try:
-                item_id, timer = _prompted(record["body"]) if self._feed is None else ("", "")
+                ids, timer = _prompted(record["body"]) if self._feed is None else ([], "")
                 if timer:
-                    timers[message_id] = self._services.timers[timer](item_id, self._ends_at)
-                elif (delivery := self._delivery(record, item_id)) is not None:
+                    timers[message_id] = self._services.timers[timer](ids, self._ends_at)
+                elif (delivery := self._delivery(record, ids)) is not None:
                     deliveries.append(delivery)
             except Exception as error:
                 logger.exception("message not taken up", message_id=message_id)
                 self._failures[message_id] = error
         return deliveries, timers
 
-    def _delivery(self, record: dict[str, Any], item_id: str) -> Delivery | None:
+    def _delivery(self, record: dict[str, Any], ids: list[str]) -> Delivery | None:
         """Return what a message holds, or the item that it names; None for nothing to do."""
         message_id, body = record["messageId"], record["body"]
-        if item_id:
-            return self._services.outcomes.take_up(item_id, message_id)
+        if ids:
+            return self._services.outcomes.take_up(ids[0], message_id)
         receives = int(record["attributes"]["ApproximateReceiveCount"])
         owner, name = _about(body)
         owner = self._services.owner_of(owner)
@@ -498,8 +498,8 @@ def _count(group: Group, handled: "Handled") -> None:
     )
 
 
-def _prompted(body: str) -> tuple[str, str]:
-    """Return the item that a prompt names, and the kind of a timer; empty where it is none.
+def _prompted(body: str) -> tuple[list[str], str]:
+    """Return the item or the timers that a prompt names, and their kind; empty where it is none.
 
     Raises:
         UnknownVersionError: newer code has written it.
@@ -507,13 +507,13 @@ def _prompted(body: str) -> tuple[str, str]:
     try:
         document = json.loads(body)
     except ValueError:
-        return "", ""
+        return [], ""
     if not isinstance(document, dict) or document.keys() != {PROMPT}:
-        return "", ""
+        return [], ""
     asked = document[PROMPT]
     if asked["version"] > VERSION:
         raise UnknownVersionError
-    return asked["item"], asked.get("timer", "")
+    return [asked["item"], *asked.get("others", ())], asked.get("timer", "")
 
 
 def _received_at(record: dict[str, Any]) -> int:

@@ -78,7 +78,7 @@ class Row:
         missing_since: epoch seconds at which a look first missed it; 0 where it is there.
         pushed_at: epoch seconds at which ServiceNow said that it changed; 0 once it was read.
         is_taken_over: whether a person has taken it over.
-        is_gated: whether a gate waits for it.
+        gates: the timers of the gates that wait for it.
         sends_comments: whether comments and work notes come out.
         written_back: the status that its source was last given.
         sequence: the number of its newest event.
@@ -111,7 +111,7 @@ class Row:
     missing_since: int = 0
     pushed_at: int = 0
     is_taken_over: bool = False
-    is_gated: bool = False
+    gates: tuple[str, ...] = ()
     sends_comments: bool = False
     written_back: str = ""
     sequence: int = 0
@@ -234,6 +234,21 @@ class TicketStore:
                 {":now": {"N": str(clock.epoch(clock.now()))}, ":one": {"N": "1"}},
             )
             is not None
+        )
+
+    def gate(self, connection_id: int, table: str, sys_id: str, timer_id: str) -> None:
+        """Record that a gate waits for a ticket, if that has a row."""
+        timer: AttributeValueTypeDef = {"S": timer_id}
+        self._update(
+            _key(connection_id, f"{table}#{sys_id}"),
+            "SET #gates = list_append(if_not_exists(#gates, :none), :new) ADD #revision :one",
+            "attribute_exists(pk) AND NOT contains(#gates, :timer)",
+            {
+                ":none": {"L": []},
+                ":new": {"L": [timer]},
+                ":timer": timer,
+                ":one": {"N": "1"},
+            },
         )
 
     def mark_missing(self, connection_id: int, owner: str, *, are_missing: bool) -> None:

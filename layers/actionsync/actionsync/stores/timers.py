@@ -16,6 +16,8 @@ from actionsync.stores.conditions import refusing_item
 from actionsync.stores.waiting import VERSION, WaitKey, due_key_of, wait_key_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UniversalAttributeValueTypeDef
 
@@ -35,9 +37,19 @@ PROMPT_SECONDS = 5
 ASKED_FOR = 0
 
 
-def prompt(item_id: str, timer: str = "") -> str:
-    """Return the message that asks for a look at an item of what waits, or at a timer."""
-    asked = {"version": VERSION, "item": item_id, **({"timer": timer} if timer else {})}
+def prompt(item_id: str, timer: str = "", others: "Sequence[str]" = ()) -> str:
+    """Return the message that asks for a look at an item of what waits, or at timers.
+
+    Args:
+        item_id: the item, or the timer.
+        timer: the kind of timer, empty for an item.
+        others: further timers of the kind.
+    """
+    asked: dict[str, Any] = {"version": VERSION, "item": item_id}
+    if timer:
+        asked["timer"] = timer
+    if others:
+        asked["others"] = list(others)
     return json.dumps({PROMPT: asked})
 
 

@@ -25,6 +25,8 @@ from actionsync.wiring.owners import owner_of
 from actionsync.wiring.servicenow import client_cache
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from actionsync.events.writebacks import WriteBacks
     from actionsync.queues.worker import Timed
 
@@ -59,12 +61,28 @@ def gates() -> Gates:
         stores.correlation_store(),
         stores.activity_store(),
         rules(),
+        looks(),
+        stores.ticket_store(),
     )
 
 
 def _timers() -> "dict[str, Timed]":
     """Return what handles timers, by their kind."""
-    return {"gates": gates().look, "looks": looks().look, "pushes": looks().look_at_pushed}
+    return {
+        "gates": gates().look,
+        "looks": _followed(looks().look),
+        "pushes": _followed(looks().look_at_pushed),
+    }
+
+
+def _followed(look: "Callable[[str, float], Awaitable[set[str]]]") -> "Timed":
+    """Return a look that the gates follow whose changes have moved."""
+
+    async def followed(timer_ids: "Sequence[str]", ends_at: float) -> None:
+        for timer_id in timer_ids:
+            await gates().look(sorted(await look(timer_id, ends_at)), ends_at)
+
+    return followed
 
 
 @cache

@@ -287,7 +287,19 @@ class Http:
     def find(
         self, table: str, query: str, *, limit: int, fields: Iterable[str] | None = None
     ) -> list[dict[str, Any]]:
-        """Return the records that an encoded query finds, with these fields or all.
+        """Return the records that an encoded query finds, with these fields or all."""
+        return (self.ask(table, query, limit=limit, fields=fields)).records()
+
+    def ask(
+        self,
+        table: str,
+        query: str,
+        *,
+        limit: int,
+        fields: Iterable[str] | None = None,
+        display: str = "false",
+    ) -> Answer:
+        """Return the answer with the records that an encoded query finds.
 
         ServiceNow applies a query without the conditions it does not know (documentation: Table
         API, sysparm_query): who acts on a row must see that it is the one asked for.
@@ -302,7 +314,9 @@ class Http:
         }
         if fields is not None:
             params["sysparm_fields"] = ",".join(fields)
-        return (self.get(f"/api/now/table/{table}", **params)).records()
+        if display != "false":
+            params["sysparm_display_value"] = display
+        return self.get(f"/api/now/table/{table}", **params)
 
     def _attempt_in_batch(self, request: Request) -> Answer:
         """Read once through the Batch API."""

@@ -6,6 +6,7 @@ opens nor closes a gate.
 """
 
 import asyncio
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -28,20 +29,24 @@ from actionsync.events.models import digest
 from actionsync.events.steps import is_refusal
 from actionsync.rules.models import DeploymentRule
 from actionsync.stores.connections import DEFAULT
+from actionsync.stores.tickets import Row
+from actionsync.stores.versions import UnknownVersionError
 from servicenow_tools import Query
 from servicenow_tools.errors import NotFoundError, ServiceNowError
 from servicenow_tools.states import ChangeState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from actionsync.audit.trail import ActivityStore
     from actionsync.connections.clients import ClientCache
     from actionsync.events.engine import Engine
+    from actionsync.events.looks import Looks
     from actionsync.events.models import IncomingEvent
     from actionsync.rules.models import MatchedRule, Rules
     from actionsync.stores.correlations import CorrelationStore
     from actionsync.stores.gates import Gate, GateStore, State
+    from actionsync.stores.tickets import TicketStore
     from actionsync.stores.timers import Timer, TimerStore
     from servicenow_tools import Record, ServiceNowClient
 
@@ -55,9 +60,59 @@ STALE_SECONDS = 600
 _LAST_TRIES = timedelta(days=1)
 # What is left of an invocation when a look is given up.
 _LAST_SECONDS = 4
+# So many gates of a prompt are looked at at once.
+_AT_ONCE = 4
 _COLUMNS = (
     "sys_id", "number", "state", "approval", "on_hold", "start_date", "end_date", "cmdb_ci",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A gate that is being looked at."""
+
+    timer: "Timer"
+    asked: Asked
+    gate: "Gate"
+
+
+class _Changes:
+    """The changes of gates that are looked at together: a connection's by one request.
+
+    Args:
+        ends_at: when the function is ended, on time.monotonic()'s clock.
+    """
+
+    def __init__(self, ends_at: float) -> None:
+        self.ends_at = ends_at
+        self._wanted: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._found: dict[tuple[str, str], dict[str, Record] | ServiceNowError] = {}
+        self._turn = asyncio.Lock()
+
+    def want(self, gate: "Gate") -> None:
+        """Have a gate's change read with the others."""
+        if gate.state == "waiting" and gate.sys_id:
+            self._wanted[gate.owner, gate.connection].append(gate.sys_id)
+
+    async def get(self, client: "ServiceNowClient", gate: "Gate") -> "Record":
+        """Return a gate's change.
+
+        Raises:
+            NotFoundError: it is deleted, or hidden from us.
+            ServiceNowError: it could not be read.
+        """
+        key = (gate.owner, gate.connection)
+        wanted = self._wanted[key]
+        if gate.sys_id not in wanted or len(wanted) == 1:
+            return await _read(client, gate)
+        async with self._turn:
+            if key not in self._found:
+                self._found[key] = await _read_all(client, wanted)
+        found = self._found[key]
+        if isinstance(found, ServiceNowError):
+            raise found
+        # Of one that is missing, ServiceNow's own text is read.
+        return found.get(gate.sys_id) or await _read(client, gate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +122,8 @@ class _Look:
     client: "ServiceNowClient"
     asked: Asked
     rule: "DeploymentRule"
-
-
-class _NotFoundError(Exception):
-    """The place of a gate is not known; it is looked for again at a moment, 0 for never."""
-
-    def __init__(self, next_at: int) -> None:
-        super().__init__()
-        self.next_at = next_at
+    timer_id: str
+    read: _Changes
 
 
 class Gates:
@@ -88,6 +137,8 @@ class Gates:
         correlations: which change is a deployment's.
         activity: the audit trail.
         rules_of: returns an owner's rules.
+        looks: look at a change that a gate has seen move.
+        rows: say which gates wait for a change.
     """
 
     def __init__(  # noqa: PLR0917 - what a gate stands on
@@ -99,6 +150,8 @@ class Gates:
         correlations: "CorrelationStore",
         activity: "ActivityStore",
         rules_of: "Callable[[str], Rules]",
+        looks: "Looks",
+        rows: "TicketStore",
     ) -> None:
         self._store = store
         self._timers = timers
@@ -107,6 +160,8 @@ class Gates:
         self._correlations = correlations
         self._activity = activity
         self._rules_of = rules_of
+        self._looks = looks
+        self._rows = rows
 
     def join(self, events: "tuple[IncomingEvent, ...]") -> "tuple[IncomingEvent, ...]":
         """Return events without those of deployments that wait at gates.
@@ -148,37 +203,63 @@ class Gates:
         """
         self._timers.start(timer_of(asked))
 
-    async def look(self, timer_id: str, ends_at: float) -> None:
-        """Bring a gate a step on, and say when it is to be looked at again.
+    async def look(self, timer_ids: "Sequence[str]", ends_at: float) -> None:
+        """Bring gates a step on, and say when each is to be looked at again.
 
         Args:
-            timer_id: its timer.
+            timer_ids: their timers.
             ends_at: when the function is ended, on time.monotonic()'s clock.
 
         Raises:
-            UnknownVersionError: newer code has written it.
+            UnknownVersionError: newer code has written one of them; the others had their step.
         """
-        timer = self._timers.get(timer_id)
-        if timer is None:
-            return
+        turns = asyncio.Semaphore(_AT_ONCE)
+        read = _Changes(ends_at)
+
+        async def look(begun: "_Begun") -> None:
+            async with turns:
+                await self._look(begun, read)
+
+        begun, failure = self._begin(timer_ids)
+        for each in begun:
+            read.want(each.gate)
+        done = await asyncio.gather(*map(look, begun), return_exceptions=True)
+        for error in (failure, *done):
+            if error is not None:
+                raise error
+
+    def _begin(self, timer_ids: "Sequence[str]") -> "tuple[list[_Begun], Exception | None]":
+        """Return what is to be looked at, the first to end first, and what could not be read."""
+        begun: list[_Begun] = []
+        failure: Exception | None = None
+        for timer_id in timer_ids:
+            try:
+                timer = self._timers.get(timer_id)
+                if timer is not None and (timer := self._located(timer)) is not None:
+                    asked = Asked.from_memo(timer.memo)
+                    begun.append(_Begun(timer, asked, self._store.add(gate_of(asked))))
+            except UnknownVersionError as error:
+                failure = error
+        return sorted(begun, key=lambda each: each.gate.ends_at), failure
+
+    async def _look(self, begun: "_Begun", read: "_Changes") -> None:
         try:
-            timer = self._located(timer)
-            async with asyncio.timeout(ends_at - monotonic() - _LAST_SECONDS):
-                next_at = await self._step(Asked.from_memo(timer.memo))
+            async with asyncio.timeout(read.ends_at - monotonic() - _LAST_SECONDS):
+                next_at = await self._step(begun, read)
         except TimeoutError:
             next_at = _now() + LOOK_SECONDS
-        except _NotFoundError as error:
-            next_at = error.next_at
+        self._move_on(begun.timer, next_at)
+
+    def _move_on(self, timer: "Timer", next_at: int) -> None:
         if next_at:
             self._timers.move(timer, next_at, timer.memo)
         else:
-            self._timers.end(timer_id)
+            self._timers.end(timer.id)
 
-    def _located(self, timer: "Timer") -> "Timer":
+    def _located(self, timer: "Timer") -> "Timer | None":
         """Return a timer that remembers the place that its platform knows.
 
-        Raises:
-            _NotFoundError: the platform does not know it, or does not say.
+        None where the platform does not know it, or does not say; then the timer has moved on.
         """
         asked = Asked.from_memo(timer.memo)
         platform = PLATFORMS.get(asked.platform)
@@ -188,19 +269,21 @@ class Gates:
             located = platform.locate(asked)
         except DecidedElsewhereError:
             self._audit(asked, "gate_no", "The approval was decided before it was looked at")
-            raise _NotFoundError(0) from None
+            self._timers.end(timer.id)
+            return None
         except (ClientError, BotoCoreError) as error:
-            raise _NotFoundError(self._not_found(asked, _code(error))) from None
+            self._move_on(timer, self._not_found(asked, _code(error)))
+            return None
         if located == asked:
             return timer
         self._timers.move(timer, timer.next_at, located.to_memo())
         return replace(timer, memo=located.to_memo())
 
-    async def _step(self, asked: Asked) -> int:
+    async def _step(self, begun: "_Begun", read: "_Changes") -> int:
         """Return the epoch second at which a gate is due again, after a step; 0 if it is done."""
-        gate = self._store.add(gate_of(asked))
+        gate, asked = begun.gate, begun.asked
         if gate.state == "waiting":
-            gate = await self._advance(gate, asked)
+            gate = await self._advance(begun, read)
             if gate.state == "waiting" and gate.ends_at <= _now() + LOOK_SECONDS:
                 gate = self._over(gate)  # the next look would be too late
         elif gate.state == "go" and gate.answer == "due":
@@ -224,8 +307,11 @@ class Gates:
 
     # ---- while it waits
 
-    async def _advance(self, gate: "Gate", asked: Asked) -> "Gate":  # noqa: PLR0911 - a table
+    async def _advance(  # noqa: PLR0911 - a table
+        self, begun: "_Begun", read: "_Changes"
+    ) -> "Gate":
         """Look at the platform and at the change of a gate that waits."""
+        gate, asked = begun.gate, begun.asked
         if not gate.ends_at:
             gate = self._changed(gate, ends_at=self._ends_at(asked))
         if gate.ends_at <= _now():
@@ -240,7 +326,8 @@ class Gates:
             gate = replace(gate, connection=matched.then.connection or DEFAULT)
         try:
             async with self._clients.client_for(gate.owner, TABLE, gate.connection) as client:
-                return await self._looked(gate, _Look(client, asked, matched.then), matched)
+                look = _Look(client, asked, matched.then, begun.timer.id, read)
+                return await self._looked(gate, look, matched)
         except ConnectionNotFoundError:
             return self._end(gate, "Its connection to ServiceNow was removed")
         except (ServiceNowError, ConnectionIncompleteError, RetryLaterError) as error:
@@ -253,17 +340,19 @@ class Gates:
         if gate.host and gate.host != host:
             return self._end(gate, "Its connection names another ServiceNow instance now")
         if not gate.sys_id:
-            gate = await self._opened(gate, look.asked, matched)
+            gate = await self._opened(gate, look, matched)
         if not gate.sys_id:
             return gate
         try:
-            record = await look.client.changes.get(
-                gate.sys_id, display_value="all", fields=_COLUMNS
-            )
+            record = await look.read.get(look.client, gate)
         except NotFoundError as error:
             return self._changed(gate, reason=f"{gate.number} cannot be read: {error}"[:1000])
         seen = _seen(record, gate)
         decision = decide(seen, look.rule.gate)
+        if gate.reason and decision.reason != gate.reason:
+            # What people did comes out before anything of ours hides it.
+            place = self._place_of(gate)
+            await self._looks.look_at(place, look.read.ends_at - _LAST_SECONDS)
         if decision.verdict == "go":
             decision = await self._certain(seen, record, decision, look)
         has_advanced = gate.has_advanced or seen.state != ChangeState.NEW
@@ -271,16 +360,16 @@ class Gates:
             return self._changed(gate, reason=decision.reason, has_advanced=has_advanced)
         return self._decided(gate, decision.verdict, decision.reason)
 
-    async def _opened(self, gate: "Gate", asked: Asked, matched: "MatchedRule") -> "Gate":
+    async def _opened(self, gate: "Gate", look: _Look, matched: "MatchedRule") -> "Gate":
         """Open a gate's change, or find the one that exists; both once, by its dedup key."""
-        event = event_of(asked)
+        event = event_of(look.asked)
         handled = await self._engine.handle(
             fold([Received(event)]), matched, has_waited=True, is_again=True
         )
         known = self._correlations.get(event.dedup_key)
         if handled.ticket is None or not known.sys_id:
             return gate  # another is at it
-        return self._changed(
+        gate = self._changed(
             gate,
             sys_id=known.sys_id,
             number=known.number,
@@ -289,6 +378,14 @@ class Gates:
             connection=known.connection,
             is_ours=not known.is_existing,
         )
+        place = self._place_of(gate)
+        self._rows.gate(place.connection_id, TABLE, gate.sys_id, look.timer_id)
+        return gate
+
+    def _place_of(self, gate: "Gate") -> Row:
+        """Return where the row of a gate's change is; a client has been lent to the gate."""
+        target = self._clients.target(gate.owner, TABLE, gate.connection)
+        return Row(target.connection_id, TABLE, gate.sys_id, gate.owner, connection=gate.connection)
 
     async def _certain(
         self, seen: Seen, record: "Record", decision: Decision, look: _Look
@@ -373,7 +470,7 @@ class Gates:
         rule = matched.then if isinstance(matched.then, DeploymentRule) else DeploymentRule()
         try:
             async with self._clients.client_for(gate.owner, TABLE, gate.connection) as client:
-                record = await client.changes.get(gate.sys_id, display_value="all", fields=_COLUMNS)
+                record = await _read(client, gate)
         except (ServiceNowError, ConnectionNotFoundError, ConnectionIncompleteError):
             return gate
         decision = decide(_seen(record, gate), rule.gate)
@@ -473,6 +570,20 @@ def _facts(gate: "Gate", action: str, reason: str) -> dict[str, Any]:
         "url": gate.url,
         "reason": reason[:1000],
     }
+
+
+async def _read(client: "ServiceNowClient", gate: "Gate") -> "Record":
+    return await client.changes.get(gate.sys_id, display_value="all", fields=_COLUMNS)
+
+
+async def _read_all(
+    client: "ServiceNowClient", ids: list[str]
+) -> "dict[str, Record] | ServiceNowError":
+    try:
+        found = await client.changes.get_many(ids, display_value="all", fields=_COLUMNS)
+    except ServiceNowError as error:
+        return error
+    return {record.sys_id: record for record in found}
 
 
 def _seen(record: "Record", gate: "Gate") -> Seen:
