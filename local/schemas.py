@@ -311,6 +311,19 @@ ANSWERS: dict[str, Any] = {
             },
         },
     },
+    "Notices": {
+        "type": "object",
+        "description": "Where an owner's notices go besides the stack's bus.",
+        "required": ["email", "is_confirmed"],
+        "properties": {
+            "email": {"type": ["string", "null"]},
+            "is_confirmed": {
+                "type": "boolean",
+                "description": "Whether who reads it has followed the link that SNS sent. Until "
+                "then it gets nothing.",
+            },
+        },
+    },
     "RulesPreviewed": {
         "type": "object",
         "description": "The tickets that an example event would make; `checked` tells whether the "

@@ -1,10 +1,10 @@
 """`actionsync forget-user`: delete everything that a stack has of a user.
 
-The user of the stack's pool, gates, connections, passwords, webhooks, rules, recipes, correlations,
-newest events, what waits, stored answers, dead letters and the audit trail. What teams have stays;
-in their trails the user becomes `forgotten`. Run it again after an hour, when the user's last token
-has ended and no warm function remembers anything: it says what it still found. Logs and backups end
-by themselves.
+The user of the stack's pool, gates, connections, passwords, webhooks, addresses of notices, rules,
+recipes, correlations, newest events, what waits, stored answers, dead letters and the audit trail.
+What teams have stays, but for addresses that the user has named; in their trails the user becomes
+`forgotten`. Run it again after an hour, when the user's last token has ended and no warm function
+remembers anything: it says what it still found. Logs and backups end by themselves.
 """
 
 import json
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from actionsync.connections.service import delete_connection, end_sign_in
+from actionsync.stores.addresses import AddressStore
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.documents import DocumentStore
 from actionsync.stores.gates import GateStore
@@ -54,6 +55,7 @@ class Stack:
         cognito: its user pool, or None where an issuer of one's own names the users.
         names: physical ids by the template's logical ids.
         secret_prefix: start of every secret's name.
+        sns: its topic of notices.
     """
 
     dynamodb: "DynamoDBClient"
@@ -62,6 +64,7 @@ class Stack:
     cognito: "CognitoIdentityProviderClient | None"
     names: dict[str, str]
     secret_prefix: str
+    sns: Any
 
 
 def forget(stack: Stack, user_id: str, say: Say = lambda _: None) -> dict[str, int]:
@@ -80,6 +83,7 @@ def forget(stack: Stack, user_id: str, say: Say = lambda _: None) -> dict[str, i
         "gates that waited": lambda: _gates(stack, user_id, say),
         "connections": lambda: _connections(stack, user_id),
         "webhooks": lambda: _webhooks(stack, user_id),
+        "addresses": lambda: _addresses(stack, user_id, say),
         "rules": lambda: _settings(stack, user_id),
         "waiting events": lambda: _waiting(stack, user_id, say),
         "correlations and recent events": lambda: _scanned(
@@ -150,6 +154,22 @@ def _webhooks(stack: Stack, user_id: str) -> int:
         stack.dynamodb, stack.names["EventsTable"], stack.secrets_manager, stack.secret_prefix
     )
     return webhooks.forget(user_id)
+
+
+def _addresses(stack: Stack, user_id: str, say: Say) -> int:
+    """Remove the addresses that the user has named, for themselves or for teams."""
+    table = stack.names["EventsTable"]
+    store = AddressStore(stack.dynamodb, table, lambda: stack.sns, "")  # ended by its own ARN
+    items = _found(
+        stack,
+        "scan",
+        say,
+        TableName=table,
+        FilterExpression="user_id = :user AND attribute_exists(email)",
+        ExpressionAttributeValues={":user": {"S": user_id}},
+        ConsistentRead=True,
+    )
+    return sum(store.delete(item["owner"]["S"]) for item in items)
 
 
 def _settings(stack: Stack, user_id: str) -> int:
@@ -321,6 +341,7 @@ def stack_of(name: str) -> Stack:
         boto3.client("cognito-idp") if "UserPool" in names else None,
         names,
         f"actionsync/{name}/",
+        boto3.client("sns"),
     )
 
 

@@ -57,6 +57,7 @@ ENVIRONMENT = {
     "MAX_RESPONSE_MIB": "4",
     "ALLOWED_COLUMNS": "",
     "EVENT_BUS": "events",
+    "NOTICE_TOPIC": "arn:aws:sns:us-east-1:123456789012:notices",
     "AUTOMATION_USER_ID": "automation",
     "WAITING_TABLE": "WaitingTable",
     "EVENT_QUEUE_URL": "",

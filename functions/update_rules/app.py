@@ -1,14 +1,16 @@
-"""PUT /api/servicenow/rules: replace the calling user's rules."""
+"""PUT /api/servicenow/rules and /notices: replace the calling user's rules, or the address."""
 
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.http.api import ExpectedVersion, entrypoint, http_api, json_body, ok
+from actionsync.rules import addresses
+from actionsync.rules.addresses import NoticeAddress
 from actionsync.rules.models import Rules, document
 from actionsync.rules.service import document_of
 from actionsync.wiring import stores
-from actionsync.wiring.callers import Editor
+from actionsync.wiring.callers import Editor, limit_sign_ins
 
 app = http_api()
 
@@ -25,6 +27,17 @@ def update_rules(
         stored = stores.rule_store().save(caller.owner, text, expected_version)
         record["after"] = {"version": stored.version}
     return ok(document_of(stored), version=stored.version)
+
+
+@app.put("/api/servicenow/notices")
+def update_notices(
+    caller: Editor, new: Annotated[NoticeAddress, json_body(NoticeAddress)]
+) -> Response[str]:
+    """Answer 200 with the address to which notices go, once it is confirmed."""
+    limit_sign_ins(caller.user_id)  # each may send somebody a message
+    with caller.recorded("notices_changed", new.model_fields_set):
+        saved = addresses.save(stores.address_store(), caller.owner, caller.user_id, new)
+    return ok(saved)
 
 
 lambda_handler = entrypoint(app)

@@ -1,5 +1,6 @@
-"""PUT /api/servicenow/rules."""
+"""PUT /api/servicenow/rules and /notices."""
 
+from actionsync import errors
 from actionsync.rules.models import Rules
 from functions.operation import Operation, Refused, Request
 
@@ -59,5 +60,32 @@ OPERATIONS = {
         },
         cold_calls={"UpdateItem": 2, "PutItem": 2},
         warm_calls={"UpdateItem": 1, "PutItem": 2},
-    )
+    ),
+    "PUT /api/servicenow/notices": Operation(
+        id="update_notices",
+        tag="Events",
+        summary="Set the address to which the calling user's notices go",
+        request=Request(body={"email": "ada@example.com"}),
+        answer="Notices",
+        example={"email": "ada@example.com", "is_confirmed": False},
+        errors=(errors.AddressTakenError,),
+        refused={
+            "invalid_email": Refused(Request(body={"email": "ada at example"}), 422, ["email"]),
+            "invalid_no_email": Refused(Request(body={}), 422, ["email"]),
+        },
+        cold_calls={
+            "UpdateItem": 3,
+            "PutItem": 3,
+            "GetItem": 1,
+            "Subscribe": 1,
+            "GetSubscriptionAttributes": 1,
+        },
+        warm_calls={
+            "UpdateItem": 2,
+            "PutItem": 3,
+            "GetItem": 1,
+            "Subscribe": 1,
+            "GetSubscriptionAttributes": 1,
+        },
+    ),
 }

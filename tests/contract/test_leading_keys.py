@@ -19,8 +19,8 @@ from tests.template import functions, leading_keys, statements
 ITEMS = {
     "ConnectionsTable": ["CONNECTION#ada", "TEAMS#stack", "OTHER#ada"],
     "EventsTable": [
-        "CORRELATION#error:ada:checkout", "GATE#ada", "OWNERS#123456789012", "PAUSE#CONNECTION#7",
-        "PIPELINES#ada", "RECENT#OWNER#ada", "RECIPES#ada", "RULES#ada",
+        "CORRELATION#error:ada:checkout", "GATE#ada", "NOTICES#ada", "OWNERS#123456789012",
+        "PAUSE#CONNECTION#7", "PIPELINES#ada", "RECENT#OWNER#ada", "RECIPES#ada", "RULES#ada",
         "TICKET#7", "WEBHOOK#0123456789abcdef", "WEBHOOKS#ada", "OTHER#ada",
     ],
     "IdempotencyTable": [
@@ -64,8 +64,8 @@ EXPECTED = {
     "send_delivery_again": {"WEBHOOKS", "RECENT"},
     "answer_assistant": {"PAUSE", "RECENT", "TICKET"},
     "gate_deployment": {"GATE"},
-    "get_rules": {"RULES"},
-    "update_rules": {"RULES"},
+    "get_rules": {"NOTICES", "RULES"},
+    "update_rules": {"NOTICES", "RULES"},
     "preview_rules": {"RECIPES", "RULES", "PAUSE", "RECENT"},
     "discard_unfinished_event": {"CORRELATION"},
     "list_recipes": {"RECIPES"},
@@ -81,7 +81,7 @@ EXPECTED = {
     "on_deployment": {*OF_EVENTS, "GATE", "OWNERS"},
     # Where AWS's own events and the elements of webhooks come, too.
     "on_error": {*OF_EVENTS, "GATE", "OWNERS", "RECIPES"},
-    "on_event": {*OF_EVENTS, "GATE", "OWNERS", "RECIPES"},
+    "on_event": {*OF_EVENTS, "GATE", "NOTICES", "OWNERS", "RECIPES"},
 }
 
 

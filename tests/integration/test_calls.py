@@ -24,6 +24,7 @@ from tests.integration.conftest import connect
 from tests.integration.events import USER, Queues, alarm, deployment, error, on_bus, send
 from tests.integration.test_auth_methods import instance  # noqa: F401 - a fixture
 from tests.integration.test_events import (
+    put_example_address,
     put_example_gate,
     put_example_item,
     put_example_sign_in,
@@ -175,10 +176,18 @@ def _prepare(aws: "Aws", simulator: "Simulator", function: str, *, is_first: boo
         put_example_webhook(aws)
     if function == "sign_in_connection":
         put_example_sign_in(simulator)
-    if function == "gate_deployment":
-        put_example_gate()
+    if function in _PUT:
+        _PUT[function]()
     if "unfinished_event" in function:
         put_example_item()
+
+
+# What further functions' events name.
+_PUT = {
+    "gate_deployment": put_example_gate,
+    "get_rules": put_example_address,
+    "update_rules": put_example_address,
+}
 
 
 def test_a_key_costs_one_call_more(connected: "Simulator", calls: Counter[str]) -> None:

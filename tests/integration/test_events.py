@@ -248,6 +248,7 @@ def test_a_valid_event_succeeds(aws: "Aws", bus: "Bus", connected: "Simulator", 
     put_example_item()
     put_example_sign_in(connected)
     put_example_gate()
+    put_example_address()
     invoke("update_recipe", event("update_recipe", "valid"))
     if function == "create_config":
         call("delete_config")
@@ -425,6 +426,12 @@ def put_example_item() -> None:
     """Put the event that the payloads retry and discard."""
     item = WaitingItem("0123456789abcdef" * 2, WaitKey(CALLER, table="incident"), "{}", 0)
     waiting_store().put_failed(replace(item, state="failed", reason="PermissionDenied"))
+
+
+def put_example_address() -> None:
+    """Put the address to which the payloads' caller has notices sent."""
+    boto3.client("sns").create_topic(Name="notices")
+    stores.address_store().save(CALLER, CALLER, "ada@example.com")
 
 
 def put_example_gate() -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from actionsync.wiring import stores
 from local.servicenow import faults, seed
 from operate import forget_user
 from operate.forget_user import Stack, forget
@@ -27,10 +28,13 @@ def stack(aws: "Aws", monkeypatch: pytest.MonkeyPatch) -> Stack:
     """The stack that moto keeps, without its pool; it makes the queues of dead letters."""
     monkeypatch.setattr(forget_user, "WAIT_SECONDS", 0)
     sqs = boto3.client("sqs")
+    boto3.client("sns").create_topic(Name="notices")
     letters = [f"{kind}DeadLetters" for kind in KINDS]
     queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in letters}
     names = {**{table: table for table in TABLES}, **queues}
-    return Stack(aws.dynamodb, aws.secrets_manager, sqs, None, names, "actionsync/test/")
+    return Stack(
+        aws.dynamodb, aws.secrets_manager, sqs, None, names, "actionsync/test/", boto3.client("sns")
+    )
 
 
 def live(simulator: "Simulator", stack: Stack, user_id: str) -> None:
@@ -41,6 +45,8 @@ def live(simulator: "Simulator", stack: Stack, user_id: str) -> None:
     assert call("create_incident", new, user_id=user_id, headers=key).status == 201
     assert call("update_rules", {"errors": {"enabled": True}}, user_id=user_id).status == 200
     assert call("create_webhook", user_id=user_id).status == 201
+    stores.address_store().save(user_id, user_id, f"{user_id}@example.com")
+    stores.address_store().save(f"team of {user_id}", user_id, f"{user_id}@example.com")
     assert ask(user_id=user_id).status == 201
     send("error", error(user_id=user_id))
     send("deployment", deployment("started", user_id=user_id, deployment_id="d-2"))
@@ -75,6 +81,7 @@ def everything(aws: "Aws", stack: Stack) -> list[str]:
         for table in TABLES
         for item in aws.items(table)
     ]
+    items += [str(one) for one in stack.sns.list_subscriptions()["Subscriptions"]]
     secrets: dict[str, Any] = aws.secrets()
     return sorted([*items, *letters, *(f"{name} {text}" for name, text in secrets.items())])
 

@@ -33,8 +33,9 @@ from actionsync.stores.tickets import Row
 from actionsync.stores.timers import PROMPT, Timer, key_of, looks_of, prompt
 from actionsync.tickets.types import TABLES
 from actionsync.wiring.events import services
+from actionsync.wiring.notices import notify_owner
 from actionsync.wiring.servicenow import client_cache
-from actionsync.wiring.stores import pause_store, ticket_store, timer_store
+from actionsync.wiring.stores import address_store, pause_store, ticket_store, timer_store
 from local.operations import Described, operations
 from local.servicenow import faults, seed
 from local.servicenow.access import Application
@@ -92,7 +93,9 @@ class Iam:
         self.is_off = was
 
 
-def _rights(service: str, operation: str, arguments: dict[str, Any]) -> set[Right]:
+def _rights(  # noqa: PLR0911 - a table
+    service: str, operation: str, arguments: dict[str, Any]
+) -> set[Right]:
     """Return a call as policies write it: its action and its resources."""
     action = f"{service}:{operation}"
     if service == "secretsmanager":
@@ -102,6 +105,9 @@ def _rights(service: str, operation: str, arguments: dict[str, Any]) -> set[Righ
     if service == "sqs":
         queue = arguments["QueueUrl"].rpartition("/")[2]
         return {(action, queue)}
+    if service == "sns":
+        has_resource = operation in {"Publish", "Subscribe"}
+        return {(action, "NoticeTopic" if has_resource else "*")}
     if service == "events":
         return {(action, {"events": "EventBus"}[arguments["Entries"][0]["EventBusName"]])}
     assert service == "dynamodb"
@@ -141,6 +147,10 @@ def granted(folder: str) -> set[Right]:
 def _resources(statement: dict[str, Any]) -> set[str]:
     """Return the names of stores, of items by their keys, of an index, or of a kind of secrets."""
     resource = statement["Resource"]
+    if isinstance(resource, str):
+        return {resource}
+    if "Ref" in resource:
+        return {resource["Ref"]}
     if "Fn::GetAtt" not in resource:
         table, _, index = resource["Fn::Sub"].removeprefix("${").partition(".Arn}/index/")
         return {f"{table}/{index}" if index else resource["Fn::Sub"].split("/")[2]}
@@ -333,6 +343,38 @@ def list_webhooks(world: World) -> None:
     payload["pathParameters"] = {"source": "github", "id": hook["id"]}
     payload["rawPath"] = payload["requestContext"]["http"]["path"] = f"{hook['path']}/deliveries"
     world.results.append(conftest.invoke("list_webhooks", payload).status)
+
+
+def notices(folder: str) -> "Callable[[World], None]":
+    """Return the scenario of a function of rules, and of the address to which notices go."""
+
+    def scenario(world: World) -> None:
+        world.call(folder)
+        with world.iam.off():
+            boto3.client("sns").create_topic(Name="notices")
+            named = {"email": f"{world.user}@example.com"}
+            path = {"folder": "update_rules", "name": "valid_update_notices"}
+            if folder == "get_rules":
+                ask(world, **path, body=named)
+                _forget()
+        if folder == "get_rules":
+            ask(world, folder, "valid_get_notices")
+            return
+        for body in (named, {"email": f"other-{world.user}@example.com"}, {"email": None}):
+            ask(world, **path, body=body)
+        world.left("EventsTable")
+
+    return scenario
+
+
+def ask(world: World, folder: str, name: str, body: Any = None) -> None:
+    """Send a payload as the user, and note the answer."""
+    payload = conftest.event(folder, name)
+    payload["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = world.user
+    if body is not None:
+        payload["body"] = json.dumps(body)
+    answer = conftest.invoke(folder, payload)
+    world.results.append((answer.status, answer.json.get("is_confirmed")))
 
 
 def own_recipe(folder: str, names: "tuple[str, ...]") -> "Callable[[World], None]":
@@ -708,8 +750,24 @@ def on_event(world: World) -> None:
     world.send("event", *prompts)
     world.simulator.faults.clear()
     looks_at_tickets(world)
+    says_what_is_wrong(world)
     for table in ("IdempotencyTable", "EventsTable", "WaitingTable"):
         world.left(table)
+
+
+def says_what_is_wrong(world: World) -> None:
+    """An owner with an address learns of trouble."""
+    with world.iam.off():
+        boto3.client("sns").create_topic(Name="notices")
+        address_store().save(world.user, world.user, f"{world.user}@example.com")
+        notify_owner(world.user, "cap", "x", "x")
+        (timer,) = [
+            item["pk"]["S"].partition("#")[2]
+            for item in world.aws.items("WaitingTable")
+            if item.get("table") == {"S": "#notices"} and item["pk"]["S"].startswith("TIMER#")
+        ]
+    body = timers.prompt(timer, "notices")
+    world.send("event", {**events.record(body), "eventSourceARN": events.PROMPTS})
 
 
 def looks_at_tickets(world: World) -> None:
@@ -839,6 +897,8 @@ SCENARIOS: "dict[str, Callable[[World], None]]" = {
     "test_connection": works_again,
     "preview_rules": tries_rules,
     "create_config": create_config,
+    "get_rules": notices("get_rules"),
+    "update_rules": notices("update_rules"),
     "list_recipes": own_recipe("list_recipes", ("valid", "valid_get_recipe")),
     "update_recipe": own_recipe("update_recipe", ("valid", "valid_delete_recipe")),
     "rotate_secret": rotate_secret,

@@ -213,7 +213,7 @@ def test_a_forgotten_members_sign_in_ends(
     names = {table: table for table in tables}
     sqs: Any = None
     stack = forget_user.Stack(
-        aws.dynamodb, aws.secrets_manager, sqs, None, names, "actionsync/test/"
+        aws.dynamodb, aws.secrets_manager, sqs, None, names, "actionsync/test/", None
     )
     assert forget_user.forget(stack, "lea")["sign-ins for teams"] == 1
     call = ask("search_incidents", query={"connection": "team/payments/person"}, groups="[staff]")

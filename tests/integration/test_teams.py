@@ -367,7 +367,7 @@ def test_forgetting_a_member_leaves_what_is_the_teams(
     names = {table: table for table in tables}
     sqs: Any = None
     stack = forget_user.Stack(
-        aws.dynamodb, aws.secrets_manager, sqs, None, names, "actionsync/test/"
+        aws.dynamodb, aws.secrets_manager, sqs, None, names, "actionsync/test/", None
     )
     counts = forget_user.forget(stack, "ada")
     assert counts["connections"] == 2

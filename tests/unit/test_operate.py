@@ -405,7 +405,7 @@ def test_letters_of_others_are_looked_at_once(aws: "Aws", monkeypatch: pytest.Mo
     for body in (*named, '{"detail": {"user_id": "bob"}}', "no JSON", "[]", '{"Message": "text"}'):
         sqs.send_message(QueueUrl=url, MessageBody=body)
     stack = forget_user.Stack(
-        aws.dynamodb, aws.secrets_manager, sqs, None, {"ErrorDeadLetters": url}, ""
+        aws.dynamodb, aws.secrets_manager, sqs, None, {"ErrorDeadLetters": url}, "", None
     )
     assert forget_user._letters(stack, "Error", "ada", print) == len(named)
     assert len(letters(sqs, url)) == 4

@@ -57,6 +57,12 @@ def sqs() -> "SQSClient":
 
 
 @cache
+def sns() -> Any:
+    """Return the SNS client of this process."""
+    return _session().client("sns", config=_CONFIG)
+
+
+@cache
 def security_hub(region: str) -> Any:
     """Return the Security Hub client of a Region, the function's own where it is empty."""
     return _session().client("securityhub", config=_CONFIG, region_name=region or None)

@@ -21,6 +21,7 @@ ActionSyncError
  ├── TooManyRecipesError          the user has as many recipes as one may have
  ├── UnfinishedEventNotFoundError  the user has no such event that waits or has failed
  ├── EventInProgressError        somebody is at the event right now
+ ├── AddressTakenError            another user has named the address
  ├── GateNotFoundError            the user has no such gate
  ├── WebhookNotFoundError         the user has no such webhook
  ├── WebhookExistsError           the user has one of that name
@@ -277,6 +278,16 @@ class EventInProgressError(ActionSyncError):
             f"This event is being processed right now. Try again in {retry_after} seconds."
         )
         self.retry_after = retry_after
+
+
+class AddressTakenError(ActionSyncError):
+    """Another user has named the address."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another user has named this address. Name one of your own; with most providers "
+            "name+anything@example.com reaches name@example.com."
+        )
 
 
 class GateNotFoundError(ActionSyncError):

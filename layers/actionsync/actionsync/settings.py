@@ -210,6 +210,15 @@ def bus_name() -> str:
     return _variable("EVENT_BUS")
 
 
+def notice_topic() -> str:
+    """Return the topic by which owners' addresses get their notices.
+
+    Raises:
+        MissingSettingError: the variable is not set.
+    """
+    return _variable("NOTICE_TOPIC")
+
+
 @dataclass(frozen=True, slots=True)
 class LogSettings:
     """What the function that takes log lines needs besides.

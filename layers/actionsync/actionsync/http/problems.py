@@ -36,6 +36,7 @@ STATUSES: dict[type[errors.ActionSyncError], HTTPStatus] = {
     errors.TooManyRecipesError: HTTPStatus.CONFLICT,
     errors.UnfinishedEventNotFoundError: HTTPStatus.NOT_FOUND,
     errors.EventInProgressError: HTTPStatus.CONFLICT,
+    errors.AddressTakenError: HTTPStatus.CONFLICT,
     errors.GateNotFoundError: HTTPStatus.NOT_FOUND,
     errors.WebhookNotFoundError: HTTPStatus.NOT_FOUND,
     errors.WebhookExistsError: HTTPStatus.CONFLICT,

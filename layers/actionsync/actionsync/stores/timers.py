@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Item = dict[str, AttributeValueTypeDef]
     Values = dict[str, UniversalAttributeValueTypeDef]
 
-Kind = Literal["looks", "gates"]
+Kind = Literal["looks", "gates", "notices", "windows"]
 # The one key of a prompt's body: no event has it.
 PROMPT = "actionsync_prompt"
 # A prompt that is asked for is sent so much later, and the next one so much later than that.
@@ -72,12 +72,14 @@ class Timer:
         wait_key: what it waits under.
         next_at: epoch seconds at which it is due.
         memo: what is remembered until then, as JSON can say it.
+        is_marked: whether somebody has marked it.
     """
 
     id: str
     wait_key: WaitKey
     next_at: int
     memo: dict[str, Any] = field(default_factory=dict)
+    is_marked: bool = False
 
 
 class TimerStore:
@@ -123,7 +125,11 @@ class TimerStore:
             return None
         versions.check(item, VERSION)
         return Timer(
-            timer_id, wait_key_of(item), int(item["next_at"]["N"]), json.loads(item["memo"]["S"])
+            timer_id,
+            wait_key_of(item),
+            int(item["next_at"]["N"]),
+            json.loads(item["memo"]["S"]),
+            is_marked="is_marked" in item,
         )
 
     def move(self, timer: Timer, next_at: int, memo: dict[str, Any]) -> bool:
@@ -145,6 +151,16 @@ class TimerStore:
         """Let a timer be due now, whatever waits beside; return whether it was not due yet."""
         values: Values = {":asked": {"N": str(ASKED_FOR)}, ":now": _now()}
         return self._update(timer_id, "SET next_at = :asked", "next_at > :now", values)
+
+    def mark(self, timer_id: str) -> bool:
+        """Let a timer be due now, and marked for whoever handles it; return whether it was not."""
+        values: Values = {":now": _now(), ":marked": {"BOOL": True}}
+        return self._update(
+            timer_id,
+            "SET next_at = :now, is_marked = :marked",
+            "attribute_not_exists(is_marked)",
+            values,
+        )
 
     def claim_prompt(self, timer_id: str) -> int | None:
         """Return after how many seconds a prompt is to be sent; None where one is under way.

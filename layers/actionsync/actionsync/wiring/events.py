@@ -7,6 +7,7 @@ from actionsync import aws
 from actionsync.events.engine import Engine
 from actionsync.events.gates.service import Gates
 from actionsync.events.looks import Looks
+from actionsync.events.notices import NoticeSender
 from actionsync.events.openings import Openings
 from actionsync.events.outgoing import Outgoing
 from actionsync.events.pipelines import Pipelines
@@ -72,6 +73,7 @@ def _timers() -> "dict[str, Timed]":
         "gates": gates().look,
         "looks": _followed(looks().look),
         "pushes": _followed(looks().look_at_pushed),
+        "notices": _send_notices,
     }
 
 
@@ -83,6 +85,13 @@ def _followed(look: "Callable[[str, float], Awaitable[set[str]]]") -> "Timed":
             await gates().look(sorted(await look(timer_id, ends_at)), ends_at)
 
     return followed
+
+
+async def _send_notices(timer_ids: "Sequence[str]", _: float) -> None:
+    """Send notices, by the one function that may."""
+    sender = NoticeSender(stores.timer_store(), outgoing(), stores.address_store())
+    for timer_id in timer_ids:
+        sender.send(timer_id)
 
 
 @cache

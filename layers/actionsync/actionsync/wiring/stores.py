@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from actionsync import aws
 from actionsync.audit.trail import ActivityStore
-from actionsync.settings import settings
+from actionsync.settings import notice_topic, settings
+from actionsync.stores.addresses import AddressStore
 from actionsync.stores.capabilities import CapabilityStore
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.correlations import CorrelationStore
@@ -111,6 +112,12 @@ def waiting_store() -> WaitingStore:
 def timer_store() -> TimerStore:
     """Return the timers."""
     return TimerStore(aws.dynamodb(), settings().waiting_table, waiting_store())
+
+
+@cache
+def address_store() -> AddressStore:
+    """Return the addresses to which owners' notices go."""
+    return AddressStore(aws.dynamodb(), settings().events_table, aws.sns, notice_topic())
 
 
 @cache

@@ -1,0 +1,167 @@
+"""Notices: an owner learns that something needs them, at most once a day for each cause.
+
+A notice is a timer. Whoever meets the trouble starts it, which costs one write, and nothing where
+it runs already; the tick has it sent, and for a day it stands for what was said. Once the trouble
+is over, that is said, too. A notice is an event on the stack's bus and, where the owner has
+confirmed an address, a message to it.
+"""
+
+from typing import TYPE_CHECKING, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from actionsync import clock
+from actionsync.errors import QueueRefusedError
+from actionsync.events.models import digest
+from actionsync.events.outgoing import OWN_SOURCE
+from actionsync.stores.timers import Timer, key_of
+from actionsync.telemetry import logger
+
+if TYPE_CHECKING:
+    from actionsync.events.outgoing import Outgoing
+    from actionsync.stores.addresses import AddressStore
+    from actionsync.stores.timers import TimerStore
+
+# connection: it is paused, or has failed for an hour. waiting: events have waited for a day, or
+# came over a quota. failed: events have failed. rule: ServiceNow does not take what a rule names.
+# cap: a rule has opened as many tickets as it may in an hour. recipe: one of the owner's own could
+# not read an event. ending: a certificate, a secret or a sign-in ends.
+Cause = Literal["connection", "waiting", "failed", "rule", "cap", "recipe", "ending"]
+DETAIL_TYPE = "Owner Notice"
+DAY_SECONDS = 24 * 3600
+# What a process has said is known to it for so long.
+_KNOWN_SECONDS = 600
+_MOST_KNOWN = 1000
+_LONGEST_ABOUT, _LONGEST_TEXT = 200, 1000
+_AGAIN_SECONDS = 60
+
+
+class Notices:
+    """Where trouble is noticed; never in the way of what met it.
+
+    Args:
+        timers: the timers.
+    """
+
+    def __init__(self, timers: "TimerStore") -> None:
+        self._timers = timers
+        self._known: dict[str, int] = {}
+
+    def notify(self, owner: str, cause: Cause, about: str, text: str) -> None:
+        """Let an owner learn of trouble, unless they have of this cause within a day.
+
+        Args:
+            owner: a user or a team.
+            cause: the kind of trouble.
+            about: what it is about: a connection, a rule, a recipe.
+            text: what happened, in ServiceNow's own words where it was ServiceNow.
+        """
+        timer_id = _id(owner, cause, about)
+        now = _now()
+        if not owner or self._known.get(timer_id, 0) > now:
+            return
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[timer_id] = now + _KNOWN_SECONDS
+        memo = {"cause": cause, "about": about[:_LONGEST_ABOUT], "text": text[:_LONGEST_TEXT],
+                "at": clock.iso(clock.now())}  # fmt: skip
+        try:
+            self._timers.start(Timer(timer_id, key_of("notices", owner), now, memo))
+        except (BotoCoreError, ClientError):
+            logger.warning("notice not started", cause=cause, exc_info=True)
+
+    def end(self, owner: str, cause: Cause, about: str) -> None:
+        """Let an owner learn that trouble is over, if they have learned of it."""
+        timer_id = _id(owner, cause, about)
+        self._known.pop(timer_id, None)
+        try:
+            self._timers.mark(timer_id)
+        except (BotoCoreError, ClientError):
+            logger.warning("notice not ended", cause=cause, exc_info=True)
+
+
+class NoticeSender:
+    """What handles the timers of notices.
+
+    Args:
+        timers: the timers.
+        outgoing: where events go out.
+        addresses: the addresses of owners.
+    """
+
+    def __init__(
+        self, timers: "TimerStore", outgoing: "Outgoing", addresses: "AddressStore"
+    ) -> None:
+        self._timers = timers
+        self._outgoing = outgoing
+        self._addresses = addresses
+
+    def send(self, timer_id: str) -> None:
+        """Send what is to be said, once; a day after the trouble was said it is forgotten."""
+        timer = self._timers.get(timer_id)
+        if timer is None:
+            return
+        memo, now = timer.memo, _now()
+        sent_at, is_over = memo.get("sent_at", 0), timer.is_marked
+        is_news = is_over != memo.get("is_over", False) if sent_at else not is_over
+        if not is_news and now >= sent_at + DAY_SECONDS:
+            self._timers.end(timer_id)
+            return
+        sent_at = sent_at or now
+        said = {**memo, "sent_at": sent_at, "is_over": is_over}
+        # Claimed first: of two prompts one sends, and who dies here is followed a day later.
+        if not is_news or not self._timers.move(timer, sent_at + DAY_SECONDS, said):
+            return
+        try:
+            self._send(timer, is_over=is_over)
+        except (QueueRefusedError, BotoCoreError, ClientError):
+            logger.warning("notice not sent", cause=memo["cause"], exc_info=True)
+            claimed = Timer(timer_id, timer.wait_key, sent_at + DAY_SECONDS, said)
+            self._timers.move(claimed, now + _AGAIN_SECONDS, memo)
+
+    def _send(self, timer: Timer, *, is_over: bool) -> None:
+        memo, owner = timer.memo, timer.wait_key.owner
+        at = clock.iso(clock.now()) if is_over else memo["at"]
+        detail = {
+            "id": f"{timer.id}-{memo['at']}" + "-over" * is_over,
+            "owner": owner,
+            "cause": memo["cause"],
+            "about": memo["about"],
+            "text": memo["text"],
+            "is_over": is_over,
+            "at": at,
+        }
+        self._outgoing.send(DETAIL_TYPE, detail, source=OWN_SOURCE)
+        self._addresses.send(owner, *message(memo["cause"], memo["about"], memo["text"],
+                                             is_over=is_over))  # fmt: skip
+
+
+_SUBJECTS: dict[Cause, str] = {
+    "connection": "The connection {} to ServiceNow fails",
+    "waiting": "Events wait for ServiceNow",
+    "failed": "Events have failed",
+    "rule": "ServiceNow does not take what the rule {} says",
+    "cap": "The rule {} has opened as many tickets as it may",
+    "recipe": "The recipe {} cannot read an event",
+    "ending": "{} ends soon",
+}
+
+
+def message(cause: Cause, about: str, text: str, *, is_over: bool) -> tuple[str, str]:
+    """Return subject and text of the message to an owner's address."""
+    subject = _SUBJECTS[cause].format(about).strip()
+    if is_over:
+        subject = f"Over: {subject}"
+        text = f"This is over. It was:\n\n{text}"
+    said = f"{text}\n\nAbout: {about}" if about else text
+    # SNS takes printable ASCII on one line of at most 100 characters.
+    line = "".join(char if " " <= char <= "~" else "?" for char in f"ActionSync: {subject}")
+    return line[:99], said
+
+
+def _id(owner: str, cause: Cause, about: str) -> str:
+    return digest("notice", owner, cause, about[:_LONGEST_ABOUT])
+
+
+def _now() -> int:
+    return clock.epoch(clock.now())

@@ -1,0 +1,37 @@
+"""The address to which an owner's notices go, as requests name it and answers show it."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from actionsync.rules.sections import Section
+from actionsync.stores.addresses import EMAIL
+
+if TYPE_CHECKING:
+    from actionsync.stores.addresses import Address, AddressStore
+
+
+class NoticeAddress(Section):
+    """Where an owner's notices go: `email`, null for nowhere but the stack's bus."""
+
+    email: Annotated[str, Field(max_length=254, pattern=EMAIL)] | None
+
+
+def save(store: "AddressStore", owner: str, user_id: str, new: NoticeAddress) -> dict[str, Any]:
+    """Set an owner's address, or remove it; return it as `document` does.
+
+    Raises:
+        AddressTakenError: another user has named it.
+        InvalidInputError: SNS does not take it.
+    """
+    if new.email is None:
+        store.delete(owner)
+        return {"email": None, "is_confirmed": False}
+    return document(store, store.save(owner, user_id, new.email))
+
+
+def document(store: "AddressStore", address: "Address") -> dict[str, Any]:
+    """Return `{email, is_confirmed}`: an owner's address as answers show it."""
+    if not address.email:
+        return {"email": None, "is_confirmed": False}
+    return {"email": address.email, "is_confirmed": store.is_confirmed(address)}
