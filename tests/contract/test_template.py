@@ -155,8 +155,8 @@ def test_no_function_sends_to_its_own_source() -> None:
         if re.search(r"\bsqs\(\)|\.send_message|\.publish\(", path.read_text())
     }
     assert calls == {
-        "aws.py", "events/queueing.py", "queues/release.py", "stores/addresses.py", "wiring/gates.py",
-        "wiring/logs.py", "wiring/tick.py", "wiring/webhooks.py",
+        "aws.py", "events/queueing.py", "queues/release.py", "stores/addresses.py",
+        "wiring/gates.py", "wiring/logs.py", "wiring/tick.py", "wiring/webhooks.py",
     }  # fmt: skip
 
 
