@@ -40,7 +40,7 @@ class Operand:
         kind: the column's kind; empty where it is not known.
         other: gives the row's value of another field.
         is_a: returns whether a class is another or extends it.
-        now: the moment.
+        now: the moment, in the user's time zone.
     """
 
     actual: str
@@ -52,7 +52,9 @@ class Operand:
     now: datetime = BEGINNING
 
     def compare(self, wanted: str, actual: str | None = None) -> int:
-        """Return -1, 0 or 1: how the row's value stands to another."""
+        """Return -1, 0 or 1: how the row's value stands to another; days compare as days."""
+        if self.kind == "day":
+            wanted = wanted[: _PRECISION["day"]]
         left, right = (
             sort_key(self.actual if actual is None else actual, self.kind),
             sort_key(wanted, self.kind),
@@ -76,14 +78,14 @@ def _contains(it: Operand) -> bool:
 
 
 def _between(it: Operand) -> bool:
-    low, _, high = it.wanted.partition("@")
+    low, high = it.wanted.split("@")
     return bool(it.actual) and it.compare(low) >= 0 and it.compare(high) <= 0
 
 
 def _on(it: Operand) -> bool:
     """`ON<label>@<start>@<end>`."""
-    _, start, end = it.wanted.split("@", 2)
-    return bool(it.actual) and start <= it.actual <= end
+    _, start, end = it.wanted.split("@")
+    return bool(it.actual) and it.compare(start) >= 0 and it.compare(end) <= 0
 
 
 def _same(it: Operand) -> bool:
@@ -103,8 +105,8 @@ def _relative(compare: Callable[[str, str], bool]) -> Callable[[Operand], bool]:
     """`RELATIVE..@<unit>@ago|ahead@<count>`."""
 
     def matches(it: Operand) -> bool:
-        _, unit, direction, count = it.wanted.split("@")
-        sign = -1 if direction == "ago" else 1
+        empty, unit, direction, count = it.wanted.split("@")
+        sign = {"ago": -1, "ahead": 1}[empty + direction]
         if unit in _MONTHS_OF:
             limit = shift_months(it.now, sign * _MONTHS_OF[unit] * int(count))
         else:
@@ -119,17 +121,20 @@ def _relative(compare: Callable[[str, str], bool]) -> Callable[[Operand], bool]:
     return matches
 
 
+_DIRECTIONS: dict[str, Callable[[timedelta], timedelta]] = {
+    "before": timedelta.__neg__, "after": timedelta.__pos__, "before or after": timedelta.__abs__,
+}  # fmt: skip
+
+
 def _apart(*, more: bool) -> Callable[[Operand], bool]:
-    """`MORETHAN<field>@<unit>@before|after@<count>`, and LESSTHAN."""
+    """`MORETHAN<field>@<unit>@before|after|before or after@<count>`, and LESSTHAN."""
 
     def matches(it: Operand) -> bool:
         field, unit, direction, count = it.wanted.split("@")
         other = it.other(field)
         if not it.actual or not other:
             return False
-        apart = parsed(it.actual) - parsed(other)
-        if direction == "before":
-            apart = -apart
+        apart = _DIRECTIONS[direction](parsed(it.actual) - parsed(other))
         limit = int(count) * _SPANS[unit]
         return apart > limit if more else timedelta() <= apart < limit
 
@@ -160,7 +165,8 @@ def _date_part(it: Operand) -> bool:
         return False
     names: tuple[str, ...] = {"dayofweek": _WEEK, "month": _MONTHS}.get(part, ())
     wanted = names.index(value.lower()) if value.lower() in names else int(value)
-    return _COMPARISONS[comparison](_PARTS[part](parsed(moment)), wanted)
+    local = parsed(moment).astimezone(it.now.tzinfo)
+    return _COMPARISONS[comparison](_PARTS[part](local), wanted)
 
 
 OPERATORS: dict[str, Callable[[Operand], bool]] = {

@@ -98,7 +98,7 @@ class Lookup:
         kind: gives the kind of a field's column.
         related: counts, for a table, a column and a query, the records by that column's value.
         is_a: returns whether a class is another or extends it.
-        now: the moment.
+        now: the moment, in the user's time zone.
     """
 
     value: Callable[[Row, str], str]

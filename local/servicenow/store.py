@@ -147,6 +147,8 @@ class Store:
             operator, value = condition.operator, condition.value
             if operator == "DYNAMIC":
                 operator, value = "IN", DYNAMIC.get(value, ("", f"javascript:{value}"))[1]
+            elif "getMyGroups" in value:  # it gives a list
+                operator = {"=": "IN", "!=": "NOT IN"}.get(operator, operator)
             return encoded.Condition(condition.field, operator, evaluate(value, session))
 
         query = encoded.parse(

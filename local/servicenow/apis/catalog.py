@@ -49,7 +49,7 @@ class _CatalogApi:
 
     async def catalogs(self, request: "Request") -> "Response":
         found = [self._catalog(row) for row in self._instance.rows("sc_catalog")]
-        return wire.respond(request, {"result": found})
+        return self._page(request, found)
 
     async def catalog(self, request: "Request") -> "Response":
         return wire.respond(request, {"result": self._catalog(self._find(request, "sc_catalog"))})
@@ -61,7 +61,7 @@ class _CatalogApi:
             for row in self._instance.rows("sc_category")
             if row["sc_catalog"] == catalog["sys_id"]
         ]
-        return wire.respond(request, {"result": found}, headers={"X-Total-Count": str(len(found))})
+        return self._page(request, found)
 
     async def category(self, request: "Request") -> "Response":
         return wire.respond(request, {"result": self._category(self._find(request, "sc_category"))})
@@ -76,12 +76,15 @@ class _CatalogApi:
             and parameters.get("sysparm_catalog", "") in row["sc_catalogs"]
             and parameters.get("sysparm_category", row["category"]) == row["category"]
         ]
-        offset = number(request, "sysparm_offset", 0)
-        page = found[offset : offset + number(request, "sysparm_limit", _DEFAULT_LIMIT)]
-        return wire.respond(request, {"result": page}, headers={"X-Total-Count": str(len(found))})
+        return self._page(request, found)
 
     async def item(self, request: "Request") -> "Response":
         return wire.respond(request, {"result": self._item(self._find(request, "sc_cat_item"))})
+
+    def _page(self, request: "Request", found: list[dict[str, Any]]) -> "Response":
+        offset = number(request, "sysparm_offset", 0)
+        page = found[offset : offset + number(request, "sysparm_limit", _DEFAULT_LIMIT)]
+        return wire.respond(request, {"result": page}, headers={"X-Total-Count": str(len(found))})
 
     # ---- orders
 

@@ -1,10 +1,12 @@
 """Encoded queries, against what ServiceNow's documentation says of each operator."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from local.servicenow import Instance, query, seed
+from local.servicenow import Instance, operators, query, scripts, seed
 
 if TYPE_CHECKING:
     import httpx
@@ -46,6 +48,12 @@ def _found(http: "httpx.Client", table: str, text: str) -> list[dict[str, Any]]:
         ("sys_created_on<javascript:gs.beginningOfLastMonth()", 0),
         ("sys_created_on>=javascript:gs.beginningOfThisYear()", 7),
         ("sys_created_on>javascript:gs.dateGenerate('2020-01-31','end')", 7),
+        ("sys_created_on>javascript:gs.dateGenerate('20200131','23:59:59')", 7),
+        ('sys_created_on<javascript:gs.dateGenerate("2020-02-01 00:00:00")', 0),
+        ("sys_created_on>=javascript:gs.yesterday()", 7),
+        ("caller_id=javascript:gs.getUser().getID()", 0),
+        ("assignment_group=javascript:gs.getUser().getMyGroups()", 0),
+        ("assignment_group!=javascript:getMyGroups()", 7),
         ("sys_created_onRELATIVEGT@hour@ago@1", 7),
         ("sys_created_onRELATIVELT@hour@ago@1", 0),
         ("sys_created_onRELATIVEGE@month@ago@1", 7),
@@ -55,6 +63,7 @@ def _found(http: "httpx.Client", table: str, text: str) -> list[dict[str, Any]]:
         ("sys_created_onDATEPARTYear@javascript:gs.datePart('year','2000','LE')", 0),
         ("sys_created_onLESSTHANsys_updated_on@hour@before@1", 7),
         ("sys_created_onMORETHANsys_updated_on@day@before@1", 0),
+        ("sys_created_onLESSTHANsys_updated_on@hour@before or after@1", 7),
         ("opened_byDYNAMIC90d1921e5f510100a9ad2572f2b477fe", 0),
         ("assignment_groupDYNAMICd6435e965f510100a9ad2572f2b477fe", 0),
         ("opened_byIN,", 0),
@@ -75,7 +84,12 @@ def test_each_documented_operator(http: "httpx.Client", text: str, count: int) -
         ("number=javascript:new GlideRecord('x')", "GlideRecord"),
         ("number=javascript:gs.nothing()", "gs.nothing"),
         ("opened_at>javascript:gs.daysAgo(many)", "gs.daysAgo"),
+        ("opened_at>javascript:gs.dateGenerate('soon')", "dateGenerate"),
         ("sys_created_onRELATIVEGT@hour", "RELATIVEGT"),
+        ("sys_created_onRELATIVELTE@hour@ago@1", "RELATIVELT"),
+        ("sys_created_onRELATIVEGT@hour@sometime@1", "RELATIVEGT"),
+        ("sys_created_onMORETHANsys_updated_on@day@around@1", "MORETHAN"),
+        ("impactBETWEEN1", "BETWEEN"),
         ("sys_created_onONToday", "ONToday"),
         ("sys_created_onDATEPARTx", "DATEPART"),
         ("opened_byDYNAMICunknown", "unknown"),
@@ -87,6 +101,74 @@ def test_what_is_not_imitated_is_refused(http: "httpx.Client", text: str, refuse
     answer = http.get(f"{TABLE}/incident", params={"sysparm_query": text})
     assert (answer.status_code, answer.json()["error"]["message"]) == (501, "Not simulated")
     assert refused in answer.json()["error"]["detail"]
+
+
+_NOW = datetime(2026, 8, 12, 16, 44, 17, tzinfo=ZoneInfo("Europe/Berlin"))
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("Today", "2026-08-11 22:00:00", "2026-08-12 21:59:59"),
+        ("Yesterday", "2026-08-10 22:00:00", "2026-08-11 21:59:59"),
+        ("Tomorrow", "2026-08-12 22:00:00", "2026-08-13 21:59:59"),
+        ("ThisWeek", "2026-08-09 22:00:00", "2026-08-16 21:59:59"),
+        ("LastWeek", "2026-08-02 22:00:00", "2026-08-09 21:59:59"),
+        ("NextMonth", "2026-08-31 22:00:00", "2026-09-30 21:59:59"),
+        ("Last3Months", "2026-04-30 22:00:00", "2026-08-31 21:59:59"),
+        ("Last12Months", "2025-07-31 22:00:00", "2026-08-31 21:59:59"),
+        ("ThisQuarter", "2026-06-30 22:00:00", "2026-09-30 21:59:59"),
+        ("LastQuarter", "2026-03-31 22:00:00", "2026-06-30 21:59:59"),
+        ("Last2Quarters", "2026-03-31 22:00:00", "2026-09-30 21:59:59"),
+        ("Next2Quarters", "2026-09-30 22:00:00", "2027-03-31 21:59:59"),
+        ("LastYear", "2024-12-31 23:00:00", "2025-12-31 22:59:59"),
+        ("Last2Years", "2024-12-31 23:00:00", "2026-12-31 22:59:59"),
+        ("Last30Days", "2026-07-12 22:00:00", "2026-08-12 21:59:59"),
+        ("CurrentHour", "2026-08-12 14:00:00", "2026-08-12 14:59:59"),
+        ("LastHour", "2026-08-12 13:00:00", "2026-08-12 13:59:59"),
+        ("Last2Hours", "2026-08-12 12:44:17", "2026-08-12 14:44:17"),
+        ("CurrentMinute", "2026-08-12 14:44:00", "2026-08-12 14:44:59"),
+        ("Last15Minutes", "2026-08-12 14:29:00", "2026-08-12 14:44:59"),
+        ("OneYearAgo", "2025-08-12 14:44:17", "2026-08-31 21:59:59"),
+    ],
+)
+def test_each_named_span_of_time(name: str, first: str, last: str) -> None:
+    """The spans that lists offer as filters, in the user's time zone and stored as UTC."""
+    session = scripts.Session("id", "name", (), _NOW)
+    span = f"javascript:gs.beginningOf{name}()@javascript:gs.endOf{name}()"
+    assert scripts.evaluate(span, session) == f"{first}@{last}"
+
+
+@pytest.mark.parametrize(
+    ("script", "moment"),
+    [
+        ("minutesAgo(5)", "2026-08-12 14:39:17"),
+        ("minutesAgoEnd(5)", "2026-08-12 14:39:59"),
+        ("hoursAgoStart(1)", "2026-08-12 13:00:00"),
+        ("daysAgo(3)", "2026-08-09 14:44:17"),
+        ("daysAgoEnd(-1)", "2026-08-13 21:59:59"),
+        ("monthsAgo(6)", "2026-02-12 15:44:17"),
+        ("quartersAgoEnd(1)", "2026-06-30 21:59:59"),
+        ("yearsAgo(2)", "2024-08-12 14:44:17"),
+        ("lastWeek()", "2026-08-05 14:44:17"),
+        ("daysAhead(1)", "2026-08-13 14:44:17"),
+        ("dateGenerate('2026-02-15','start')", "2026-02-14 23:00:00"),
+    ],
+)
+def test_each_way_to_name_a_moment(script: str, moment: str) -> None:
+    """What scripts count back from now, or write as a date."""
+    session = scripts.Session("id", "name", (), _NOW)
+    assert scripts.evaluate(f"javascript:gs.{script}", session) == moment
+
+
+def test_days_and_parts_of_dates_follow_the_reader() -> None:
+    """A day compares as a day; a part of a date is that of the user's time zone."""
+    day = operators.Operand(
+        "2026-08-12", "", "Today@2026-08-12 00:00:00@2026-08-12 23:59:59", "day"
+    )
+    assert operators.OPERATORS["ON"](day)
+    late = operators.Operand("2026-08-12 22:30:00", "", "Thursday@dayofweek,thursday,EE", now=_NOW)
+    assert operators.OPERATORS["DATEPART"](late)
 
 
 def test_conditions_on_related_records(admin: "httpx.Client") -> None:
