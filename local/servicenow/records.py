@@ -94,11 +94,11 @@ def _value(  # noqa: PLR0917 - all of it decides
             "true": {"display_value": shown, "link": link},
             "all": {"display_value": shown, "value": value, "link": link},
         }[view.display]
-    if view.display == "all":
-        # An empty choice has no label at all.
-        empty = column.kind == "choice" and not value
-        return {"display_value": None if empty else shown, "value": value}
-    return shown if view.display == "true" else value
+    if view.display == "false":
+        return value
+    # An empty choice has no label at all.
+    label = None if column.kind == "choice" and not value else shown
+    return label if view.display == "true" else {"display_value": label, "value": value}
 
 
 def _class_of(instance: "Instance", table: "Table", row: "Row") -> str:
