@@ -252,5 +252,5 @@ def _matches(term: Term, row: Row, lookup: Lookup) -> bool:
     )
     try:
         return OPERATORS[term.operator](operand)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         raise not_simulated(f"the condition {term.field}{term.operator}{term.value}") from None

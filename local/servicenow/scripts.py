@@ -51,7 +51,7 @@ def _call(call: re.Match[str], session: Session) -> str:
     given = [part.strip().strip("'\"") for part in arguments.split(",") if part.strip()]
     try:
         return _FUNCTIONS[name](session, *given)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise not_simulated(f"the script {call[0]}") from None
 
 

@@ -93,11 +93,21 @@ async def read(request: "Request", limit: int) -> Any:
     try:
         if content_type in XML:
             return _document(ET.fromstring(raw or b"<request/>"))  # noqa: S314 - one's own tests
-        return json.loads(raw or b"{}")
+        return parsed(raw or b"{}")
     except (ValueError, ET.ParseError):
         raise ApiError(
             400, "Exception while reading request", "The payload is not JSON or XML"
         ) from None
+
+
+def parsed(raw: bytes) -> Any:
+    """Return a JSON document, without the half characters that JSON alone can write.
+
+    Raises:
+        ValueError: it is none.
+    """
+    whole = json.dumps(json.loads(raw), ensure_ascii=False)
+    return json.loads(whole.encode(errors="replace"))
 
 
 async def read_record(request: "Request", limit: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Other people's ServiceNow clients work against the simulator, unchanged."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pysnc
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 PASSWORD = seed.USERS[seed.INTEGRATION_USER][0]
 # What they warn of is theirs.
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = pytest.mark.filterwarnings("default", "ignore:unclosed file:ResourceWarning")
 
 
 def test_pysnc(simulator: "Simulator", monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,4 +108,11 @@ def test_pysnow(simulator: "Simulator", monkeypatch: pytest.MonkeyPatch) -> None
     assert incidents.get(query=query).one()["description"] == "changed"
     active = pysnow.QueryBuilder().field("active").equals("true")
     assert len(list(incidents.get(query=active, limit=5).all())) == 5
+    begun = datetime(2024, 1, 1)  # noqa: DTZ001 - pysnow's dates have no zone
+    recent = active.AND().field("opened_at").between(begun, datetime(2099, 1, 1))  # noqa: DTZ001 - the same
+    assert made["number"] in {row["number"] for row in incidents.get(query=recent).all()}
+    file = incidents.attachments.upload(sys_id=made["sys_id"], file_path=__file__)
+    assert [one["file_name"] for one in incidents.attachments.get(sys_id=made["sys_id"])] == [
+        file["file_name"]
+    ]
     client.session.close()

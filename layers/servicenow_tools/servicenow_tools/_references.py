@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-_SYS_ID = re.compile(r"[0-9a-f]{32}")
+# Lower case, but for records that somebody gave another one.
+_SYS_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from servicenow_tools.errors import (
 from servicenow_tools.query import field
 from servicenow_tools.records import Conflicts, NextState, Record, Slot
 from servicenow_tools.states import ChangeState
-from servicenow_tools.tables import Instance, Resource, Table
+from servicenow_tools.tables import Instance, Resource, Table, check_rows
 
 _Read = TypeVar("_Read")
 
@@ -127,8 +127,8 @@ class Changes(Resource):
             sys_id = await self.resolve_sys_id(id)
             query = field("change_request").eq(sys_id).order_by("number").encode()
             rows = await self._http.find(_TASK, query, limit=1000)
-        found = [row for row in rows if row.get("change_request") == sys_id]
-        return [self._tasks.to_record(row) for row in found]
+        check_rows(rows, "change_request", sys_id)
+        return [self._tasks.to_record(row) for row in rows]
 
     async def create_task(
         self,
@@ -251,7 +251,8 @@ class Changes(Resource):
                 "task_ci", query, limit=1000,
                 fields=["sys_id", "task", "ci_item", "ci_item.name", "sys_created_on"],
             )  # fmt: skip
-        return self._records("task_ci", [row for row in rows if row.get("task") == sys_id])
+        check_rows(rows, "task", sys_id)
+        return self._records("task_ci", rows)
 
     async def add_affected_ci(self, id: str, ci: str) -> Record:  # noqa: A002
         """Add an affected configuration item to a change, once; return the record of task_ci.
@@ -293,8 +294,8 @@ class Changes(Resource):
                 fields=["sys_id", "state", "approver", "approver.name", "comments", "sysapproval",
                         "sys_created_on", "sys_updated_on"],
             )  # fmt: skip
-        found = [row for row in rows if row.get("sysapproval") == sys_id]
-        return self._records("sysapproval_approver", found)
+        check_rows(rows, "sysapproval", sys_id)
+        return self._records("sysapproval_approver", rows)
 
     async def check_conflicts(self, id: str) -> Conflicts:  # noqa: A002 - the API's own name
         """Make the instance look for conflicts in a change's schedule, and return what it found.

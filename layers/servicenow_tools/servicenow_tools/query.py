@@ -8,6 +8,7 @@ are refused here (documentation: Table API, sysparm_query; Operators available f
 queries).
 """
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ Value = str | int | bool | datetime
 # What ends a line or is no character at all, for ServiceNow or for the URL's encoding.
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _FIELD = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+
+# With what a value would make another operator of the one before it: `<=`, INSTANCEOF.
+_LISTS = ("STANCEOF", "_HIERARCHY")
+_CONTINUATIONS = {"<": ("=",), ">": ("=",), "IN": _LISTS, "NOT IN": _LISTS}
 
 
 def field(name: str) -> "Field":
@@ -88,39 +93,39 @@ class Field:
         return self.ge(low) & self.le(high)
 
     def newer_than(self, age: timedelta) -> "Query":
-        """Later than so long ago, by the instance's own clock."""
-        return self._relative("GT", age, "ago")
+        """Later than so long ago, by the instance's own clock.
+
+        ServiceNow counts in whole minutes; parts of one are rounded so that nothing is missed.
+        """
+        return self._relative("GT", math.ceil(_minutes(age)), "ago")
 
     def older_than(self, age: timedelta) -> "Query":
-        """Earlier than so long ago, by the instance's own clock."""
-        return self._relative("LT", age, "ago")
+        """Earlier than so long ago, by the instance's own clock; minutes as in `newer_than`."""
+        return self._relative("LT", math.floor(_minutes(age)), "ago")
 
     def within_next(self, time: timedelta) -> "Query":
-        """Between now and so much later, by the instance's own clock."""
-        now = self._relative("GE", timedelta(0), "ago")
-        return now & self._relative("LE", time, "ahead")
+        """Between now and so much later, by the instance's own clock; minutes the same."""
+        now = self._relative("GE", 0, "ago")
+        return now & self._relative("LE", math.ceil(_minutes(time)), "ahead")
 
     def is_empty(self) -> "Query":
         """Without a value."""
-        return Query((((f"{self.name}ISEMPTY",),),))
+        return self._query("ISEMPTY", "")
 
     def is_not_empty(self) -> "Query":
         """With a value."""
-        return Query((((f"{self.name}ISNOTEMPTY",),),))
+        return self._query("ISNOTEMPTY", "")
 
     def _condition(self, operator: str, value: Value) -> "Query":
         text = encode_value(value, self.name)
-        if operator in {"<", ">"} and text.startswith("="):
-            raise InvalidRequestError(
-                "must not begin with =, which would change the operator", self.name
-            )
-        return Query((((f"{self.name}{operator}{text}",),),))
+        if not text and operator not in {"=", "!="}:
+            raise InvalidRequestError("must not be empty, which would find everything", self.name)
+        return self._query(operator, text)
 
-    def _relative(self, operator: str, time: timedelta, direction: str) -> "Query":
-        minutes = round(time.total_seconds() / 60)
+    def _relative(self, operator: str, minutes: int, direction: str) -> "Query":
         if minutes < 0:
             raise InvalidRequestError("must not be negative", self.name)
-        return Query((((f"{self.name}RELATIVE{operator}@minute@{direction}@{minutes}",),),))
+        return self._query(f"RELATIVE{operator}", f"@minute@{direction}@{minutes}")
 
     def _list(self, operator: str, values: Iterable[Value]) -> "Query":
         encoded = [encode_value(value, self.name) for value in values]
@@ -128,7 +133,16 @@ class Field:
             raise InvalidRequestError("A list of values must not be empty", self.name)
         if any("," in value for value in encoded):
             raise InvalidRequestError("A value of a list must not hold a comma", self.name)
-        return Query((((f"{self.name}{operator}{','.join(encoded)}",),),))
+        if encoded == [""]:
+            raise InvalidRequestError("A list of values must not be empty", self.name)
+        return self._query(operator, ",".join(encoded))
+
+    def _query(self, operator: str, text: str) -> "Query":
+        if text.startswith(_CONTINUATIONS.get(operator, ())):
+            raise InvalidRequestError(
+                "begins with what would make another operator of this one", self.name
+            )
+        return Query((((f"{self.name}{operator}{text}",),),))
 
 
 class _Unsafe(str):
@@ -219,6 +233,10 @@ class Query:
         """Return the text for `sysparm_query`."""
         groups = ["^".join("^OR".join(clause) for clause in group) for group in self._groups]
         return "^".join(filter(None, ["^NQ".join(groups), *self._order]))
+
+
+def _minutes(time: timedelta) -> float:
+    return time / timedelta(minutes=1)
 
 
 def encode_value(value: Value, name: str) -> str:

@@ -172,6 +172,7 @@ class Resource:
 
         Raises:
             InvalidRequestError: one is no sys_id.
+            UnexpectedContentError: the instance answered with other records.
         """
         if wrong := [each for each in ids if not is_sys_id(each)]:
             raise InvalidRequestError("must be 32 hexadecimal digits", wrong[0][:80])
@@ -188,8 +189,9 @@ class Resource:
                     fields=wanted,
                     display=_display(display_value),
                 )
-                for row in answer.records():
-                    record = self.to_record(row, display_value)
+                records = [self.to_record(row, display_value) for row in answer.records()]
+                check_rows(records, "sys_id", some)
+                for record in records:
                     record.answered_at = answer.sent_at
                     found[record.sys_id] = record
         return [found[each] for each in dict.fromkeys(ids) if each in found]
@@ -497,8 +499,9 @@ class Resource:
         """
         with self._http.deadline():
             sys_id = await self.resolve_sys_id(id)
-            query = field("element_id").eq(sys_id) & field("element").in_(sorted(_JOURNALS))
-            return [note async for note in self._journal(query, sys_id, _JOURNALS)]
+            elements = sorted(_JOURNALS)
+            query = field("element_id").eq(sys_id) & field("element").in_(elements)
+            return [note async for note in self._journal(query, sys_id, elements)]
 
     async def find_work_note(
         self,
@@ -520,7 +523,7 @@ class Resource:
                 & field("element").eq("work_notes")
                 & field("sys_created_on").ge(earliest)
             )
-            async for note in self._journal(query, sys_id, frozenset({"work_notes"})):
+            async for note in self._journal(query, sys_id, ["work_notes"]):
                 created = _moment(note.get("sys_created_on"))
                 if created is None or created < earliest.astimezone(UTC).replace(microsecond=0):
                     raise UnexpectedContentError(200, _MISSED.format("sys_created_on"))
@@ -782,11 +785,11 @@ class Resource:
         return True
 
     async def _journal(
-        self, query: Query, sys_id: str, elements: frozenset[str]
+        self, query: Query, sys_id: str, elements: Sequence[str]
     ) -> AsyncIterator[Record]:
         async for note in Resource(self._instance, "sys_journal_field").iterate(query):
-            if note.get("element_id") != sys_id or str(note.get("element")) not in elements:
-                raise UnexpectedContentError(200, _MISSED.format("element_id or element"))
+            check_rows([note], "element_id", sys_id)
+            check_rows([note], "element", elements)
             yield note
 
     async def _problems_with(self, column: Column, value: str) -> list[FieldProblem]:
@@ -843,6 +846,22 @@ def _view(*, display: str = "false", fields: Iterable[str] | None = None) -> dic
     if fields is not None:
         params["sysparm_fields"] = ",".join(field(name).name for name in fields)
     return params
+
+
+def check_rows(rows: Iterable[Mapping[str, Any]], column: str, wanted: str | Sequence[str]) -> None:
+    """Refuse rows that were not asked for: the instance ignored a condition of the query.
+
+    Args:
+        rows: what it answered with.
+        column: the column of the condition.
+        wanted: the value asked for, or those of which each row has one.
+
+    Raises:
+        UnexpectedContentError: a row has another value.
+    """
+    values = {wanted} if isinstance(wanted, str) else set(wanted)
+    if any(row.get(column) not in values for row in rows):
+        raise UnexpectedContentError(200, _MISSED.format(column))
 
 
 def is_final(error: ServiceNowError) -> bool:

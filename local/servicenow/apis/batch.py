@@ -1,7 +1,6 @@
 """The Batch API (documentation: Batch API): its parts pass through the instance one by one."""
 
 import base64
-import binascii
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +58,10 @@ async def _serve(
             part["method"], part["url"], content=content,
             headers={**headers, **credentials, PART: "true"},
         )  # fmt: skip
-    except (binascii.Error, KeyError, TypeError, ConnectionResetError) as error:
+    except (
+        AttributeError, ConnectionResetError, KeyError, TypeError, ValueError,
+        httpx.InvalidURL, httpx.UnsupportedProtocol,
+    ) as error:  # fmt: skip
         answer = httpx.Response(500, json={"error": {"message": str(error), "detail": None}})
     shown = [] if part.get("exclude_response_headers") else answer.headers.items()
     return {

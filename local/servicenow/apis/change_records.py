@@ -1,6 +1,5 @@
 """How the Change Management API reads requests and shows records."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from .. import wire
@@ -59,7 +58,7 @@ class Changes:
         """
         raw = await request.body()
         try:
-            body = json.loads(raw) if raw else {}
+            body = wire.parsed(raw) if raw else {}
         except ValueError:
             raise ApiError(
                 400, "Exception while reading request", "The payload is not JSON or XML"

@@ -113,7 +113,10 @@ class _CmdbApi:
             ("outbound_relations", "parent", "child"),
             ("inbound_relations", "child", "parent"),
         ):
-            for relation in sent.get(direction) or ():
+            relations = sent.get(direction) or []
+            if not isinstance(relations, list) or not all(isinstance(r, dict) for r in relations):
+                raise ApiError(400, "Exception while reading request", f"{direction} is no list")
+            for relation in relations:
                 self._instance.insert(
                     "cmdb_rel_ci",
                     {

@@ -47,7 +47,7 @@ def test_the_guide(
             example.evaluate()
     assert len(examples) >= 12
     printed = capsys.readouterr().out
-    assert "200 made in four round trips" in printed
+    assert "200 made in four round trips\n2 deleted\n" in printed
     assert "prioritty: is no field of incident" in printed
     assert "Implement" not in simulator.one("change_request", type="standard")["state"]
     assert simulator.one("change_request", type="standard")["state"] == "3"

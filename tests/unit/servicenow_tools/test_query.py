@@ -1,7 +1,7 @@
 """Queries: what is built means what was asked, whatever the values."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given
@@ -10,9 +10,6 @@ from hypothesis import strategies as st
 from local.servicenow import query as encoded
 from servicenow_tools import Query, field
 from servicenow_tools.errors import InvalidRequestError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 TEXT = st.text(
     st.characters(blacklist_categories=("Cc", "Cs"), blacklist_characters="^"), max_size=20
@@ -96,7 +93,7 @@ def test_a_query_has_its_text(query: Query, text: str) -> None:
         lambda: field("a").newer_than(timedelta(hours=-1)),
     ],
 )
-def test_what_could_widen_a_query_is_refused(build: "Callable[[], object]") -> None:
+def test_what_could_widen_a_query_is_refused(build: Callable[[], object]) -> None:
     """No value and no name can become a part of the query."""
     with pytest.raises(InvalidRequestError):
         build()
@@ -106,17 +103,70 @@ def test_what_could_widen_a_query_is_refused(build: "Callable[[], object]") -> N
 @example(name="", other="\ue000")
 def test_a_value_stays_a_value(name: str, other: str) -> None:
     """ServiceNow's parser finds in the text exactly the conditions that were built."""
-    query = (field("name").eq(name) | field("title").contains(other)) & field("x.y").ne(other)
+    part = f"{other}."  # an empty one is refused
+    query = (field("name").eq(name) | field("title").contains(part)) & field("x.y").ne(other)
     parsed = encoded.parse(query.encode(), lambda _: True)
     assert parsed.groups == (
         (
             (
                 encoded.Condition("name", "=", name),
-                encoded.Condition("title", "LIKE", other),
+                encoded.Condition("title", "LIKE", part),
             ),
             (encoded.Condition("x.y", "!=", other),),
         ),
     )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: field("name").contains(""),
+        lambda: field("name").starts_with(""),
+        lambda: field("name").ends_with(""),
+        lambda: field("opened_at").gt(""),
+        lambda: field("opened_at").between("", "2024-01-01"),
+        lambda: field("name").in_([""]),
+        lambda: field("name").not_in([""]),
+    ],
+)
+def test_an_empty_value_never_finds_everything(make: Callable[[], Query]) -> None:
+    """Nothing is contained in every text: only = and != can mean an empty value."""
+    with pytest.raises(InvalidRequestError, match="must not be empty"):
+        make()
+    assert field("name").eq("").encode() == "name="
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: field("sys_class_name").in_(["STANCEOFtask", "x"]),
+        lambda: field("manager").not_in(["_HIERARCHYx"]),
+        lambda: field("name").lt("=x"),
+        lambda: field("name").gt("=x"),
+    ],
+)
+def test_a_value_never_makes_another_operator(make: Callable[[], Query]) -> None:
+    """IN and STANCEOF would be INSTANCEOF."""
+    with pytest.raises(InvalidRequestError, match="another operator"):
+        make()
+    assert field("name").in_(["x", "STANCEOFtask"]).encode() == "nameINx,STANCEOFtask"
+
+
+@pytest.mark.parametrize(
+    ("query", "encoded_as"),
+    [
+        (field("x").newer_than(timedelta(seconds=10)), "xRELATIVEGT@minute@ago@1"),
+        (field("x").newer_than(timedelta(minutes=1)), "xRELATIVEGT@minute@ago@1"),
+        (field("x").older_than(timedelta(seconds=119)), "xRELATIVELT@minute@ago@1"),
+        (
+            field("x").within_next(timedelta(minutes=1, seconds=1)),
+            "xRELATIVEGE@minute@ago@0^xRELATIVELE@minute@ahead@2",
+        ),
+    ],
+)
+def test_parts_of_minutes_lose_nothing(query: Query, encoded_as: str) -> None:
+    """ServiceNow counts in whole minutes: what is asked for is found, and little more."""
+    assert query.encode() == encoded_as
 
 
 @given(value=st.text(max_size=30), wanted=st.text(max_size=30))

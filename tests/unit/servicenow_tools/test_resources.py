@@ -137,12 +137,14 @@ def test_a_look_up_that_fails_creates_nothing(
 
 
 def test_an_own_sys_id(use: Callable[..., None]) -> None:
-    """Is the record's; anything else than 32 digits is refused, and at an update all is."""
+    """Is the record's, in its own case; another length is refused, and at an update all is."""
 
     async def create(client: ServiceNowClient) -> None:
         made = await client.table("incident").create(sys_id="ab" * 16, short_description="x")
         assert made.sys_id == "ab" * 16
-        for bad in ("x", "AB" * 16):
+        upper = await client.table("incident").create(sys_id="AB12" * 8, short_description="y")
+        assert (await client.incidents.get("AB12" * 8))["number"] == upper.number
+        for bad in ("x", "ab" * 15, "xy" * 16):
             with pytest.raises(InvalidRequestError, match="sys_id"):
                 await client.table("incident").create(sys_id=bad)
         with pytest.raises(InvalidRequestError, match="sys_id"):
@@ -559,6 +561,29 @@ def test_notes_of_another_record_are_none_of_this_one(use: Callable[..., None]) 
 
     answer = httpx.Response(200, json={"result": [note]}, headers={"x-total-count": "1"})
     use(read, transport=answering(answer))
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda client: client.incidents.get_many(["a" * 32]),
+        lambda client: client.changes.tasks("a" * 32),
+        lambda client: client.changes.affected_cis("a" * 32),
+        lambda client: client.changes.approvals("a" * 32),
+        lambda client: client.problems.tasks("a" * 32),
+        lambda client: client.attachments.list("incident", "a" * 32),
+    ],
+)
+def test_rows_of_another_record_are_no_answer(
+    use: Callable[..., None], read: Callable[[ServiceNowClient], Awaitable[Any]]
+) -> None:
+    """Rows that nobody asked for hide those that were: that is an error, not an empty list."""
+
+    async def refuse(client: ServiceNowClient) -> None:
+        with pytest.raises(UnexpectedContentError, match="ignored a condition"):
+            await read(client)
+
+    use(refuse, transport=answering(page_of(9)))
 
 
 # ---- written

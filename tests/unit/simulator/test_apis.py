@@ -378,6 +378,31 @@ def test_events_open_and_close_alerts(simulator: Simulator, http: httpx.Client) 
     assert http.post("/api/global/em/jsonv2", json={}).status_code == 400
 
 
+def test_odd_requests_are_refused_and_never_a_failure(admin: httpx.Client) -> None:
+    """Half characters, parts of a batch without a meaning, relations that are none."""
+    half = b'{"short_description": "\\ud800"}'
+    as_json = {"Content-Type": "application/json"}
+    for path in (f"{NOW}/table/incident", "/api/sn_chg_rest/change"):
+        answer = admin.post(path, content=half, headers=as_json)
+        assert answer.json()["result"]["short_description"] in (
+            "?",
+            {"display_value": "?", "value": "?"},
+        )
+    parts = [
+        {"id": "1", "method": "GET", "url": "http://[::bad"},
+        {"id": "2", "method": "GET", "url": "/api/now/table/incident", "headers": ["none"]},
+        {"id": "3", "method": "POST", "url": "/api/now/table/incident", "body": "!"},
+        {"id": "4"},
+        {"id": "5", "method": "GET", "url": f"{NOW}/table/incident?sysparm_limit=1"},
+    ]
+    served = admin.post(f"{NOW}/v1/batch", json={"rest_requests": parts}).json()
+    assert [part["status_code"] for part in served["serviced_requests"]] == [500] * 4 + [200]
+    server = admin.get(f"{NOW}/table/cmdb_ci_server", params={"sysparm_limit": "1"})
+    path = f"{NOW}/cmdb/instance/cmdb_ci_server/{server.json()['result'][0]['sys_id']}/relation"
+    for relations in ("x", [1]):
+        assert admin.post(path, json={"inbound_relations": relations}).status_code == 400
+
+
 def test_configuration_items_and_their_relations(simulator: Simulator, http: httpx.Client) -> None:
     """The CMDB Instance API makes, finds, changes and relates items of a class."""
     base = f"{NOW}/cmdb/instance/cmdb_ci_linux_server"

@@ -85,6 +85,8 @@ def test_each_documented_operator(http: "httpx.Client", text: str, count: int) -
         ("number=javascript:gs.nothing()", "gs.nothing"),
         ("opened_at>javascript:gs.daysAgo(many)", "gs.daysAgo"),
         ("opened_at>javascript:gs.dateGenerate('soon')", "dateGenerate"),
+        ("opened_at>javascript:gs.daysAgo(999999999)", "daysAgo"),
+        ("opened_atRELATIVEGT@year@ahead@99999", "RELATIVEGT"),
         ("sys_created_onRELATIVEGT@hour", "RELATIVEGT"),
         ("sys_created_onRELATIVELTE@hour@ago@1", "RELATIVELT"),
         ("sys_created_onRELATIVEGT@hour@sometime@1", "RELATIVEGT"),

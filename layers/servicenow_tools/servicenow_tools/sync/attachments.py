@@ -27,7 +27,7 @@ from servicenow_tools.retries import Outcome
 from servicenow_tools.sync import _concurrency
 from servicenow_tools.sync._http import Request, Upload
 from servicenow_tools.sync._responses import AttemptError, parsed
-from servicenow_tools.sync.tables import Instance, Resource
+from servicenow_tools.sync.tables import Instance, Resource, check_rows
 
 _TABLE = "sys_attachment"
 _PIECE = 1024 * 1024
@@ -118,7 +118,8 @@ class Attachments:
                 sysparm_query=query.order_by("sys_created_on").encode(),
                 sysparm_limit="1000",
             )
-        rows = [row for row in answer.records() if row.get("table_sys_id") == sys_id]
+        rows = answer.records()
+        check_rows(rows, "table_sys_id", sys_id)
         return [self._files.to_record(row) for row in rows]
 
     def read(self, sys_id: str, *, max_bytes: int = _MAX_READ_BYTES) -> bytes:

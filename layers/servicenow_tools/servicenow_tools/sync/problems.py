@@ -8,7 +8,7 @@ from servicenow_tools.errors import InvalidRequestError, StateError
 from servicenow_tools.query import field
 from servicenow_tools.records import Record
 from servicenow_tools.states import ProblemState
-from servicenow_tools.sync.tables import Instance, Resource, Table
+from servicenow_tools.sync.tables import Instance, Resource, Table, check_rows
 
 _ANALYSED = frozenset({ProblemState.ROOT_CAUSE_ANALYSIS, ProblemState.FIX_IN_PROGRESS})
 
@@ -149,7 +149,8 @@ class Problems(Resource):
             sys_id = self.resolve_sys_id(id)
             query = field("problem").eq(sys_id).order_by("number")
             found = self._tasks.search(query, limit=1000)
-        return [task for task in found if task.get("problem") == sys_id]
+        check_rows(found, "problem", sys_id)
+        return found
 
     def create_task(
         self,
