@@ -189,7 +189,13 @@ class Query:
 
     @classmethod
     def text(cls, words: str) -> "Query":
-        """Return a query for records in which all the words occur somewhere."""
+        """Return a query for records in which all the words occur somewhere.
+
+        Raises:
+            InvalidRequestError: there are none, which would find everything.
+        """
+        if not words.strip():
+            raise InvalidRequestError("must not be empty, which would find everything", "text")
         return cls((((_Unsafe(f"123TEXTQUERY321={encode_value(words, 'text')}"),),),))
 
     def __and__(self, other: "Query") -> "Query":

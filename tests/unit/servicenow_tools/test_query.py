@@ -125,6 +125,7 @@ def test_a_value_stays_a_value(name: str, other: str) -> None:
         lambda: field("name").ends_with(""),
         lambda: field("opened_at").gt(""),
         lambda: field("opened_at").between("", "2024-01-01"),
+        lambda: Query.text(" "),
         lambda: field("name").in_([""]),
         lambda: field("name").not_in([""]),
     ],
