@@ -219,6 +219,10 @@ reference: $(VENV)/.installed ## Write the pages of docs/ that say what stands e
 site: $(TOOLS)/site/.installed ## Build the documentation as a site, into dist/site; refuses links that lead nowhere
 	$(TOOLS)/site/bin/zensical build --strict
 
+.PHONY: lighthouse
+lighthouse: install tools ## Ask Lighthouse about the pages, on phone and desktop: the median of five (needs npm)
+	$(BIN)/python -m local.lighthouse
+
 .PHONY: images
 images: install tools ## Photograph the pages for the guide, into docs/images
 	IMAGES=docs/images $(BIN)/pytest tests/browser

@@ -5,6 +5,7 @@ start.
 """
 
 import argparse
+import copy
 import json
 import re
 import sys
@@ -20,7 +21,7 @@ from actionsync.http import problems, servicenow
 from actionsync.http.api import MAX_FILE_BYTES
 from actionsync.stores.connections import Connection
 from functions.operation import PROBLEM
-from local import page_tables, settings_schema
+from local import meanings, page_tables, settings_schema
 from local.compatibility import breaks
 from local.operations import Described, operations
 from local.schemas import ANSWERS, REF
@@ -89,6 +90,10 @@ def document() -> dict[str, Any]:
         "Connection": connection,
         "ConnectionReport": report,
     }
+    # What tables of this module share between answers is described in each of them by itself.
+    schemas = copy.deepcopy(schemas)
+    for name, schema in schemas.items():
+        meanings.describe(name, schema)
     paths: dict[str, Any] = {}
     for op in found:
         paths.setdefault(op.path, {})[op.method.lower()] = _described(op)
@@ -186,6 +191,8 @@ def _parameters(op: Described) -> list[dict[str, Any]]:
         }
         for name in op.headers
     ]
+    for parameter in parameters:
+        meanings.describe_parameter(parameter)
     return parameters
 
 

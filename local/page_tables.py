@@ -1,6 +1,7 @@
 """What the Settings page has to know of the rules and the audit trail: `make openapi` writes it."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
@@ -9,7 +10,9 @@ from actionsync.events.senders import names, sender
 from actionsync.rules.matching import SEVERITIES
 from actionsync.rules.models import GithubEvent
 from actionsync.rules.texts import NAMES
+from actionsync.stores.credentials import METHODS
 from actionsync.tickets.models import LEVELS, RISKS, NewChangeRequest
+from functions.update_recipe.operation import BODY as RECIPE
 
 EVENTS = Path(__file__).parent.parent / "events"
 # The Rules view tries rules on an event of each.
@@ -30,6 +33,8 @@ def text() -> str:
         "OUTCOMES": _choices("outcome"),
         "EXAMPLES": {f"{kind}s": _example(f"on_{kind}") for kind in KINDS},
         "SENDERS": _senders(),
+        "METHODS": {name: asdict(method) for name, method in METHODS.items()},
+        "RECIPE": RECIPE,
     }
     lines = (f"export const {name} = {json.dumps(table)};" for name, table in tables.items())
     return "\n".join(["// Written by `make openapi`: local/page_tables.py.", "", *lines, ""])

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # A run leaves its pictures aside; `make images` puts them into the guide.
 IMAGES = ROOT / os.environ.get("IMAGES", ".local/images")
 PHONE, DESKTOP = (390, 844), (1280, 900)
+# A desktop's window at a zoom of 200 %.
+ZOOMED = (640, 450)
 _WAIT_SECONDS = 30
 _LONGEST_PICTURE = 1700
 
@@ -89,12 +91,13 @@ class Person:
             field.send_keys(text)
 
     def opens(self, page: str) -> None:
-        """Open a page."""
+        """Open a page, from its beginning also where only the part after # is another."""
+        self.browser.get("about:blank")
         self.browser.get(f"{self.cloud.front.url}/{page}")
 
     def signs_in(self) -> None:
-        """Open the Settings page and sign in, through the issuer's own page."""
-        self.opens("settings")
+        """Open the connections and sign in, through the issuer's own page."""
+        self.opens("settings#connections")
         self.press("#sign-in")
         self.fills_sign_in_page()
         self.sees("#email", self.email)
@@ -199,8 +202,13 @@ class Person:
         )
 
 
+_TOO_WIDE = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+
 def has_no_barriers(person: "Person") -> None:
-    """Hold the page against axe's rules: on phone and desktop, in both themes."""
+    """Hold the page against axe's rules, and its width: on phone and desktop, in both themes."""
+    person.looks(*ZOOMED, "light")
+    assert not person.browser.execute_script(_TOO_WIDE), "wider than a zoomed window"
     for width, height in (PHONE, DESKTOP):
         for theme in ("light", "dark"):
             person.looks(width, height, theme)
@@ -209,6 +217,7 @@ def has_no_barriers(person: "Person") -> None:
                 "axe.run().then(({violations}) => arguments[0](violations))"
             )
             assert not violations, json.dumps(violations, indent=1)
+            assert not person.browser.execute_script(_TOO_WIDE), f"wider than {width} pixels"
     person.looks(*DESKTOP, "light")
 
 

@@ -1,4 +1,4 @@
-"""The Activity view in a real browser: what became of events, how it fares, delays, failures."""
+"""The Home and Activity views in a real browser: what became of events, delays, failures."""
 
 import json
 import time
@@ -53,7 +53,7 @@ def until(met: "Callable[[], Any]") -> Any:
 def test_what_became_of_events_is_seen(connected: "Person") -> None:
     """Tickets with links, a refused event with its reason, filters, health, chart."""
     person = connected
-    service = f"shop-{uuid.uuid4().hex[:6]}"
+    service = f"متجر {uuid.uuid4().hex[:6]}"
     happens(person, service=service)
     happens(person, service=None)
     until(lambda: person.api("GET", "health")["failed_events"])
@@ -62,6 +62,19 @@ def test_what_became_of_events_is_seen(connected: "Person") -> None:
     closing = {"close_notes": "Failed over."}
     person.api("POST", f"incidents/{number}/close", closing)
 
+    person.opens("settings#home")
+    person.sees("#last-tickets a", number)
+    person.sees("#last-tickets bdi", service)
+    assert person.find("#last-tickets bdi").value_of_css_property("direction") == "rtl"
+    person.sees("#health", "Working")
+    person.sees("#health", "1 event")
+    person.sees("#totals", "1 ticket, 1 update, 1 failure")
+    person.sees("#unfinished-list blockquote", "service")
+    has_no_barriers(person)
+    person.photograph("home")
+    person.press("#health .link")
+    assert person.browser.switch_to.active_element.get_attribute("id") == "unfinished-title"
+
     person.opens("settings#activity")
     person.sees("#records", "Resolved")
     person.sees("#records .failed", "Failed")
@@ -69,13 +82,12 @@ def test_what_became_of_events_is_seen(connected: "Person") -> None:
     link = person.find("#records a")
     assert link.text == number
     assert str(link.get_attribute("href")).startswith(person.cloud.simulator.url)
-    person.sees("#health", "Working")
-    person.sees("#health", "1 event")
-    person.sees("#totals", "1 ticket, 1 update, 1 failure")
+    person.press("#records .passed details summary")
+    person.sees("#records dd", "close_notes")
     has_no_barriers(person)
     person.photograph("activity")
 
-    person.press("#health .link")
+    person.choose("filter-outcome", "Failed")
     person.until(lambda: len(entries(person)) == 1)
     assert "Unreadable" in entries(person)[0]
     person.choose("filter-outcome", "Done")
@@ -85,6 +97,53 @@ def test_what_became_of_events_is_seen(connected: "Person") -> None:
     assert titles == ["Connection tested", "Connection created"]
     person.choose("filter-kind", "Action item")
     person.sees("#records", "Nothing fits this filter")
+
+
+def test_what_is_shown_is_brought_up_to_date(connected: "Person") -> None:
+    """What comes is added; what a person holds the focus on, or reads, stays where it is."""
+    person = connected
+    for _ in range(2):
+        happens(person, service=None)
+    until(lambda: len(person.api("GET", "unfinished-events?state=failed")["items"]) == 2)
+    person.opens("settings#home")
+    person.sees("#unfinished-list", "Application Error")
+    discard = person.find("#unfinished-list li:last-child .danger")
+    person.browser.execute_script("arguments[0].focus({preventScroll: true})", discard)
+    top = discard.rect["y"]
+    happens(person, service=f"shop-{uuid.uuid4().hex[:6]}")
+    until(lambda: person.api("GET", "activity?action=created")["items"])
+    refresh(person, "home")
+    person.sees("#last-tickets a", "INC")
+    assert person.browser.switch_to.active_element == discard
+    assert discard.rect["y"] == top
+
+    person.opens("settings#activity")
+    person.sees("#records", "Created")
+    shown = len(entries(person))
+    person.press("#records details summary")
+    person.api("PUT", "rules", {"errors": {"category": "software"}})
+    refresh(person, "activity")
+    person.sees("#newer", "newer")
+    assert len(entries(person)) == shown
+    person.press("#newer")
+    person.until(lambda: len(entries(person)) > shown)
+
+    person.blocks("*/api/servicenow/*")
+    person.opens("settings#home")
+    person.sees("#chart .notice", "cannot be reached")
+    person.blocks()
+    refresh(person, "home")
+    person.sees("#last-tickets a", "INC")
+    person.sees("#health", "Working")
+
+
+def refresh(person: "Person", view: str) -> None:
+    """Bring a view up to date, as it does by itself every half a minute."""
+    script = person.find("script[type=module]").get_attribute("src")
+    module = str(script).replace("settings.js", f"{view}.js")
+    person.browser.execute_async_script(
+        "import(arguments[0]).then((view) => view.refresh()).then(arguments[1])", module
+    )
 
 
 def entries(person: "Person") -> list[str]:
@@ -115,7 +174,7 @@ def test_failed_events_go_on_or_are_discarded(connected: "Person") -> None:
     until(lambda: len(person.api("GET", "unfinished-events?state=failed")["items"]) == 2)
     simulator.faults.clear()
 
-    person.opens("settings#activity")
+    person.opens("settings#home")
     person.sees("#unfinished-list blockquote", "ACL Exception Insert Failed")
     assert len(person.browser.find_elements(By.CSS_SELECTOR, "#unfinished-list li")) == 2
     has_no_barriers(person)
@@ -147,7 +206,7 @@ def test_a_pause_is_reported(connected: "Person") -> None:
     connected.cloud.simulator.faults.add(faults.rate_limited(90, method="POST", times=1))
     happens(connected, service=f"shop-{uuid.uuid4().hex[:6]}")
     until(lambda: connected.api("GET", "health")["pause"])
-    connected.opens("settings#activity")
+    connected.opens("settings#home")
     connected.sees("#health", "Paused")
     connected.sees("#health", "rate limit is reached")
     has_no_barriers(connected)
@@ -165,8 +224,13 @@ def test_an_empty_trail_says_what_will_stand_there(person: "Person") -> None:
     person.signs_in()
     person.opens("settings#activity")
     person.sees("#records", "Nothing has happened yet")
-    person.sees("#health", "Not connected")
     has_no_barriers(person)
+    person.opens("settings")
+    person.sees("#health", "Not connected")
+    person.sees("#no-tickets", "None yet")
+    has_no_barriers(person)
+    person.press("#first-steps a")
+    person.until(person.find("#connection").is_displayed)
 
 
 @pytest.mark.parametrize("device", ["phone", "desktop"])
@@ -175,8 +239,8 @@ def test_nothing_jumps_while_a_slow_api_answers(connected: "Person", device: str
     connected.holds(device)
     connected.slows_down(1000)
     assert layout_shifts(connected, "settings#activity", "#records h3") == []
-    connected.browser.get("about:blank")
-    assert layout_shifts(connected, "settings", "#connection:not([hidden])") == []
+    assert layout_shifts(connected, "settings", "#chart ol") == []
+    assert layout_shifts(connected, "settings#connections", "#connection:not([hidden])") == []
 
 
 def test_a_failing_api_is_reported_and_tried_again(connected: "Person") -> None:
@@ -184,11 +248,13 @@ def test_a_failing_api_is_reported_and_tried_again(connected: "Person") -> None:
     connected.blocks("*/api/servicenow/activity*", "*/api/servicenow/health*")
     connected.opens("settings#activity")
     connected.sees("#records .notice", "cannot be reached")
+    connected.opens("settings#home")
+    connected.sees("#last-tickets .notice", "cannot be reached")
     connected.sees("#chart .notice", "cannot be reached")
     has_no_barriers(connected)
     connected.blocks()
-    connected.press("#records button")
-    connected.sees("#records", "Connection created")
+    connected.press("#last-tickets button")
+    connected.sees("#no-tickets", "None yet")
     connected.press("#chart button")
     connected.sees("#health", "Not used yet")
     assert not connected.browser.find_elements(By.CSS_SELECTOR, "#chart .notice")

@@ -69,7 +69,7 @@ def test_a_person_signs_in_another_way(somebody: "Person", method: str) -> None:
     somebody.press("#save")
     somebody.sees("#outcome", "Saved.")
 
-    somebody.opens("settings")
+    somebody.opens("settings#connections")
     somebody.sees("#state", "Saved")
     assert Select(somebody.find("#auth_method")).first_selected_option.get_attribute("value") == (
         method

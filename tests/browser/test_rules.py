@@ -144,7 +144,18 @@ def test_rules_are_ordered_tried_and_saved(connected: "Person") -> None:
     adds(person, "Staging is quiet", environment="staging*, test")
     person.find("#ordered .rule-form .check.strong input").click()
     adds(person, "Checkout's team", service="checkout")
-    person.write("rule-1-then-assignment_group", "IT Support")
+    person.write("rule-1-then-assignment_group", "sup")
+    person.sees("[id='rule-1-then-assignment_group-options'] li", "IT Support")
+    group = person.browser.switch_to.active_element
+    assert group.get_attribute("aria-expanded") == "true"
+    options = person.find("[id='rule-1-then-assignment_group-options']").text.splitlines()
+    group.send_keys(*[Keys.ARROW_DOWN] * (1 + options.index("IT Support")))
+    has_no_barriers(person)
+    group.send_keys(Keys.ENTER)
+    assert group.get_attribute("value") == "IT Support"
+    assert group.get_attribute("aria-expanded") == "false"
+    person.press("#replay")
+    person.sees("#replayed", "no event of the last seven days")
     person.press("#preview")
     person.sees("#tickets .hint", "By the rule Checkout's team")
     person.sees("#tickets .hint", "Not by Staging is quiet")
@@ -173,6 +184,24 @@ def test_rules_are_ordered_tried_and_saved(connected: "Person") -> None:
     person.write("rule-1-name", "Staging is quiet")
     person.press("#rules-save")
     person.sees("#rules-outcome, #ordered .error", "Staging is quiet")
+
+
+def test_as_many_rules_as_there_may_be_are_worked_with(person: "Person") -> None:
+    """Two hundred: the last one is moved up by keyboard, and all are saved."""
+    person.signs_in()
+    names = [f"Rule {number}" for number in range(1, 201)]
+    rules = [{"name": name, "match": {"service": [name]}} for name in names]
+    person.api("PUT", "rules", {"rules": rules})
+    person.opens("settings#rules")
+    person.until(lambda: order(person) == names)
+    up = person.find("#ordered > li:last-child [aria-label^='Move up']")
+    up.send_keys(Keys.ENTER)
+    for _ in range(3):  # the focus goes with the rule
+        person.browser.switch_to.active_element.send_keys(Keys.ENTER)
+    person.press("#rules-save")
+    person.sees("#rules-outcome", "Saved.")
+    saved = [rule["name"] for rule in person.api("GET", "rules")["rules"]]
+    assert saved == [*names[:195], "Rule 200", *names[195:199]]
 
 
 @pytest.mark.parametrize("device", ["phone", "desktop"])

@@ -30,7 +30,7 @@ def test_a_person_connects_servicenow(person: "Person") -> None:
     person.sees("#outcome", "Saved.")
     person.photograph("connected")
 
-    person.opens("settings")
+    person.opens("settings#connections")
     person.sees("#state", "Saved")
     assert person.find("#instance_url").get_attribute("value") == person.cloud.simulator.url
     assert person.find("#username").get_attribute("value") == seed.INTEGRATION_USER
@@ -175,7 +175,7 @@ def test_a_stored_connection_is_changed_and_deleted(person: "Person") -> None:
     person.press("#confirm-yes")
     person.sees("#outcome", "deleted")
     person.sees("#state", "Not connected")
-    person.opens("settings")
+    person.opens("settings#connections")
     person.sees("#state", "Not connected")
 
 

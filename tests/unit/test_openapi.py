@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from actionsync.audit.health import ConnectionState
-from local import openapi, page_tables
+from local import meanings, openapi, page_tables
 from local.compatibility import breaks
 from servicenow_tools import errors
 from tests.template import ROOT, functions
@@ -40,15 +40,41 @@ def test_the_pages_know_what_the_rules_know() -> None:
 
 def test_the_pages_have_words_for_what_the_api_answers() -> None:
     """Each state of a connection has its words, and each pause that has some exists."""
-    activity = (page_tables.FILE.parent / "activity.js").read_text()
+    health = (page_tables.FILE.parent / "health.js").read_text()
 
     def keys(name: str) -> list[str]:
-        table = activity.partition(f"const {name} = {{")[2].partition("};")[0]
+        table = health.partition(f"const {name} = {{")[2].partition("};")[0]
         return re.findall(r"(\w+): ", re.sub(r'"[^"]*"', "", table))
 
     assert keys("STATES") == list(get_args(ConnectionState))
     reasons = {name.removesuffix("Error") for name in vars(errors)}
     assert set(keys("WAITS")) <= reasons
+
+
+def test_every_field_has_a_meaning(document: dict[str, Any]) -> None:
+    """One without is described in its model, or in local/meanings.toml; that has no more."""
+    schemas = document["components"]["schemas"]
+    unsaid = [
+        f"{name}.{field}"
+        for name, schema in schemas.items()
+        for field, part in schema.get("properties", {}).items()
+        if not part.get("description")
+    ]
+    assert not unsaid
+    parameters = [
+        f"{path}: {parameter['name']}"
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+        for parameter in operation.get("parameters", [])
+        if not parameter.get("description")
+    ]
+    assert not parameters
+    fields = {field for schema in schemas.values() for field in schema.get("properties", {})}
+    tables = dict(meanings.TABLES)
+    assert tables.pop("parameters").keys()
+    assert tables.pop("fields").keys() <= fields
+    for name, said in tables.items():
+        assert said.keys() <= schemas[name]["properties"].keys(), name
 
 
 def test_it_has_every_route(document: dict[str, Any]) -> None:

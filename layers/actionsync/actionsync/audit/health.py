@@ -54,6 +54,8 @@ def health(
     records = list(islice(_of_days(activity.newest(user_id), since), MOST_RECORDS))
     for record in records:
         day = counts.setdefault(record["at"][:10], Counter())
+        if record["kind"] == "settings":
+            continue  # what a person was refused to change says nothing of the connection
         if record["outcome"] in {"failed", "unknown"}:
             day["failures"] += 1
             last_failure = last_failure or _failure(record)

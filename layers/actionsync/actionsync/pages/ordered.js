@@ -1,10 +1,14 @@
 // The ordered list of rules, of which the first that matches decides: moved, edited, added and removed.
 
-import { $, choices, label, make } from "./shared.js";
+import { $, choices, connections, label, make } from "./shared.js";
+import { picker } from "./picker.js";
 import { LEVELS, SEVERITIES } from "./tables.js";
 
 const PATTERNS = ["source", "title", "service", "environment", "account", "region"];
-const TEXTS = ["assignment_group", "category", "cmdb_ci", "business_service", "connection"];
+// What a rule says of a ticket, and what it says by a column of the ticket: each is searched in the instance.
+const REFERENCES = ["assignment_group", "category", "cmdb_ci", "business_service"];
+const PEOPLE = ["caller_id", "assigned_to"];
+const TITLES = { cmdb_ci: "Configuration item", caller_id: "Caller" };
 const listed = (text) => text.split(",").map((part) => part.trim()).filter(Boolean);
 const isGiven = (value) => value !== null && value !== undefined && value !== "" && (typeof value !== "object" || Object.keys(value).length > 0);
 
@@ -40,6 +44,12 @@ function render() {
   $("ordered").replaceChildren(...rules.map(item));
   $("ordered").hidden = !rules.length;
   $("ordered-empty").hidden = rules.length > 0;
+}
+
+/** A ticket's columns with one more, or without it where there is no value. */
+function withColumn(columns = {}, name, value) {
+  const { [name]: _old, ...rest } = columns;
+  return value ? { ...rest, [name]: value } : rest;
 }
 
 // ---- one rule in the list
@@ -138,6 +148,19 @@ function form(rule, index) {
     node.value = then[name] ?? "";
     return make("div", { className: "field" }, make("label", { htmlFor: id(name), textContent: label(name) }), node);
   };
+  const searched = (name, value, onInput) => {
+    const node = make("input", { id: id(`then-${name}`), value: value ?? "", spellcheck: false, dir: "auto", oninput: () => onInput(node.value.trim()) });
+    return make("div", { className: "field" }, make("label", { htmlFor: node.id, textContent: TITLES[name] ?? label(name) }),
+      picker(node, ["incident", name]));
+  };
+  const connectionChoice = make("select", { id: id("then-connection"), onchange: () => set(then, "connection", connectionChoice.value) },
+    ...["", then.connection].filter((value) => value !== undefined).map((value) => new Option(value || "As the event says", value)));
+  connectionChoice.value = then.connection ?? "";
+  connections().then((found) => {
+    const names = found.map(({ name }) => name).filter((name) => name !== then.connection);
+    connectionChoice.append(...names.map((name) => new Option(name, name)));
+  }, () => {});
+  const connection = make("div", { className: "field" }, make("label", { htmlFor: connectionChoice.id, textContent: "Connection" }), connectionChoice);
   const json = make("textarea", { id: id("json"), rows: 12, spellcheck: false, value: JSON.stringify(rule, null, 2), onchange: () => {
     try {
       const given = JSON.parse(json.value);
@@ -157,7 +180,9 @@ function form(rule, index) {
     make("h4", { textContent: "What becomes of them" }),
     make("div", { className: "field" }, make("label", { className: "check strong" }, ignore, "They are ignored")),
     ...(rule.then === "ignore" ? [] : [
-      ...TEXTS.map((name) => input(label(name), `then-${name}`, then[name], (value) => set(then, name, value.trim()))),
+      ...REFERENCES.map((name) => searched(name, then[name], (value) => set(then, name, value))),
+      ...PEOPLE.map((name) => searched(name, then.columns?.[name], (value) => set(then, "columns", withColumn(then.columns, name, value)))),
+      connection,
       level("urgency"), level("impact"),
       input("Hold for minutes before a ticket is opened", "hold", then.hold?.minutes, (value) => set(then, "hold", value ? { minutes: Number(value) } : null), { type: "number", min: 1, max: 1440 }),
     ]),

@@ -3,6 +3,9 @@
 import { $, ask, busy, choices, failure, label, make, tell } from "./shared.js";
 import { session } from "./session.js";
 import { showList } from "./ordered.js";
+import { picker } from "./picker.js";
+import { forget, offerReplay } from "./replay.js";
+import { card } from "./ticket.js";
 import { CHANGE_TYPES, EVENT_TEXTS, EXAMPLES, GITHUB_EVENTS, LEVELS, RISKS, SEVERITIES } from "./tables.js";
 
 const named = (codes) => codes.map((code) => [code, label(code)]);
@@ -17,8 +20,8 @@ const which = (what) => [
   { type: "lines", name: "exclude", label: `Exclude ${what}`, hint: "One name a line; it wins over the list above." },
 ];
 const TICKET = [
-  text("assignment_group", "Assignment group", { hint: "A group's name, or leave it to ServiceNow's own rules.", empty: null }),
-  text("category", "Category", { live: ["incident", "category"], empty: null }),
+  text("assignment_group", "Assignment group", { search: ["incident", "assignment_group"], hint: "A group's name, or leave it to ServiceNow's own rules.", empty: null }),
+  text("category", "Category", { search: ["incident", "category"], empty: null }),
   { type: "pairs", name: "fields", label: "Further columns", hint: "One a line: u_team = payments" },
 ];
 const TEXTS = [
@@ -34,7 +37,7 @@ const OVER = [
   { type: "select", name: "end.do", label: "When it is over", options: [
     ["untouched", "Resolve the ticket, unless a person has taken it over"], ["resolve", "Resolve the ticket always"],
     ["note", "Leave a note"], ["nothing", "Do nothing"]] },
-  text("close_code", "Resolution code", { live: ["incident", "close_code"], empty: null, hint: "Empty takes the instance's own code for a solution." }),
+  text("close_code", "Resolution code", { search: ["incident", "close_code"], empty: null, hint: "Empty takes the instance's own code for a solution." }),
   long("recovery_note", "Resolution note"),
 ];
 const enabled = (label) => ({ type: "check", name: "enabled", label });
@@ -62,7 +65,7 @@ const KINDS = {
       { type: "select", name: "risk", label: "Risk", live: ["change_request", "risk"], options: titled(RISKS), words: codesOf(RISKS) },
       { type: "select", name: "impact", label: "Impact", live: ["change_request", "impact"], options: titled(LEVELS), words: codesOf(LEVELS) },
       ...TICKET.filter(({ name }) => name !== "category"),
-      text("category", "Category", { live: ["change_request", "category"], empty: null })]],
+      text("category", "Category", { search: ["change_request", "category"], empty: null })]],
     ["Texts", [...TEXTS, long("outcome_note", "Note of the outcome")]],
     ["When it fails", [{ type: "check", name: "incident_on_failure", label: "A failed deployment opens an incident" },
       { type: "select", name: "incident_levels.urgency", label: "Its urgency", live: ["incident", "urgency"], options: titled(LEVELS), words: codesOf(LEVELS) },
@@ -112,14 +115,10 @@ function select(id, path, { options, words = {}, live }) {
   return node;
 }
 
-function textField(id, path, { live, empty }) {
-  const node = make("input", { id, value: read(path) ?? "", autocomplete: "off", spellcheck: false,
+function textField(id, path, { search, empty }) {
+  const node = make("input", { id, value: read(path) ?? "", autocomplete: "off", spellcheck: false, dir: "auto",
     oninput: () => write(path, node.value || (empty === null ? null : "")) });
-  if (!live) return [node];
-  const list = make("datalist", { id: `${id}-list` });
-  node.setAttribute("list", list.id);
-  choices(...live).then((found) => list.replaceChildren(...(found ?? []).map(({ value, label }) => make("option", { value, label }))));
-  return [node, list];
+  return search ? [picker(node, search)] : [node];
 }
 
 function area(id, path, rows, show, parse) {
@@ -175,7 +174,7 @@ function field(spec) {
     number: () => [make("input", { type: "number", id: path, value: read(path), min: spec.min, max: spec.max,
       oninput: (event) => write(path, event.target.valueAsNumber) })],
   }[spec.type]();
-  controls[0].setAttribute("aria-describedby", `${path}-hint ${path}-error`);
+  (controls[0].querySelector("input") ?? controls[0]).setAttribute("aria-describedby", `${path}-hint ${path}-error`);
   return make("div", { className: "field" }, make("label", { htmlFor: path, textContent: spec.label }), ...controls, hint, error);
 }
 
@@ -230,6 +229,7 @@ function render() {
   const dirty = isDirty();
   $("rules-bar").hidden = !dirty && $("rules-outcome").hidden;
   $("rules-discard").hidden = $("rules-save").hidden = !dirty;
+  forget();
   if (dirty && $("rules-outcome").classList.contains("good")) tell($("rules-outcome"), "");
   $("ticket-old")?.toggleAttribute("hidden", JSON.stringify(draft) === $("ticket-old").dataset.rules);
 }
@@ -274,36 +274,6 @@ async function preview(event, button) {
   });
 }
 
-function inWords(name, value) {
-  const level = ["urgency", "impact"].includes(name) && LEVELS.find((pair) => pair.includes(value));
-  return level ? `${level[0]} – ${label(level[1])}` : value;
-}
-
-function card(ticket, checked) {
-  const notes = [
-    ticket.wanted ? `By the rule ${ticket.rule.name}${ticket.rule.is_fallback ? ", its source's own" : ""}.`
-      : `This event makes no ticket under these rules: ${ticket.rule.name}: ${ticket.reason}.`,
-    ...ticket.passed.map(({ rule, reason }) => `Not by ${rule}: ${reason}.`),
-    ...ticket.assumptions.map((text) => `Assumed: ${text}.`),
-  ].map((text) => make("p", { className: "hint", textContent: text }));
-  if (!ticket.wanted) return make("div", { className: "notice" }, ...notes);
-  const { short_description: title, description, correlation_id: _id, correlation_display: _by, ...columns } = ticket.columns;
-  const verdict = ticket.problems.length
-    ? make("ul", { className: "notice bad" }, ...ticket.problems.map(({ field: name, message }) =>
-      make("li", { textContent: name && !message.includes(name) ? `${name}: ${message}` : message })))
-    : ticket.unchecked.length
-      ? make("p", { className: "notice warn", textContent: `ServiceNow has nothing against it, but could not be asked about: ${ticket.unchecked.join(", ")}.` })
-    : checked
-      ? make("p", { className: "notice good", textContent: "ServiceNow would take it as it is." })
-      : make("p", { className: "notice warn", textContent: "ServiceNow could not be asked: no connection is stored, or it does not answer." });
-  return make("article", { className: "ticket" },
-    make("p", { className: "hint", textContent: ticket.table === "incident" ? "Incident" : "Change request" }),
-    make("h3", { textContent: title }),
-    make("dl", {}, ...Object.entries(columns).flatMap(([name, value]) =>
-      [make("dt", { textContent: name.replaceAll("_", " ") }), make("dd", { textContent: inWords(name, value) })])),
-    make("p", { className: "text", tabIndex: 0, role: "group", "aria-label": "Description", textContent: description }), ...notes, verdict);
-}
-
 // ---- load and save
 
 async function load() {
@@ -311,13 +281,13 @@ async function load() {
   try {
     ({ document: stored, etag } = await ask("GET", "rules"));
   } catch (error) {
-    $("ordered-card").hidden = $("by-source").hidden = true;
+    $("ordered-card").hidden = $("replay-card").hidden = $("by-source").hidden = true;
     return $("rules-failed").replaceChildren(failure(error.message, load));
   }
   draft = structuredClone(stored);
   showAll();
   // What stands below the list comes with it, so that the list's length moves nothing.
-  $("ordered-card").hidden = $("by-source").hidden = false;
+  $("ordered-card").hidden = $("replay-card").hidden = $("by-source").hidden = false;
 }
 
 /** Show the list, and the form of the chosen source. */
@@ -359,6 +329,7 @@ export function open() {
   };
   $("rules-form").onsubmit = (event) => { event.preventDefault(); save(); };
   $("rules-discard").onclick = discard;
+  offerReplay(() => draft, (fields) => { clearErrors(); return showErrors(fields); });
   window.addEventListener("beforeunload", (event) => {
     if (session() && draft && isDirty()) event.preventDefault();
   });

@@ -4,6 +4,9 @@ import { call, SessionEnded, signInAgain } from "./session.js";
 
 export const $ = (id) => document.getElementById(id);
 
+/** The team whose things are shown, as `team/<name>`; empty for the user's own. */
+export const owner = new URLSearchParams(location.search).get("owner") ?? "";
+
 /** Make an element with properties and children. Styles are classes: the page's policy takes no others. */
 export function make(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
@@ -24,8 +27,45 @@ export function entry([sign, words, kind], heading, ...texts) {
       ...texts));
 }
 
+/** A ticket's number, as a link where it has an address. */
+export const ticketLink = ({ url, number }) => url?.startsWith("https://")
+  ? make("a", { href: url, target: "_blank", rel: "noopener", textContent: number || "the ticket" })
+  : number ?? "";
+
+export const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+
+const FOCUSABLE = "a, button, summary, input, select, textarea";
+const states = new WeakMap(); // of a node in a list, the item that it shows, as JSON
+
+/** Show items in a list. What has not changed is not touched; what has stays open, and keeps its focus. */
+export function reconcile(list, items, keyOf, show) {
+  const known = new Map([...list.children].map((node) => [node.dataset.key, node]));
+  const nodes = items.map((item) => {
+    const key = String(keyOf(item));
+    const state = JSON.stringify(item);
+    const old = known.get(key);
+    if (old && states.get(old) === state) return old;
+    const node = show(item);
+    node.dataset.key = key;
+    states.set(node, state);
+    if (old) replace(old, node);
+    return node;
+  });
+  for (const node of [...list.children]) if (!nodes.includes(node)) node.remove();
+  nodes.forEach((node, at) => { if (list.children[at] !== node) list.insertBefore(node, list.children[at] ?? null); });
+}
+
+function replace(old, node) {
+  const place = [...old.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
+  const folds = [...old.querySelectorAll("details")].map(({ open }) => open);
+  old.replaceWith(node);
+  node.querySelectorAll("details").forEach((fold, at) => { fold.open = Boolean(folds[at]); });
+  if (place >= 0) node.querySelectorAll(FOCUSABLE)[place]?.focus({ preventScroll: true });
+}
+
 /** A code as people read it: `action_item` is "Action item". */
 export function label(code) {
+  if (code === "api") return "API";
   const text = code.replaceAll("_", " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
@@ -52,11 +92,12 @@ export function again() {
   return signingIn;
 }
 
-/** Call the API, again after the user has signed in again where the session has ended. */
+/** Call the API for the chosen owner, again after the user has signed in again where the session has ended. */
 export async function ask(method, path, body, headers) {
+  const place = owner ? `${path}${path.includes("?") ? "&" : "?"}${new URLSearchParams({ owner })}` : path;
   for (;;) {
     try {
-      return await call(method, path, body, headers);
+      return await call(method, place, body, headers);
     } catch (error) {
       if (!(error instanceof SessionEnded)) throw error;
       await again();
@@ -90,6 +131,20 @@ export function failure(message, retry) {
     make("p", { className: "notice bad", role: "alert", textContent: message }),
     make("button", { type: "button", textContent: "Try again", onclick: retry }));
 }
+
+let places = null;
+
+/** The owner's connections and the user's teams, asked for once; `again` asks again. */
+export function owned({ again: isAgain = false } = {}) {
+  if (isAgain) places = null;
+  places ??= ask("GET", "connections").then(({ document }) => document, (error) => {
+    places = null;
+    throw error;
+  });
+  return places;
+}
+
+export const connections = async () => (await owned()).connections;
 
 const choicesOf = new Map();
 

@@ -1,6 +1,6 @@
 // Events that wait or have failed, which their owner lets go on or discards.
 
-import { $, ask, busy, entry, failure, make, moment, tell } from "./shared.js";
+import { $, ask, busy, entry, make, moment, reconcile, tell } from "./shared.js";
 
 const MARKS = { waiting: ["…", "waits", "skipped"], failed: ["!", "failed", "failed"] };
 
@@ -26,6 +26,7 @@ async function each(chosen, verb, button, label) {
   const what = verb === "retry" ? "will be tried again within a minute" : "discarded";
   tell($("unfinished-outcome"), [done ? `${done} ${what}.` : "", ...new Set(refused)].filter(Boolean).join(" "),
     refused.length ? "bad" : "good");
+  $("unfinished-outcome").focus({ preventScroll: true });
 }
 
 function button(text, verb, label, chosen, properties = {}) {
@@ -37,10 +38,10 @@ function button(text, verb, label, chosen, properties = {}) {
 function row(item) {
   const about = [item.source, item.reason_type, item.next_at ? `tried again ${moment(item.next_at)}` : ""];
   const named = item.name || item.source || "An event";
-  return entry(MARKS[item.state], [named],
+  return entry(MARKS[item.state], [make("bdi", { textContent: named })],
     make("p", {}, about.filter(Boolean).join(" · "), " · received ",
       make("time", { dateTime: item.received_at, textContent: moment(item.received_at) })),
-    item.reason ? make("blockquote", { textContent: item.reason }) : null,
+    item.reason ? make("blockquote", { dir: "auto", textContent: item.reason }) : null,
     item.is_cut ? make("p", { textContent: "It was too large to be stored whole." }) : null,
     make("div", { className: "actions" },
       button("Retry", "retry", "Sending …", () => [item], { "aria-label": `Retry ${named}` }),
@@ -49,8 +50,8 @@ function row(item) {
 
 function render() {
   const failed = () => items.filter((item) => item.state === "failed");
-  $("unfinished").hidden = !items.length;
-  $("unfinished-list").replaceChildren(...items.map(row));
+  $("unfinished").hidden = !items.length && $("unfinished-outcome").hidden;
+  reconcile($("unfinished-list"), items, ({ id }) => id, row);
   $("unfinished-all").replaceChildren(...(failed().length > 1 ? [
     button(`Retry all ${failed().length} that failed`, "retry", "Sending …", failed),
     button(`Discard all ${failed().length}`, "discard", "Discarding …", failed, { className: "quiet danger" }),
@@ -71,13 +72,7 @@ async function read({ more = false } = {}) {
 }
 
 /** Read what is unfinished, and show it if there is something. */
-export async function show() {
-  tell($("unfinished-outcome"), "");
+export function show() {
   $("unfinished-older").onclick = () => busy($("unfinished-older"), "Reading …", () => read({ more: true }));
-  try {
-    await read();
-  } catch (error) {
-    $("unfinished").hidden = false;
-    $("unfinished-list").replaceChildren(make("li", {}, failure(`Failed events cannot be read: ${error.message}`, show)));
-  }
+  return read();
 }

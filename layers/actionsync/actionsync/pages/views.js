@@ -1,17 +1,24 @@
 // The views of the Settings page, one at a time, by the address's hash; each is loaded when first opened.
 
 import { $ } from "./shared.js";
+import { session } from "./session.js";
 
 const VIEWS = {
-  connect: () => {},
-  rules: () => import("./rules.js").then(({ open }) => open()),
-  webhooks: () => import("./webhooks.js").then(({ open }) => open()),
-  activity: () => import("./activity.js").then(({ open }) => open()),
+  home: () => import("./home.js"),
+  connections: () => import("./connections.js"),
+  rules: () => import("./rules.js"),
+  recipes: () => import("./recipes.js"),
+  webhooks: () => import("./webhooks.js"),
+  activity: () => import("./activity.js"),
 };
+const REFRESH_MS = 30_000;
 
-function show(event) {
+let view = null; // the module of the view that is shown
+let refreshedAt = 0;
+
+async function show(event) {
   const hash = location.hash.slice(1);
-  const name = hash in VIEWS ? hash : "connect";
+  const name = hash in VIEWS ? hash : "home";
   for (const id of Object.keys(VIEWS)) {
     $(`view-${id}`).hidden = id !== name;
     const link = document.querySelector(`.views a[href="#${id}"]`);
@@ -24,10 +31,24 @@ function show(event) {
     title.focus({ preventScroll: true });
     scrollTo(0, 0);
   }
-  VIEWS[name]();
+  refreshedAt = Date.now();
+  view = null;
+  const opened = await VIEWS[name]();
+  if ($(`view-${name}`).hidden) return;
+  view = opened;
+  await view.open();
+}
+
+/** Bring what is shown up to date, while somebody may look at it and is signed in. */
+function refresh() {
+  if (document.hidden || !view?.refresh || !session() || Date.now() - refreshedAt < REFRESH_MS) return;
+  refreshedAt = Date.now();
+  view.refresh();
 }
 
 export function showViews() {
   window.addEventListener("hashchange", show);
+  document.addEventListener("visibilitychange", refresh);
+  setInterval(refresh, 1000);
   show();
 }

@@ -1,0 +1,122 @@
+// The Home view: health, what waits and what failed, the last tickets, the chart.
+
+import { showHealth, showNoHealth } from "./health.js";
+import { $, ask, connections, entry, failure, label, make, moment, reconcile, ticketLink } from "./shared.js";
+import { show as showUnfinished } from "./unfinished.js";
+
+const TICKETS = 6;
+const PARTS_OF_TRAIL = 3;
+
+let shown = ""; // the health that is on the page, as JSON
+
+function toFailed() {
+  $("unfinished").scrollIntoView();
+  $("unfinished-title").focus({ preventScroll: true });
+}
+
+/** Read the health of the default connection, or of the first where none has that name. */
+async function readHealth() {
+  const { document: health } = await ask("GET", "health");
+  if (health.connection.state !== "none") return [health, ""];
+  const [first] = await connections();
+  if (!first) return [health, ""];
+  return [(await ask("GET", `health?connection=${first.name}`)).document, first.name];
+}
+
+async function refreshHealth() {
+  const [health, name] = await readHealth();
+  $("first-steps").hidden = health.connection.state !== "none";
+  const now = JSON.stringify(health);
+  if (now !== shown) showHealth(health, name, toFailed);
+  shown = now;
+}
+
+function ticket(record) {
+  return entry(["✓", "opened", "passed"], [ticketLink(record)],
+    make("p", {}, ...[record.cause, label(record.kind)].filter(Boolean).flatMap((text) => [make("bdi", { textContent: text }), " · "]),
+      make("time", { dateTime: record.at, textContent: moment(record.at) })));
+}
+
+/** The newest tickets; a part of a long trail may have none, so that a few parts are asked for. */
+async function newestTickets() {
+  const query = new URLSearchParams({ action: "created", limit: String(TICKETS * 2) });
+  const opened = [];
+  for (let part = 0; part < PARTS_OF_TRAIL; part += 1) {
+    const { document: { items, next } } = await ask("GET", `activity?${query}`);
+    opened.push(...items.filter((record) => record.sys_id));
+    if (!next || opened.length >= TICKETS) return { opened: opened.slice(0, TICKETS), isAll: !next };
+    query.set("cursor", next);
+  }
+  return { opened, isAll: false };
+}
+
+async function refreshTickets() {
+  const { opened, isAll } = await newestTickets();
+  reconcile($("last-tickets"), opened, ({ id }) => id, ticket);
+  $("no-tickets").hidden = opened.length > 0 || !isAll;
+  $("last-tickets").hidden = !opened.length;
+  $("last-tickets").removeAttribute("aria-busy");
+}
+
+function gate(item) {
+  const what = [item.application, item.environment].filter(Boolean).join(", ");
+  const change = item.change_url.startsWith("https://")
+    ? make("a", { href: item.change_url, target: "_blank", rel: "noopener", textContent: item.change_number })
+    : item.change_number || "its change is being opened";
+  return entry(["…", "waits", "skipped"], [make("bdi", { textContent: what }), ": ", change],
+    make("p", { dir: "auto", textContent: item.reason }),
+    make("p", {}, "Since ", make("time", { dateTime: item.created_at, textContent: moment(item.created_at) }),
+      item.ends_at ? `, until ${moment(item.ends_at)} at most` : ""));
+}
+
+async function refreshGates() {
+  const { document: { items } } = await ask("GET", "gates?state=waiting&limit=50");
+  reconcile($("gates-list"), items, ({ id }) => id, gate);
+  $("gates").hidden = !items.length;
+}
+
+// What is read, where a failure to read it is shown, and what is said then. What stands above the rest comes first.
+const ABOVE = [
+  [refreshHealth, (said) => showNoHealth(said), "Health cannot be read"],
+  [showUnfinished, (said) => showInstead("unfinished", "unfinished-list", said), "Failed events cannot be read"],
+  [refreshGates, (said) => showInstead("gates", "gates-list", said), "Gates cannot be read"],
+];
+const REST = [[refreshTickets, (said) => showInstead("last-tickets", "last-tickets", said), "The last tickets cannot be read"]];
+
+function showInstead(part, list, said) {
+  $(part).hidden = false;
+  $(list).replaceChildren(make("li", {}, said));
+}
+
+/** Read a part; it says by itself that it cannot be read, and is read again when asked to. */
+async function part([read, show, words]) {
+  try {
+    await read();
+  } catch (error) {
+    show(failure(`${words}: ${error.message}`, () => part([read, show, words])));
+  }
+}
+
+/** Read everything. The rest is seen once what stands above it has its height: nothing jumps. */
+export async function open() {
+  shown = "";
+  const rest = Promise.all(REST.map(part));
+  await Promise.all(ABOVE.map(part));
+  $("home-rest").hidden = false;
+  await rest;
+  for (const busy of document.querySelectorAll("#view-home [aria-busy]")) busy.removeAttribute("aria-busy");
+  said("");
+}
+
+function said(text) {
+  $("stale").textContent = text;
+  $("stale").hidden = !text;
+}
+
+/** Read everything again: what has not changed stays where it is, and what fails leaves what is there. */
+export async function refresh() {
+  const since = new Date();
+  const results = await Promise.allSettled([...ABOVE, ...REST].map(([read]) => read()));
+  const failed = results.find(({ status }) => status === "rejected");
+  said(failed ? `Not up to date since ${moment(since)}: ${failed.reason.message}` : "");
+}

@@ -1,0 +1,39 @@
+"""What the API's fields mean, wherever a schema does not say it itself."""
+
+import inspect
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+TABLES: dict[str, dict[str, str]] = tomllib.loads(
+    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+)
+_ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n {8,}.+)*)", re.MULTILINE)
+
+
+def describe(name: str, schema: dict[str, Any]) -> None:
+    """Add the meanings that the properties of a schema, and of those within it, lack.
+
+    A docstring's "Attributes:" become those of the properties, and leave the schema's text.
+    """
+    text, _, attributes = inspect.cleandoc(schema.get("description", "")).partition("\nAttributes:")
+    said = {field: " ".join(words.split()) for field, words in _ATTRIBUTE.findall(attributes)}
+    if attributes:
+        schema["description"] = text.strip()
+    for field, part in _properties(schema):
+        meaning = said.get(field) or TABLES.get(name, {}).get(field) or TABLES["fields"].get(field)
+        if meaning and "description" not in part:
+            part["description"] = meaning[0].upper() + meaning[1:]
+
+
+def describe_parameter(parameter: dict[str, Any]) -> None:
+    """Add the meaning that a parameter lacks."""
+    if meaning := TABLES["parameters"].get(parameter["name"]):
+        parameter.setdefault("description", meaning)
+
+
+def _properties(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    found = list(schema.get("properties", {}).items())
+    inner = [part for _, part in found] + ([schema["items"]] if "items" in schema else [])
+    return found + [pair for part in inner for pair in _properties(part)]
