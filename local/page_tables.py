@@ -31,7 +31,8 @@ def text() -> str:
         "EVENT_TEXTS": sorted(NAMES),
         "KINDS": _choices("kind"),
         "OUTCOMES": _choices("outcome"),
-        "EXAMPLES": {f"{kind}s": _example(f"on_{kind}") for kind in KINDS},
+        "EXAMPLES": {f"{kind}s": _example(f"on_{kind}") for kind in KINDS}
+        | {"github": _delivery()},
         "SENDERS": _senders(),
         "METHODS": {name: asdict(method) for name, method in METHODS.items()},
         "RECIPE": RECIPE,
@@ -47,6 +48,13 @@ def _example(function: str) -> dict[str, Any]:
     event["detail"].pop("user_id", None)
     names = ("source", "detail-type", "resources", "detail")
     return {name: event[name] for name in names if event[name]}
+
+
+def _delivery() -> dict[str, Any]:
+    """Return what GitHub says of a workflow that has failed."""
+    delivered = json.loads((EVENTS / "receive_webhook" / "valid.json").read_text())
+    body: dict[str, Any] = json.loads(delivered["body"])
+    return body
 
 
 def _senders() -> list[tuple[str, str, bool]]:

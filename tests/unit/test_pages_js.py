@@ -18,7 +18,7 @@ BROWSER = """
 globalThis.location = new URL("https://api.example.com/settings");
 globalThis.BroadcastChannel = class {};
 """
-BODY = {
+BODY: dict[str, Any] = {
     "text": 'it\'s \U0001f600 é\n"quoted" \\ud83d $HOME `ls` %s',
     "list": [1, None, True, False, {}, [], 1.5, -0.25],
     "nested": {"a b": {"c": ["\u2028", "\x7f"]}},

@@ -184,12 +184,7 @@ function showForm() {
     : make("div", {}, ...specs.map(field)));
   $("rules-form").replaceChildren(make("p", { className: "error", id: `${kind}-error` }), ...groups);
   $("rules-form").removeAttribute("aria-busy");
-  if (KINDS[kind].kind) showExample();
-  else {
-    $("example").replaceChildren(make("h2", { id: "example-title", textContent: "Where they come from" }),
-      make("p", {}, "What counts here becomes errors and deployments, under the rules for those. GitHub sends it to a ",
-        make("a", { href: "#webhooks", textContent: "webhook" }), "."));
-  }
+  showExample();
   render();
 }
 
@@ -239,14 +234,24 @@ function render() {
 function showExample() {
   const event = make("textarea", { id: "example-event", rows: 12, spellcheck: false, value: JSON.stringify(EXAMPLES[kind], null, 2) });
   const button = make("button", { type: "button", id: "preview", textContent: "Show the ticket", onclick: () => preview(event, button) });
-  $("example").replaceChildren(
+  // GitHub says in a header what a delivery is about.
+  const delivered = make("select", { id: "example-delivered" }, ...GITHUB_EVENTS.map((name) => new Option(label(name), name)));
+  $("example").replaceChildren(...[
     make("h2", { id: "example-title", textContent: "Try it on an example" }),
     make("p", { className: "hint", textContent: "Nothing is written: ServiceNow is only asked whether it would take the ticket." }),
+    kind === "github" ? make("p", {}, "What counts here becomes errors and deployments, under the rules for those. GitHub sends it to a ",
+      make("a", { href: "#webhooks", textContent: "webhook" }), ".") : null,
     make("details", { className: "event" }, make("summary", { textContent: "The example event" }),
+      kind === "github" ? make("div", { className: "field" }, make("label", { htmlFor: delivered.id, textContent: "GitHub's event" }), delivered) : "",
       make("div", { className: "field" }, make("label", { htmlFor: event.id, className: "visually-hidden", textContent: "Event" }), event)),
     make("div", { className: "actions" }, button),
-    make("div", { id: "tickets", role: "status" }));
+    make("div", { id: "tickets", role: "status" }),
+  ].filter(Boolean));
 }
+
+/** How an example comes: as an event of a kind, or by GitHub's webhook. */
+const sender = () => KINDS[kind].kind ? { kind: KINDS[kind].kind }
+  : { webhook: { source: "github", headers: { "x-github-event": $("example-delivered").value } } };
 
 async function preview(event, button) {
   clearErrors();
@@ -261,7 +266,7 @@ async function preview(event, button) {
   }
   await busy(button, "Asking ServiceNow …", async () => {
     try {
-      const { document: shown } = await ask("POST", "rules/preview", { kind: KINDS[kind].kind, event: example, rules });
+      const { document: shown } = await ask("POST", "rules/preview", { ...sender(), event: example, rules });
       $("tickets").replaceChildren(...shown.tickets.map((ticket) => card(ticket, shown.checked)),
         make("p", { id: "ticket-old", className: "notice", hidden: true, textContent: "The rules have changed since: show it again." }));
       $("ticket-old").dataset.rules = JSON.stringify(rules);
