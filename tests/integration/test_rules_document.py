@@ -59,6 +59,18 @@ def test_a_document_has_at_most_64_kilobytes(aws: "Aws") -> None:
     assert "65536 bytes" in refused.text
 
 
+def test_rules_that_were_read_can_be_saved_as_they_are(aws: "Aws") -> None:
+    """As many as there may be, read with all that they leave out, are not longer than before."""
+    names = [f"Rule {number}" for number in range(200)]
+    then = {"category": "software"}
+    rules = [{"name": name, "match": {"service": name}, "then": then} for name in names]
+    assert call("update_rules", {"rules": rules}).status == 200
+    read = call("get_rules").json
+    saved = call("update_rules", read)
+    assert saved.status == 200, saved.text
+    assert call("get_rules").json == read
+
+
 def test_a_preview_says_which_rule_fires_and_why_others_did_not(connected: "Simulator") -> None:
     """With the first condition that failed, and the event's value."""
     call("update_rules", {"rules": [QUIET, SHOP]})

@@ -632,10 +632,12 @@ class RulesPreview(Section):
 def document(rules: Rules) -> str:
     """Return rules as they are stored: what was said, without the defaults.
 
+    Null is what is left out: rules that were read whole are stored as short as before.
+
     Raises:
         InvalidInputError: they are too long.
     """
-    text = rules.model_dump_json(exclude_unset=True)
+    text = rules.model_dump_json(exclude_unset=True, exclude_none=True)
     if len(text.encode()) > LONGEST_DOCUMENT:
         raise InvalidInputError(FieldError("body", f"must have at most {LONGEST_DOCUMENT} bytes"))
     return text
