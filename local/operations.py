@@ -69,7 +69,9 @@ class Described:
         if self.operation.cold_calls is not None:
             return self.operation.cold_calls
         if self.writes_tickets:
-            return {**CONNECT, **RECORD, "UpdateItem": SHARE["UpdateItem"] + self._updates}
+            # The tick learns of the looks once a minute.
+            updates = SHARE["UpdateItem"] + self._updates + self._opens_ticket
+            return {**CONNECT, **self._written, "UpdateItem": updates}
         return {**CONNECT, **SHARE} if self.calls_servicenow else {}
 
     @property
@@ -79,7 +81,16 @@ class Described:
             return self.operation.warm_calls
         if not self.writes_tickets:
             return {}
-        return {**RECORD, "UpdateItem": self._updates} if self._updates else RECORD
+        return {**self._written, **({"UpdateItem": self._updates} if self._updates else {})}
+
+    @property
+    def _opens_ticket(self) -> bool:
+        return self.operation.answer == "Ticket" and "{id}" not in self.path
+
+    @property
+    def _written(self) -> Calls:
+        # A ticket that is opened has a row, and its connection looks, from then on.
+        return {"PutItem": RECORD["PutItem"] + 2 * self._opens_ticket}
 
     @property
     def _updates(self) -> int:

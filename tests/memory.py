@@ -12,10 +12,13 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 from functools import cache
 from types import CodeType, SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actionsync import clock
 from tests.template import template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Item = dict[str, Any]
 Key = tuple[str, str]
@@ -148,6 +151,18 @@ class _Index:
         partition, sort = (_plain(item[key]) for key in self.keys)
         return partition, (sort, item["pk"]["S"], item["sk"]["S"])
 
+    def append(self, item: Item) -> None:
+        """Add an item; what is added so is to be sorted."""
+        if (place := self.place(item)) is not None:
+            places, items = self.partitions[place[0]]
+            places.append(place[1])
+            items[place[1]] = item
+
+    def sort(self) -> None:
+        """Sort what was added."""
+        for places, _ in self.partitions.values():
+            places.sort()
+
     def change(self, old: Item | None, new: Item | None) -> int:
         """Follow a change of the table; return how many writes it is."""
         before, after = self.place(old), self.place(new)
@@ -202,6 +217,16 @@ class MemoryDynamoDB:
     def all(self, table: str) -> list[Item]:
         """Return all items of a table."""
         return [item for part in self._tables[table].items.values() for item in part.values()]
+
+    def fill(self, table: str, items: "Iterable[Item]") -> None:
+        """Put many items that are not there yet, at once and without a count."""
+        found = self._tables[table]
+        for item in items:
+            found.items[item["pk"]["S"]][item.get("sk", {"S": ""})["S"]] = item
+            for index in found.indexes.values():
+                index.append(item)
+        for index in found.indexes.values():
+            index.sort()
 
     def get_item(self, *, TableName: str, Key: Item, **_: Any) -> Any:  # noqa: N803 - boto3's own
         """Return an item, or nothing."""
@@ -280,7 +305,9 @@ class MemoryDynamoDB:
         for item in items:
             attributes = _Attributes(item, options.get("ExpressionAttributeNames", {}))
             if not eval(code, {"a": attributes, "v": values, **_FUNCTIONS}):  # noqa: S307
-                break
+                if "IndexName" in options:
+                    break
+                continue
             found.append(item)
             if len(found) == options.get("Limit"):
                 break

@@ -64,17 +64,20 @@ EXPECTED = {
     "send_delivery_again": {"WEBHOOKS", "RECENT"},
     "answer_assistant": {"PAUSE", "RECENT", "TICKET"},
     "gate_deployment": {"GATE"},
+    # Who discards what is missing marks that.
+    "test_connection": {"PAUSE", "TICKET"},
     "get_rules": {"NOTICES", "RULES"},
     "update_rules": {"NOTICES", "RULES"},
     "preview_rules": {"RECIPES", "RULES", "PAUSE", "RECENT"},
     "discard_unfinished_event": {"CORRELATION"},
     "list_recipes": {"RECIPES"},
     "update_recipe": {"RECIPES"},
-    # Who changes records notes that in the rows of tickets.
+    # Who writes records makes rows of tickets, or notes changes there.
     **{
         folder: {"PAUSE", "TICKET"}
         for folder, properties in functions().items()
-        if properties.get("Role") == {"Fn::GetAtt": "RecordChangerRole.Arn"}
+        if properties.get("Role")
+        in ({"Fn::GetAtt": "RecordWriterRole.Arn"}, {"Fn::GetAtt": "RecordChangerRole.Arn"})
     },
     "on_meeting": OF_EVENTS,
     "on_alarm": {*OF_EVENTS, "OWNERS"},

@@ -41,14 +41,17 @@ class User:
         cloud: "LocalCloud",
         username: str = seed.INTEGRATION_USER,
         password: str | None = None,
+        path: str = "config",
+        **more: str,
     ) -> None:
         """Store a connection to the simulator, with the demo data's password unless given one."""
         body = {
             "instance_url": cloud.simulator.url,
             "username": username,
             "password": password or seed.USERS[username][0],
+            **more,
         }
-        answer = self.call("POST", "config", body)
+        answer = self.call("POST", path, body)
         assert answer.status_code == 201, answer.text
 
 

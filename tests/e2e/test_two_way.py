@@ -64,9 +64,9 @@ def test_what_a_person_does_on_a_page_is_on_the_bus_within_seconds(
     assert len(of_service()) == 1
 
 
-def push(user: "User", hook: dict[str, Any], sys_id: str) -> int:
+def push(user: "User", hook: dict[str, Any], sys_id: str, table: str = "incident") -> int:
     """Push as ServiceNow's script does, and return the status."""
-    body, seconds = json.dumps({"table": "incident", "sys_id": sys_id}), str(int(time.time()))
+    body, seconds = json.dumps({"table": table, "sys_id": sys_id}), str(int(time.time()))
     signed = hmac.digest(hook["secret"].encode(), f"{seconds}.{body}".encode(), "sha256")
     answer = user.http.post(
         hook["path"],

@@ -191,13 +191,16 @@ _PUT = {
 
 
 def test_a_key_costs_one_call_more(connected: "Simulator", calls: Counter[str]) -> None:
-    """The claim takes the place of the announcement, and keeps the answer."""
+    """The claim takes the place of the announcement, and keeps the answer.
+
+    A ticket has a row, and its connection looks, beside.
+    """
     new = {"short_description": "Checkout answers 500"}
     for number in range(2):
         calls.clear()
         answer = call("create_incident", new, headers={"idempotency-key": f"cause {number}"})
         assert answer.status == 201
-    assert calls == {"PutItem": 2, "UpdateItem": 1}
+    assert calls == {"PutItem": 4, "UpdateItem": 1}
     calls.clear()
     assert call("create_incident", new, headers={"idempotency-key": "cause 1"}).status == 201
     assert calls == {"PutItem": 1}

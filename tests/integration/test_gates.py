@@ -60,7 +60,7 @@ def test_it_waits_for_approval_and_goes(
         change["number"],
         change["sys_id"],
     )
-    assert gate(asked).headers["retry-after"] == "30"
+    assert gate(asked).headers["retry-after"] == "15"
     decide(instance, change["number"])
     pass_minutes(queues, time)
     assert state(asked) == ("waiting", f"{change['number']} is in the state Authorize")

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from actionsync.runtime import run
 from actionsync.wiring import stores
@@ -397,3 +398,79 @@ def activity(user: str = USER) -> list[dict[str, Any]]:
         "get_activity", user_id=user, query={"limit": "100", "kind": "servicenow"}
     ).json["items"]
     return items
+
+
+def test_an_owner_discards_what_is_missing(office: Office) -> None:
+    """What is still missing is deleted, what is there again is not; what waited opens another."""
+    send("error", *(error(service=f"s{number}") for number in range(12)))
+    inside = office.instance.instance
+    before = [dict(ticket) for ticket in made(office.instance)]
+    for ticket in before:
+        inside.delete("incident", ticket["sys_id"])
+    office.minutes(30, step=15)
+    service = before[1]["short_description"].partition(":")[0]
+    at = int((office.time.moment - NOW).total_seconds())
+    send("error", error(at, service=service))
+    inside.put("incident", **before[0])
+    office.bus.take()
+    office.instance.faults.add(faults.error(401, "User Not Authenticated", "x", times=None))
+    assert not discard()["success"]
+    office.instance.faults.clear()
+    assert discard()["success"]
+    office.minutes(2)
+    assert office.bus.kinds().count("Ticket Deleted") == 11
+    said = [item for item in activity() if item["action"] == "discarded"]
+    assert [item["reason"] for item in said] == ["11 of 12 open tickets were discarded."]
+    office.minutes(30, step=10)
+    assert sorted(ticket["short_description"] for ticket in made(office.instance)) == sorted(
+        ticket["short_description"] for ticket in before[:2]
+    )
+    assert len(rows()) == 2
+
+
+def discard() -> Any:
+    """Test the connection, and have what is missing discarded."""
+    return call("test_connection", None, user_id=USER, query={"missing": "discard"}).json
+
+
+@pytest.mark.parametrize(
+    ("function", "table", "change"),
+    [
+        ("create_incident", "incident", {"state": "2"}),
+        ("create_change_request", "change_request", {"short_description": "Later"}),
+    ],
+)
+def test_what_a_call_opens_is_looked_at(
+    office: Office, function: str, table: str, change: dict[str, str]
+) -> None:
+    """A person's change comes back once; the opening and a change by the API make no event.
+
+    So a rule on the bus that calls the API starts no loop.
+    """
+    answer = call(function, {"short_description": "By a call"}, user_id=USER)
+    assert answer.status == 201, answer.text
+    sys_id = answer.json["sys_id"]
+    assert office.look() == []
+    office.edit(sys_id, table=table, **change)
+    ((kind, detail),) = office.look()
+    assert (kind, detail["dedup_key"], detail["kind"]) == ("Ticket Updated", "", "")
+    assert (detail["owner"], detail["after"]) == (USER, change)
+    update = {"create_incident": "update_incident"}.get(function, "update_change_request")
+    noted = {"short_description": "Ours"}
+    assert call(update, noted, user_id=USER, path={"id": sys_id}).status == 200
+    note = {"work_note": "Ours, too"}
+    assert call("note_record", note, user_id=USER, path={"id": sys_id}).status in {201, 404}
+    assert office.look() == []
+
+
+def test_a_row_that_cannot_be_written_fails_no_call(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ticket is there, and its answer says so."""
+
+    def refuse(*_: object) -> bool:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "PutItem")
+
+    monkeypatch.setattr("actionsync.stores.tickets.TicketStore.open", refuse)
+    answer = call("create_incident", {"short_description": "By a call"}, user_id=USER)
+    assert (answer.status, len(rows())) == (201, 0)

@@ -256,6 +256,7 @@ def works_again(world: World) -> None:
         store.record_failure(whom(world), "table", "RateLimited", key="x")
     world.monkeypatch.setattr("actionsync.stores.pauses.SLOW_SECONDS", 0.0)
     world.call("test_connection")
+    world.call("test_connection", query={"missing": "discard"})
     world.left("EventsTable")
 
 
@@ -861,6 +862,7 @@ def answer_assistant(world: World) -> None:
             world.simulator.faults.add(trouble)
         use("add_work_note", **ticket, note="x", correlation_id=f"{number}")
         world.left("EventsTable")
+        use("create_incident", short_description="x", correlation_id=f"i{number}")
     use("show_ticket", **ticket, connection="team/none")
     world.simulator.faults.clear()
     world.left("IdempotencyTable")

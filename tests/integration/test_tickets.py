@@ -658,14 +658,14 @@ def attach(
     headers: dict[str, str] | None = None,
 ) -> HttpAnswer:
     """Attach a file as API Gateway passes it on: in base64."""
-    payload = event("create_attachment")
+    payload = event("create_record", "valid_create_incident_attachment")
     path = f"/api/servicenow/{segment}/{number}/attachments"
     payload["rawPath"] = payload["requestContext"]["http"]["path"] = path
     payload["pathParameters"] = {"id": number}
     payload["queryStringParameters"] = {"file_name": "core.bin"} if query is None else query
     payload |= {"body": base64.b64encode(content).decode(), "isBase64Encoded": True}
     payload["headers"] = {"content-type": "application/octet-stream", **(headers or {})}
-    return invoke("create_attachment", payload)
+    return invoke("create_record", payload)
 
 
 @pytest.mark.parametrize(

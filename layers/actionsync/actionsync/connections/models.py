@@ -1,7 +1,7 @@
 """What a caller may send about a connection."""
 
 import re
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -140,6 +140,20 @@ class NamedConnection(NewConnection):
     """A connection to store, by the name that rules, webhooks and calls say."""
 
     name: ConnectionName
+
+
+class HowToTest(BaseModel):
+    """What a test of a stored connection does beside."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    missing: Annotated[
+        Literal["discard"] | None,
+        Field(
+            description="`discard`: where most open tickets can no longer be read, take those that "
+            "are still missing for deleted, if the connection works."
+        ),
+    ] = None
 
 
 class ConnectionToTest(_Typed):

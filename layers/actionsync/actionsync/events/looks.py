@@ -78,6 +78,7 @@ class _Pass:
         has_found: whether anything had changed.
         was_pushed: whether ServiceNow has said so itself.
         gates: the timers of gates whose changes have moved.
+        discards: whether what is missing is to be taken for deleted.
     """
 
     timer: Timer
@@ -92,6 +93,7 @@ class _Pass:
     has_found: bool = False
     was_pushed: bool = False
     gates: set[str] = field(default_factory=set)
+    discards: bool = False
 
     @property
     def has_time(self) -> bool:
@@ -158,6 +160,7 @@ class Looks:
             bool(memo.get("place") or memo.get("is_mass")) or _now() - memo["full_at"] >= longest
         )
         run = _Pass(timer, connection, ends_at, is_full, memo.get("place", ""))
+        run.discards = bool(memo.get("is_mass")) and self._rows.are_discarded(connection.id)
         if run.place:
             run.rows, run.missing = memo["rows"], memo["missing"]
         try:
@@ -245,7 +248,8 @@ class Looks:
         for name in ("place", "rows", "missing"):
             memo.pop(name, None)
         if run.is_full:
-            is_mass = run.missing > MOST_GONE and 2 * run.missing > run.rows
+            are_most = run.missing > MOST_GONE and 2 * run.missing > run.rows
+            is_mass = are_most and not run.discards
             if is_mass != bool(memo.get("is_mass")):
                 self._say_mass(run, is_mass=is_mass)
             memo |= {"full_at": _now(), "counted_at": _now(), "is_mass": is_mass}
@@ -260,6 +264,8 @@ class Looks:
             "deleted, and what needs one of them waits, until they can be read again or are "
             "discarded: has the integration account lost a role?"
             if is_mass
+            else f"{run.missing} of {run.rows} open tickets were discarded."
+            if run.discards
             else "The open tickets can be read again."
         )
         self._activity.add(
@@ -267,7 +273,7 @@ class Looks:
             {
                 "id": f"{run.timer.id}-{_now()}",
                 "kind": "servicenow",
-                "action": "missing" if is_mass else "found",
+                "action": "missing" if is_mass else "discarded" if run.discards else "found",
                 "outcome": "failed" if is_mass else "done",
                 "cause": run.timer.wait_key.connection,
                 "reason_type": "TicketsMissing" if is_mass else "",
@@ -337,6 +343,9 @@ class Looks:
 
     def _miss(self, run: _Pass, row: Row) -> None:
         memo, now = run.timer.memo, _now()
+        if run.discards:
+            self._delete(row)
+            return
         if not row.missing_since:
             self._rows.save(row, missing_since=now, pushed_at=0)
             return
@@ -344,6 +353,9 @@ class Looks:
         was_counted = memo.get("counted_at", 0) > row.missing_since
         if not (is_old and was_counted) or memo.get("is_mass"):
             return
+        self._delete(row)
+
+    def _delete(self, row: Row) -> None:
         detail = detail_of(row, row.sequence + 1, at=clock.iso(clock.now()))
         self._store(row, _Found({}, [("Ticket Deleted", detail)]), is_over=True)
 

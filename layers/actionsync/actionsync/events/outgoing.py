@@ -91,8 +91,8 @@ class TicketDetail(BaseModel):
         sequence: rises from event to event of a ticket.
         owner: whose ticket it is.
         connection: the name of the connection.
-        dedup_key: what all events of the ticket share; empty for a ticket of none.
-        kind: `incident`, `change` or `action_item`.
+        dedup_key: what all events of the ticket share; empty for one that a call has opened.
+        kind: `incident`, `change` or `action_item`; empty for a ticket that a call has opened.
         table: ServiceNow's table.
         number: the ticket's number.
         sys_id: its key.

@@ -58,8 +58,8 @@ class Row:
         sys_id: its key there.
         owner: whose it is.
         connection: the connection's name.
-        dedup_key: the dedup key whose ticket it is; empty for a change that was there before.
-        kind: what it is: incident, change, action_item.
+        dedup_key: the dedup key whose ticket it is; empty for one that a call has opened.
+        kind: what it is: incident, change, action_item; empty for one that a call has opened.
         own_user: as whom we write, as `sys_updated_by` says it; empty where nobody knows.
         number: its number.
         url: where a person finds it.
@@ -258,6 +258,26 @@ class TicketStore:
             self._dynamodb.put_item(TableName=self._table, Item={**key, "owner": {"S": owner}})
         else:
             self._dynamodb.delete_item(TableName=self._table, Key=key)
+
+    def discard_missing(self, connection_id: int) -> None:
+        """Have those that cannot be read any more taken for deleted, where they are most."""
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(connection_id, _MISSING),
+                UpdateExpression="SET discarded = :yes",
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeValues={":yes": {"BOOL": True}},
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return
+
+    def are_discarded(self, connection_id: int) -> bool:
+        """Return whether those that cannot be read any more are to be taken for deleted."""
+        item = self._dynamodb.get_item(
+            TableName=self._table, Key=_key(connection_id, _MISSING), ConsistentRead=True
+        ).get("Item")
+        return item is not None and "discarded" in item
 
     def are_missing(self, connection_id: int) -> bool:
         """Return whether most tickets of a connection cannot be read any more."""

@@ -5,9 +5,13 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from actionsync.audit.trail import acted
 from actionsync.errors import FieldError, ImportUncertainError, InvalidInputError
 from actionsync.stores.connections import DEFAULT
+from actionsync.stores.tickets import Row
+from actionsync.telemetry import logger
 from actionsync.tickets.idempotency import Write, run_once
 from servicenow_tools.tables import is_record_id
 
@@ -54,7 +58,9 @@ class TicketService:
         kind: str = "api",
         connection: str = DEFAULT,
         by: str = "",
+        watch: "Callable[[Row, Record, dict[str, Any]], None] | None" = None,
     ) -> None:
+        self._watch = watch
         self._owner = owner
         self._connection = connection
         self._by = by
@@ -83,15 +89,30 @@ class TicketService:
                     columns["correlation_id"]
                 )
                 if made is not None:
+                    self._watched(ticket_type.table, made, columns)
                     return made
                 attempt.require_certainty()
             arguments = {
                 ticket_type.arguments.get(name, name): value for name, value in columns.items()
             }
             created: Record = await resource.create(**arguments, claimed=claimed)
+            self._watched(ticket_type.table, created, columns)
             return created
 
         return await self._run(write, create, ("created", ticket_type.table))
+
+    def _watched(self, table: str, record: "Record", sent: dict[str, Any]) -> None:
+        """Have a ticket looked at from now on: what people do with it comes back as events."""
+        if self._watch is None:
+            return
+        target = self._clients.target(self._owner, table, self._connection)
+        row = Row(
+            target.connection_id, table, record.sys_id, self._owner, connection=self._connection
+        )
+        try:
+            self._watch(row, record, sent)
+        except (BotoCoreError, ClientError):  # the ticket is there all the same
+            logger.warning("ticket not looked at", number=record.number, exc_info=True)
 
     async def get(self, ticket_type: "TicketType", record_id: str) -> "Ticket":
         """Read a ticket by sys_id or number."""

@@ -15,17 +15,17 @@ from actionsync.telemetry import logger, metrics
 from actionsync.wiring.callers import limit_sign_ins
 from actionsync.wiring.owners import owner_of
 from actionsync.wiring.servicenow import client_cache
-from actionsync.wiring.stores import timer_store
+from actionsync.wiring.stores import ticket_store, timer_store
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from actionsync.connections.models import ConnectionToTest
+    from actionsync.connections.models import ConnectionToTest, HowToTest
     from actionsync.wiring.callers import Acting
 
 
 def check(
-    caller: "Acting", typed: "ConnectionToTest | None", name: str = DEFAULT
+    caller: "Acting", how: "HowToTest", typed: "ConnectionToTest | None", name: str = DEFAULT
 ) -> dict[str, Any]:
     """Test a stored connection, or a typed one, and return the report."""
     limit_sign_ins(caller.user_id, None if typed is None else typed.identity)
@@ -35,6 +35,8 @@ def check(
         if tested.success:
             # Tickets that could not be read may be there again.
             connection = clients.target(owner, connection=name).connection_id
+            if how.missing == "discard":
+                ticket_store().discard_missing(connection)
             timer_store().hasten(looks_of(connection))
         return asdict(tested)
     with caller.recorded("connection_tested", typed.model_fields_set) as record:

@@ -12,6 +12,7 @@ from actionsync.events.openings import Openings
 from actionsync.events.outgoing import Outgoing
 from actionsync.events.pipelines import Pipelines
 from actionsync.events.service import RecentOwners, RecentRecipes
+from actionsync.events.watch import Watch
 from actionsync.queues.outcome import Outcomes
 from actionsync.queues.worker import Services
 from actionsync.rules.service import RecentRules
@@ -104,7 +105,8 @@ def outgoing() -> Outgoing:
 @cache
 def openings() -> Openings:
     """Return where openings are recorded."""
-    return Openings(stores.ticket_store(), stores.timer_store(), outgoing(), _write_backs())
+    watch = Watch(stores.ticket_store(), stores.timer_store())
+    return Openings(stores.ticket_store(), watch, outgoing(), _write_backs())
 
 
 def _write_backs() -> "WriteBacks | None":

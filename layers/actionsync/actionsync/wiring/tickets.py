@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from actionsync.events.watch import Watch
 from actionsync.tickets.service import TicketService
 from actionsync.wiring import stores
 from actionsync.wiring.callers import Acting, acting
@@ -30,6 +31,7 @@ def _tickets(for_: Acting) -> TicketService:
         stores.activity_store(),
         connection=for_.connection,
         by=for_.by,
+        watch=Watch(stores.ticket_store(), stores.timer_store()).begin,
     )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LONGEST_MINUTES = 60 * 24 * 60
 _RECORD = re.compile(r"[0-9a-f]{32}|[A-Z]{2,10}[0-9]{4,20}")
 # After so many seconds it is worth to look again at a gate that waits.
-RETRY_SECONDS = 30
+RETRY_SECONDS = 15
 
 Word = Annotated[str, Field(max_length=200, pattern=r"\S", description="Not blank.")]
 Line = Annotated[str, Field(max_length=200)]
