@@ -41,9 +41,12 @@ def test_the_list_and_the_fallbacks_are_one_document(aws: "Aws") -> None:
     assert [rule["name"] for rule in read.json["rules"]] == ["Quiet staging", "Shop at night"]
     assert read.json["errors"]["category"] == "software"
     assert call("update_rules", read.json).status == 200
-    refused = call("update_rules", {"rules": [{**SHOP, "then": {"during_change": "hold"}}]})
-    assert (refused.status, refused.fields[0][:12]) == (422, "rules.0.then")
-    assert "during_change: not supported yet" in refused.text
+    held = call("update_rules", {"rules": [{**SHOP, "then": {"during_change": "hold"}}]})
+    then = held.json["rules"][0]["then"]
+    assert then["during_change"] == {"do": "hold", "longest_hours": 12}
+    assert call("update_rules", held.json).status == 200
+    refused = call("update_rules", {"rules": [{**SHOP, "then": {"during_change": "wait"}}]})
+    assert (refused.status, refused.fields[0][:26]) == (422, "rules.0.then.during_change")
 
 
 def test_a_document_has_at_most_64_kilobytes(aws: "Aws") -> None:

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+import boto3
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -98,6 +99,7 @@ schema = schemathesis.openapi.from_asgi(
 def instance(aws: "Aws", simulator: "Simulator", monkeypatch: pytest.MonkeyPatch) -> "Simulator":
     """An instance that the caller is connected to, and no limit of writes."""
     monkeypatch.setenv("WRITES_PER_MINUTE", "1000000")
+    boto3.client("sns").create_topic(Name="notices")
     connect(simulator, seed.INTEGRATION_USER)
     return simulator
 

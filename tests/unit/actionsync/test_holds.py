@@ -17,7 +17,7 @@ THREE = Hold(count=3, within_minutes=10)
 BEGAN: dict[str, Any] = {"triggered_at": 1 * _S, "severity": 4, "count": 1, "received_at": NOW * _S}
 
 
-def held(until: int = 0, **values: int) -> Held:
+def held(until: int = 0, **values: Any) -> Held:
     """Return a hold that began at the first second."""
     return Held(**{"since": _S, "until": until, "at": NOW, "severity": 4, **values})
 

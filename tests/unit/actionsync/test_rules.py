@@ -16,7 +16,7 @@ from actionsync.rules import texts
 from actionsync.rules.ends import End
 from actionsync.rules.models import DeploymentRule, IncidentRule, Rules
 from actionsync.rules.patterns import fits
-from actionsync.rules.sections import OCCURRENCES, RECIPES, SENT_ONCE
+from actionsync.rules.sections import OCCURRENCES, RECIPES, SENT_ONCE, WITHOUT_ENDS
 from actionsync.rules.sections import SOURCES as SOURCE_NAMES
 
 
@@ -297,7 +297,9 @@ def test_a_narrowed_rule_is_for_what_becomes_such_a_ticket() -> None:
     [
         ({"then": {"hold": {"minutes": 0}}}, "minutes"),
         ({"then": {"group_by": ["colour"]}}, "group_by"),
-        ({"then": {"during_change": "hold"}}, "during_change"),
+        ({"then": {"during_change": "wait"}}, "during_change"),
+        ({"then": {"during_change": {"do": "hold", "longest_hours": 73}}}, "longest_hours"),
+        ({"match": {"kind": "change"}, "then": {"during_change": "open"}}, "during_change"),
         ({"then": {"connection": "Not a name"}}, "connection"),
         ({"then": {"columns": {"state": "6"}}}, "state"),
         ({"then": {"columns": {"u_x": "{{password}}"}}}, "password"),
@@ -412,4 +414,7 @@ def test_each_source_says_whether_its_repeats_count_and_whether_it_sends_again()
         if all(form.repeat == "occurrence" for form in built.forms)
     }
     assert counted | {"application"} == OCCURRENCES
+    no_ends = {name for name, built in recipes.items() if built.ends == "none"}
+    # A line of a log, and an application's error, are over once no further one comes.
+    assert no_ends | {"application", "logs"} == WITHOUT_ENDS
     assert not {name for name, built in recipes.items() if built.ends == "silent"} & SENT_ONCE

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from actionsync.events.models import IncomingEvent
     from actionsync.stores.correlations import Correlation
     from actionsync.stores.deployed import DeployedStore
+    from actionsync.stores.windows import Window
 
 
 def note(store: "DeployedStore", event: "IncomingEvent", known: "Correlation", number: str) -> None:
@@ -34,6 +35,13 @@ def recent(store: "DeployedStore", event: "IncomingEvent") -> list[str]:
     names = dict.fromkeys(name.casefold() for name in (event.service, event.name) if name)
     found = [one for name in names for one in store.recent(_key(event.owner, name))]
     return [_line(one) for one in _touching(found, event.environment)][:MOST_NAMED]
+
+
+def planned(windows: "Iterable[Window]") -> list[str]:
+    """Return the changes that are under way, in lines for people."""
+    ends = ((one, datetime.fromtimestamp(one.end, UTC)) for one in windows)
+    lines = [f"{one.number}: {one.title}, planned until {clock.iso(end)}" for one, end in ends]
+    return lines[:MOST_NAMED]
 
 
 def described(description: str, lines: "Iterable[str]") -> str:

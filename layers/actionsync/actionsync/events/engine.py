@@ -40,12 +40,14 @@ if TYPE_CHECKING:
     from actionsync.events.models import IncomingEvent
     from actionsync.events.openings import Openings
     from actionsync.events.steps import Result, StepResult, Work
+    from actionsync.events.windows import ChangeWindows
     from actionsync.rules.models import AnyRule, MatchedRule, Rules
     from actionsync.stores.caps import CapStore
     from actionsync.stores.correlations import CorrelationStore, GroupNews
     from actionsync.stores.deployed import DeployedStore
     from actionsync.stores.members import MemberStore
     from actionsync.stores.pauses import PauseStore, Target
+    from actionsync.stores.windows import Window
 
 # What a step's calls may take, and what is recorded after them.
 STEP_SECONDS = DEADLINE_SECONDS + 5
@@ -97,6 +99,7 @@ class Engine:
         members: the members of tickets that stand for many.
         caps: how many tickets rules have opened in this hour.
         deployed: the deployments of the last hours.
+        windows: when changes are planned; None where nobody asks.
     """
 
     def __init__(
@@ -111,12 +114,14 @@ class Engine:
         members: "MemberStore",
         caps: "CapStore",
         deployed: "DeployedStore",
+        windows: "ChangeWindows | None" = None,
     ) -> None:
         self._clients = clients
         self._openings = openings
         self._groups = Groups(correlations, members)
         self._caps = caps
         self._deployed = deployed
+        self._windows = windows
         self._correlations = correlations
         self._pauses = pauses
         self._activity = activity
@@ -234,7 +239,7 @@ class Engine:
         kind = group.event.kind
         correlation = self._groups.look_if_due(intake, correlation)
         while (step := next_step(correlation, kind, _now())) is not None:
-            verdict, correlation = self._judge(intake, correlation, step)
+            verdict, correlation = await self._judge(intake, correlation, step)
             if verdict == "wait":
                 handled.results.append("held")
                 break
@@ -254,13 +259,22 @@ class Engine:
             handled.ticket = Ticket(correlation.number, correlation.sys_id, correlation.url)
         return handled
 
-    def _judge(
+    async def _judge(
         self, intake: Intake, correlation: "Correlation", step: "Step"
     ) -> "tuple[holds.Verdict, Correlation]":
         """Return what a step has to wait for, and what is known then."""
         if correlation.is_group:
-            return self._groups.judge(intake, correlation, step)
-        return _verdict(intake, correlation, step), correlation
+            verdict, correlation = self._groups.judge(intake, correlation, step)
+        else:
+            verdict = _verdict(intake, correlation, step)
+        opens = verdict == "open" and correlation.is_firing and holds.is_opening(correlation, step)
+        if not opens or self._windows is None or intake.during_change is None:
+            return verdict, correlation
+        await self._windows.ensure(intake.group.event.owner, intake.connection)
+        verdict, held = self._windows.judge(intake, correlation)
+        if held is not None:
+            correlation = self._correlations.hold(correlation, held)
+        return verdict, correlation
 
     async def _take(
         self,
@@ -423,6 +437,7 @@ class Engine:
         is_ours = action["holder"] == holder
         if is_ours and next_step(replace(leased, pending_action=None), event.kind, _now()) != step:
             return self._correlations.finish(leased, {})  # somebody was quicker
+        windows = self._causes(intake, step)
         work = work_of(
             client=client,
             connection=connection,
@@ -435,7 +450,8 @@ class Engine:
             may_open=matched is None or matched.then is not None,
             asked_again=again,
             found=found,
-            changed=self._changed(event) if step == "create" else [],
+            changed=self._changed(event, windows) if step == "create" else [],
+            caused_by=windows[0].sys_id if windows else correlation.held.change,
             fallback_group=self._rules_of(event.owner).fallback_of(event)[1].assignment_group,
             row=lambda: self._openings.row(target.connection_id, table, leased.sys_id),
             are_missing=lambda: self._openings.are_missing(target.connection_id),
@@ -455,11 +471,19 @@ class Engine:
         report = "" if done.notes else work.report
         return self._correlations.finish(leased, done.synced, notes=done.notes, report=report)
 
-    def _changed(self, event: "IncomingEvent") -> list[str]:
+    def _causes(self, intake: Intake, step: "Step") -> "list[Window]":
+        """Return the changes that are under way of what a new incident is about."""
+        event = intake.group.event
+        is_new = step == "create" and event.kind == "incident"
+        if self._windows is None or not (is_new and self._rules_of(event.owner).ask_for_changes):
+            return []
+        return self._windows.open_for(intake)
+
+    def _changed(self, event: "IncomingEvent", windows: "list[Window]") -> list[str]:
         """Return what a new incident names as what has changed; its cause is there already."""
         if event.kind != "incident" or "caused_by" in event.columns:
             return []
-        return changes.recent(self._deployed, event)
+        return [*changes.planned(windows), *changes.recent(self._deployed, event)]
 
     async def _done(
         self, work: "Work", target: "Target", *, is_ours: bool, is_again: bool

@@ -18,6 +18,7 @@ from actionsync import clock
 from actionsync.events.drafts import is_row
 from actionsync.events.folding import rank
 from actionsync.events.models import IncomingEvent, digest
+from actionsync.events.windows import Touched
 from actionsync.rules.matching import SEVERITIES
 from actionsync.rules.models import IncidentRule
 from actionsync.stores.correlations import GroupNews
@@ -57,8 +58,9 @@ def _value(event: IncomingEvent, rule: IncidentRule, part: str) -> str:
     return event.texts.get("title", "") if part == "title" else str(getattr(event, part))
 
 
-def member_of(event: IncomingEvent, known: "Correlation") -> Member:
+def member_of(event: IncomingEvent, known: "Correlation", rule: "AnyRule | None") -> Member:
     """Return what a group is to know of a member."""
+    touched = Touched.by(event, rule)
     texts = known.texts or event.texts
     line = " ".join((texts.get("title") or event.name or event.key).split())
     return Member(
@@ -70,6 +72,8 @@ def member_of(event: IncomingEvent, known: "Correlation") -> Member:
         known.seen_at,
         clock.epoch(clock.now()),
         known.severity or rank(event.severity),
+        touched.names,
+        touched.environment,
     )
 
 

@@ -8,6 +8,7 @@ order, repeats and crashes do not matter.
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from actionsync.rules.sections import WITHOUT_ENDS
 from actionsync.stores.correlations import Held
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 # again: something else is known by now. leave: another worker is at it.
 Verdict = Literal["open", "begin", "wait", "heal", "again", "leave"]
 _SECOND = 1_000_000
+# So often what waits for the end of a change is looked at.
+LOOK_SECONDS = 300
 # The end of a hold by count that has counted enough.
 _COUNTED = 1
 
@@ -72,10 +75,37 @@ def begin(known: "Correlation", hold: "Hold", occurrences: int) -> Held:
     )
 
 
+def wait_for_change(known: "Correlation", change: str, longest_hours: int, now: int) -> Held | None:
+    """Return the hold that waits for the end of a change, or None where it has waited long enough.
+
+    Args:
+        known: what is known of the key.
+        change: the change's sys_id.
+        longest_hours: so long it waits from its first event on.
+        now: epoch seconds.
+    """
+    at = known.held.at if known.is_held else known.received_at // _SECOND
+    ends_at = at + longest_hours * 3600
+    if now >= ends_at:
+        return None
+    held = known.held if known.is_held else Held(since=known.triggered_at, at=at)
+    until = min(now + LOOK_SECONDS, ends_at)
+    return held._replace(until=until, severity=known.severity, change=change)
+
+
+def has_gone_quiet(known: "Correlation", source: str) -> bool:
+    """Return whether nothing more came while a change was waited for, of what sends no ends."""
+    has_ends = source not in WITHOUT_ENDS or known.ended_at > 0
+    is_of_change = known.is_held and bool(known.held.change)
+    return is_of_change and not has_ends and known.triggered_at <= known.held.since
+
+
 def _has_healed(known: "Correlation", hold: "Hold | None") -> bool:
     """Return whether what has ended did so before it had lasted for its hold."""
     if not known.held.since:
         return hold is not None
+    if known.held.change:
+        return True
     return not known.held.until or known.end_received_at < known.held.until * _SECOND
 
 

@@ -10,7 +10,7 @@ from actionsync.stores.connections import DEFAULT
 if TYPE_CHECKING:
     from actionsync.events.folding import Group
     from actionsync.events.groups import Look
-    from actionsync.rules.holds import Hold
+    from actionsync.rules.holds import DuringChange, Hold
     from actionsync.rules.models import AnyRule, MatchedRule
     from actionsync.stores.correlations import Correlation, GroupNews
 
@@ -59,6 +59,12 @@ class Intake:
         """What its ticket waits for before it is opened, or opened again."""
         asked = self.matched.then if self.matched is not None else self.rule
         return asked.hold if isinstance(asked, IncidentRule) else None
+
+    @property
+    def during_change(self) -> "DuringChange | None":
+        """What becomes of it while a change is under way."""
+        asked = self.matched.then if self.matched is not None else self.rule
+        return asked.during_change if isinstance(asked, IncidentRule) else None
 
     @property
     def end(self) -> End:

@@ -33,7 +33,7 @@ class Groups:
         """Tell a member's group of it, and return it as the group's; the version rises later."""
         group, known = intake.group, intake.correlation
         event, key = group.event, known.group_key
-        member = groups.member_of(group.trigger or event, known)
+        member = groups.member_of(group.trigger or event, known, intake.rule)
         was_open = self._members.write(key, event.owner, member, only_known=key in self._full)
         intake.news = groups.joined(
             key,

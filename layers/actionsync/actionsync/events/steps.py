@@ -159,6 +159,7 @@ class Work:
         are_missing: returns whether most tickets of the connection cannot be read any more.
         found: of one ticket for many, what was found of its members.
         changed: what a new ticket names as what has changed of late.
+        caused_by: the change that is under way of what a new ticket is about.
         ended_at: when the ticket was resolved or closed, in microseconds, 0 where it is open.
         wrote: whether a part of it is written.
         state_before: the ticket's state before, where it was looked at.
@@ -182,6 +183,7 @@ class Work:
     are_missing: "Callable[[], bool]" = lambda: False
     found: "Look | None" = None
     changed: list[str] = field(default_factory=list)
+    caused_by: str = ""
     ended_at: int = 0
     wrote: bool = False
     state_before: str = ""
@@ -244,6 +246,8 @@ class Work:
             text = changes.described(str(draft.columns["description"]), self.changed)
             columns = {**draft.columns, "description": drafts.fitted(text)}
             draft = replace(draft, columns=columns)
+        if self.caused_by and draft.table == "incident":
+            draft = replace(draft, columns={"caused_by": self.caused_by, **draft.columns})
         made = None
         if self.may_be_done:
             made = await self._tickets.find_by_correlation_id(self.correlation_id)

@@ -146,8 +146,8 @@ class Release:
         return has_events and now // 60 - entry.minute < BUSY_MINUTES
 
     def _is_paused(self, key: "WaitKey", now: int) -> bool:
-        """Return whether timers have to wait: looks, for their connection."""
-        if key.timers != "looks":
+        """Return whether timers have to wait: what reads from ServiceNow, for its connection."""
+        if key.timers not in {"looks", "windows"}:
             return False
         connection = self._connections.get(key.owner, key.connection)
         if connection is None:

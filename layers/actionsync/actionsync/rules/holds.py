@@ -1,10 +1,10 @@
 """The time before a ticket is opened: many alarms heal themselves, and some can wait."""
 
 from datetime import datetime, time, timedelta
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from actionsync.rules.sections import Section, TimeOfDay, ZoneName
 
@@ -54,3 +54,26 @@ class Hold(Section):
         if datetime.combine(day, wanted, zone) <= local:
             day += _DAY
         return int(datetime.combine(day, wanted, zone).timestamp())
+
+
+class DuringChange(Section):
+    """What becomes of an event while an approved change of its CI or service is under way.
+
+    Attributes:
+        do: `hold` waits for the end of the change, `open` names the change in the ticket.
+        longest_hours: so long it waits at most, from its first event on.
+    """
+
+    do: Literal["hold", "open"]
+    longest_hours: Annotated[int, Field(ge=1, le=72)] = 12
+
+
+def _of_text(value: Any) -> Any:
+    return {"do": value} if isinstance(value, str) else value
+
+
+# A word alone says what to do.
+During = Annotated[
+    DuringChange,
+    BeforeValidator(_of_text, json_schema_input_type=Literal["hold", "open"] | DuringChange),
+]

@@ -19,7 +19,7 @@ from actionsync.connections.models import ConnectionName
 from actionsync.errors import FieldError, InvalidInputError
 from actionsync.rules.ends import End
 from actionsync.rules.groups import GroupBy
-from actionsync.rules.holds import Hold
+from actionsync.rules.holds import During, Hold
 from actionsync.rules.matching import (
     SEVERITIES,
     Match,
@@ -177,6 +177,7 @@ class IncidentRule(TicketRule):
     recurrence: Recurrence = Recurrence()
     end: End = End()
     hold: Hold | None = None
+    during_change: During | None = None
     group_by: GroupBy | None = None
     # How many tickets it opens in an hour; what comes beyond is one ticket.
     cap: Cap = 100
@@ -310,8 +311,6 @@ class MeetingRule(TicketRule):
 
 
 AnyRule = IncidentRule | AlarmRule | DeploymentRule | MeetingRule
-# What the product will know, and refuses until it does.
-_LATER = ("during_change",)
 # The assignment group that the CI of a ticket names.
 SUPPORT_GROUP = "support_group_of_ci"
 
@@ -342,23 +341,17 @@ class Then(Section):
     end: End | None = None
     connection: ConnectionName | None = None
     hold: Hold | None = None
+    during_change: During | None = None
     group_by: GroupBy | None = None
     attach_event: bool | None = None
     gate: GateRule | None = None
     cap: Cap | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_later(cls, values: Any) -> Any:
-        if isinstance(values, dict) and (later := sorted(set(_LATER) & set(values))):
-            raise ValueError(f"{', '.join(later)}: not supported yet")
-        return values
-
     def over(self, fallback: AnyRule) -> AnyRule:
         """Return the fallback with what is said here in its place."""
         names = (
-            "ticket", "assignment_group", "category", "connection", "hold", "group_by", "cap",
-            "close_code", "close_codes", "send_comments", "gate", "attach_event",
+            "ticket", "assignment_group", "category", "connection", "hold", "during_change",
+            "group_by", "cap", "close_code", "close_codes", "send_comments", "gate", "attach_event",
         )  # fmt: skip
         changes: dict[str, Any] = {
             name: value
@@ -447,7 +440,7 @@ def _problems(match: Match, then: Then) -> "Iterator[tuple[tuple[str, ...], str]
         yield ("then", "ticket"), f"no event of kind {', '.join(kinds)} becomes that"
     if then.group_by is not None and re.match("em_event|import_set", then.ticket or ""):
         yield ("then", "group_by"), f"needs tickets that can be read: {then.ticket} shows none"
-    for name in ("end", "hold", "group_by", "cap"):
+    for name in ("end", "hold", "during_change", "group_by", "cap"):
         if getattr(then, name) is not None and (wants_change or "incident" not in kinds):
             yield ("then", name), "is for incidents alone"
     if then.hold is not None and then.hold.count and then.group_by is None:
@@ -590,6 +583,14 @@ class Rules(Section):
         """Return what they switch on of what a recipe leaves open."""
         rule = self.sources.get(source)
         return [] if rule is None else rule.options
+
+    @property
+    def ask_for_changes(self) -> bool:
+        """Whether any of them asks for the changes that are under way."""
+        fallbacks = (self.errors, self.alarms, *self.sources.values())
+        return any(one.during_change is not None for one in fallbacks) or any(
+            rule.then != "ignore" and rule.then.during_change is not None for rule in self.rules
+        )
 
     def named(self, name: str, event: Matchable) -> AnyRule:
         """Return what a rule makes of an event, by its name; the fallback's where it is gone."""

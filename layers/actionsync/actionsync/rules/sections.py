@@ -22,6 +22,10 @@ OCCURRENCES = frozenset(
      "glue", "jenkins", "lambda", "logs", "rds", "secretsmanager", "signin", "stepfunctions",
      "synthetics", "transfer"}
 )  # fmt: skip
+# Sources that say of nothing that it is over; those of applications do, where they name it.
+WITHOUT_ENDS = frozenset(
+    {"application", "budgets", "cost_anomaly", "dlm", "kms", "logs", "sagemaker", "signin"}
+)
 # Sources that send a thing once: their silence says nothing.
 SENT_ONCE = frozenset(
     {"azure", "budgets", "cloudwatch", "codedeploy", "codepipeline", "config", "cost_anomaly",

@@ -88,6 +88,7 @@ class Held(NamedTuple):
         at: when that trigger was received, in epoch seconds.
         before: how many occurrences there were before.
         severity: the rank of the severity that it began with.
+        change: the sys_id of the change whose end it waits for; empty for none.
     """
 
     since: int = 0
@@ -95,6 +96,7 @@ class Held(NamedTuple):
     at: int = 0
     before: int = 0
     severity: int = 0
+    change: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -517,12 +519,12 @@ class CorrelationStore:
         if not known.sys_id:
             change.removes.append("#severity")
         now = clock.epoch(clock.now())
-        change.values |= {
-            ":now": attribute(now), ":trigger": attribute(known.triggered_at),
-            ":end": attribute(known.ended_at),
-        }  # fmt: skip
+        change.values |= {":now": attribute(now), ":trigger": attribute(known.triggered_at)}
+        if known.ended_at:
+            change.values[":end"] = attribute(known.ended_at)
         change.conditions += [
-            "#triggered_at = :trigger", "#ended_at = :end",
+            "#triggered_at = :trigger",
+            "#ended_at = :end" if known.ended_at else "attribute_not_exists(#ended_at)",
             "(attribute_not_exists(#leased_until) OR #leased_until <= :now)",
         ]  # fmt: skip
         return self._if_held(known, change)

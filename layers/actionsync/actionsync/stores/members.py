@@ -4,10 +4,12 @@ A member's item has the moments that its correlation has, which only move forwar
 before the group's version rises, so that who reads the members after the version misses nobody.
 """
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from actionsync import clock
+from actionsync.stores.attributes import attribute
 from actionsync.stores.conditions import refusing_item
 from actionsync.stores.correlations import CORRELATION_DAYS
 
@@ -39,6 +41,8 @@ class Member:
         seen_at: when its newest sign of life was received, in epoch seconds.
         changed_at: when it began or ended, in epoch seconds.
         severity: the rank of its severity.
+        names: what changes may touch of it, as `Touched` has it.
+        environment: the same.
     """
 
     key: str
@@ -49,6 +53,8 @@ class Member:
     seen_at: int = 0
     changed_at: int = 0
     severity: int = 0
+    names: tuple[str, ...] = ()
+    environment: str = ""
 
     def is_open(self, since: int = 0, silent_seconds: int = 0, now: int = 0) -> bool:
         """Return whether it goes on.
@@ -86,6 +92,8 @@ class MemberStore:
         now = clock.epoch(clock.now())
         values |= {
             "line": {"S": member.line},
+            "names": attribute(member.names),
+            "environment": {"S": member.environment},
             "owner": {"S": owner},
             "version": {"N": "1"},
             "expires_at": {"N": str(now + CORRELATION_DAYS * _DAY)},
@@ -131,4 +139,10 @@ def _key(group_key: str, key: str) -> "Item":
 
 def _member(item: "Item") -> Member:
     numbers = {name: int(item[name]["N"]) for name in _NUMBERS}
-    return Member(item["sk"]["S"].removeprefix("MEMBER#"), item["line"]["S"], **numbers)
+    return Member(
+        item["sk"]["S"].removeprefix("MEMBER#"),
+        item["line"]["S"],
+        **numbers,
+        names=tuple(json.loads(item["names"]["S"])),
+        environment=item["environment"]["S"],
+    )

@@ -13,6 +13,7 @@ from actionsync.events.outgoing import Outgoing
 from actionsync.events.pipelines import Pipelines
 from actionsync.events.service import RecentOwners, RecentRecipes
 from actionsync.events.watch import Watch
+from actionsync.events.windows import ChangeWindows
 from actionsync.queues.outcome import Outcomes
 from actionsync.queues.worker import Services
 from actionsync.rules.service import RecentRules
@@ -21,6 +22,7 @@ from actionsync.stores.caps import CapStore
 from actionsync.stores.deployed import DeployedStore
 from actionsync.stores.members import MemberStore
 from actionsync.stores.pipelines import PipelineStore
+from actionsync.stores.windows import WindowStore
 from actionsync.tickets.service import TicketService
 from actionsync.wiring import stores
 from actionsync.wiring.owners import owner_of
@@ -75,7 +77,14 @@ def _timers() -> "dict[str, Timed]":
         "looks": _followed(looks().look),
         "pushes": _followed(looks().look_at_pushed),
         "notices": _send_notices,
+        "windows": _read_windows,
     }
+
+
+async def _read_windows(timer_ids: "Sequence[str]", _: float) -> None:
+    """Read the change windows of connections."""
+    for timer_id in timer_ids:
+        await windows().look(timer_id)
 
 
 def _followed(look: "Callable[[str, float], Awaitable[set[str]]]") -> "Timed":
@@ -125,6 +134,19 @@ def rules() -> RecentRules:
 
 
 @cache
+def windows() -> ChangeWindows:
+    """Return when changes are planned."""
+    return ChangeWindows(
+        WindowStore(aws.dynamodb(), settings().events_table),
+        stores.timer_store(),
+        client_cache(),
+        stores.connection_store(),
+        correlations=stores.correlation_store(),
+        rules_of=rules(),
+    )
+
+
+@cache
 def engine() -> Engine:
     """Return what turns a key's events into its ticket."""
     return Engine(
@@ -137,6 +159,7 @@ def engine() -> Engine:
         members=MemberStore(aws.dynamodb(), settings().events_table),
         caps=CapStore(aws.dynamodb(), settings().events_table),
         deployed=DeployedStore(aws.dynamodb(), settings().events_table),
+        windows=windows(),
     )
 
 
