@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 # The attribute of a message that the subscriptions' filters look at.
 TO = "address"
 _SK = "ADDRESS"
-EMAIL = r"^[^@\s<>\"',;:()\[\]\\]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"
+# Plain ASCII, as SNS takes it.
+EMAIL = r"^[A-Za-z0-9.!#$%*+/=?^_{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$"
 
 
 @dataclass(frozen=True, slots=True)
