@@ -1,6 +1,5 @@
 """What all tests share: a function's environment, AWS in process, and a way to invoke."""
 
-import copy
 import gc
 import importlib
 import json
@@ -17,19 +16,16 @@ import pytest
 from botocore.loaders import create_loader
 from hypothesis import settings
 from moto import mock_aws
-from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.dynamodb.models import dynamodb_backends
 from xdist.scheduler import LoadScopeScheduling
 
 from local.cloud import LocalCloud
 from local.servicenow import Simulator
-from tests import moto_speed
-from tests.template import ROOT, template
+from tests import fast_dynamodb, moto_speed
+from tests.template import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
 
 # Without bytecode each Python that a test starts compiles the same libraries again.
@@ -93,45 +89,22 @@ class LambdaContext:
 
 
 @cache
-def _clients() -> "tuple[DynamoDBClient, SecretsManagerClient]":
-    """Return the clients that tests look through: made once, as those of actionsync.aws are."""
-    return boto3.client("dynamodb"), boto3.client("secretsmanager")
-
-
-def _tables() -> "dict[str, Any]":
-    """Return the tables of moto's DynamoDB."""
-    tables: dict[str, Any] = dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].tables
-    return tables
-
-
-@cache
-def _new_tables() -> "dict[str, Any]":
-    """Return the template's tables, empty: made once, since each test begins with a copy."""
-    dynamodb, _ = _clients()
-    for name, resource in template()["Resources"].items():
-        if resource["Type"] == "AWS::DynamoDB::Table":
-            properties = resource["Properties"]
-            dynamodb.create_table(
-                TableName=name,
-                BillingMode=properties["BillingMode"],
-                AttributeDefinitions=properties["AttributeDefinitions"],
-                KeySchema=properties["KeySchema"],
-                **{
-                    name: properties[name]
-                    for name in ("GlobalSecondaryIndexes",)
-                    if name in properties
-                },
-            )
-    return copy.deepcopy(_tables())
+def _secrets_manager() -> "SecretsManagerClient":
+    """Return the client that tests look through: made once, as those of actionsync.aws are."""
+    return boto3.client("secretsmanager")
 
 
 class Aws:
     """AWS in process, with the template's own tables."""
 
-    def __init__(self) -> None:
-        """Have the tables that template.yaml defines, named by their logical ids."""
-        self.dynamodb, self.secrets_manager = _clients()
-        _tables().update(copy.deepcopy(_new_tables()))
+    def __init__(self, *, in_moto: bool) -> None:
+        """Have the tables that template.yaml defines, named by their logical ids.
+
+        Args:
+            in_moto: whether they are moto's own, instead of those in memory.
+        """
+        self.dynamodb, self.secrets_manager = fast_dynamodb.client(), _secrets_manager()
+        fast_dynamodb.FAST.begin(in_moto=in_moto)
 
     def items(self, table: str) -> list[dict[str, Any]]:
         """Return all items of a table."""
@@ -162,6 +135,11 @@ class _Scheduling(LoadScopeScheduling):  # type: ignore[misc] # it has no types
         return nodeid
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Say what the mark is for that this file looks at."""
+    config.addinivalue_line("markers", "moto: DynamoDB is moto's own (tests/fast_dynamodb.py)")
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """Return how the tests are dealt out to processes."""
     return _Scheduling(config, log)
@@ -181,6 +159,7 @@ def pytest_collection_finish() -> None:
 # A session reads each service's model from a large file: all sessions of a process share them.
 botocore.session.create_loader = cache(create_loader)
 moto_speed.apply()
+fast_dynamodb.apply()
 
 
 @pytest.fixture(autouse=True)
@@ -213,11 +192,13 @@ def _forget() -> None:
 
 
 @pytest.fixture
-def aws() -> "Iterator[Aws]":
+def aws(request: pytest.FixtureRequest) -> "Iterator[Aws]":
     """AWS in process."""
+    in_moto = "MOTO" in os.environ or request.node.get_closest_marker("moto") is not None
     # boto3 keeps its session from test to test, as actionsync.aws keeps its clients.
     with mock_aws(config={"core": {"reset_boto3_session": False}}):
-        yield Aws()
+        yield Aws(in_moto=in_moto)
+    fast_dynamodb.FAST.end()
 
 
 @pytest.fixture(scope="session")

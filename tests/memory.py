@@ -1,43 +1,52 @@
-"""DynamoDB in memory, for what would take hours with moto: the calls that the stores make.
+"""DynamoDB in memory, for what would take too long with moto: the calls that the stores make.
 
 Conditions and updates are translated to Python once each. An index is sorted; write units are
 counted, also those of the indexes (DynamoDB developer guide: Read and write capacity).
-`tests/integration/test_outage.py` compares it with moto.
+`tests/fast_dynamodb.py` compares it with moto.
 """
 
 import bisect
 import math
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import cache
+from itertools import dropwhile, takewhile
 from types import CodeType, SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from actionsync import clock
 from tests.template import template
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 Item = dict[str, Any]
-Key = tuple[str, str]
 
 _UNIT = 1024
 # What one key takes in a second (DynamoDB developer guide: Designing partition keys).
 KEY_UNITS = 1000
+# What an item may be large (DynamoDB developer guide: Quotas), and what one page holds.
+_ITEM_BYTES = 400 * 1024
+_PAGE_BYTES = 1_000_000
 
 
-class ConditionalCheckFailedException(Exception):  # noqa: N818 - botocore's own name
-    """A condition does not hold."""
+class AnswerError(Exception):
+    """What DynamoDB answers with a status of 400."""
 
-    def __init__(self, item: Item | None) -> None:
-        super().__init__("ConditionalCheckFailedException")
+    def __init__(self, message: str = "", item: Item | None = None) -> None:
+        super().__init__(message)
         self.response = {} if item is None else {"Item": item}
 
 
-class ProvisionedThroughputExceededException(Exception):  # noqa: N818 - botocore's own name
+class ConditionalCheckFailedException(AnswerError):  # noqa: N818 - AWS's own name
+    """A condition does not hold."""
+
+
+class ProvisionedThroughputExceededException(AnswerError):  # noqa: N818 - AWS's own name
     """One key has more writes in a second than a partition takes."""
+
+
+class ValidationException(AnswerError):  # noqa: N818 - AWS's own name
+    """A request that DynamoDB does not take."""
 
 
 class _Missing:
@@ -61,23 +70,37 @@ _MISSING = _Missing()
 
 def _plain(attribute: Any) -> Any:
     """Return an attribute's value."""
-    if isinstance(attribute, _Missing):
+    if not isinstance(attribute, dict):
         return attribute
     ((kind, value),) = attribute.items()
     return Decimal(value) if kind == "N" else set(value) if kind.endswith("SS") else value
 
 
-_TOKEN = re.compile(r"(:\w+)|(#?[A-Za-z_]\w*)|(<>|<=|>=|=|<|>)|(\S)")
+def _contains(value: Any, part: Item) -> bool:
+    if value is _MISSING:
+        return False
+    return part in value["L"] if "L" in value else _plain(part) in _plain(value)
+
+
+def _sum(first: Item, second: Item) -> Item:
+    return {"N": str(Decimal(first["N"]) + Decimal(second["N"]))}
+
+
+_TOKEN = re.compile(r"(:\w+)|(#?[A-Za-z_][\w.#]*)|(<>|<=|>=|=|<|>)|(\S)")
+_BETWEEN = re.compile(r"(\S+) BETWEEN (\S+) AND (\S+)")
 _WORDS = {"AND": "and", "OR": "or", "NOT": "not"}
 _FUNCTIONS = {
     "attribute_exists": lambda value: value is not _MISSING,
     "attribute_not_exists": lambda value: value is _MISSING,
-    "begins_with": lambda value, start: _plain(value).startswith(_plain(start)),
+    "begins_with": lambda value, start: (
+        value is not _MISSING and _plain(value).startswith(_plain(start))
+    ),
+    "contains": _contains,
     "size": lambda value: _MISSING if value is _MISSING else len(_plain(value)),
     "if_not_exists": lambda value, other: other if value is _MISSING else value,
     "list_append": lambda first, second: {"L": [*first["L"], *second["L"]]},
-    "plus": lambda first, second: {"N": str(int(first["N"]) + int(second["N"]))},
-    "plain": lambda value: _plain(value) if isinstance(value, dict) else value,
+    "plus": _sum,
+    "plain": _plain,
 }
 
 
@@ -85,14 +108,15 @@ _FUNCTIONS = {
 def _python(expression: str, *, compares: bool) -> CodeType:
     """Return an expression as Python; an attribute is `a["name"]`, a value `v[":name"]`."""
     parts = []
-    for value, word, operator, other in _TOKEN.findall(expression):
+    for value, word, operator, other in _TOKEN.findall(
+        _BETWEEN.sub(r"(\1 >= \2 AND \1 <= \3)", expression)
+    ):
         if word in _WORDS:
             parts.append(f" {_WORDS[word]} ")
         elif word in _FUNCTIONS:
             parts.append(word)
         elif word or value:
-            text = f"a[{word!r}]" if word else f"v[{value!r}]"
-            parts.append(text)
+            parts.append(f"a[{word!r}]" if word else f"v[{value!r}]")
         elif operator:
             parts.append({"=": "==", "<>": "!="}.get(operator, operator))
         else:
@@ -111,10 +135,12 @@ def _clauses(expression: str) -> tuple[tuple[str, tuple[tuple[str, str], ...]], 
     """Return an update's clauses: the verb, and the target and the operand of each part."""
     found = []
     for verb, body in re.findall(
-        r"\b(SET|ADD|REMOVE)\s+(.*?)(?=\s+(?:SET|ADD|REMOVE)\s|$)", expression, re.DOTALL
+        r"\b(SET|ADD|REMOVE|DELETE)\s+(.*?)(?=\s+(?:SET|ADD|REMOVE|DELETE)\s|$)",
+        expression,
+        re.DOTALL,
     ):
         parts = [part.strip() for part in re.split(r",(?![^()]*(?:\([^()]*\)[^()]*)*\))", body)]
-        separator = {"SET": "=", "ADD": " ", "REMOVE": "\0"}[verb]
+        separator = {"SET": "=", "REMOVE": "\0"}.get(verb, " ")
         split = [part.partition(separator) for part in parts]
         found.append((verb, tuple((target.strip(), value.strip()) for target, _, value in split)))
     return tuple(found)
@@ -127,8 +153,23 @@ class _Attributes:
         self._item = item
         self._names = names
 
-    def __getitem__(self, name: str) -> Any:
-        return self._item.get(self._names.get(name, name), _MISSING)
+    def __getitem__(self, path: str) -> Any:
+        found: Any = {"M": self._item}
+        for name in path.split("."):
+            found = found.get("M", {}).get(self._names.get(name, name), _MISSING)
+            if found is _MISSING:
+                break
+        return found
+
+
+def _holds(expression: str, item: Item | None, options: Item) -> bool:
+    """Return whether a condition holds for an item."""
+    scope = {
+        "a": _Attributes(item or {}, options.get("ExpressionAttributeNames", {})),
+        "v": options.get("ExpressionAttributeValues"),
+        **_FUNCTIONS,
+    }
+    return bool(eval(_python(expression, compares=True), scope))  # noqa: S307 - our own
 
 
 class _Index:
@@ -138,6 +179,7 @@ class _Index:
         hash_key, range_key = described["KeySchema"]
         self.keys = (hash_key["AttributeName"], range_key["AttributeName"])
         projected = described["Projection"]
+        self.has_all = projected["ProjectionType"] == "ALL"
         self.has = {"pk", "sk", *self.keys, *projected.get("NonKeyAttributes", ())}
         # Of each partition its sort keys, in their order, and its items.
         self.partitions: dict[Any, tuple[list[Any], dict[Any, Item]]] = defaultdict(
@@ -191,6 +233,7 @@ class _Table:
             index["IndexName"]: _Index(index)
             for index in described.get("GlobalSecondaryIndexes", ())
         }
+        self.keys = [key["AttributeName"] for key in described["KeySchema"]]
 
 
 class MemoryDynamoDB:
@@ -204,12 +247,18 @@ class MemoryDynamoDB:
 
     exceptions = SimpleNamespace(ConditionalCheckFailedException=ConditionalCheckFailedException)
 
-    def __init__(self) -> None:
+    def __init__(self, *, counts: bool = True) -> None:
+        """Have the template's tables.
+
+        Args:
+            counts: whether write units are counted, and limited.
+        """
         self._tables = {
             name: _Table(resource["Properties"])
             for name, resource in template()["Resources"].items()
             if resource["Type"] == "AWS::DynamoDB::Table"
         }
+        self._counts = counts
         self.units: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
         self.of_key: Counter[tuple[int, str, str]] = Counter()
@@ -218,30 +267,61 @@ class MemoryDynamoDB:
         """Return all items of a table."""
         return [item for part in self._tables[table].items.values() for item in part.values()]
 
-    def fill(self, table: str, items: "Iterable[Item]") -> None:
+    def fill(self, table: str, items: Iterable[Item]) -> None:
         """Put many items that are not there yet, at once and without a count."""
         found = self._tables[table]
         for item in items:
-            found.items[item["pk"]["S"]][item.get("sk", {"S": ""})["S"]] = item
+            pk, sk = _place(item)
+            found.items[pk][sk] = item
             for index in found.indexes.values():
                 index.append(item)
         for index in found.indexes.values():
             index.sort()
 
-    def get_item(self, *, TableName: str, Key: Item, **_: Any) -> Any:  # noqa: N803 - boto3's own
+    def found(self, table: str, keys: Iterable[Item]) -> list[Item]:
+        """Return those items that there are, of the keys of some."""
+        items = (self._find(table, key) for key in keys)
+        return [item for item in items if item is not None]
+
+    def partition(self, options: Item) -> Iterator[Item]:
+        """Yield the items that a query looks through, in their order."""
+        table = self._tables[options["TableName"]]
+        index = table.indexes.get(options.get("IndexName", ""))
+        key = index.keys[0] if index else "pk"
+        names = options.get("ExpressionAttributeNames", {})
+        (value,) = (
+            value
+            for name, value in re.findall(r"(#?\w+) = (:\w+)", options["KeyConditionExpression"])
+            if names.get(name, name) == key
+        )
+        pk = _plain(options["ExpressionAttributeValues"][value])
+        places: Any
+        if index:
+            places, items = index.partitions[pk]
+        else:
+            items = table.items[pk]
+            places = sorted(items)
+        is_forward = options.get("ScanIndexForward", True)
+        if start := options.get("ExclusiveStartKey"):
+            place = index.place(start)[1] if index else start["sk"]["S"]  # type: ignore[index]
+            places = (
+                places[bisect.bisect_right(places, place) :]
+                if is_forward
+                else places[: bisect.bisect_left(places, place)]
+            )
+        return (items[place] for place in (places if is_forward else reversed(places)))
+
+    def get_item(self, *, TableName: str, Key: Item, **options: Any) -> Any:  # noqa: N803 - boto3's
         """Return an item, or nothing."""
         self.calls["get_item"] += 1
         found = self._find(TableName, Key)
-        return {} if found is None else {"Item": found}
+        return {} if found is None else {"Item": _projected(found, options)}
 
     def batch_get_item(self, *, RequestItems: dict[str, Any]) -> Any:  # noqa: N803
         """Return what there is of several items."""
         self.calls["batch_get_item"] += 1
-        responses = {
-            table: [item for key in asked["Keys"] if (item := self._find(table, key)) is not None]
-            for table, asked in RequestItems.items()
-        }
-        return {"Responses": responses}
+        found = {table: self.found(table, asked["Keys"]) for table, asked in RequestItems.items()}
+        return {"Responses": found, "UnprocessedKeys": {}}
 
     def put_item(self, *, TableName: str, Item: Item, **options: Any) -> Any:  # noqa: N803
         """Put an item, if its condition holds."""
@@ -249,14 +329,17 @@ class MemoryDynamoDB:
         old = self._find(TableName, Item)
         self._check(TableName, old, options)
         self._change(TableName, old, dict(Item))
-        return {}
+        return _returned(options, old)
 
     def batch_write_item(self, *, RequestItems: dict[str, Any]) -> Any:  # noqa: N803
-        """Put several items."""
+        """Put and delete several items."""
         for table, requests in RequestItems.items():
             for request in requests:
-                self.put_item(TableName=table, Item=request["PutRequest"]["Item"])
-        return {}
+                if put := request.get("PutRequest"):
+                    self.put_item(TableName=table, Item=put["Item"])
+                else:
+                    self.delete_item(TableName=table, Key=request["DeleteRequest"]["Key"])
+        return {"UnprocessedItems": {}}
 
     def delete_item(self, *, TableName: str, Key: Item, **options: Any) -> Any:  # noqa: N803
         """Delete an item, if its condition holds."""
@@ -265,7 +348,7 @@ class MemoryDynamoDB:
         self._check(TableName, old, options)
         if old is not None:
             self._change(TableName, old, None)
-        return {}
+        return _returned(options, old)
 
     def update_item(self, *, TableName: str, Key: Item, **options: Any) -> Any:  # noqa: N803
         """Update an item, or make it, if its condition holds."""
@@ -276,60 +359,67 @@ class MemoryDynamoDB:
         names = options.get("ExpressionAttributeNames", {})
         values = options.get("ExpressionAttributeValues", {})
         scope = {"a": _Attributes(dict(new), names), "v": values, **_FUNCTIONS}
+        updated = []
         for verb, parts in _clauses(options["UpdateExpression"]):
             if verb == "REMOVE":
-                _remove(new, [names.get(target, target) for target, _ in parts], names)
+                _remove(new, [target for target, _ in parts], names)
                 continue
             for target, operand in parts:
-                name = names.get(target, target)
+                part, name = _reach(new, target, names)
+                updated.append(name)
                 value = eval(_python(operand, compares=False), scope)  # noqa: S307 - our own
-                new[name] = value if verb == "SET" else _added(new.get(name), value)
+                if verb == "DELETE":
+                    _take_out(part, name, value)
+                else:
+                    part[name] = value if verb == "SET" else _added(part.get(name), value)
         self._change(TableName, old, new)
-        returned = old if options.get("ReturnValues") == "ALL_OLD" else new
-        return {} if returned is None else {"Attributes": returned}
+        return _returned(options, old, new, updated)
 
     def query(self, *, TableName: str, **options: Any) -> Any:  # noqa: N803
-        """Return the items of a partition, those of an index sorted, up to a limit."""
+        """Return the items of a partition, in their order, up to a limit."""
         self.calls["query"] += 1
-        table, values = self._tables[TableName], options["ExpressionAttributeValues"]
-        code = _python(options["KeyConditionExpression"], compares=True)
-        if "IndexName" not in options:
-            partition = table.items[values[":pk"]["S"]]
-            start = values.get(":member", {"S": ""})["S"]
-            items = (partition[sk] for sk in sorted(partition) if sk.startswith(start))
-        else:
-            index = table.indexes[options["IndexName"]]
-            places, known = index.partitions[values[":key"]["S"]]
-            items = (known[place] for place in places)
-        found = []
-        for item in items:
-            attributes = _Attributes(item, options.get("ExpressionAttributeNames", {}))
-            if not eval(code, {"a": attributes, "v": values, **_FUNCTIONS}):  # noqa: S307
-                if "IndexName" in options:
-                    break
-                continue
-            found.append(item)
-            if len(found) == options.get("Limit"):
-                break
-        return {"Items": found}
+        options["TableName"] = TableName
+        table = self._tables[TableName]
+        index = table.indexes.get(options.get("IndexName", ""))
+
+        def is_asked_for(item: Item) -> bool:
+            return _holds(options["KeyConditionExpression"], item, options)
+
+        # What a condition of a key holds for are neighbours.
+        asked_for = takewhile(
+            is_asked_for,
+            dropwhile(lambda item: not is_asked_for(item), self.partition(options)),
+        )
+        return _page(asked_for, options, [*table.keys, *(index.keys if index else ())], index)
+
+    def scan(self, *, TableName: str, **options: Any) -> Any:  # noqa: N803
+        """Return all items, or those that a filter lets through."""
+        self.calls["scan"] += 1
+        table = self._tables[TableName]
+        places = sorted((pk, sk) for pk, part in table.items.items() for sk in part)
+        if start := options.get("ExclusiveStartKey"):
+            del places[: bisect.bisect_right(places, _place(start))]
+        return _page((table.items[pk][sk] for pk, sk in places), options, table.keys)
 
     def get_paginator(self, name: str) -> Any:
         """Return what returns all in one page."""
         return SimpleNamespace(paginate=lambda **options: [getattr(self, name)(**options)])
 
     def _find(self, table: str, key: Item) -> Item | None:
-        return self._tables[table].items[key["pk"]["S"]].get(key.get("sk", {"S": ""})["S"])
+        pk, sk = _place(key)
+        return self._tables[table].items[pk].get(sk)
 
     def _check(self, table: str, item: Item | None, options: Item) -> None:
-        if (condition := options.get("ConditionExpression")) is None:
+        condition = options.get("ConditionExpression")
+        if condition is None or _holds(condition, item, options):
             return
-        attributes = _Attributes(item or {}, options.get("ExpressionAttributeNames", {}))
-        scope = {"a": attributes, "v": options.get("ExpressionAttributeValues"), **_FUNCTIONS}
-        if not eval(_python(condition, compares=True), scope):  # noqa: S307 - our own
-            if item is not None:
-                self._take(table, item["pk"]["S"], _units(item))  # it costs as much
-                self.units[table] += _units(item)
-            raise ConditionalCheckFailedException(item)
+        if item is not None and self._counts:
+            self._take(table, item["pk"]["S"], _units(item))  # it costs as much
+            self.units[table] += _units(item)
+        is_returned = options.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+        raise ConditionalCheckFailedException(
+            "The conditional request failed", item if is_returned else None
+        )
 
     def _take(self, table: str, pk: str, units: int) -> None:
         """Take write units of a key."""
@@ -340,15 +430,98 @@ class MemoryDynamoDB:
 
     def _change(self, name: str, old: Item | None, new: Item | None) -> None:
         table, item = self._tables[name], new or old or {}
-        pk, sk = item["pk"]["S"], item.get("sk", {"S": ""})["S"]
-        size = max(_units(old), _units(new))
-        self._take(name, pk, size)
+        pk, sk = _place(item)
+        if new is not None:
+            _validate(table, new)
+        size = max(_units(old), _units(new)) if self._counts else 0
+        if self._counts:
+            self._take(name, pk, size)
         if new is None:
             del table.items[pk][sk]
         else:
             table.items[pk][sk] = new
         writes = 1 + sum(index.change(old, new) for index in table.indexes.values())
         self.units[name] += writes * size
+
+
+def _place(item: Item) -> tuple[str, str]:
+    """Return where an item is in its table."""
+    return item["pk"]["S"], item.get("sk", {"S": ""})["S"]
+
+
+def _page(
+    items: Iterable[Item], options: Item, keys: list[str], index: _Index | None = None
+) -> Any:
+    """Return a page of items: those that a filter lets through, and where the next one begins."""
+    found, read, size = [], 0, 0
+    last = previous = None
+    condition = options.get("FilterExpression")
+    for item in items:
+        size += _size(item)
+        if read == options.get("Limit") or size > _PAGE_BYTES:
+            last = previous
+            break
+        read += 1
+        previous = item
+        if condition is None or _holds(condition, item, options):
+            found.append(_projected(item, options, index))
+    answer: Item = {"Count": len(found), "ScannedCount": read}
+    if options.get("Select") != "COUNT":
+        answer["Items"] = found
+    if last is not None:
+        answer["LastEvaluatedKey"] = {key: last[key] for key in keys if key in last}
+    return answer
+
+
+def _projected(item: Item, options: Item, index: _Index | None = None) -> Item:
+    """Return of an item what an index has and a request asks for."""
+    if index is not None and not index.has_all:
+        item = {name: value for name, value in item.items() if name in index.has}
+    if (projection := options.get("ProjectionExpression")) is not None:
+        names = options.get("ExpressionAttributeNames", {})
+        asked_for = [names.get(name, name) for name in projection.split(", ")]
+        item = {name: item[name] for name in asked_for if name in item}
+    return item
+
+
+def _returned(
+    options: Item, old: Item | None, new: Item | None = None, updated: Iterable[str] = ()
+) -> Item:
+    """Return an answer to a write, with the attributes that it asks for."""
+    match options.get("ReturnValues"):
+        case "ALL_OLD":
+            attributes = old
+        case "ALL_NEW":
+            attributes = new
+        case "UPDATED_NEW":
+            attributes = {name: (new or {})[name] for name in updated}
+        case _:
+            attributes = None
+    return {} if attributes is None else {"Attributes": attributes}
+
+
+def _validate(table: _Table, item: Item) -> None:
+    """Refuse what DynamoDB refuses."""
+    if _size(item) > _ITEM_BYTES:
+        raise ValidationException("Item size has exceeded the maximum allowed size")
+    for key in table.keys:
+        if item.get(key, {"S": ""}) == {"S": ""}:
+            raise ValidationException(f"Nothing for key {key}")
+    for index in table.indexes.values():
+        for key in index.keys:
+            if item.get(key) == {"S": ""}:
+                raise ValidationException(f"An empty string for key {key}")
+
+
+def _reach(item: Item, path: str, names: dict[str, str]) -> tuple[Item, str]:
+    """Return the map that a path ends in, a copy of what it was, and the name in it."""
+    *way, last = (names.get(name, name) for name in path.split("."))
+    for name in way:
+        if "M" not in item.get(name, {}):
+            raise ValidationException("The document path is invalid for update")
+        item[name] = {"M": dict(item[name]["M"])}
+        item = item[name]["M"]
+    return item, last
 
 
 def _remove(item: Item, targets: list[str], names: dict[str, str]) -> None:
@@ -359,17 +532,27 @@ def _remove(item: Item, targets: list[str], names: dict[str, str]) -> None:
         if bracket:
             places[names.get(name, name)].add(int(place.rstrip("]")))
         else:
-            item.pop(target, None)
+            part, name = _reach(item, target, names)
+            part.pop(name, None)
     for name, gone in places.items():
         if name in item:
             left = [value for place, value in enumerate(item[name]["L"]) if place not in gone]
             item[name] = {"L": left}
 
 
+def _take_out(item: Item, name: str, value: Item) -> None:
+    """Take elements out of a set; none is ever empty."""
+    left = [each for each in item.get(name, {"SS": []})["SS"] if each not in value["SS"]]
+    if left:
+        item[name] = {"SS": left}
+    else:
+        item.pop(name, None)
+
+
 def _added(old: Any, value: Any) -> Any:
     if "SS" in value:
         return {"SS": sorted({*(old or {"SS": []})["SS"], *value["SS"]})}
-    return {"N": str(Decimal((old or {"N": "0"})["N"]) + Decimal(value["N"]))}
+    return _sum(old or {"N": "0"}, value)
 
 
 def _units(item: Item | None) -> int:

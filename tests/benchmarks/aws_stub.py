@@ -1,20 +1,21 @@
 """A stand-in for AWS that answers the benchmarked functions at once.
 
-DynamoDB keeps items and applies updates, without conditions: nobody else writes. The other
-services give the one answer that a function goes on with.
+DynamoDB is the tests' own, in memory. The other services give the one answer that a function goes
+on with.
 """
 
 import json
-import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
+from botocore import xform_name
+
+from tests.memory import AnswerError, MemoryDynamoDB
+
 if TYPE_CHECKING:
     from types import TracebackType
 
-_CLAUSE = re.compile(r"\b(SET|ADD|REMOVE) (.*?)(?= SET | ADD | REMOVE |$)")
-_PART = re.compile(r",\s*(?![^(]*\))")  # a comma that is in no parentheses
 _VERSION = "0" * 32
 
 
@@ -74,46 +75,17 @@ class AwsStub:
     def reset(self) -> None:
         """Bring the first items back, and forget the calls."""
         self.calls.clear()
-        self._items = {
-            _place(table, item): dict(item)
-            for table, items in self._first.items()
-            for item in items
-        }
+        self._dynamodb = MemoryDynamoDB(counts=False)
+        for table, items in self._first.items():
+            for item in items:
+                self._dynamodb.put_item(TableName=table, Item=item)
 
-    def answer(  # noqa: C901, PLR0911 - a table
-        self, action: str, request: dict[str, Any]
-    ) -> dict[str, Any]:
+    def answer(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
         """Return a service's answer to an action."""
         self.calls.append(action)
-        table = request.get("TableName", "")
         match action:
-            case "GetItem":
-                item = self._items.get(_place(table, request["Key"]))
-                return {} if item is None else {"Item": item}
-            case "PutItem":
-                self._items[_place(table, request["Item"])] = request["Item"]
-                return {}
-            case "DeleteItem":
-                self._items.pop(_place(table, request["Key"]), None)
-                return {}
-            case "UpdateItem":
-                item = self._items.setdefault(_place(table, request["Key"]), dict(request["Key"]))
-                _update(item, request)
-                return {"Attributes": item}
-            case "BatchGetItem":
-                found = {
-                    name: [
-                        self._items[place]
-                        for key in asked["Keys"]
-                        if (place := _place(name, key)) in self._items
-                    ]
-                    for name, asked in request["RequestItems"].items()
-                }
-                return {"Responses": found, "UnprocessedKeys": {}}
-            case "BatchWriteItem":
-                return {"UnprocessedItems": {}}
-            case "Query" | "Scan":
-                return {"Items": [], "Count": 0}
+            case _ if request.keys() & {"TableName", "RequestItems"}:
+                return self._ask_dynamodb(action, request)
             case "GetSecretValue":
                 if request.get("VersionId", _VERSION) != _VERSION:
                     return {"__type": "ResourceNotFoundException"}  # no rotation is under way
@@ -126,27 +98,9 @@ class AwsStub:
                 return {"FailedEntryCount": 0, "Entries": [{"EventId": _VERSION}]}
         return {}
 
-
-def _place(table: str, key: dict[str, Any]) -> tuple[str, str, str]:
-    sort = key.get("sk", {"S": ""})
-    return table, key["pk"]["S"], next(iter(sort.values()))
-
-
-def _update(item: dict[str, Any], request: dict[str, Any]) -> None:
-    """Apply an update expression (DynamoDB developer guide: Update expressions)."""
-    names = request.get("ExpressionAttributeNames", {})
-    values = request.get("ExpressionAttributeValues", {})
-    for clause, parts in _CLAUSE.findall(request["UpdateExpression"]):
-        for part in _PART.split(parts):
-            left, _, right = part.strip().partition(" = " if clause == "SET" else " ")
-            name = names.get(left, left)
-            if clause == "REMOVE":
-                item.pop(name, None)
-            elif clause == "ADD":
-                before = int(item.get(name, {"N": "0"})["N"])
-                item[name] = {"N": str(before + int(values[right]["N"]))}
-            elif right.startswith("if_not_exists("):
-                kept, _, default = right.removeprefix("if_not_exists(")[:-1].partition(", ")
-                item[name] = item.get(names.get(kept, kept), values.get(default))
-            else:
-                item[name] = values[right]
+    def _ask_dynamodb(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = getattr(self._dynamodb, xform_name(action))(**request)
+        except AnswerError as error:
+            return {"__type": type(error).__name__, **error.response}
+        return answer

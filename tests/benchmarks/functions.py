@@ -207,7 +207,7 @@ def _is_good(answer: Any) -> bool:
         return True  # a step of a rotation
     if "batchItemFailures" in answer:
         return not answer["batchItemFailures"]
-    return answer.get("statusCode") in {200, 201, 204}
+    return answer.get("statusCode") in {200, 201, 202, 204}
 
 
 def _kept(simulator: Simulator) -> tuple[dict[str, list[dict[str, Any]]], dict[str, str]]:
@@ -251,7 +251,7 @@ def _kept(simulator: Simulator) -> tuple[dict[str, list[dict[str, Any]]], dict[s
     found = {"pk": {"S": f"WEBHOOK#{webhook}"}, "sk": {"S": "WEBHOOK"}, **facts}
     secret = Secret(USER, connection.identity, {"password": seed.USERS[connection.username][0]})
     secrets = {"webhook/": "made-up-webhook-secret", "": text_of(secret)}
-    return {"connections": [stored], "events": [listed, found]}, secrets
+    return {"ConnectionsTable": [stored], "EventsTable": [listed, found]}, secrets
 
 
 def _environment(aws: AwsStub, simulator: Simulator) -> dict[str, str]:
@@ -261,10 +261,6 @@ def _environment(aws: AwsStub, simulator: Simulator) -> dict[str, str]:
         "AWS_ENDPOINT_URL": aws.url,
         "AWS_LAMBDA_FUNCTION_NAME": "function",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
-        "CONNECTIONS_TABLE": "connections",
-        "IDEMPOTENCY_TABLE": "idempotency",
-        "EVENTS_TABLE": "events",
-        "AUDIT_TABLE": "audit",
         "QUEUE_URL": f"{aws.url}/queue",
         "DEAD_LETTER_URL": f"{aws.url}/dead-letters",
         "AUTOMATION_USER_ID": USER,

@@ -287,6 +287,7 @@ def test_a_limit_that_five_thousand_keys_meet(world: World) -> None:
     assert set(world.instance.made.values()) == {1}
 
 
+@pytest.mark.moto
 def test_the_memory_does_what_moto_does(
     aws: "Aws", world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
