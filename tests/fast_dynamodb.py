@@ -107,6 +107,8 @@ class FastDynamoDB:
             if self.memory is None or self._is_comparing:
                 return None
             request = json.loads(params["body"], object_hook=_read)
+            if not {request.get("TableName"), *request.get("RequestItems", ())} & self.memory.names:
+                return None  # a table that is not there
             status, answer = self._answer(self.memory, model.name, request)
         return SimpleNamespace(status_code=status), {
             **answer,

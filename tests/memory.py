@@ -240,6 +240,7 @@ class MemoryDynamoDB:
     """The client of DynamoDB, as the stores use it.
 
     Attributes:
+        names: the tables' names.
         units: write units, by table.
         calls: calls, by name.
         of_key: write units of a second, by second, table and partition key.
@@ -258,6 +259,7 @@ class MemoryDynamoDB:
             for name, resource in template()["Resources"].items()
             if resource["Type"] == "AWS::DynamoDB::Table"
         }
+        self.names = self._tables.keys()
         self._counts = counts
         self.units: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
