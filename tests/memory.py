@@ -404,8 +404,16 @@ class MemoryDynamoDB:
         return _page((table.items[pk][sk] for pk, sk in places), options, table.keys)
 
     def get_paginator(self, name: str) -> Any:
-        """Return what returns all in one page."""
-        return SimpleNamespace(paginate=lambda **options: [getattr(self, name)(**options)])
+        """Return what returns page after page."""
+
+        def paginate(**options: Any) -> Iterator[Any]:
+            while True:
+                yield (page := getattr(self, name)(**options))
+                if "LastEvaluatedKey" not in page:
+                    return
+                options["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+        return SimpleNamespace(paginate=paginate)
 
     def _find(self, table: str, key: Item) -> Item | None:
         pk, sk = _place(key)
