@@ -2,13 +2,14 @@
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from actionsync.queues.release import GATES_AT_ONCE
-from local.servicenow import faults
-from tests.integration.events import Queues, send
+from local.servicenow import faults, seed
+from tests.conftest import _forget, call
+from tests.integration.events import USER, Queues, send
 from tests.integration.gates import (
     approve,
     ask,
@@ -17,7 +18,9 @@ from tests.integration.gates import (
     gate,
     listed,
     pass_minutes,
+    set_change,
     skip,
+    ticks,
 )
 from tests.integration.test_event_functions import instance, queues  # noqa: F401 - fixtures
 from tests.integration.test_push import prompts, push, webhook
@@ -25,6 +28,7 @@ from tests.integration.two_way import Bus, Office
 
 if TYPE_CHECKING:
     from local.servicenow import Simulator
+    from tests.conftest import Aws
     from tests.integration.conftest import Clock
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
@@ -143,3 +147,53 @@ def test_a_clock_two_minutes_off_opens_no_window(
     skip(office.queues, office.time, 16)
     document = gate(late).json
     assert (document["state"], document["reason"][:4]) == ("no", "The ")
+
+
+def test_an_approval_that_is_taken_back_between_two_looks_is_no(office: Office) -> None:
+    """Back in New, the change waits for nobody; the event says that it was rejected."""
+    (asked,) = waiting(office)
+    (change,) = changes(office.instance)
+    office.bus.take()
+    approve(office.instance, change["number"])
+    set_change(office.instance, change["number"], state="-5", approval="not requested")
+    pass_minutes(office.queues, office.time)
+    assert gate(asked).json["state"] == "no"
+    ((kind, detail),) = office.bus.take()
+    assert (kind, detail["before"]["state"], detail["after"]["state"]) == (
+        "Change Rejected", "-4", "-5",
+    )  # fmt: skip
+    assert changes(office.instance)[0]["state"] == "-5"
+
+
+def test_an_updated_stack_and_another_account_go_on(office: Office) -> None:
+    """A gate is stored, whole: another process, with new credentials, brings it on."""
+    (asked,) = waiting(office)
+    password, *_ = seed.USERS["admin"]
+    new = {"instance_url": office.instance.url, "username": "admin", "password": password}
+    assert call("update_config", new, user_id=USER, headers={"if-match": "*"}).status == 200
+    _forget()
+    approve(office.instance, changes(office.instance)[0]["number"])
+    pass_minutes(office.queues, office.time)
+    assert gate(asked).json["state"] == "go"
+    assert len(changes(office.instance)) == 1
+
+
+def test_what_newer_code_has_written_is_left_to_it(office: Office, aws: "Aws") -> None:
+    """Two versions run side by side: its prompt comes again, the other gates had their step."""
+    newer, other = waiting(office, 2)
+    key: Any = {"pk": {"S": f"GATE#{USER}"}, "sk": {"S": newer}}
+    for version in ("2", "1"):
+        aws.dynamodb.update_item(
+            TableName="EventsTable",
+            Key=key,
+            UpdateExpression="SET version = :version",
+            ExpressionAttributeValues={":version": {"N": version}},
+        )
+        for change in changes(office.instance):
+            if change["state"] == "-4":
+                approve(office.instance, change["number"])
+        office.time.advance(minutes=20)
+        failed = send("event", *ticks(office.queues))
+        assert len(failed) == (1 if version == "2" else 0)
+        assert gate(other).json["state"] == "go"
+    assert gate(newer).json["state"] == "go"

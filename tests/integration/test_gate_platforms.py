@@ -14,7 +14,11 @@ from tests.conftest import _forget, call
 from tests.integration.events import USER, Queues, deployment, notification, on_bus, send
 from tests.integration.gates import approve, changes, decide, listed, pass_minutes, skip
 from tests.integration.platforms import Platforms
-from tests.integration.test_event_functions import instance, queues  # noqa: F401 - fixtures
+from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
+    instance,
+    pipeline,
+    queues,
+)
 from tests.integration.test_forget_user import stack  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
@@ -103,6 +107,53 @@ def test_a_pipeline_waits_and_goes_on(
     (gate,) = gates_of()
     assert (gate["state"], gate["answer"]) == ("go", "given")
     assert pass_minutes(queues, time, 3) == 0
+    assert platforms.calls.count("PutApprovalResult") == 1
+
+
+def test_a_pipeline_with_a_gate_makes_one_change(
+    instance: "Simulator",  # noqa: F811
+    queues: Queues,  # noqa: F811
+    time: "Clock",
+    platforms: Platforms,
+) -> None:
+    """Its execution begins before, and the events of its own start and end are the gate's."""
+    token = platforms.wait("shop")
+    run = platforms.approvals[token]["execution"]
+    assert send("error", approval(platforms, token)) == []
+    pass_minutes(queues, time)
+    assert send("event", pipeline("STARTED", 0, run)) == []
+    (change,) = changes(instance)
+    approve(instance, change["number"])
+    pass_minutes(queues, time)
+    assert send("event", pipeline("SUCCEEDED", 5, run)) == []
+    (change,) = changes(instance)
+    assert (change["state"], change["close_code"]) == ("3", "successful")
+
+
+def test_what_was_decided_at_the_last_moment_is_noted(
+    instance: "Simulator",  # noqa: F811
+    queues: Queues,  # noqa: F811
+    time: "Clock",
+    platforms: Platforms,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No answer is repeated, and the change says that a person was quicker than its approval."""
+    token = platforms.wait("checkout")
+    assert send("error", approval(platforms, token)) == []
+    pass_minutes(queues, time)
+    (change,) = changes(instance)
+    approve(instance, change["number"])
+    platforms.approvals[token] |= {"status": "Failed", "summary": "Not today"}
+    monkeypatch.setattr("actionsync.events.gates.platforms.codepipeline.is_waiting", lambda _: True)
+    pass_minutes(queues, time, 3)
+    (gate,) = gates_of()
+    assert (gate["state"], gate["answer"]) == ("go", "decided elsewhere")
+    notes = [
+        entry["value"]
+        for entry in instance.records("sys_journal_field")
+        if entry["element_id"] == change["sys_id"]
+    ]
+    assert notes == ["codepipeline had an answer before it could be told: go."]
     assert platforms.calls.count("PutApprovalResult") == 1
 
 

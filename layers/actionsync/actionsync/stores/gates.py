@@ -61,6 +61,7 @@ class Gate:
         has_advanced: whether the change was seen in a later state than New.
         trouble: why the change could not be submitted or moved.
         cancels: why the change is to be canceled; empty where it is not.
+        note: what is to be noted on the change; empty for nothing.
     """
 
     id: str
@@ -88,11 +89,13 @@ class Gate:
     has_advanced: bool = False
     trouble: str = ""
     cancels: str = ""
+    note: str = ""
 
     @property
     def is_finished(self) -> bool:
         """Whether nothing is left to do for it."""
-        return self.state != "waiting" and self.answer != "due" and not self.cancels
+        is_said = not self.cancels and not self.note
+        return self.state != "waiting" and self.answer != "due" and is_said
 
 
 class GateStore:

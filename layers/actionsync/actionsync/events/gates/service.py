@@ -290,8 +290,8 @@ class Gates:
             gate = await self._doubted(gate, asked)
         if gate.answer == "due":
             gate = self._answer(gate, asked)
-        if gate.cancels:
-            gate = await self._cancel(gate)
+        if gate.cancels or gate.note:
+            gate = await self._follow_up(gate)
         return 0 if gate.is_finished else _now() + LOOK_SECONDS
 
     def _not_found(self, asked: Asked, code: str) -> int:
@@ -482,11 +482,12 @@ class Gates:
     def _answer(self, gate: "Gate", asked: Asked) -> "Gate":
         """Tell the platform what was decided; until it answers, this is done again."""
         gate = self._store.settle(gate, answers=gate.answers + 1) or gate
-        answer = "given"
+        answer, note = "given", ""
         try:
             PLATFORMS[asked.platform].answer(asked, gate)
         except DecidedElsewhereError:
             answer = "decided elsewhere"
+            note = f"{asked.platform} had an answer before it could be told: {gate.state}."
         except (ClientError, BotoCoreError) as error:
             logger.warning("platform not told", platform=asked.platform, error=_code(error))
             if _now() < gate.ends_at + _LAST_TRIES.total_seconds():
@@ -494,18 +495,18 @@ class Gates:
             answer = "failed"
         self._audit(asked, f"gate_{gate.state}", f"{asked.platform}: {answer}", gate)
         logger.info("platform told", platform=asked.platform, gate=gate.id, answer=answer)
-        return self._store.settle(gate, answer=answer) or gate
+        return self._store.settle(gate, answer=answer, note=note) or gate
 
-    async def _cancel(self, gate: "Gate") -> "Gate":
-        """Cancel a change that nobody waits for any more; another's has a note."""
+    async def _follow_up(self, gate: "Gate") -> "Gate":
+        """Cancel a change that nobody waits for any more; note on it what else became of it."""
         if not gate.sys_id:
-            return self._store.settle(gate, cancels="") or gate
+            return self._store.settle(gate, cancels="", note="") or gate
         try:
             async with self._clients.client_for(gate.owner, TABLE, gate.connection) as client:
-                if gate.is_ours:
+                if gate.cancels and gate.is_ours:
                     await client.changes.cancel(gate.sys_id, gate.cancels)
                 else:
-                    await client.changes.add_work_note(gate.sys_id, gate.cancels)
+                    await client.changes.add_work_note(gate.sys_id, gate.cancels or gate.note)
         except (ConnectionNotFoundError, ConnectionIncompleteError):
             logger.info("change not canceled: no connection", gate=gate.id)
         except ServiceNowError as error:
@@ -513,7 +514,7 @@ class Gates:
             if not is_refusal(error) and not is_late:
                 return gate
             logger.info("change not canceled", gate=gate.id, reason=str(error))
-        return self._store.settle(gate, cancels="") or gate
+        return self._store.settle(gate, cancels="", note="") or gate
 
     def _over(self, gate: "Gate") -> "Gate":
         said = f"The gate's time is over. {gate.reason}".strip()
