@@ -195,7 +195,7 @@ class Changes(Resource):
                     record = await self.update(record.sys_id, values)
                     moved = True
                     if str(record.get("state")) != step and not _is_after(record, step):
-                        raise _stuck(record, goal, "the instance keeps it there")
+                        raise self._stuck(record, goal, "the instance keeps it there")
                 except ServiceNowError as error:
                     error.maybe_applied = error.maybe_applied or moved
                     raise
@@ -208,7 +208,19 @@ class Changes(Resource):
         close_notes: str = "",
         **fields: Any,
     ) -> Record:
-        """Close a change that is in Implement or Review; see `close_change_request`."""
+        """Close a change that is in Implement or Review, through Review if it has to be.
+
+        Args:
+            id: the change.
+            close_code: successful, successful_issues or unsuccessful, or a code or label of the
+                instance's own.
+            close_notes: how it went; ServiceNow demands them.
+            fields: further columns, set together with the end.
+
+        Raises:
+            StateError: its change model does not let it be closed from where it is.
+            ServiceNowError: with `maybe_applied`, it may be in Review and not closed.
+        """
         with self._http.deadline():
             record = await self.get(id)
             closing = {
@@ -222,12 +234,10 @@ class Changes(Resource):
             if ChangeState.REVIEW in ahead:
                 steps = [{"state": ChangeState.REVIEW}, closing]
             elif ChangeState.CLOSED not in ahead:
-                now = _labels.label_of(_TABLE, "state", str(record.get("state")))
-                raise StateError(
-                    f"The change request is in the state {now}; only one in Implement (-1) or "
-                    "Review (0), or where the instance's change model says so, can be closed.",
-                    "state",
-                    str(record.get("state")),
+                raise self.state_error(
+                    record,
+                    "only one in Implement (-1) or Review (0), or where the instance's change "
+                    "model says so, can be closed",
                 )
             return await self.update_in_steps(record.sys_id, steps)
 
@@ -360,7 +370,11 @@ class Changes(Resource):
         why = f"not met: {', '.join(blocked)}" if blocked else ""
         if not why and record.get("approval") == "requested":
             why = "it waits for approval"
-        raise _stuck(record, goal, why or "its change model has no way there")
+        raise self._stuck(record, goal, why or "its change model has no way there")
+
+    def _stuck(self, record: Record, goal: str, why: str) -> StateError:
+        to = _labels.label_of(_TABLE, "state", goal)
+        return self.state_error(record, f"it cannot go on to {to}: {why}")
 
     async def _next_states(self, record: Record) -> list[NextState]:
         now = str(record.get("state"))
@@ -463,10 +477,3 @@ def _is_after(record: Record, state: str) -> bool:
     """Return whether a change has gone on by itself beyond a state."""
     now = str(record.get("state"))
     return now in _WAY and state in _WAY and _WAY.index(now) > _WAY.index(state)
-
-
-def _stuck(record: Record, goal: str, why: str) -> StateError:
-    now = _labels.label_of(_TABLE, "state", str(record.get("state")))
-    to = _labels.label_of(_TABLE, "state", goal)
-    text = f"{record.number} is in the state {now} and cannot go on to {to}: {why}."
-    return StateError(text, "state", str(record.get("state")))

@@ -390,7 +390,7 @@ class ServiceNowClient:
             return await check_connection(self._http, self.username)
 
     async def signed_in_as(self) -> str | None:
-        """Return the user name that ServiceNow knows us by, or None where it does not say.
+        """Return the user name of who is signed in, or None where ServiceNow does not say.
 
         Raises:
             ServiceNowError: the instance failed, or nobody is signed in.
@@ -408,7 +408,7 @@ class ServiceNowClient:
             return await find_capabilities(self._http)
 
     async def set_password(self, password: str) -> None:
-        """Give the user who signs in another password; this client goes on with the old one.
+        """Change the password of the user who signs in; this client goes on with the old one.
 
         ServiceNow hashes a password only if it comes as a display value (documentation: Table
         API, sysparm_input_display_value). Where the user may write its record but not this column,
@@ -423,7 +423,7 @@ class ServiceNowClient:
         await self._set_secret("sys_user", "user_name", self.username, "user_password", password)
 
     async def set_client_secret(self, client_id: str, client_secret: str) -> None:
-        """Give an OAuth application another secret; the tokens it has given stay good.
+        """Change the secret of an OAuth application; the tokens it has issued stay valid.
 
         Like a password, it is encrypted only if it comes as a display value, and dropped silently
         where the column may not be written: ask for a token with the new one to be sure.

@@ -11,7 +11,7 @@ from enum import Enum, auto
 ATTEMPTS = 3
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 5.0
-# What ServiceNow asks to wait can be an hour: a caller without a deadline is told so instead.
+# What ServiceNow asks to wait can be an hour: a caller without a deadline gets the error instead.
 _LONGEST_WAIT = 60.0
 
 

@@ -21,6 +21,7 @@ from servicenow_tools.errors import (
     NotFoundError,
     ServerError,
     ServiceNowError,
+    StateError,
     UnavailableError,
     UnexpectedContentError,
 )
@@ -619,6 +620,13 @@ class Resource:
                     return found
                 return await self._post(values, path)
 
+    def state_error(self, record: Record, why: str) -> StateError:
+        """Return the error that a record's state does not allow what was asked."""
+        state = str(record.get("state"))
+        now = _labels.label_of(self.table, "state", state)
+        name = record.number or record.sys_id
+        return StateError(f"{name} is in the state {now}; {why}.", "state", state)
+
     async def update_in_steps(self, id: str, steps: list[dict[str, Any]]) -> Record:  # noqa: A002
         """Set one step's columns after the other's.
 
@@ -738,7 +746,7 @@ class Resource:
 
     @asynccontextmanager
     async def _alone(self, correlation_id: str) -> AsyncIterator[bool]:
-        """Let in one creator at a time; yield whether nobody else of this client is there."""
+        """Let one call at a time create the record; yield whether it is this client's only one."""
         turns = self._instance.turns
         key = (_concurrency.scope(), self.table, correlation_id)
         mine = turns.setdefault(key, _Turns())

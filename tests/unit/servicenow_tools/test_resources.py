@@ -153,6 +153,27 @@ def test_an_own_sys_id(use: Callable[..., None]) -> None:
     use(create)
 
 
+def test_a_refusal_names_the_record_and_its_state(use: Callable[..., None]) -> None:
+    """Alike for each kind of record, for people and for programs."""
+
+    async def refuse(client: ServiceNowClient) -> None:
+        problem = await client.problems.create("x")
+        leak = await client.security_incidents.create("x")
+        await client.security_incidents.cancel(leak.sys_id, "a dummy")
+        change = await client.create_change_request("x")
+        for number, code, call in (
+            ("INC0000001", "2", client.incidents.reopen("INC0000001", "y")),
+            (problem.number, "101", client.problems.reopen(problem.sys_id, "y")),
+            (leak.number, "7", client.security_incidents.cancel(leak.sys_id, "y")),
+            (change.number, "-5", client.changes.close(change.sys_id, "successful", "y")),
+        ):
+            with pytest.raises(StateError, match=rf"state: {number} is in the state .*; ") as error:
+                await call
+            assert (error.value.field, error.value.state) == ("state", code)
+
+    use(refuse)
+
+
 # ---- deleted
 
 

@@ -86,7 +86,7 @@ def check_connection(http: "Http", username: str | None) -> ConnectionReport:
 
 
 def signed_in_as(http: "Http", username: str | None) -> str | None:
-    """Return the user name that ServiceNow knows us by, or None where it shows another row.
+    """Return the user name of who is signed in, or None where ServiceNow shows another row.
 
     A query that ServiceNow ignores would return somebody else, so the row counts only if it is
     our own.

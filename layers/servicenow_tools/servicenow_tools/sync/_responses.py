@@ -411,7 +411,7 @@ def _message_of(said: Any) -> tuple[str | None, str | None]:
     """Return ServiceNow's message and detail, wherever it put them."""
     if isinstance(said, dict):
         message, detail = said.get("message"), said.get("detail")
-        # Its own document speaks, also where it says nothing.
+        # An empty message stays one: no other text is put in its place.
         return (str(message or ""), str(detail) if detail else None)
     return (str(said) if said else None, None)
 

@@ -3,8 +3,7 @@
 
 from typing import Any, Literal
 
-from servicenow_tools import _labels
-from servicenow_tools.errors import InvalidRequestError, PermissionDeniedError, StateError
+from servicenow_tools.errors import InvalidRequestError, PermissionDeniedError
 from servicenow_tools.records import Record
 from servicenow_tools.states import HoldReason, IncidentState
 from servicenow_tools.sync.tables import Instance, Resource
@@ -135,11 +134,9 @@ class Incidents(Resource):
                 Incident state model).
         """
         with self._http.deadline():
-            record = self.get(id, fields=["sys_id", "state"])
+            record = self.get(id, fields=["sys_id", "number", "state"])
             if record.get("state") != IncidentState.RESOLVED:
-                now = _labels.label_of("incident", "state", str(record.get("state")))
-                text = f"The incident is {now}; only a resolved one can be reopened."
-                raise StateError(text, state=str(record.get("state")))
+                raise self.state_error(record, "only a resolved one can be reopened")
             return self.update(
                 record.sys_id,
                 **{"state": IncidentState.IN_PROGRESS, "work_notes": reason, **fields},
@@ -175,11 +172,9 @@ class Incidents(Resource):
             StateError: it is closed or canceled already.
         """
         with self._http.deadline():
-            record = self.get(id, fields=["sys_id", "state"])
+            record = self.get(id, fields=["sys_id", "number", "state"])
             if record.get("state") in {IncidentState.CLOSED, IncidentState.CANCELED}:
-                now = _labels.label_of("incident", "state", str(record.get("state")))
-                text = f"The incident is {now}; it cannot be canceled."
-                raise StateError(text, state=str(record.get("state")))
+                raise self.state_error(record, "it cannot be canceled")
             return self.update(record.sys_id, state=IncidentState.CANCELED, work_notes=reason)
 
     def _close_code(self, given: str | None) -> str:

@@ -3,8 +3,7 @@
 
 from typing import Any, Literal
 
-from servicenow_tools import _labels
-from servicenow_tools.errors import InvalidRequestError, StateError
+from servicenow_tools.errors import InvalidRequestError
 from servicenow_tools.query import field
 from servicenow_tools.records import Record
 from servicenow_tools.states import ProblemState
@@ -105,7 +104,7 @@ class Problems(Resource):
             record = self.get(id, fields=["sys_id", "number", "state"])
             now = str(record.get("state"))
             if now == ProblemState.CLOSED:
-                raise StateError(f"{record.number} is closed already.", "state")
+                raise self.state_error(record, "it is closed already")
             ending: dict[str, Any] = {
                 "resolution_code": code,
                 "close_notes": close_notes,
@@ -133,12 +132,9 @@ class Problems(Resource):
             StateError: it is neither resolved nor closed.
         """
         with self._http.deadline():
-            record = self.get(id, fields=["sys_id", "state"])
+            record = self.get(id, fields=["sys_id", "number", "state"])
             if record.get("state") not in {ProblemState.RESOLVED, ProblemState.CLOSED}:
-                now = _labels.label_of("problem", "state", str(record.get("state")))
-                raise StateError(
-                    f"The problem is {now}; only a resolved or closed one is reopened."
-                )
+                raise self.state_error(record, "only a resolved or closed one can be reopened")
             return self.update(
                 record.sys_id, state=ProblemState.ROOT_CAUSE_ANALYSIS, work_notes=reason
             )

@@ -3,8 +3,6 @@
 
 from typing import Any
 
-from servicenow_tools import _labels
-from servicenow_tools.errors import StateError
 from servicenow_tools.records import Record
 from servicenow_tools.states import FINAL_STATES, SecurityIncidentState
 from servicenow_tools.sync.tables import Instance, Resource
@@ -98,6 +96,5 @@ class SecurityIncidents(Resource):
         with self._http.deadline():
             record = self.get(id, fields=["sys_id", "number", "state"])
             if record.get("state") in FINAL_STATES[_TABLE]:
-                now = _labels.label_of(_TABLE, "state", str(record.get("state")))
-                raise StateError(f"{record.number} is {now} already.", "state")
+                raise self.state_error(record, "it is closed or canceled already")
             return self.update(record.sys_id, values)
