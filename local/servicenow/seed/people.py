@@ -128,6 +128,7 @@ def _fill_users(instance: "Instance") -> None:
         instance.add_user(name, password, *roles, name=full_name, sys_id=sys_id(f"user {name}"))
         instance.change("sys_user", sys_id(f"user {name}"), **own)
     instance.add_user("guest", "", name="Guest", sys_id=sys_id("user guest"))
+    instance.add_user("itil", "", "itil", name="ITIL User", sys_id=sys_id("user itil"))
     instance.add_user(
         "inactive", "inactive-password", "itil", active=False, sys_id=sys_id("user inactive")
     )
