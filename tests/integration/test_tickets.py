@@ -178,7 +178,8 @@ def test_a_wrong_field_is_named_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("id_", "status"),
     [("INC9999999", 404), ("f" * 32, 404), ("", 404), ("inc0010001", 404), ("%5E", 422),
-     ("F" * 32, 404), ("F" * 31, 422), ("INC1", 404), ("INC", 422), ("1", 422), ("INC1^ORactive=true", 422)],
+     ("F" * 32, 404), ("F" * 31, 422), ("INC1", 404), ("INC", 422), ("1", 422),
+     ("INC1^ORactive=true", 422)],
 )  # fmt: skip
 def test_an_id_of_nothing(connected: "Simulator", id_: str, status: int) -> None:
     """What is no id is refused; what is none of the instance's is not found."""
