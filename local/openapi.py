@@ -76,17 +76,21 @@ def document() -> dict[str, Any]:
     _, defined = models_json_schema(
         [(model, "validation") for model in bodies], ref_template=f"{REF}{{model}}"
     )
-    connection = TypeAdapter(Connection).json_schema()
+    connection = TypeAdapter(Connection).json_schema(ref_template=f"{REF}{{model}}")
     for name in ("secret_version", "signed_in_by"):
         del connection["properties"][name]
     notes = {"type": "array", "items": {"type": "string"}, "description": "What has to be done."}
     connection["properties"]["notes"] = notes
     connection["required"].remove("secret_version")
+    pending = connection["$defs"]["PendingVersion"]
+    del pending["properties"]["secret_version"]
+    pending["required"].remove("secret_version")
     report = TypeAdapter(ConnectionReport).json_schema(ref_template=f"{REF}{{model}}")
     schemas = {
         **ANSWERS,
         **defined.get("$defs", {}),
         **report.pop("$defs", {}),
+        **connection.pop("$defs", {}),
         "Connection": connection,
         "ConnectionReport": report,
     }

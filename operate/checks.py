@@ -51,8 +51,8 @@ def _check_wanted_connection(
         elif (secret := resolve(settings, (*path, name))) is not None:
             body[name] = secret
     method = METHODS.get(body["auth_method"])
-    if not ask_instance or settings.findings or (method and method.learned):
-        return  # where a person signs in, nothing works before that
+    if not ask_instance or settings.findings or (method and method.is_tested_as_stored):
+        return  # where a person signs in, or a key signs, nothing works before that
     try:
         report = api.post(f"/connections/{connection.name}/test", body)
     except ApiError as error:

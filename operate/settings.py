@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import yaml
 
-from actionsync.stores.credentials import METHODS
+from actionsync.stores.credentials import METHODS, NAMES
 
 from .api import Api, ApiError
 from .documents import Path_, Settings, resolve, schema
@@ -21,7 +21,7 @@ Kind = Literal["connection", "webhook", "recipe", "rules"]
 
 KINDS: tuple[Kind, ...] = ("connection", "webhook", "recipe", "rules")
 DEFAULT = "default"
-_IDENTITY = ("instance_url", "auth_method", "username", "client_id")
+_IDENTITY = ("instance_url", "auth_method", *NAMES)
 
 
 @dataclass(frozen=True, slots=True)

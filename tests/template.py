@@ -81,7 +81,7 @@ def managed(folder: str) -> list[str]:
 
 def leading_keys(statement: dict[str, Any]) -> list[str] | None:
     """Return how the keys of the items begin that a statement is about; None for any."""
-    if "Condition" not in statement:
+    if "Condition" not in statement or statement["Action"] == ["kms:Sign"]:
         return None
     (operator, keys), *others = statement["Condition"].items()
     assert (operator, list(keys), others) == ("ForAllValues:StringLike", [LEADING_KEYS], [])

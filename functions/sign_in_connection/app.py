@@ -1,4 +1,4 @@
-"""Sign in to ServiceNow as a person, for a connection that goes by that from then on."""
+"""Sign in for a connection that goes by that from then on: as a person, or by what is pending."""
 
 from typing import Annotated
 
@@ -26,6 +26,13 @@ def finish(
 ) -> Response[str]:
     """Answer 200 with the connection and who has signed in, or 409 for a sign-in not begun here."""
     connection = sign_ins.finish(caller, name, finished)
+    return ok(connection.document(), version=connection.version)
+
+
+@app.post("/api/servicenow/connections/<name>/promote")
+def promote(name: str, caller: Editor) -> Response[str]:
+    """Answer 200 with the connection, which goes by what was pending, or 409 if that is refused."""
+    connection = sign_ins.promote(caller, name)
     return ok(connection.document(), version=connection.version)
 
 

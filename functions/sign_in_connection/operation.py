@@ -1,4 +1,4 @@
-"""GET and POST /api/servicenow/connections/{name}/sign-in."""
+"""GET and POST /api/servicenow/connections/{name}/sign-in, and POST .../promote."""
 
 from actionsync import errors
 from functions.operation import RECORD, SHARE, Operation, Refused, Request
@@ -65,6 +65,50 @@ OPERATIONS = {
             "DeleteItem": 1,
             "GetSecretValue": 1,
             "PutSecretValue": 1,
+            **RECORD,
+        },
+    ),
+    "POST /api/servicenow/connections/{name}/promote": Operation(
+        id="promote_pending",
+        tag="Connection",
+        summary="Let a connection go by its pending key or certificate, once that signs in",
+        request=Request(path={"name": "keyed"}),
+        answer="Connection",
+        example={
+            "id": 1,
+            "instance_url": "https://example.service-now.com",
+            "auth_method": "client_certificate",
+            "username": "",
+            "client_id": "",
+            "created_at": "2026-01-10T10:00:00Z",
+            "updated_at": "2026-12-10T10:05:00Z",
+            "version": 3,
+            "name": "keyed",
+            "ends_at": "2027-12-10T10:00:00Z",
+        },
+        errors=(
+            errors.ConnectionNotFoundError,
+            errors.ConnectionBusyError,
+            errors.ConnectionChangedError,
+            errors.PendingMissingError,
+            errors.PendingRefusedError,
+        ),
+        refused={"invalid_connection": Refused(Request(path={"name": "none"}), 404)},
+        servicenow_calls=4,
+        cold_calls={
+            "GetItem": 1,
+            "UpdateItem": 4,
+            "GetSecretValue": 2,
+            "Sign": 1,
+            "UpdateSecretVersionStage": 1,
+            **RECORD,
+        },
+        warm_calls={
+            "GetItem": 1,
+            "UpdateItem": 3,
+            "GetSecretValue": 2,
+            "Sign": 1,
+            "UpdateSecretVersionStage": 1,
             **RECORD,
         },
     ),

@@ -72,7 +72,7 @@ OPERATIONS = {
         request=Request(path={"name": "default"}),
         answer="ConnectionReport",
         example=_REPORT,
-        errors=(errors.ConnectionNotFoundError,),
+        errors=(errors.ConnectionNotFoundError, errors.PendingMissingError),
         refused={
             "invalid_connection": Refused(Request(path={"name": "none"}), 404),
         },

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 
-from actionsync.connections.models import ConnectionChange
-from actionsync.http.api import ExpectedVersion, entrypoint, http_api, json_body, ok
+from actionsync.connections.models import ConnectionChange, PendingQuery
+from actionsync.http.api import ExpectedVersion, entrypoint, http_api, json_body, ok, query
 from actionsync.wiring import connections
 from actionsync.wiring.callers import Editor, Oneself
 
@@ -24,10 +24,15 @@ def update_config(
 
 @app.put("/api/servicenow/connections/<name>")
 def update_named(
-    name: str, caller: Editor, change: Change, expected_version: ExpectedVersion
+    name: str,
+    caller: Editor,
+    change: Change,
+    expected_version: ExpectedVersion,
+    asked: Annotated[PendingQuery, query(PendingQuery)],
 ) -> Response[str]:
     """Answer 200 with the changed connection, 404, or 412 where If-Match names an older one."""
-    connection = connections.change(caller, change, expected_version, name)
+    write = connections.store_pending if asked.pending else connections.change
+    connection = write(caller, change, expected_version, name)
     return ok(connection.document(), version=connection.version)
 
 

@@ -228,6 +228,9 @@ def test_rights_are_exact(folder: str) -> None:
             assert resource["Ref"] == "NoticeTopic"
         elif "Fn::GetAtt" in resource:
             assert resource["Fn::GetAtt"] in RESOURCES
+        elif statement["Action"] == ["kms:Sign"]:  # of any key, by the stack's own aliases alone
+            alias = {"kms:RequestAlias": {"Fn::Sub": "alias/actionsync/${AWS::StackName}/*"}}
+            assert statement["Condition"] == {"StringLike": alias}
         else:
             name = resource["Fn::Sub"]
             kind = "webhook" if "webhook" in folder else "connection"

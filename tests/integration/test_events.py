@@ -13,8 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from actionsync import clock
-from actionsync.connections.models import NewConnection
-from actionsync.connections.service import create_connection
+from actionsync.connections.models import ConnectionChange, NewConnection
+from actionsync.connections.service import create_connection, store_pending
 from actionsync.events import senders, sources
 from actionsync.events.models import UnreadableEventError
 from actionsync.events.sources import envelopes
@@ -33,6 +33,7 @@ from local.servicenow import seed
 from local.servicenow.access import Application, Code
 from tests.conftest import LambdaContext, call, event, invoke
 from tests.integration.events import Queues
+from tests.integration.keys import make_key, register
 from tests.template import ROOT
 from tests.unit.actionsync.sources.test_recipes import EXAMPLES
 
@@ -414,12 +415,33 @@ def put_example_sign_in(simulator: "Simulator", user_id: str = CALLER) -> None:
             client_secret=SecretStr("a-secret"),
         )
         create_connection(stores.connection_store(), stores.secret_store(), user_id, new, "person")
+    put_example_key(simulator, user_id)
     begun = SignIn(user_id, user_id, "person", verifier, "https://example.com/sign-in")
     stores.sign_in_store().begin("a-state", begun)
     digest = hashlib.sha256(verifier.encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
     code = Code("an-id", seed.INTEGRATION_USER, begun.redirect_uri, challenge, 10.0**12)
     access.codes["a-code"] = code
+
+
+def put_example_key(simulator: "Simulator", user_id: str) -> None:
+    """Put the connection that the payloads promote: another key is pending, which signs in."""
+    connections, secrets = stores.connection_store(), stores.secret_store()
+    new = NewConnection(
+        instance_url=simulator.url,
+        auth_method="oauth_jwt_bearer",
+        username=seed.INTEGRATION_USER,
+        client_id="an-id",
+        client_secret=SecretStr("a-secret"),
+        key_id="first",
+    )
+    old = connections.get(user_id, "keyed")
+    old = old or create_connection(connections, secrets, user_id, new, "keyed")
+    key_id = f"key-{old.version}"
+    change = ConnectionChange(key_id=key_id, client_secret=SecretStr("a-secret"))
+    stored = store_pending(connections, secrets, user_id, change, None, name="keyed")
+    assert stored.pending is not None
+    register(simulator, make_key(stored.pending.signing_key))
 
 
 def put_example_item() -> None:

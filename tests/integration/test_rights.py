@@ -45,7 +45,8 @@ from tests.contract.test_template import FOLDERS
 from tests.integration import events, gates
 from tests.integration.conftest import connect
 from tests.integration.events import Queues
-from tests.integration.test_events import put_example_sign_in
+from tests.integration.keys import make_key
+from tests.integration.test_events import put_example_key, put_example_sign_in
 from tests.template import leading_keys, managed, public, statements
 
 if TYPE_CHECKING:
@@ -93,9 +94,7 @@ class Iam:
         self.is_off = was
 
 
-def _rights(  # noqa: PLR0911 - a table
-    service: str, operation: str, arguments: dict[str, Any]
-) -> set[Right]:
+def _rights(service: str, operation: str, arguments: dict[str, Any]) -> set[Right]:
     """Return a call as policies write it: its action and its resources."""
     action = f"{service}:{operation}"
     if service == "secretsmanager":
@@ -105,11 +104,8 @@ def _rights(  # noqa: PLR0911 - a table
     if service == "sqs":
         queue = arguments["QueueUrl"].rpartition("/")[2]
         return {(action, queue)}
-    if service == "sns":
-        has_resource = operation in {"Publish", "Subscribe"}
-        return {(action, "NoticeTopic" if has_resource else "*")}
-    if service == "events":
-        return {(action, {"events": "EventBus"}[arguments["Entries"][0]["EventBusName"]])}
+    if service in _OTHERS:
+        return {(action, _OTHERS[service](operation, arguments))}
     assert service == "dynamodb"
     if operation == "BatchGetItem":
         ((table, asked),) = arguments["RequestItems"].items()
@@ -118,6 +114,26 @@ def _rights(  # noqa: PLR0911 - a table
         ((table, puts),) = arguments["RequestItems"].items()
         return {(action, _items(table, put["PutRequest"]["Item"]["pk"]["S"])) for put in puts}
     return {(action, _part(arguments["TableName"], arguments))}
+
+
+def _bus(_: str, arguments: dict[str, Any]) -> str:
+    return {"events": "EventBus"}[arguments["Entries"][0]["EventBusName"]]
+
+
+def _key(_: str, arguments: dict[str, Any]) -> str:
+    assert arguments["KeyId"].startswith(f"alias/{ENVIRONMENT['SECRET_PREFIX']}")
+    return "key"
+
+
+def _topic(operation: str, _: dict[str, Any]) -> str:
+    return "NoticeTopic" if operation in {"Publish", "Subscribe"} else "*"
+
+
+_OTHERS: "dict[str, Callable[[str, dict[str, Any]], str]]" = {
+    "events": _bus,
+    "kms": _key,
+    "sns": _topic,
+}
 
 
 def _part(table: str, arguments: dict[str, Any]) -> str:
@@ -151,6 +167,8 @@ def _resources(statement: dict[str, Any]) -> set[str]:
         return {resource}
     if "Ref" in resource:
         return {resource["Ref"]}
+    if ":kms:" in resource.get("Fn::Sub", ""):
+        return {"key"}
     if "Fn::GetAtt" not in resource:
         table, _, index = resource["Fn::Sub"].removeprefix("${").partition(".Arn}/index/")
         return {f"{table}/{index}" if index else resource["Fn::Sub"].split("/")[2]}
@@ -677,26 +695,31 @@ def whom(world: World) -> Target:
 
 
 def signs_in(world: World) -> None:
-    """A refresh token is used, and replaced, by the objects of all that call ServiceNow."""
+    """What all do that call ServiceNow: a refresh token is used, and replaced; a key signs."""
     access = world.simulator.instance.access
     with world.iam.off():
-        world.simulator.instance.add_application(Application("an-id", "a-client-secret"))
+        world.simulator.instance.add_application(Application("an-id", "a-secret"))
         access.refresh_tokens["a-refresh-token"] = seed.INTEGRATION_USER
         body = {
             "instance_url": world.simulator.url,
             "auth_method": "oauth_refresh_token",
             "client_id": "an-id",
-            "client_secret": "a-client-secret",
+            "client_secret": "a-secret",
             "refresh_token": "a-refresh-token",
         }
         user = uuid.uuid4().hex
         assert conftest.call("create_config", body, user_id=user).status == 201
+        put_example_key(world.simulator, user)
+        stored = ConnectionStore(world.aws.dynamodb, "ConnectionsTable").get(user, "keyed")
+        assert stored is not None
+        make_key(stored.signing_key)
         _forget()
     access.replaces_refresh_tokens = True
 
     async def read() -> None:
         client = await client_cache().client(user)
         await client.signed_in_as()
+        await client_cache().client(user, "keyed")
 
     try:
         run(read())
@@ -888,7 +911,7 @@ def sign_in_connection(world: World) -> None:
     with world.iam.off():
         put_example_sign_in(world.simulator, world.user)
         _forget()
-    for name in ("valid", "valid_finish_sign_in"):
+    for name in ("valid", "valid_finish_sign_in", "valid_promote_pending"):
         payload = conftest.event("sign_in_connection", name)
         payload["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = world.user
         world.results.append(conftest.invoke("sign_in_connection", payload).status)

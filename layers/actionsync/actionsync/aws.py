@@ -45,6 +45,12 @@ def secrets_manager() -> "SecretsManagerClient":
 
 
 @cache
+def kms() -> Any:
+    """Return the KMS client of this process."""
+    return _session().client("kms", config=_CONFIG)
+
+
+@cache
 def event_bridge() -> "EventBridgeClient":
     """Return the EventBridge client of this process."""
     return _session().client("events", config=_CONFIG)

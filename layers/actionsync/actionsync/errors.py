@@ -13,6 +13,9 @@ ActionSyncError
  ├── ConnectionBusyError          another request is changing it right now
  ├── ConnectionChangedError       it is not the version that the caller has read
  ├── ConnectionIncompleteError    its secret is missing or belongs to another host or user
+ ├── SigningKeyError              the key that signs for it is missing, or may not be used
+ ├── PendingMissingError          it has no pending version
+ ├── PendingRefusedError          its pending version does not sign in
  ├── IdempotencyKeyReusedError    the key came with another request before
  ├── WriteInProgressError         the same key's first request has not ended
  ├── TooManyRequestsError         the user asks for more than a minute allows
@@ -179,6 +182,39 @@ class ConnectionIncompleteError(ActionSyncError):
             "The stored ServiceNow connection has no password of its own. "
             "Save it again, with the password."
         )
+
+
+class SigningKeyError(ConnectionIncompleteError):
+    """The key that signs for the connection is not there, or may not be used.
+
+    Args:
+        alias: the key's alias.
+        code: what KMS says.
+    """
+
+    def __init__(self, alias: str, code: str) -> None:
+        Exception.__init__(
+            self,
+            f"AWS KMS does not sign for this connection ({code}): {alias} has to name an RSA key "
+            "for SIGN_VERIFY, whose policy lets the account's own policies decide.",
+        )
+
+
+class PendingMissingError(ActionSyncError):
+    """The connection has no pending version."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            "This connection has no pending version. "
+            f"Store one with PUT /api/servicenow/connections/{name}?pending=true."
+        )
+
+
+class PendingRefusedError(ActionSyncError):
+    """The pending version does not sign in; the connection stays as it is."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"The pending version does not sign in, and is not promoted: {said}")
 
 
 class IdempotencyKeyReusedError(ActionSyncError):

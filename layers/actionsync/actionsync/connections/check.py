@@ -5,6 +5,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from actionsync.connections.certificates import end_of
+from actionsync.connections.credentials import signed_by_key
+from actionsync.connections.service import pending_secret
 from actionsync.errors import FieldError, InvalidInputError
 from actionsync.stores.connections import DEFAULT
 from actionsync.stores.credentials import METHODS
@@ -18,6 +20,7 @@ RESTRICTED = (
 if TYPE_CHECKING:
     from actionsync.connections.clients import ClientCache
     from actionsync.connections.models import ConnectionToTest
+    from actionsync.stores.connections import Connection
     from servicenow_tools import ConnectionReport
 
 
@@ -54,12 +57,12 @@ async def check_typed_connection(
         ConnectionIncompleteError: the stored connection's secret is missing.
     """
     identity, secrets = typed.identity, typed.secrets()
-    if METHODS[identity.auth_method].learned:
-        raise InvalidInputError(
-            FieldError("auth_method", "is tested by a sign-in: store the connection first")
-        )
     if not secrets and clients.is_stored(owner, identity, name):
         return await check_stored_connection(clients, owner, name)
+    if METHODS[identity.auth_method].is_tested_as_stored:
+        raise InvalidInputError(
+            FieldError("auth_method", "is tested as stored: store the connection first")
+        )
     if missing := [name for name in METHODS[identity.auth_method].secrets if name not in secrets]:
         raise InvalidInputError(
             *(FieldError(name, "is needed for what is not stored") for name in missing)
@@ -68,6 +71,28 @@ async def check_typed_connection(
     secret = Secret(owner, identity, secrets)
     async with clients.open(secret) as client:
         return _explained(await client.test_connection(), secret)
+
+
+async def check_pending(
+    clients: "ClientCache", owner: str, connection: "Connection"
+) -> "ConnectionReport":
+    """Test the pending version of a connection's secret, while the one in use goes on.
+
+    Raises:
+        PendingMissingError: it has no pending version.
+        ConnectionIncompleteError: that is missing, or its key does not sign.
+    """
+    secret = pending_secret(clients.sources.secrets, owner, connection)
+    signer = None
+    if secret.identity.auth_method == "oauth_jwt_bearer":
+        signer = signed_by_key(clients.sources.signer, connection.id, secret)
+    async with clients.open(secret, signer) as client:
+        return await client.test_connection()
+
+
+def signs_in(report: "ConnectionReport") -> bool:
+    """Return whether a test has signed in, whatever else it has found."""
+    return any(check.name == "signed_in" and check.status == "passed" for check in report.checks)
 
 
 def _explained(report: "ConnectionReport", secret: Secret) -> "ConnectionReport":

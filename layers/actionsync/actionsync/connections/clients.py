@@ -21,12 +21,11 @@ if TYPE_CHECKING:
     import httpx
 
     from actionsync.connections.circuit import Circuit
+    from actionsync.connections.credentials import Sources
     from actionsync.settings import Settings
-    from actionsync.stores.connections import ConnectionStore
     from actionsync.stores.credentials import Identity
-    from actionsync.stores.leases import LeaseStore
     from actionsync.stores.pauses import Pause
-    from actionsync.stores.secrets import Secret, SecretStore
+    from actionsync.stores.secrets import Secret
     from actionsync.stores.tickets import TicketStore
     from servicenow_tools import RequestEvent
     from servicenow_tools.tables import OnUpdate
@@ -59,19 +58,14 @@ class ClientCache:
 
     def __init__(
         self,
-        connections: "ConnectionStore",
-        secrets: "SecretStore",
-        leases: "LeaseStore",
+        sources: "Sources",
         circuit: "Circuit",
         rows: "TicketStore",
-        *,
         settings: "Settings",
     ) -> None:
         self.circuit = circuit
         self._rows = rows
-        self._connections = connections
-        self._secrets = secrets
-        self._leases = leases
+        self.sources = sources
         self._settings = settings
         self._cached: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
 
@@ -91,7 +85,7 @@ class ClientCache:
         """
         entry = self._cached.pop((owner, connection), None)
         if entry is not None and (is_stale or entry.fresh_until <= time.monotonic()):
-            if self._connections.get(owner, connection) == entry.credentials.connection:
+            if self.sources.connections.get(owner, connection) == entry.credentials.connection:
                 entry.fresh_until = time.monotonic() + FRESH_SECONDS
             else:
                 await entry.client.aclose()
@@ -155,7 +149,7 @@ class ClientCache:
 
     def is_stored(self, owner: str, identity: "Identity", connection: str = DEFAULT) -> bool:
         """Return whether this is the identity of a stored connection."""
-        stored = self._connections.get(owner, connection)
+        stored = self.sources.connections.get(owner, connection)
         return stored is not None and stored.identity == identity
 
     def open(
@@ -190,7 +184,7 @@ class ClientCache:
         )
 
     def _stored(self, owner: str, name: str) -> _Entry:
-        credentials = StoredCredentials(self._connections, self._secrets, self._leases, owner, name)
+        credentials = StoredCredentials(self.sources, owner, name)
 
         def measure(request: "RequestEvent") -> None:
             if request.status is not None:

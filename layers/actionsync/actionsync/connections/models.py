@@ -64,12 +64,28 @@ Username = Annotated[
     AfterValidator(_username),
 ]
 ClientId = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
+# It stands in the name of an alias of AWS KMS.
+KeyId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", examples=["actionsync-2026"])]
 SecretText = Annotated[SecretStr, Field(min_length=1, max_length=4096), AfterValidator(_secret)]
 Password = Annotated[SecretStr, Field(min_length=1, max_length=1024), AfterValidator(_secret)]
 Pem = Annotated[
     SecretStr, Field(min_length=1, max_length=20_000, description="PEM, of more lines than one.")
 ]
 ApiKey = Annotated[SecretStr, Field(min_length=1, max_length=1024), AfterValidator(_header)]
+
+
+class PendingQuery(BaseModel):
+    """What a change is for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pending: Annotated[
+        bool,
+        Field(
+            description="Store a new key or certificate beside the one in use, which goes on "
+            "until the new one is promoted."
+        ),
+    ] = False
 
 
 class _Input(BaseModel):
@@ -94,6 +110,7 @@ class _Typed(_Input):
     username: Username | None = Field(None, validate_default=True)
     password: Password | None = Field(None, validate_default=True)
     client_id: ClientId | None = Field(None, validate_default=True)
+    key_id: KeyId | None = Field(None, validate_default=True)
     client_secret: SecretText | None = Field(None, validate_default=True)
     refresh_token: SecretText | None = Field(None, validate_default=True)
     api_key: ApiKey | None = Field(None, validate_default=True)
@@ -118,9 +135,8 @@ class _Typed(_Input):
     @property
     def identity(self) -> Identity:
         """Who calls where."""
-        return Identity(
-            self.instance_url, self.auth_method, self.username or "", self.client_id or ""
-        )
+        names = {name: getattr(self, name) or "" for name in NAMES}
+        return Identity(self.instance_url, self.auth_method, **names)
 
 
 class NewConnection(_Typed):
@@ -129,7 +145,8 @@ class NewConnection(_Typed):
     Besides `instance_url` each method takes its own fields: `basic` username and password;
     `oauth_client_credentials` client_id and client_secret; `oauth_password` all four of these;
     `oauth_refresh_token` client_id, client_secret and refresh_token; `oauth_authorization_code`
-    client_id and client_secret, and then a person's sign-in; `api_key` api_key;
+    client_id and client_secret, and then a person's sign-in; `oauth_jwt_bearer` username,
+    client_id, client_secret and key_id, and then a key in AWS KMS; `api_key` api_key;
     `client_certificate` certificate and private_key.
     """
 
@@ -147,6 +164,9 @@ class HowToTest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    version: Annotated[
+        Literal["current", "pending"], Field(description="`pending`: what is not promoted yet.")
+    ] = "current"
     missing: Annotated[
         Literal["discard"] | None,
         Field(
@@ -173,7 +193,7 @@ class ConnectionChange(_Input):
     """What to change in a stored connection; a field left out stays as it is.
 
     Secrets belong to one host and one identity there. Whoever changes instance_url, auth_method,
-    username or client_id, or one of the secrets, sends all secrets of the method.
+    username, client_id or key_id, or one of the secrets, sends all secrets of the method.
     """
 
     instance_url: InstanceUrl | None = None
@@ -181,6 +201,7 @@ class ConnectionChange(_Input):
     username: Username | None = None
     password: Password | None = None
     client_id: ClientId | None = None
+    key_id: KeyId | None = None
     client_secret: SecretText | None = None
     refresh_token: SecretText | None = None
     api_key: ApiKey | None = None

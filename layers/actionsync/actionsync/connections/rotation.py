@@ -14,6 +14,8 @@ import secrets as randomness
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from actionsync.connections.check import signs_in
+from actionsync.stores.credentials import METHODS
 from servicenow_tools.errors import AuthenticationError
 
 if TYPE_CHECKING:
@@ -146,9 +148,10 @@ def _renewed(secret: "Secret") -> str:
     Raises:
         RotationError: ServiceNow lets nothing of it be set.
     """
-    for name in _WRITTEN:
-        if name in secret.values:
-            return name
+    if not METHODS[secret.identity.auth_method].is_registered:
+        for name in _WRITTEN:
+            if name in secret.values:
+                return name
     raise RotationError(
         f"ServiceNow has no API to set what {secret.identity.auth_method} signs in with. Make a "
         "new one in ServiceNow and save it with PUT /api/servicenow/config."
@@ -156,5 +159,4 @@ def _renewed(secret: "Secret") -> str:
 
 
 async def _signs_in(client: "ServiceNowClient") -> bool:
-    report = await client.test_connection()
-    return any(check.name == "signed_in" and check.status == "passed" for check in report.checks)
+    return signs_in(await client.test_connection())

@@ -19,6 +19,7 @@ from actionsync.errors import (
     ConnectionNotFoundError,
     FieldError,
     InvalidInputError,
+    PendingMissingError,
     TooManyConnectionsError,
 )
 from actionsync.stores.connections import (
@@ -26,6 +27,7 @@ from actionsync.stores.connections import (
     MOST_CONNECTIONS,
     Connection,
     ConnectionStore,
+    PendingVersion,
     checked_name,
 )
 from actionsync.stores.credentials import METHODS, NAMES, SECRETS
@@ -102,6 +104,7 @@ def create_connection(
             version=1,
             name=name,
             ends_at=ends_at,
+            signing_key=secrets.key_alias(connection_id, new.identity.key_id),
         )
         connections.save(owner, operation, connection)
     return connection
@@ -169,6 +172,101 @@ def change_connection(
             ends_at=ends_at,
             signed_in_at="",
             signed_in_by="",
+            signing_key=secrets.key_alias(old.id, identity.key_id),
+            pending=None,
+        )
+        connections.save(owner, operation, connection)
+    return connection
+
+
+def store_pending(
+    connections: ConnectionStore,
+    secrets: SecretStore,
+    owner: str,
+    change: "ConnectionChange",
+    expected_version: int | None,
+    *,
+    name: str = DEFAULT,
+) -> Connection:
+    """Store a new key or certificate beside the one in use, which goes on until it is replaced.
+
+    Raises:
+        ConnectionNotFoundError: there is no connection.
+        ConnectionChangedError: it is not at the expected version.
+        ConnectionBusyError: another request is working on it.
+        InvalidInputError: its method has nothing that is registered in ServiceNow, or more is to
+            change than that.
+    """
+    old = find_connection(connections, owner, name)
+    if expected_version not in {None, old.version}:
+        raise ConnectionChangedError(old.version)
+    if not METHODS[old.auth_method].is_registered:
+        raise InvalidInputError(FieldError("pending", f"is not for {old.auth_method}"))
+    identity, sent = change.changed(old.identity), change.secrets()
+    wrong = [
+        FieldError(name, "stays as it is until the pending version is promoted")
+        for name in ("instance_url", "auth_method", "username", "client_id")
+        if getattr(identity, name) != getattr(old.identity, name)
+    ]
+    if wrong := wrong or _wrong_fields(change, identity, is_changed=True):
+        raise InvalidInputError(*wrong)
+    ends_at = _end_of(sent)
+    with locked(connections, owner, old) as operation:
+        now = clock.iso(clock.now())
+        pending = PendingVersion(
+            secrets.add_pending(old.id, operation, Secret(owner, identity, sent, name)),
+            now,
+            ends_at,
+            identity.key_id,
+            secrets.key_alias(old.id, identity.key_id),
+        )
+        connection = replace(old, pending=pending, updated_at=now, version=old.version + 1)
+        connections.save(owner, operation, connection)
+    return connection
+
+
+def pending_secret(secrets: SecretStore, owner: str, connection: Connection) -> Secret:
+    """Return the pending version of a connection's secret.
+
+    Raises:
+        PendingMissingError: it has none.
+        ConnectionIncompleteError: that is missing, or is another's.
+    """
+    pending = connection.pending
+    if pending is None:
+        raise PendingMissingError(connection.name)
+    secret = secrets.get(connection.id, pending.secret_version)
+    identity = replace(connection.identity, key_id=pending.key_id)
+    if secret is None or (secret.owner, secret.identity) != (owner, identity):
+        raise ConnectionIncompleteError
+    return secret
+
+
+def promote_pending(
+    connections: ConnectionStore, secrets: SecretStore, owner: str, old: Connection
+) -> Connection:
+    """Let a connection go by its pending version from now on; the one before stays readable.
+
+    Raises:
+        PendingMissingError: it has none.
+        ConnectionChangedError: it is not at this version any more.
+        ConnectionBusyError: another request is working on it.
+    """
+    pending = old.pending
+    if pending is None:
+        raise PendingMissingError(old.name)
+    with locked(connections, owner, old) as operation:
+        if not secrets.promote_pending(old.id, pending.secret_version, old.secret_version):
+            raise ConnectionIncompleteError
+        connection = replace(
+            old,
+            secret_version=pending.secret_version,
+            ends_at=pending.ends_at,
+            key_id=pending.key_id,
+            signing_key=pending.signing_key,
+            pending=None,
+            updated_at=clock.iso(clock.now()),
+            version=old.version + 1,
         )
         connections.save(owner, operation, connection)
     return connection

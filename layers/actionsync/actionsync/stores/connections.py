@@ -13,6 +13,7 @@ Manager, and the two stores share no transaction, so the item governs both:
 Only an `active` item is a connection that anybody sees.
 """
 
+import json
 import re
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
@@ -65,6 +66,25 @@ def checked_name(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingVersion:
+    """What is stored to replace what a connection signs in with, once it works.
+
+    Attributes:
+        secret_version: its version of the connection's secret.
+        stored_at: UTC, `2024-01-10T10:00:00Z`.
+        ends_at: when its certificate ends, where it has one.
+        key_id: what ServiceNow knows its signing key by, empty where the method names none.
+        signing_key: the alias of that key in AWS KMS.
+    """
+
+    secret_version: str
+    stored_at: str
+    ends_at: str = ""
+    key_id: str = ""
+    signing_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """An owner's connection, without its secrets.
 
@@ -83,6 +103,9 @@ class Connection:
         signed_in_at: when that was; empty before it.
         ends_at: when its certificate ends, where it has one.
         signed_in_by: who signed in, by their id here; nobody else sees it.
+        key_id: what ServiceNow knows its signing key by, empty where the method names none.
+        signing_key: the alias of that key in AWS KMS.
+        pending: what is stored to replace what it signs in with.
     """
 
     id: int
@@ -99,16 +122,23 @@ class Connection:
     signed_in_at: str = ""
     ends_at: str = ""
     signed_in_by: str = ""
+    key_id: str = ""
+    signing_key: str = ""
+    pending: PendingVersion | None = None
 
     @property
     def identity(self) -> Identity:
         """Who calls where."""
-        return Identity(self.instance_url, self.auth_method, self.username, self.client_id)
+        return Identity(
+            self.instance_url, self.auth_method, self.username, self.client_id, self.key_id
+        )
 
     def document(self) -> dict[str, Any]:
         """Return the connection as callers see it."""
         document = asdict(self)
         del document["secret_version"], document["signed_in_by"]
+        if self.pending is not None:
+            del document["pending"]["secret_version"]
         document["notes"] = self.notes()
         return document
 
@@ -363,4 +393,6 @@ def _connection(item: "dict[str, AttributeValueTypeDef]") -> Connection:
         for field in fields(Connection)
         if field.name in item
     }
-    return Connection(**{**values, "name": item["sk"]["S"]})
+    stored = json.loads(values.pop("pending", "null"))
+    pending = PendingVersion(**stored) if stored else None
+    return Connection(**{**values, "name": item["sk"]["S"], "pending": pending})

@@ -9,6 +9,7 @@ AuthMethod = Literal[
     "oauth_password",
     "oauth_refresh_token",
     "oauth_authorization_code",
+    "oauth_jwt_bearer",
     "api_key",
     "client_certificate",
 ]
@@ -22,11 +23,17 @@ class Method:
         names: the fields that say who calls; anybody may see them.
         secrets: the fields that prove it; they are in Secrets Manager alone.
         learned: the secret that a person's sign-in adds, without which nothing can be called.
+        is_registered: whether an administrator registers what it signs in with in ServiceNow: the
+            next one is stored as pending, beside the one in use.
+        is_tested_as_stored: whether it cannot be tested before: a person signs in to what is
+            stored, and a key signs for that.
     """
 
     names: tuple[str, ...]
     secrets: tuple[str, ...]
     learned: str = ""
+    is_registered: bool = False
+    is_tested_as_stored: bool = False
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -48,11 +55,19 @@ METHODS: dict[AuthMethod, Method] = {
     "oauth_client_credentials": Method(("client_id",), ("client_secret",)),
     "oauth_password": Method(("username", "client_id"), ("password", "client_secret")),
     "oauth_refresh_token": Method(("client_id",), ("client_secret", "refresh_token")),
-    "oauth_authorization_code": Method(("client_id",), ("client_secret",), "refresh_token"),
+    "oauth_authorization_code": Method(
+        ("client_id",), ("client_secret",), "refresh_token", is_tested_as_stored=True
+    ),
+    "oauth_jwt_bearer": Method(
+        ("username", "client_id", "key_id"),
+        ("client_secret",),
+        is_registered=True,
+        is_tested_as_stored=True,
+    ),
     "api_key": Method((), ("api_key",)),
-    "client_certificate": Method((), ("certificate", "private_key")),
+    "client_certificate": Method((), ("certificate", "private_key"), is_registered=True),
 }
-NAMES = ("username", "client_id")
+NAMES = ("username", "client_id", "key_id")
 SECRETS = (
     "password", "client_secret", "refresh_token", "api_key", "certificate", "private_key",
 )  # fmt: skip
@@ -68,9 +83,11 @@ class Identity:
         auth_method: how the connection signs in.
         username: the ServiceNow user, empty where the method names none.
         client_id: the OAuth application, empty where the method names none.
+        key_id: what ServiceNow knows the signing key by, empty where the method names none.
     """
 
     instance_url: str
     auth_method: AuthMethod = "basic"
     username: str = ""
     client_id: str = ""
+    key_id: str = ""

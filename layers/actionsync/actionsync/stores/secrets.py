@@ -91,6 +91,19 @@ class SecretStore:
             SecretString=text_of(secret),
         )["VersionId"]
 
+    def add_pending(self, connection_id: int, token: str, secret: Secret) -> str:
+        """Write a version that is not in force, in the place of another such, and return its id."""
+        return self._secrets_manager.put_secret_value(
+            SecretId=self._name(connection_id),
+            ClientRequestToken=token,
+            SecretString=text_of(secret),
+            VersionStages=["AWSPENDING"],
+        )["VersionId"]
+
+    def promote_pending(self, connection_id: int, version: str, replaced: str) -> bool:
+        """Put a pending version in force and return whether it is (`promote`)."""
+        return self.promote(self._name(connection_id), version, replaced)
+
     def get(self, connection_id: int, version: str) -> Secret | None:
         """Return that version of a connection's secret, or None where it does not exist."""
         try:
@@ -186,6 +199,10 @@ class SecretStore:
             RemoveFromVersionId=replaced,
         )
         return True
+
+    def key_alias(self, connection_id: int, key_id: str) -> str:
+        """Return the alias in AWS KMS of the key that signs for a connection; empty for no key."""
+        return f"alias/{self._prefix}{connection_id}/{key_id}" if key_id else ""
 
     def delete(self, connection_id: int) -> None:
         """Delete a connection's secret with all its versions, at once, if it exists."""

@@ -5,8 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from actionsync.connections.check import check_stored_connection, check_typed_connection
-from actionsync.errors import ActionSyncError
+from actionsync.connections.check import (
+    check_pending,
+    check_stored_connection,
+    check_typed_connection,
+)
+from actionsync.connections.service import find_connection
+from actionsync.errors import ActionSyncError, FieldError, InvalidInputError
 from actionsync.runtime import run
 from actionsync.settings import event_settings
 from actionsync.stores.connections import DEFAULT
@@ -15,7 +20,7 @@ from actionsync.telemetry import logger, metrics
 from actionsync.wiring.callers import limit_sign_ins
 from actionsync.wiring.owners import owner_of
 from actionsync.wiring.servicenow import client_cache
-from actionsync.wiring.stores import ticket_store, timer_store
+from actionsync.wiring.stores import connection_store, ticket_store, timer_store
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -27,9 +32,14 @@ if TYPE_CHECKING:
 def check(
     caller: "Acting", how: "HowToTest", typed: "ConnectionToTest | None", name: str = DEFAULT
 ) -> dict[str, Any]:
-    """Test a stored connection, or a typed one, and return the report."""
+    """Test a stored connection, its pending version, or a typed one, and return the report."""
     limit_sign_ins(caller.user_id, None if typed is None else typed.identity)
     clients, owner = client_cache(), caller.owner
+    if how.version == "pending":
+        if typed is not None:
+            raise InvalidInputError(FieldError("version", "is stored: send no body"))
+        stored = find_connection(connection_store(), owner, name)
+        return asdict(run(check_pending(clients, owner, stored)))
     if typed is None:
         tested = run(check_stored_connection(clients, owner, name))
         if tested.success:

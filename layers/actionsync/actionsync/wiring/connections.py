@@ -40,6 +40,19 @@ def change(
     return connection
 
 
+def store_pending(
+    caller: "Acting", change: "ConnectionChange", expected_version: int | None, name: str
+) -> "Connection":
+    """Store a key or certificate beside the one in use (`connections.service.store_pending`)."""
+    limit_sign_ins(caller.user_id)
+    with caller.recorded("pending_stored", change.model_fields_set) as record:
+        connection = service.store_pending(
+            connection_store(), secret_store(), caller.owner, change, expected_version, name=name
+        )
+        record["after"] = connection.audited()
+    return connection
+
+
 def delete(caller: "Acting", name: str = DEFAULT) -> None:
     """Remove a connection (`connections.service.delete_connection`)."""
     with caller.recorded("connection_deleted") as record:

@@ -2,8 +2,11 @@
 
 from functools import cache
 
+from actionsync import aws
+from actionsync.connections.assertions import KmsSigner
 from actionsync.connections.circuit import Circuit
 from actionsync.connections.clients import ClientCache
+from actionsync.connections.credentials import Sources
 from actionsync.connections.rotation import Rotation
 from actionsync.settings import settings
 from actionsync.wiring import stores
@@ -12,13 +15,17 @@ from actionsync.wiring import stores
 @cache
 def client_cache() -> ClientCache:
     """Return the ServiceNow clients."""
+    secrets = stores.secret_store()
     return ClientCache(
-        stores.connection_store(),
-        stores.secret_store(),
-        stores.lease_store(),
+        Sources(
+            stores.connection_store(),
+            secrets,
+            stores.lease_store(),
+            KmsSigner(aws.kms, secrets.key_alias),
+        ),
         Circuit(stores.pause_store()),
         stores.ticket_store(),
-        settings=settings(),
+        settings(),
     )
 
 

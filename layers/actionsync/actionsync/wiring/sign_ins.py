@@ -2,7 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from actionsync.connections.check import check_pending, signs_in
+from actionsync.connections.service import find_connection, promote_pending
 from actionsync.connections.sign_in import SignIns
+from actionsync.errors import PendingRefusedError
 from actionsync.runtime import run
 from actionsync.wiring import stores
 from actionsync.wiring.callers import limit_sign_ins
@@ -27,6 +30,24 @@ def finish(caller: "Acting", name: str, finished: "FinishedSignIn") -> "Connecti
     with caller.recorded("signed_in") as record:
         connection = run(_sign_ins().finish(caller.user_id, caller.owner, name, finished))
         record["after"] = {**connection.audited(), "signed_in_as": connection.signed_in_as}
+    return connection
+
+
+def promote(caller: "Acting", name: str) -> "Connection":
+    """Let a connection go by its pending version, once that signs in.
+
+    Raises:
+        PendingRefusedError: it does not.
+    """
+    limit_sign_ins(caller.user_id)
+    connections, secrets = stores.connection_store(), stores.secret_store()
+    with caller.recorded("pending_promoted") as record:
+        old = find_connection(connections, caller.owner, name)
+        report = run(check_pending(client_cache(), caller.owner, old))
+        if not signs_in(report):
+            raise PendingRefusedError(report.message)
+        connection = promote_pending(connections, secrets, caller.owner, old)
+        record["after"] = connection.audited()
     return connection
 
 
