@@ -80,22 +80,33 @@ def forget(stack: Stack, user_id: str, say: Say = lambda _: None) -> dict[str, i
     """
     steps: dict[str, Callable[[], int]] = {
         "users of the pool": lambda: _users(stack, user_id),
-        "gates that waited": lambda: _gates(stack, user_id, say),
-        "connections": lambda: _connections(stack, user_id),
-        "webhooks": lambda: _webhooks(stack, user_id),
-        "addresses": lambda: _addresses(stack, user_id, say),
-        "rules": lambda: _settings(stack, user_id),
-        "waiting events": lambda: _waiting(stack, user_id, say),
-        "correlations and recent events": lambda: _scanned(
-            stack, "EventsTable", ("pk", "sk"), user_id, say
-        ),
-        "stored answers": lambda: _scanned(stack, "IdempotencyTable", ("pk",), user_id, say),
-        "dead letters": lambda: sum(_letters(stack, kind, user_id, say) for kind in KINDS),
+        **_things(stack, user_id, say),
         "sign-ins for teams": lambda: _sign_ins(stack, user_id),
         "records of teams' audit trails": lambda: _of_teams(stack, user_id, say),
         "records of the audit trail": lambda: _trail(stack, user_id, say),
     }
     return {what: delete() for what, delete in steps.items()}
+
+
+def remove_things(stack: Stack, owner: str, say: Say = lambda _: None) -> dict[str, int]:
+    """Delete what an owner has, but for the audit trail, and return how much of what there was."""
+    return {what: delete() for what, delete in _things(stack, owner, say).items()}
+
+
+def _things(stack: Stack, owner: str, say: Say) -> dict[str, Callable[[], int]]:
+    return {
+        "gates that waited": lambda: _gates(stack, owner, say),
+        "connections": lambda: _connections(stack, owner),
+        "webhooks": lambda: _webhooks(stack, owner),
+        "addresses": lambda: _addresses(stack, owner, say),
+        "rules": lambda: _settings(stack, owner),
+        "waiting events": lambda: _waiting(stack, owner, say),
+        "correlations and recent events": lambda: _scanned(
+            stack, "EventsTable", ("pk", "sk"), owner, say
+        ),
+        "stored answers": lambda: _scanned(stack, "IdempotencyTable", ("pk",), owner, say),
+        "dead letters": lambda: sum(_letters(stack, kind, owner, say) for kind in KINDS),
+    }
 
 
 def _users(stack: Stack, user_id: str) -> int:

@@ -1,9 +1,12 @@
 """`actionsync team`: who shares connections, rules, recipes, webhooks and activity.
 
-A team's members are whoever's token names one of its member groups, and its machines; they use what
-the team has. Whoever's names one of its editor groups changes it, too. `edit` replaces the lists
-that are given, and takes effect with the next call. A team's name stays: calls, AutomationUserId
-and `owners` say it.
+A team's members are whoever's token names one of its member groups, and its machines; they use
+what the team has. Whoever's names one of its editor groups changes it, too. `edit` replaces the
+lists that are given, and takes effect with the next call. `--name` gives the team another name: its
+things stay its own, and whoever says the old name (calls, events, AutomationUserId, `owners`) is
+refused, or waits, until they say the new one. `delete` removes a team that has nothing; with
+`--force` all that it has goes first, but for its activity, which ends by itself: connections with
+their secrets, webhooks, rules, recipes, gates, and events that wait. Tickets in ServiceNow stay.
 """
 
 import json
@@ -12,12 +15,13 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import asdict, replace
 from typing import Any, TypedDict
 
-import boto3
-
 from actionsync.errors import DocumentChangedError
+from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.teams import NAME, PREFIX, Team, TeamStore
+from actionsync.stores.webhooks import WebhookStore
 
-from .outcome import DONE, RefusedError
+from .forget_user import Stack, remove_things, stack_of
+from .outcome import DONE, Progress, RefusedError
 
 LISTS = {
     "members": "a group whose people use what the team has",
@@ -36,10 +40,11 @@ class Lists(TypedDict, total=False):
 
 def add_arguments(command: ArgumentParser) -> None:
     """Add what the command takes."""
-    does = command.add_subparsers(dest="does", metavar="create|edit|list", required=True)
+    does = command.add_subparsers(dest="does", metavar="create|edit|delete|list", required=True)
     for name, text in (
         ("create", "add a team"),
-        ("edit", "replace a team's groups and machines"),
+        ("edit", "replace a team's groups and machines, or its name"),
+        ("delete", "remove a team"),
         ("list", "print the teams"),
     ):
         parser = does.add_parser(name, help=text)
@@ -47,6 +52,11 @@ def add_arguments(command: ArgumentParser) -> None:
         if name == "list":
             continue
         parser.add_argument("team", type=_name, help="the team's name")
+        if name == "delete":
+            parser.add_argument("--force", action="store_true", help="with all that it has")
+            continue
+        if name == "edit":
+            parser.add_argument("--name", type=_name, help="the name that it gets")
         for each, meaning in LISTS.items():
             parser.add_argument(
                 f"--{each}", type=_group, nargs="*", metavar="NAME", help=f"{meaning}; any number"
@@ -54,12 +64,13 @@ def add_arguments(command: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Write a team, or print all."""
-    found = boto3.client("cloudformation").describe_stack_resource(
-        StackName=arguments.stack, LogicalResourceId="ConnectionsTable"
-    )
-    table = found["StackResourceDetail"]["PhysicalResourceId"]
-    store = TeamStore(boto3.client("dynamodb"), table)
+    """Write or remove a team, or print all."""
+    stack = stack_of(arguments.stack)
+    store = TeamStore(stack.dynamodb, stack.names["ConnectionsTable"])
+    if arguments.does == "delete":
+        for what, count in delete(stack, store, arguments.team, is_forced=arguments.force).items():
+            print(f"{count:7} {what}")
+        return DONE
     if arguments.does == "list":
         shown = [asdict(team) for team in store.all()]
     else:
@@ -67,8 +78,13 @@ def run(arguments: Namespace) -> int:
         lists: Any = {
             name: tuple(dict.fromkeys(each)) for name, each in given.items() if each is not None
         }
-        write = create if arguments.does == "create" else edit
-        shown = [asdict(write(store, arguments.team, lists))]
+        if arguments.does == "create":
+            written = create(store, arguments.team, lists)
+        else:
+            written = edit(store, arguments.team, lists)
+        if getattr(arguments, "name", None):
+            written = rename(store, written, arguments.name)
+        shown = [asdict(written)]
     print(json.dumps(shown, indent=2))
     return DONE
 
@@ -91,13 +107,58 @@ def edit(store: TeamStore, name: str, lists: Lists) -> Team:
     Raises:
         RefusedError: there is no such team, or somebody else edits it right now.
     """
+    try:
+        return store.save(replace(_found(store, name), **lists))
+    except DocumentChangedError:
+        raise RefusedError(f"Somebody else has just changed the team {name}.") from None
+
+
+def rename(store: TeamStore, team: Team, name: str) -> Team:
+    """Give a team another name; where this ends half-way, both are its names until it is repeated.
+
+    Raises:
+        RefusedError: another team has that name.
+    """
+    other = store.get(name)
+    if other is not None and other.id != team.id:
+        raise RefusedError(f"There is another team {name}.")
+    if name == team.name:
+        return team
+    renamed = store.save(replace(team, name=name, version=other.version if other else 0))
+    store.delete(team.name)
+    return renamed
+
+
+def delete(stack: Stack, store: TeamStore, name: str, *, is_forced: bool) -> dict[str, int]:
+    """Remove a team with what it has, and return how much of what that was.
+
+    Nobody is in it any more before its things go, and its name goes last: where this ends half-way,
+    it is repeated.
+
+    Raises:
+        RefusedError: there is no such team, or it has something, and nothing was forced.
+    """
+    team = _found(store, name)
+    connections = ConnectionStore(stack.dynamodb, stack.names["ConnectionsTable"]).names(team.id)
+    webhooks = WebhookStore(
+        stack.dynamodb, stack.names["EventsTable"], stack.secrets_manager, stack.secret_prefix
+    ).of(team.id)
+    if (connections or webhooks) and not is_forced:
+        raise RefusedError(
+            f"The team {name} has {len(connections)} connections and {len(webhooks)} webhooks; "
+            "--force removes them, its rules, recipes and gates, and the events that wait for it."
+        )
+    edit(store, name, {"members": (), "editors": (), "machines": ()})
+    removed = remove_things(stack, team.id, Progress())
+    store.delete(name)
+    return removed
+
+
+def _found(store: TeamStore, name: str) -> Team:
     team = store.get(name)
     if team is None:
         raise RefusedError(f"There is no team {name}; `actionsync team list` prints them.")
-    try:
-        return store.save(replace(team, **lists))
-    except DocumentChangedError:
-        raise RefusedError(f"Somebody else has just changed the team {name}.") from None
+    return team
 
 
 def _name(text: str) -> str:

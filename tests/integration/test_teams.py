@@ -1,7 +1,6 @@
 """Several connections of one owner, and what a team shares: by name and by group."""
 
 import json
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -287,12 +286,14 @@ def test_an_event_and_a_webhook_may_name_a_connection(aws: "Aws", simulator: "Si
 @pytest.fixture
 def command(aws: "Aws", monkeypatch: pytest.MonkeyPatch) -> None:
     """`actionsync` finds the tables that moto keeps."""
-    detail = {"StackResourceDetail": {"PhysicalResourceId": "ConnectionsTable"}}
-    cloudformation = SimpleNamespace(describe_stack_resource=lambda **_: detail)
-    monkeypatch.setattr(
-        "operate.team.boto3.client",
-        lambda service: {"cloudformation": cloudformation, "dynamodb": aws.dynamodb}[service],
-    )
+    tables = ("ConnectionsTable", "IdempotencyTable", "EventsTable", "WaitingTable", "AuditTable")
+    sqs: Any = None
+    stack = forget_user.Stack(
+        aws.dynamodb, aws.secrets_manager, sqs, None, {table: table for table in tables},
+        "actionsync/test/", None,
+    )  # fmt: skip
+    monkeypatch.setattr("operate.team.stack_of", lambda _: stack)
+    monkeypatch.setattr(forget_user, "KINDS", ())
 
 
 @pytest.mark.usefixtures("command")
@@ -313,6 +314,71 @@ def test_who_runs_the_stack_writes_teams(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.usefixtures("command")
+@pytest.mark.usefixtures("command")
+def test_a_team_gets_another_name(
+    team: "Simulator", capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its things stay its own; the old name is free. What ended half-way is repeated."""
+    assert main(["team", "create", "s", "other"]) == DONE
+    assert main(["team", "edit", "s", "payments", "--name", "other"]) == REFUSED
+    rename = ["team", "edit", "s", "payments", "--name", "billing"]
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("operate.team.TeamStore.delete", die)
+        with pytest.raises(KeyboardInterrupt):
+            main(rename)
+    assert main(rename) == DONE
+    new = {"connection": "team/billing"}
+    assert ask("search_incidents", query=new, groups="[staff]").status == 200
+    old = ask("search_incidents", query={"connection": "team/payments"}, groups="[staff]")
+    assert old.status == 403
+    trail = ask("get_activity", query={"owner": "team/billing"}, groups="[staff]")
+    assert [each["action"] for each in trail.json["items"]] == ["connection_created"]
+    # Whoever takes the old name takes nothing else.
+    assert main(["team", "create", "s", "payments", "--editors", "leads"]) == DONE
+    listed = ask("list_connections", query=TEAM, groups="[leads]").json["connections"]
+    assert listed == []
+    assert main(["team", "edit", "s", "billing", "--name", "billing"]) == DONE
+    capsys.readouterr()
+
+
+@pytest.mark.usefixtures("command")
+def test_a_team_is_removed_with_what_it_has(
+    team: "Simulator",
+    aws: "Aws",
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only if that is meant; its members are out first, its activity stays, and others' things."""
+    editor: Any = {"query": TEAM, "user": "lea", "groups": "[leads]"}
+    assert ask("create_webhook", body=None, **editor).status == 201
+    assert store(team, "default", user="lea").status == 201
+    assert main(["team", "delete", "s", "none"]) == REFUSED
+    assert main(["team", "delete", "s", "payments"]) == REFUSED
+    assert "1 connections and 1 webhooks" in capsys.readouterr().err
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("operate.team.remove_things", die)
+        with pytest.raises(KeyboardInterrupt):
+            main(["team", "delete", "s", "payments", "--force"])
+    assert ask("list_connections", **editor).status == 403
+    assert main(["team", "delete", "s", "payments", "--force"]) == DONE
+    assert main(["team", "list", "s"]) == DONE
+    assert [item["pk"]["S"] for item in aws.items("ConnectionsTable")] == ["CONNECTION#lea"]
+    assert len(aws.secrets()) == 1
+    assert not [item for item in aws.items("EventsTable") if "WEBHOOK" in item["pk"]["S"]]
+    assert [item for item in aws.items("AuditTable") if item["pk"] == {"S": ID}]
+    # A team of the same name begins with nothing.
+    assert main(["team", "create", "s", "payments", "--editors", "leads"]) == DONE
+    assert ask("list_connections", **editor).json["connections"] == []
+
+
 @pytest.mark.parametrize("wrong", ["a b", "a,b", "[a]", "a\tb", ""])
 def test_a_group_that_a_token_cannot_say_alone_is_refused(wrong: str) -> None:
     """An HTTP API hands groups over as one text."""
