@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from local.servicenow import Simulator
     from tests.conftest import Aws
 
+
+class KilledError(BaseException):
+    """The process is gone."""
+
+
 ID = "team/0123456789abcdef0123456789abcdef"
 NEW = {"short_description": "Checkout answers 500"}
 TEAM = {"owner": "team/payments"}
@@ -324,11 +329,11 @@ def test_a_team_gets_another_name(
     rename = ["team", "edit", "s", "payments", "--name", "billing"]
 
     def die(*_: Any) -> None:
-        raise KeyboardInterrupt
+        raise KilledError
 
     with monkeypatch.context() as patch:
         patch.setattr("operate.team.TeamStore.delete", die)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KilledError):
             main(rename)
     assert main(rename) == DONE
     new = {"connection": "team/billing"}
@@ -361,11 +366,11 @@ def test_a_team_is_removed_with_what_it_has(
     assert "1 connections and 1 webhooks" in capsys.readouterr().err
 
     def die(*_: Any) -> None:
-        raise KeyboardInterrupt
+        raise KilledError
 
     with monkeypatch.context() as patch:
         patch.setattr("operate.team.remove_things", die)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KilledError):
             main(["team", "delete", "s", "payments", "--force"])
     assert ask("list_connections", **editor).status == 403
     assert main(["team", "delete", "s", "payments", "--force"]) == DONE

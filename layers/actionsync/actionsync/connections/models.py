@@ -160,7 +160,7 @@ class NamedConnection(NewConnection):
 
 
 class HowToTest(BaseModel):
-    """What a test of a stored connection does beside."""
+    """Which version a test of a stored connection is of, and what it does beside."""
 
     model_config = ConfigDict(extra="forbid")
 
