@@ -176,7 +176,7 @@ storm: $(VENV)/.installed ## Fold ten thousand events of a hundred causes (`make
 
 .PHONY: outage
 outage: $(VENV)/.installed ## Wait seven days with a hundred thousand keys (`make test`: sixty)
-	KEYS=100000 $(BIN)/pytest -n 0 tests/integration/test_outage.py --timeout 7200
+	KEYS=100000 $(BIN)/pytest -n 0 tests/integration/test_outage.py tests/integration/test_rules_caps.py --timeout 7200
 
 .PHONY: conformance
 conformance: $(VENV)/.installed ## See where simulator and an instance differ (INSTANCE=https://dev00000.service-now.com, docs/conformance.md)

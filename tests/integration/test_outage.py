@@ -18,12 +18,15 @@ import pytest
 from actionsync import clock
 from actionsync.audit.trail import ActivityStore
 from actionsync.events.engine import Engine
+from actionsync.events.notices import Notices
 from actionsync.queues.outcome import Outcomes
 from actionsync.queues.release import Release
 from actionsync.queues.worker import Services, _Batch
 from actionsync.rules.models import Rules
+from actionsync.stores.caps import CapStore
 from actionsync.stores.connections import Connection
 from actionsync.stores.correlations import CorrelationStore
+from actionsync.stores.members import MemberStore
 from actionsync.stores.pauses import PauseStore, Target
 from actionsync.stores.recent import RecentEvents
 from actionsync.stores.waiting import WaitingStore
@@ -62,6 +65,9 @@ class Instance:
         self.made: Counter[str] = Counter()
         self.requests = 0
         self.incidents = self
+        self.attachments = self
+        self.files: list[str] = []
+        self.notes: list[str] = []
 
     async def create(self, **columns: Any) -> Record:
         """Make an incident, or refuse it."""
@@ -78,6 +84,28 @@ class Instance:
         """Return one of its tables."""
         return self
 
+    async def get(self, sys_id: str, **_: Any) -> Record:
+        """Return a ticket, which is open."""
+        return Record(
+            {"sys_id": sys_id, "number": "INC0000001", "state": "1"},
+            table="incident",
+            instance_url=self.instance_url,
+        )
+
+    async def update(self, sys_id: str, **columns: Any) -> Record:
+        """Take a note."""
+        self.requests += 1
+        self.notes.append(columns["work_notes"])
+        return await self.get(sys_id)
+
+    async def list(self, *_: str) -> list[Any]:
+        """Return a ticket's files: none."""
+        return []
+
+    async def upload(self, _: str, __: str, content: bytes, ___: str) -> None:
+        """Take a file."""
+        self.files.append(content.decode())
+
     async def find_by_correlation_id(self, correlation_id: str) -> None:
         """Look for what a refused request has made: nothing."""
         self.requests += 1
@@ -87,7 +115,9 @@ class Instance:
 class World:
     """A stack with one owner, whose time the test moves."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, moto: Any = None) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, moto: Any = None, rules: Rules | None = None
+    ) -> None:
         self.now = START
         self.dynamodb = MemoryDynamoDB()
         self._moto = moto
@@ -101,7 +131,9 @@ class World:
         for module in ("worker", "outcome"):
             monkeypatch.setattr(f"actionsync.queues.{module}.metrics", silent)
         dynamodb: Any = self.dynamodb if moto is None else moto
-        rules = Rules()
+        unlimited: Any = SimpleNamespace(take=lambda *_: True, is_met=lambda _: False)
+        caps = unlimited if rules is None else CapStore(dynamodb, "EventsTable")
+        rules = rules or Rules()
         pauses = PauseStore(dynamodb, "EventsTable")
         correlations = CorrelationStore(dynamodb, "EventsTable")
         activity = ActivityStore(dynamodb, "AuditTable", 365)
@@ -113,19 +145,28 @@ class World:
             return self.instance, target, pauses.check(target)
 
         sessions: Any = SimpleNamespace(admit=admit)
+        unnoticed: Any = SimpleNamespace(start=lambda _: True, mark=lambda _: True)
         outcomes = Outcomes(
-            waiting, correlations, activity, recent, lambda _: rules, is_user=lambda _: True
+            waiting,
+            correlations,
+            activity,
+            recent,
+            lambda _: rules,
+            is_user=lambda _: True,
+            notices=Notices(unnoticed),
         )
         unused: Any = None
         undeployed: Any = SimpleNamespace(recent=lambda _: [], note=lambda *_: None)
-        unlimited: Any = SimpleNamespace(take=lambda *_: True)
-        unwatched: Any = SimpleNamespace(record=lambda *_: None, watch=lambda *_: None)
+        unwatched: Any = SimpleNamespace(
+            record=lambda *_: None, watch=lambda *_: None, row=lambda *_: None
+        )
         pipelines: Any = SimpleNamespace(join=lambda _, events, __: events)
         gates: Any = SimpleNamespace(join=lambda events: events)
         self.services = Services(
             Engine(
                 sessions, correlations, pauses, activity, lambda _: rules,
-                openings=unwatched, members=unused, caps=unlimited, deployed=undeployed,
+                openings=unwatched, members=MemberStore(dynamodb, "EventsTable"), caps=caps,
+                deployed=undeployed,
             ),
             outcomes, correlations, activity, lambda _: rules, unused, pipelines,
             lambda _: {}, unused, str, gates,

@@ -1,8 +1,14 @@
 """A rule that opens too many tickets: what comes beyond its cap is one."""
 
+import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from actionsync.rules.models import Rules
 from actionsync.stores.caps import CapStore
+from actionsync.stores.correlations import CorrelationStore
 from actionsync.wiring import stores
 from local.servicenow import faults
 from tests.integration.events import USER, Queues, error, send
@@ -13,6 +19,7 @@ from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
     queues,
     save_rules,
 )
+from tests.integration.test_outage import KEYS, World
 
 if TYPE_CHECKING:
     from local.servicenow import Simulator
@@ -83,6 +90,52 @@ def test_what_a_pause_turns_away_is_not_counted(
         send("event", *queues.tick())
     assert len(made(instance)) == 3
     assert [item["opened"]["N"] for item in aws.items("EventsTable") if "opened" in item] == ["3"]
+
+
+def test_another_workers_opening_is_not_counted_twice(
+    instance: "Simulator",  # noqa: F811
+    aws: "Aws",
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever loses the race for the lease gives the opening back; in another hour it stays."""
+    save_rules(aws, rules=[{"name": "few", "then": {"cap": 3}}])
+    with monkeypatch.context() as patch:
+        patch.setattr(CorrelationStore, "lease", lambda *_: None)
+        assert handle(alert("a")).results == ["deduplicated"]
+    opened = [item["opened"]["N"] for item in aws.items("EventsTable") if "opened" in item]
+    assert opened == ["0"]
+    assert handle(alert("a", id="again")).results == ["created"]
+    opened = [item["opened"]["N"] for item in aws.items("EventsTable") if "opened" in item]
+    assert opened == ["1"]
+    assert len(made(instance)) == 1
+    caps = CapStore(aws.dynamodb, "EventsTable")
+    caps.give_back("another")
+    assert caps.take("another", USER, 1)
+
+
+def test_thousands_of_new_keys_in_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many tickets as the rule opens in an hour, and one that lists all others.
+
+    `make outage` tries ten thousand.
+    """
+    keys = min(10_000, max(400, KEYS))
+    logging.disable(logging.CRITICAL)
+    world = World(monkeypatch, rules=Rules())
+    for first in range(0, keys, keys // 50):
+        world.errors(first, first + keys // 50)
+        world.now += timedelta(seconds=1)
+    assert len(world.instance.made) == 101
+    assert set(world.instance.made.values()) == {1}
+    assert world.items("failed") == []
+    world.minute(16)
+    assert len(world.instance.made) == 101
+    (note,) = world.instance.notes
+    assert note.startswith(f"{keys - 100} of {keys - 100} go on")
+    assert world.instance.files[-1].count("\nopen,") == keys - 100
+    capped = [item for item in world.all("AuditTable") if '"capped"' in item["record"]["S"]]
+    assert len(capped) == 1
+    world.close()
+    logging.disable(logging.NOTSET)
 
 
 def test_a_process_remembers_that_a_limit_is_met(aws: "Aws", time: "Clock") -> None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from actionsync.events.decision import Step
     from actionsync.events.folding import Group
     from actionsync.events.models import IncomingEvent
+    from actionsync.events.notices import Cause, Notices
     from actionsync.events.openings import Openings
     from actionsync.events.steps import Result, StepResult, Work
     from actionsync.events.windows import ChangeWindows
@@ -100,6 +101,7 @@ class Engine:
         caps: how many tickets rules have opened in this hour.
         deployed: the deployments of the last hours.
         windows: when changes are planned; None where nobody asks.
+        notices: where trouble is noticed; None where nobody is to learn of it.
     """
 
     def __init__(
@@ -115,6 +117,7 @@ class Engine:
         caps: "CapStore",
         deployed: "DeployedStore",
         windows: "ChangeWindows | None" = None,
+        notices: "Notices | None" = None,
     ) -> None:
         self._clients = clients
         self._openings = openings
@@ -122,6 +125,7 @@ class Engine:
         self._caps = caps
         self._deployed = deployed
         self._windows = windows
+        self._notices = notices
         self._correlations = correlations
         self._pauses = pauses
         self._activity = activity
@@ -316,9 +320,23 @@ class Engine:
         event, name = intake.group.event, intake.rule_name
         most = intake.rule.cap if isinstance(intake.rule, IncidentRule) else 0
         key = groups.more_key(event.owner, name)
+        is_known = self._caps.is_met(key)
         if self._caps.take(key, event.owner, most):
             return replace(known, counted=known.generation)
         said = f"The rule {name} has opened {most} tickets in this hour."
+        if not is_known:
+            self._say_capped(event, key, name, said)
+        if known.is_group:
+            seconds = seconds_left()
+            raise RetryLaterError("OpeningCap", said, seconds=seconds, scope="worker")
+        intake.correlation = self._correlations.join(known, key)
+        self._groups.join(intake)
+        if intake.news is not None:
+            self._raise_version(intake, intake.news)
+        return intake.correlation
+
+    def _say_capped(self, event: "IncomingEvent", key: str, name: str, said: str) -> None:
+        """Say where people look that a rule has met its cap."""
         self._activity.add(
             event.owner,
             {
@@ -330,14 +348,16 @@ class Engine:
                 "reason": said,
             },
         )
-        if known.is_group:
-            seconds = seconds_left()
-            raise RetryLaterError("OpeningCap", said, seconds=seconds, scope="worker")
-        intake.correlation = self._correlations.join(known, key)
-        self._groups.join(intake)
-        if intake.news is not None:
-            self._raise_version(intake, intake.news)
-        return intake.correlation
+        self._notify(event.owner, "cap", name, said)
+
+    def _uncount(self, intake: Intake, *, was_counted: bool) -> None:
+        """Count an opening no more that another worker has made."""
+        if was_counted:
+            self._caps.give_back(groups.more_key(intake.group.event.owner, intake.rule_name))
+
+    def _notify(self, owner: str, cause: "Cause", about: str, text: str) -> None:
+        if self._notices is not None:
+            self._notices.notify(owner, cause, about, text)
 
     def _heal(self, intake: Intake, correlation: "Correlation", handled: Handled) -> "Correlation":
         """Count what ended within its hold as done, where people look; return what is known."""
@@ -423,7 +443,7 @@ class Engine:
         counted = self._counted(intake, correlation, step)
         if counted.key != correlation.key:
             return counted
-        correlation = counted
+        was_counted, correlation = counted.counted != correlation.counted, counted
         holder = uuid.uuid4().hex
         again = _asked_again(matched, correlation, step)
         planned = _plan(intake, rule, correlation, step, holder)
@@ -432,10 +452,12 @@ class Engine:
         uncertain_until = _now() + round(STEP_SECONDS) + UNCERTAIN_SECONDS
         leased = self._correlations.lease(correlation, planned, uncertain_until)
         if leased is None or leased.pending_action is None:
+            self._uncount(intake, was_counted=was_counted)
             return None
         action = leased.pending_action
         is_ours = action["holder"] == holder
         if is_ours and next_step(replace(leased, pending_action=None), event.kind, _now()) != step:
+            self._uncount(intake, was_counted=was_counted)
             return self._correlations.finish(leased, {})  # somebody was quicker
         windows = self._causes(intake, step)
         work = work_of(
@@ -460,6 +482,8 @@ class Engine:
         handled.results.append(done.result)
         handled.warnings += len(done.warnings)
         self._audit(work, done, is_ours=is_ours)
+        if done.result == "created" and done.warnings:
+            self._notify(event.owner, "rule", name, "\n".join(shortened(done.warnings)))
         self._watch(work, done, target)
         if step == "close" or (step == "create" and event.kind == "change"):
             number = done.synced.get("number") or leased.number

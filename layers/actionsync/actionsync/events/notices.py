@@ -46,6 +46,7 @@ class Notices:
     def __init__(self, timers: "TimerStore") -> None:
         self._timers = timers
         self._known: dict[str, int] = {}
+        self._ended: dict[str, int] = {}
 
     def notify(self, owner: str, cause: Cause, about: str, text: str) -> None:
         """Let an owner learn of trouble, unless they have of this cause within a day.
@@ -58,11 +59,9 @@ class Notices:
         """
         timer_id = _id(owner, cause, about)
         now = _now()
-        if not owner or self._known.get(timer_id, 0) > now:
+        if not owner or _is_known(self._known, timer_id, now):
             return
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        self._known[timer_id] = now + _KNOWN_SECONDS
+        self._ended.pop(timer_id, None)
         memo = {"cause": cause, "about": about[:_LONGEST_ABOUT], "text": text[:_LONGEST_TEXT],
                 "at": clock.iso(clock.now())}  # fmt: skip
         try:
@@ -73,6 +72,8 @@ class Notices:
     def end(self, owner: str, cause: Cause, about: str) -> None:
         """Let an owner learn that trouble is over, if they have learned of it."""
         timer_id = _id(owner, cause, about)
+        if _is_known(self._ended, timer_id, _now()):
+            return
         self._known.pop(timer_id, None)
         try:
             self._timers.mark(timer_id)
@@ -157,6 +158,16 @@ def message(cause: Cause, about: str, text: str, *, is_over: bool) -> tuple[str,
     # SNS takes printable ASCII on one line of at most 100 characters.
     line = "".join(char if " " <= char <= "~" else "?" for char in f"ActionSync: {subject}")
     return line[:99], said
+
+
+def _is_known(known: dict[str, int], timer_id: str, now: int) -> bool:
+    """Return whether something was said of late; from now on it was."""
+    if known.get(timer_id, 0) > now:
+        return True
+    if len(known) >= _MOST_KNOWN:
+        known.clear()
+    known[timer_id] = now + _KNOWN_SECONDS
+    return False
 
 
 def _id(owner: str, cause: Cause, about: str) -> str:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from actionsync.audit.trail import ActivityStore
     from actionsync.events.engine import Handled, Ticket
     from actionsync.events.failures import RetryLaterError
+    from actionsync.events.notices import Cause, Notices
     from actionsync.rules.models import Rules
     from actionsync.stores.correlations import CorrelationStore
     from actionsync.stores.recent import RecentEvents
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 _GRACE_SECONDS = 120
 # What the texts and labels of an event that is too large to wait as it came are cut to.
 _CUT_TEXT, _CUT_LABEL, _MOST_LABELS = 4000, 400, 50
+# By these ServiceNow says that a connection's credentials are wrong, which time does not heal.
+_REFUSED = frozenset({"Authentication", "TokenRefused"})
+_HOUR, _DAY = 3600, 24 * 3600
 _EVENT = TypeAdapter(IncomingEvent)
 
 
@@ -125,6 +129,7 @@ class Outcomes:
         rules: returns an owner's rules, which may be some seconds old.
         is_user: returns whether somebody is a user: whoever may put an event can name anybody, and
             nothing is recorded for nobody.
+        notices: where trouble is noticed.
     """
 
     def __init__(
@@ -136,8 +141,10 @@ class Outcomes:
         rules: "Callable[[str], Rules]",
         *,
         is_user: "Callable[[str], bool]",
+        notices: "Notices",
     ) -> None:
         self._is_user = is_user
+        self._notices = notices
         self._waiting = waiting
         self._correlations = correlations
         self._activity = activity
@@ -154,6 +161,8 @@ class Outcomes:
         if item is None:
             return None
         delivery = Delivery.of_item(item, message_id)
+        if item.reason == "OverQuota":
+            self.notify(item.owner, "waiting", "", item.text)
         age = clock.epoch(clock.now()) - item.created_at
         if item.tries > MOST_TRIES:
             said = item.text or "The function ended before it could say why, five times."
@@ -193,7 +202,10 @@ class Outcomes:
             )
             self._waiting.put(waits, paused_by=error.paused_by)
             self.note(delivery, event, "waiting", _said(error.reason, error.text))
+            self._notify_of_wait(event.owner, connection, error, 0)
         else:
+            age = clock.epoch(clock.now()) - item.created_at
+            self._notify_of_wait(event.owner, connection, error, age)
             self._waiting.postpone(
                 item,
                 next_at,
@@ -209,6 +221,21 @@ class Outcomes:
             value=1,
         )
         logger.info("event waits", reason=error.reason, seconds=seconds, scope=error.scope)
+
+    def _notify_of_wait(
+        self, owner: str, connection: str, error: "RetryLaterError", age: int
+    ) -> None:
+        """Let an owner learn of a connection that fails, and of events that wait for long."""
+        is_of_connection = error.scope in {"connection", "instance"}
+        if error.reason in _REFUSED or (is_of_connection and age > _HOUR):
+            self.notify(owner, "connection", connection, _said(error.reason, error.text))
+        if age > _DAY:
+            self.notify(owner, "waiting", connection, _said(error.reason, error.text))
+
+    def notify(self, owner: str, cause: "Cause", about: str, text: str) -> None:
+        """Let an owner learn of trouble, if there is such a user."""
+        if owner and self._is_user(owner):
+            self._notices.notify(owner, cause, about, text)
 
     def suspect(self, delivery: Delivery) -> None:
         """Let a message that may have killed its function wait, to be taken up by itself."""
@@ -241,6 +268,8 @@ class Outcomes:
                     "reason": text[:1000],
                 },
             )
+            said = f"{failed.name}: {text}" if failed.name else text
+            self._notices.notify(failed.owner, "failed", reason, said)
         self.note(delivery, event, "failed", _said(reason, text))
         metrics.add_metric(name="Failed", unit=MetricUnit.Count, value=1)
         # By reason, beside the sum: a metric of its own, because a dimension would split every
@@ -265,6 +294,8 @@ class Outcomes:
         """Remove the item of an event whose ticket says all; it goes last."""
         item = _own(delivery, event)
         self.note(delivery, event, ", ".join(handled.results), ticket=handled.ticket)
+        if item is not None and item.reason not in {"", "QuietTime"} and handled.ticket:
+            self._notices.end(event.owner, "connection", handled.connection)
         if handled.due_at:
             self.schedule(delivery, event, handled.due_at, handled.connection)
             return

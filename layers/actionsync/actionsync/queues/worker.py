@@ -435,6 +435,7 @@ class _Batch:
             metrics.add_metric(name="Rejected", unit=MetricUnit.Count, value=1)
             logger.warning("a part of an event could not be read", reason=part.reason)
             self._services.outcomes.note(delivery, None, "failed", f"{part.name}: {part.reason}")
+            self._services.outcomes.notify(part.owner, "recipe", part.name, part.reason)
             self._services.activity.add(
                 part.owner,
                 {

@@ -23,6 +23,10 @@ class CapStore:
         self._table = table
         self._met: dict[tuple[str, int], None] = {}
 
+    def is_met(self, rule_key: str) -> bool:
+        """Return whether this process knows that the hour has no room left."""
+        return (rule_key, clock.epoch(clock.now()) // _HOUR) in self._met
+
     def take(self, rule_key: str, owner: str, most: int) -> bool:
         """Count an opening, and return whether the hour had room for it.
 
@@ -56,6 +60,20 @@ class CapStore:
             self._met[rule_key, hour] = None
             return False
         return True
+
+    def give_back(self, rule_key: str) -> None:
+        """Count an opening no more: another has opened the ticket."""
+        hour = clock.epoch(clock.now()) // _HOUR
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": f"CORRELATION#{rule_key}"}, "sk": {"S": f"CAP#{hour}"}},
+                UpdateExpression="ADD opened :back",
+                ConditionExpression="opened > :none",
+                ExpressionAttributeValues={":back": {"N": "-1"}, ":none": {"N": "0"}},
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return  # it was counted in the hour before
 
 
 def seconds_left() -> int:

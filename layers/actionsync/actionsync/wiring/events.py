@@ -25,6 +25,7 @@ from actionsync.stores.pipelines import PipelineStore
 from actionsync.stores.windows import WindowStore
 from actionsync.tickets.service import TicketService
 from actionsync.wiring import stores
+from actionsync.wiring.notices import notices
 from actionsync.wiring.owners import owner_of
 from actionsync.wiring.servicenow import client_cache
 
@@ -160,6 +161,7 @@ def engine() -> Engine:
         caps=CapStore(aws.dynamodb(), settings().events_table),
         deployed=DeployedStore(aws.dynamodb(), settings().events_table),
         windows=windows(),
+        notices=notices(),
     )
 
 
@@ -177,6 +179,7 @@ def services() -> Services:
             stores.recent_events(),
             rules(),
             is_user=_is_user,
+            notices=notices(),
         ),
         correlations=correlations,
         activity=activity,
