@@ -64,7 +64,7 @@ def calls(page: str, document: dict[str, Any]) -> str:
     by_tag: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            answered = next(status for status in operation["responses"] if status < "300")
+            answered = next(status for status in operation["responses"] if status < "400")
             call = f"{method.upper()} {path.removeprefix('/api/servicenow')}"
             by_tag[operation["tags"][0]].append((call, answered, operation["summary"]))
     tables = "\n".join(

@@ -6,8 +6,18 @@ from actionsync.http import pages
 from actionsync.http.api import Host, entrypoint, http_api
 
 app = http_api()
-for name in ("settings", "docs", "sign-in"):
-    pages.add(app, name)
+
+
+@app.get("/")
+def show_home() -> Response[str]:
+    """Answer 302 to the Settings page."""
+    return pages.home()
+
+
+@app.get("/<page>")
+def show_page(page: str) -> Response[str]:
+    """Answer 200 with the page, or 404."""
+    return pages.page(page)
 
 
 @app.get("/openapi.json")

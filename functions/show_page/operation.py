@@ -1,26 +1,22 @@
-"""GET /settings, /docs, /openapi.json and /assets/{version}/{name}."""
+"""GET /, /settings, /docs, /sign-in, /openapi.json and /assets/{version}/{name}."""
 
 from functions.operation import Operation, Refused, Request
 
 OPERATIONS = {
-    "GET /settings": Operation(
-        id="show_settings",
+    "GET /": Operation(
+        id="show_home",
         tag="Pages",
-        summary="The page where a person connects ServiceNow",
+        summary="The way to the Settings page",
+        status=302,
         needs_token=False,
         content_type="text/html",
     ),
-    "GET /docs": Operation(
-        id="show_docs",
+    "GET /{page}": Operation(
+        id="show_page",
         tag="Pages",
-        summary="The API reference, readable, each call ready to send",
-        needs_token=False,
-        content_type="text/html",
-    ),
-    "GET /sign-in": Operation(
-        id="show_sign_in",
-        tag="Pages",
-        summary="Where ServiceNow sends a person back to who signed in for a connection",
+        summary="A page for people: settings, docs, or sign-in, where ServiceNow sends a person back to",
+        request=Request(path={"page": "settings"}),
+        refused={"invalid_page": Refused(Request(path={"page": "setings"}), 404)},
         needs_token=False,
         content_type="text/html",
     ),

@@ -24,24 +24,33 @@ def test_a_page_names_only_files_that_there_are() -> None:
             assert served(f"/{link}")["headers"]["Cache-Control"].endswith("immutable"), link
 
 
-@pytest.mark.parametrize("scenario", ["valid", "valid_show_docs"])
-def test_a_page_knows_where_to_sign_in(scenario: str) -> None:
+@pytest.mark.parametrize("name", ["settings", "docs", "sign-in"])
+def test_a_page_knows_where_to_sign_in(name: str) -> None:
     """The addresses are put in, escaped; the policy lets the token's address in, and no other."""
-    answer = invoke("show_page", payload_of("show_page", scenario))
-    assert answer.status == 200
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert 'content="https://sign-in.example.com/oauth2/token"' in answer.text
-    assert "{{" not in answer.text
-    assert (
-        "connect-src 'self' https://sign-in.example.com;"
-        in (answer.headers["content-security-policy"])
-    )
+    answer = served(f"/{name}")
+    assert answer["statusCode"] == 200
+    headers = answer["headers"]
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert 'content="https://sign-in.example.com/oauth2/token"' in answer["body"]
+    assert "{{" not in answer["body"]
+    policy = "connect-src 'self' https://sign-in.example.com;"
+    assert policy in headers["Content-Security-Policy"]
+
+
+def test_the_host_alone_leads_to_the_settings() -> None:
+    """Whoever opens the API's address finds the page; no other path is one."""
+    answer = served("/")
+    assert (answer["statusCode"], answer["headers"]["Location"]) == (302, "/settings")
+    for path in ("/settings.html", "/favicon.ico", "/__init__", "/Settings"):
+        assert served(path)["statusCode"] == 404
 
 
 def test_what_is_put_into_a_page_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
     """An address with a quote ends no attribute."""
     monkeypatch.setenv("SIGN_IN_CLIENT_ID", '"><script>alert(1)</script>')
-    assert "<script>alert" not in invoke("show_page", payload_of("show_page")).text
+    assert (
+        "<script>alert" not in invoke("show_page", payload_of("show_page", "valid_show_page")).text
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,7 +75,7 @@ def served(path: str, **headers: str) -> Any:
 
 def test_what_never_changes_is_stored_by_browsers() -> None:
     """A file named by its page is; by another version's name, or the page itself, it is not."""
-    page = invoke("show_page", payload_of("show_page"))
+    page = invoke("show_page", payload_of("show_page", "valid_show_page"))
     assert page.headers["cache-control"] == "no-cache"
     links = set(re.findall(r'"(assets/[^"]+)"', page.text))
     assert len(links) > 4
@@ -77,7 +86,7 @@ def test_what_never_changes_is_stored_by_browsers() -> None:
 
 def test_what_is_long_comes_compressed() -> None:
     """To whoever takes it so; the first view is small."""
-    page = invoke("show_page", payload_of("show_page")).text
+    page = invoke("show_page", payload_of("show_page", "valid_show_page")).text
     size = 0
     for link in set(re.findall(r'"(assets/[^"]+)"', page)):
         answer = served(f"/{link}", **{"accept-encoding": "gzip, br"})

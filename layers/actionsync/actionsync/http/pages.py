@@ -9,16 +9,12 @@ import json
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aws_lambda_powertools.event_handler import Response
 
 from actionsync.http.problems import problem
 from actionsync.settings import assistant_write_scope, jwt_issuer, sign_in, token_scopes
-
-if TYPE_CHECKING:
-    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 _FILES = Path(__file__).parent.parent / "pages"
 _ASSETS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -34,17 +30,17 @@ _HEADERS = {
 }
 
 
-def add(app: "APIGatewayHttpResolver", name: str) -> None:
-    """Add the route of a page."""
-
-    @app.get(f"/{name}")
-    def show() -> Response[str]:
-        """Answer 200 with the page."""
-        return page(name)
+def home() -> Response[str]:
+    """Answer 302 to the Settings page."""
+    answer = _answer("", "text/html", {"Location": "/settings"})
+    answer.status_code = HTTPStatus.FOUND.value
+    return answer
 
 
 def page(name: str) -> Response[str]:
-    """Answer 200 with a page that knows where one signs in."""
+    """Answer 200 with a page that knows where one signs in, or 404."""
+    if name not in _pages():
+        return problem(HTTPStatus.NOT_FOUND, "There is nothing at this path.")
     places = sign_in()
     text = _text(f"{name}.html")
     for key, value in {**places, "version": _version()}.items():
@@ -95,6 +91,11 @@ def protected_resource(host: str) -> Response[str]:
 @cache
 def _names() -> frozenset[str]:
     return frozenset(file.name for file in _FILES.iterdir() if file.suffix in _ASSETS)
+
+
+@cache
+def _pages() -> frozenset[str]:
+    return frozenset(file.stem for file in _FILES.glob("*.html"))
 
 
 @cache

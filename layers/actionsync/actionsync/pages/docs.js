@@ -182,11 +182,14 @@ async function start() {
     const answer = await fetch("openapi.json");
     if (!answer.ok) throw new Error(`it answered ${answer.status}`);
     const api = await answer.json();
-    $("about").textContent = `${api.info.description} Version ${api.info.version}.`;
     const calls = Object.entries(api.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => [path, method, operation]));
     const tags = [...new Set([...api.tags.map(({ name }) => name), ...calls.flatMap(([, , { tags: of = [] }]) => of)])];
-    $("operations").replaceChildren(...tags.map((tag) => make("section", {}, make("h2", { textContent: tag }),
-      ...calls.filter(([, , operation]) => operation.tags?.includes(tag)).map((call) => render(api, ...call)))));
+    for (const tag of tags) {
+      $("operations").append(make("section", {}, make("h2", { textContent: tag }),
+        ...calls.filter(([, , operation]) => operation.tags?.includes(tag)).map((call) => render(api, ...call))));
+      await new Promise((resolve) => { setTimeout(resolve); }); // no long task, so that the page answers meanwhile
+    }
+    $("about").textContent = `${calls.length} calls of version ${api.info.version}.`;
     $("find").oninput = find;
     window.addEventListener("hashchange", openLinked);
     openLinked();
