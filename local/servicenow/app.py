@@ -18,6 +18,7 @@ from .apis import (
     cmdb,
     event,
     import_set,
+    json_v2,
     stats,
     table,
     tiny_url,
@@ -68,6 +69,10 @@ def create_app(instance: Instance | None = None) -> Starlette:
         Route("/_simulator/faults", switches.faults, methods=["PUT", "DELETE"]),
         Route("/_simulator/reset", switches.reset, methods=["POST"]),
         Route("/_simulator/requests", switches.requests),
+        *(
+            json_v2.JsonRoute(path, Gate(instance, endpoints))
+            for path, endpoints in json_v2.routes(instance).items()
+        ),
         *pages.routes(instance),
         Route("/{path:path}", Gate(instance, dict.fromkeys(_METHODS, _nothing))),
     ]

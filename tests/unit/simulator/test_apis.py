@@ -379,6 +379,42 @@ def test_events_open_and_close_alerts(simulator: Simulator, http: httpx.Client) 
     assert http.post("/api/global/em/jsonv2", json={}).status_code == 400
 
 
+def test_the_older_service_by_the_names_of_pages(admin: httpx.Client, http: httpx.Client) -> None:
+    """`/<table>.do?JSONv2` reads, makes, changes and deletes records (as Terraform's provider)."""
+    page = "/sys_user_group.do?JSONv2"
+    (made,) = admin.post(f"{page}&sysparm_action=insert", json={"name": "Fleet"}).json()["records"]
+    assert (made["name"], made["__status"]) == ("Fleet", "success")
+    key = made["sys_id"]
+    admin.post(
+        f"{page}&sysparm_action=update&sysparm_query=sys_id={key}", json={"description": "d"}
+    )
+    (read,) = admin.get(f"{page}&sysparm_query=name=Fleet&displayvalue=all").json()["records"]
+    assert (read["description"], read["dv_manager"], read["manager"]) == ("d", "", "")
+    for action in ("get", "getRecords"):
+        answer = admin.get(f"{page}&sysparm_action={action}&sysparm_sys_id={key}")
+        assert [row["name"] for row in answer.json()["records"]] == ["Fleet"]
+    keys = admin.get(
+        f"/sys_user_group_list.do?JSONv2&sysparm_action=getKeys&sysparm_query=sys_id={key}"
+    )
+    assert keys.json() == {"records": [key]}
+    many = {"records": [{"short_description": "a"}, {"state": "6"}]}
+    answer = http.post("/incident.do?JSONv2&sysparm_action=insertMultiple", json=many)
+    good, bad = answer.json()["records"]
+    assert (good["caller_id"], bad["__status"]) == ("", "failure")
+    assert "mandatory" in bad["__error"]["reason"]
+    refused = http.post(f"{page}&sysparm_action=deleteRecord&sysparm_sys_id={key}").json()
+    assert refused["records"][0]["__status"] == "failure"
+    gone = admin.post(f"{page}&sysparm_action=deleteRecord&sysparm_sys_id={key}").json()
+    assert gone["records"][0]["sys_id"] == key
+    assert admin.get(f"{page}&sysparm_sys_id={key}").status_code == 404
+    assert admin.post(f"{page}&sysparm_action=update", json={}).status_code == 400
+    assert admin.post(f"{page}&sysparm_action=copy", json={}).status_code == 501
+    assert admin.get(f"{page}&sysparm_action=copy").status_code == 501
+    assert admin.get("/nope.do?JSONv2").status_code == 400
+    assert admin.post(f"{page}&sysparm_action=insertMultiple", json={}).status_code == 400
+    assert "html" in admin.get("/incident_list.do", follow_redirects=True).text
+
+
 def test_bodies_as_the_documentation_writes_them(http: httpx.Client) -> None:
     """Its examples for curl have texts in single quotes (documentation: Table API)."""
     group = "287ebd7da9fe198100f92cc8d1d2154e"  # Network, on every instance
