@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from actionsync.audit.health import ConnectionState
+from actionsync.stores.credentials import METHODS
 from local import meanings, openapi, page_tables
 from local.compatibility import breaks
 from servicenow_tools import errors
@@ -49,6 +50,18 @@ def test_the_pages_have_words_for_what_the_api_answers() -> None:
     assert keys("STATES") == list(get_args(ConnectionState))
     reasons = {name.removesuffix("Error") for name in vars(errors)}
     assert set(keys("WAITS")) <= reasons
+
+
+def test_the_page_has_every_way_to_sign_in() -> None:
+    """Each is an option with a hint, and each of its fields is on the form, with its error."""
+    pages = page_tables.FILE.parent
+    form, hints = (pages / "settings.html").read_text(), (pages / "connections.js").read_text()
+    for name, method in METHODS.items():
+        assert f'<option value="{name}">' in form, f"settings.html has no option {name}"
+        assert f"\n  {name}: " in hints, f"HINTS of connections.js has no {name}"
+        for field in method.fields:
+            for found in (f'id="{field}-field"', f'id="{field}-error"', f'name="{field}"'):
+                assert found in form, f"settings.html has no {found}"
 
 
 def test_every_field_has_a_meaning(document: dict[str, Any]) -> None:

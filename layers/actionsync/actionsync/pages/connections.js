@@ -11,6 +11,7 @@ const HINTS = {
   oauth_password: "An OAuth application, and a user who signs in through it.",
   oauth_refresh_token: "An OAuth application, and the refresh token that a user's sign-in left. It lasts for 100 days by default.",
   oauth_authorization_code: `An OAuth application, then your own sign-in, as with single sign-on. Its redirect URL is ${new URL("sign-in", location.href).href}`,
+  oauth_jwt_bearer: "An OAuth application with a JWT verifier map, and a key in AWS KMS that nobody holds. Its alias is said once this is saved.",
   api_key: "An inbound API key of a ServiceNow user.",
   client_certificate: "A certificate that the instance maps to a user, and its key, as PEM.",
 };
@@ -23,6 +24,8 @@ let tested = null; // what the report on the page is about, as JSON, or null wit
 
 const method = () => METHODS[$("auth_method").value];
 const isLearned = () => Boolean(method().learned);
+/** Whether it can be tested once it is stored only: with a person's sign-in, or a key. */
+const isTestedAsStored = () => method().is_tested_as_stored;
 const identity = () => ["instance_url", "auth_method", ...method().names];
 const valueOf = (name) => (method().secrets.includes(name) ? $(name).value : $(name).value.trim());
 const storedAs = (name) => stored?.[name] ?? { auth_method: "basic", name: all.length ? "" : DEFAULT }[name] ?? "";
@@ -75,13 +78,19 @@ function renderList() {
   $("connections-list").hidden = !all.length;
 }
 
+/** A text with the names of ways to sign in as the form has them. */
+const inWords = (text) => [...$("auth_method").options].filter(({ value }) => value.includes("_"))
+  .reduce((said, { value, label }) => said.replaceAll(value, label), text);
+
 function renderNotes() {
-  const { signed_in_as: person, signed_in_at: at, ends_at: end, notes = [] } = stored ?? {};
+  const { signed_in_as: person, signed_in_at: at, ends_at: end, signing_key: key, pending, notes = [] } = stored ?? {};
   const texts = [
     person && `Signed in as ${person}${at ? `, ${moment(at)}` : ""}.`,
+    key && `It signs with the key in AWS KMS that has the alias ${key}.`,
+    pending && `Another one is stored beside it since ${moment(pending.stored_at)}, to be tested and promoted.`,
     end && `The certificate is good until ${moment(end)}.`,
-    // What the note says in terms of the API, the button below does.
-    ...notes.map((note) => note.startsWith("Sign in first") ? "Nobody has signed in yet: sign in to ServiceNow below." : note),
+    // What a note says in terms of the API, the page calls otherwise.
+    ...notes.map((note) => note.startsWith("Sign in first") ? "Nobody has signed in yet: sign in to ServiceNow below." : inWords(note)),
   ].filter(Boolean);
   $("notes").replaceChildren(...texts.map((textContent) => make("li", { dir: "auto", textContent })));
   $("notes").hidden = !texts.length;
@@ -103,7 +112,7 @@ function render() {
   }
   const isUsable = stored && !dirty && (!isLearned() || stored.signed_in_as);
   $("save").textContent = stored ? "Save changes" : "Save";
-  $("test").hidden = isLearned() && !isUsable;
+  $("test").hidden = isTestedAsStored() && !isUsable;
   $("person-signs-in").hidden = !(stored && isLearned() && !dirty);
   $("person-signs-in").textContent = stored?.signed_in_as ? "Sign in to ServiceNow again" : "Sign in to ServiceNow";
   $("next").hidden = $("try").hidden = !isUsable;
@@ -142,7 +151,7 @@ async function report() {
   const about = JSON.stringify(body());
   forgetReport("Asking ServiceNow …");
   try {
-    const { document: found } = await ask("POST", path("/test"), isLearned() ? undefined : body());
+    const { document: found } = await ask("POST", path("/test"), isTestedAsStored() ? undefined : body());
     tested = about;
     showReport(found);
     if (found.success && stored && !isDirty()) await showCapabilities(stored.name, () => tested === about).catch(() => {});
