@@ -204,13 +204,26 @@ def _comparable(answer: _Answer, beside: set[str]) -> Any:
     status, said = answer
     error = said.get("Error", {}).get("Code")
     rest = {name: said[name] for name in said.keys() - beside}
-    return status, error, json.dumps(rest, sort_keys=True, default=str)
+    return status, error, _text(rest)
 
 
 def _sorted(items: dict[str, list[Item]]) -> dict[str, list[str]]:
+    return {table: sorted(_text(item) for item in some) for table, some in items.items()}
+
+
+def _text(value: Any) -> str:
+    return json.dumps(_ordered(value), sort_keys=True, default=str)
+
+
+def _ordered(value: Any) -> Any:
+    """Return a value whose sets, which have no order, have one."""
+    if isinstance(value, list):
+        return [_ordered(each) for each in value]
+    if not isinstance(value, dict):
+        return value
     return {
-        table: sorted(json.dumps(item, sort_keys=True, default=str) for item in some)
-        for table, some in items.items()
+        name: sorted(each) if name in {"SS", "NS"} else _ordered(each)
+        for name, each in value.items()
     }
 
 
