@@ -12,7 +12,7 @@ from actionsync.runtime import run
 from actionsync.wiring import stores
 from actionsync.wiring.servicenow import client_cache
 from local.servicenow import faults, seed
-from tests.conftest import call
+from tests.conftest import _forget, call
 from tests.integration.events import NOW, USER, Queues, alarm, deployment, error, send
 from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
     instance,
@@ -474,3 +474,21 @@ def test_a_row_that_cannot_be_written_fails_no_call(
     monkeypatch.setattr("actionsync.stores.tickets.TicketStore.open", refuse)
     answer = call("create_incident", {"short_description": "By a call"}, user_id=USER)
     assert (answer.status, len(rows())) == (201, 0)
+
+
+def test_an_operator_says_how_often_all_are_read(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By two of the stack's parameters: polled, and with push."""
+    monkeypatch.setenv("LOOK_MINUTES", "5,45")
+    _forget()
+    opened(office)
+    (first,) = rows()
+    stores.ticket_store().save(first, changed_at=1)
+    for pushed, minutes in ((0, 5), (1, 45)):
+        if pushed:
+            stores.ticket_store().push(first.connection_id, first.table, first.sys_id)
+        office.minutes(45, step=5)
+        before = len(office.instance.requests)
+        office.minutes(90, step=5)
+        assert len(office.instance.requests) - before == 90 // minutes

@@ -201,6 +201,12 @@ def write_backs() -> tuple[frozenset[str], str]:
     return frozenset(filter(None, wanted)), os.environ.get("ACCOUNT_ID", "")
 
 
+def look_minutes() -> tuple[int, int]:
+    """Return how often all open tickets are read at least: polled, and with push."""
+    polled, _, pushed = os.environ.get("LOOK_MINUTES", "15,30").partition(",")
+    return int(polled), int(pushed)
+
+
 def bus_name() -> str:
     """Return the name of the stack's event bus.
 

@@ -43,9 +43,8 @@ if TYPE_CHECKING:
     from servicenow_tools import Record, ServiceNowClient
 
 FIRST_SECONDS = 60
-LONGEST_SECONDS = 900
-# Where ServiceNow says by itself what has changed.
-LONGEST_SECONDS_WITH_PUSH = 1800
+# So often all are read at least, and where ServiceNow says by itself what has changed.
+LONGEST_MINUTES = (15, 30)
 AT_ONCE = 200
 # Missed in two looks so far apart, a ticket is gone.
 GONE_SECONDS = 3600
@@ -120,6 +119,7 @@ class Looks:
         openings: sends what comes out.
         activity: the audit trail.
         correlations: what is known of dedup keys.
+        longest_minutes: how often all are read at least: polled, and with push.
     """
 
     def __init__(
@@ -132,7 +132,9 @@ class Looks:
         openings: "Openings",
         activity: "ActivityStore",
         correlations: "CorrelationStore",
+        longest_minutes: tuple[int, int] = LONGEST_MINUTES,
     ) -> None:
+        self._longest_minutes = longest_minutes
         self._correlations = correlations
         self._clients = clients
         self._connections = connections
@@ -155,7 +157,7 @@ class Looks:
             self._forget(timer)
             return set()
         memo = timer.memo
-        longest = _longest(memo)
+        longest = self._longest(memo)
         is_full = (
             bool(memo.get("place") or memo.get("is_mass")) or _now() - memo["full_at"] >= longest
         )
@@ -233,10 +235,14 @@ class Looks:
             if next(self._rows.rows(run.connection.id), None) is not None:
                 self._timers.start(replace(timer, next_at=_now() + FIRST_SECONDS))
             return
-        longest = _longest(memo)
+        longest = self._longest(memo)
         interval = FIRST_SECONDS if run.has_found else min(longest, 2 * memo["interval"])
         memo["interval"] = interval
         self._timers.move(timer, _now() + interval, memo)
+
+    def _longest(self, memo: dict[str, Any]) -> int:
+        polled, pushed = self._longest_minutes
+        return 60 * (pushed if _now() - memo.get("pushed_at", 0) < _DAY else polled)
 
     def _memo(self, run: _Pass, *, is_done: bool) -> dict[str, Any]:
         """Return what the next look has to know."""
@@ -562,11 +568,6 @@ def _batches(rows: "Iterable[Row]", size: int) -> "Iterator[tuple[str, list[Row]
                 batch = []
         if batch:
             yield table, batch
-
-
-def _longest(memo: dict[str, Any]) -> int:
-    pushes = _now() - memo.get("pushed_at", 0) < _DAY
-    return LONGEST_SECONDS_WITH_PUSH if pushes else LONGEST_SECONDS
 
 
 def _iso(moment: str) -> str:

@@ -17,7 +17,7 @@ from actionsync.events.windows import ChangeWindows
 from actionsync.queues.outcome import Outcomes
 from actionsync.queues.worker import Services
 from actionsync.rules.service import RecentRules
-from actionsync.settings import bus_name, settings, write_backs
+from actionsync.settings import bus_name, look_minutes, settings, write_backs
 from actionsync.stores.caps import CapStore
 from actionsync.stores.deployed import DeployedStore
 from actionsync.stores.members import MemberStore
@@ -52,6 +52,7 @@ def looks() -> Looks:
         openings=openings(),
         activity=stores.activity_store(),
         correlations=stores.correlation_store(),
+        longest_minutes=look_minutes(),
     )
 
 
