@@ -311,6 +311,51 @@ ANSWERS: dict[str, Any] = {
             },
         },
     },
+    "Context": {
+        "type": "object",
+        "description": "What is going on at a service.",
+        "required": ["service", "tickets", "changes", "deployments"],
+        "properties": {
+            "service": _TEXT,
+            "tickets": {
+                "type": "array",
+                "description": "Open incidents of the CI or service, or whose short description "
+                "names it, the newest first; 20 at most.",
+                "items": {
+                    "type": "object",
+                    "properties": dict.fromkeys(
+                        ("number", "short_description", "state", "priority", "opened_at", "url"),
+                        _TEXT,
+                    ),
+                },
+            },
+            "changes": {
+                "type": "array",
+                "description": "Approved changes whose planned time is open, or opens within the "
+                "hour.",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        **dict.fromkeys(("number", "sys_id", "short_description"), _TEXT),
+                        "start": _MOMENT,
+                        "end": _MOMENT,
+                        "is_open": {"type": "boolean"},
+                    },
+                },
+            },
+            "deployments": {
+                "type": "array",
+                "description": "What was deployed in the last two hours and became a change.",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        **dict.fromkeys(("number", "title", "environment", "outcome"), _TEXT),
+                        "at": _MOMENT,
+                    },
+                },
+            },
+        },
+    },
     "Notices": {
         "type": "object",
         "description": "Where an owner's notices go besides the stack's bus.",

@@ -1,19 +1,20 @@
-"""POST /api/servicenow/rules/preview, /check and /replay: what rules would do, tried."""
+"""POST /api/servicenow/rules/preview, /check and /replay, and GET /api/servicenow/context."""
 
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 
+from actionsync.events.context import ContextQuery, context
 from actionsync.events.preview import EventPreview, preview
 from actionsync.events.references import RulesToCheck, check_rules
 from actionsync.events.replay import RulesReplay, replay
 from actionsync.events.service import RecentRecipes
-from actionsync.http.api import entrypoint, json_body, ok
+from actionsync.http.api import entrypoint, json_body, ok, query
 from actionsync.http.servicenow import servicenow_api
 from actionsync.rules.service import rules_of
 from actionsync.runtime import run
 from actionsync.wiring import stores
-from actionsync.wiring.callers import ReadingMember
+from actionsync.wiring.callers import ConnectionMember, ReadingMember
 from actionsync.wiring.servicenow import client_cache
 
 app = servicenow_api()
@@ -46,6 +47,15 @@ def replay_rules(
     entries = stores.recent_events().read(caller.owner)
     recipes_of = RecentRecipes(stores.recipe_store())
     return ok(run(replay(caller.owner, entries, rules, recipes_of)))
+
+
+@app.get("/api/servicenow/context")
+def get_context(
+    caller: ConnectionMember, asked: Annotated[ContextQuery, query(ContextQuery)]
+) -> Response[str]:
+    """Answer 200 with what is going on at a service."""
+    deployed = stores.deployed_store()
+    return ok(run(context(caller.owner, caller.connection, asked, client_cache(), deployed)))
 
 
 lambda_handler = entrypoint(app)

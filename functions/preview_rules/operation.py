@@ -1,4 +1,4 @@
-"""POST /api/servicenow/rules/preview, and /check."""
+"""POST /api/servicenow/rules/preview, /check and /replay, and GET /api/servicenow/context."""
 
 from functions.operation import Operation, Refused, Request
 
@@ -123,6 +123,60 @@ OPERATIONS = {
             ),
         },
         cold_calls={"Query": 1, "UpdateItem": 1},
+        warm_calls={"Query": 1},
+    ),
+    "GET /api/servicenow/context": Operation(
+        id="get_context",
+        tag="Events",
+        summary="What is going on at a service: open tickets, changes under way, deployments",
+        request=Request(query={"service": "checkout"}),
+        answer="Context",
+        example={
+            "service": "checkout",
+            "tickets": [
+                {
+                    "number": "INC0010001",
+                    "short_description": "checkout: Payment 4711 failed: timeout",
+                    "state": "New",
+                    "priority": "1 - Critical",
+                    "opened_at": "2026-01-10 10:00:00",
+                    "url": "https://example.service-now.com/nav_to.do?uri=incident.do%3Fsys_id%3D0cef4f3e5df76b89088e888a129f8697",
+                }
+            ],
+            "changes": [
+                {
+                    "number": "CHG0030001",
+                    "sys_id": "c286d61347c12200e0ef563dbb9a71df",
+                    "short_description": "New database",
+                    "start": "2026-01-10T09:30:00Z",
+                    "end": "2026-01-10T11:00:00Z",
+                    "is_open": True,
+                }
+            ],
+            "deployments": [
+                {
+                    "number": "CHG0030002",
+                    "title": "checkout 2.4.0",
+                    "environment": "production",
+                    "outcome": "succeeded",
+                    "at": "2026-01-10T09:50:00Z",
+                }
+            ],
+        },
+        refused={
+            "invalid_service": Refused(
+                Request(query={"service": "a^active=true"}), 422, ["service"]
+            ),
+            "invalid_no_service": Refused(Request(), 422, ["service"]),
+        },
+        servicenow_calls=2,
+        cold_calls={
+            "GetItem": 1,
+            "BatchGetItem": 1,
+            "GetSecretValue": 1,
+            "UpdateItem": 1,
+            "Query": 1,
+        },
         warm_calls={"Query": 1},
     ),
 }

@@ -68,7 +68,7 @@ EXPECTED = {
     "test_connection": {"PAUSE", "TICKET"},
     "get_rules": {"NOTICES", "RULES"},
     "update_rules": {"NOTICES", "RULES"},
-    "preview_rules": {"RECIPES", "RULES", "PAUSE", "RECENT"},
+    "preview_rules": {"CORRELATION", "RECIPES", "RULES", "PAUSE", "RECENT"},
     "discard_unfinished_event": {"CORRELATION"},
     "list_recipes": {"RECIPES"},
     "update_recipe": {"RECIPES"},

@@ -252,11 +252,12 @@ def calls(folder: str, **options: Any) -> "Callable[[World], None]":
 
 
 def tries_rules(world: World) -> None:
-    """A preview, and a replay of recent events."""
+    """A preview, a replay of recent events, and what is going on at a service."""
     calls("preview_rules")(world)
-    replayed = conftest.event("preview_rules", "valid_replay_rules")
-    replayed["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = world.user
-    world.results.append(conftest.invoke("preview_rules", replayed).status)
+    for name in ("valid_replay_rules", "valid_get_context"):
+        payload = conftest.event("preview_rules", name)
+        payload["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = world.user
+        world.results.append(conftest.invoke("preview_rules", payload).status)
 
 
 def works_again(world: World) -> None:

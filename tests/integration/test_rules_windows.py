@@ -10,8 +10,9 @@ from actionsync import clock
 from actionsync.runtime import run
 from actionsync.wiring.events import services
 from local.servicenow import faults
+from tests import conftest
 from tests.conftest import call
-from tests.integration.events import USER
+from tests.integration.events import USER, deployment, send
 from tests.integration.test_event_engine import event, handle
 from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
     instance,
@@ -276,6 +277,31 @@ def test_one_ticket_for_many_waits_while_each_touches_a_change(
     pass_by(time, 5)
     assert handle(alarm(key="c", name="search")).results == ["created"]
     assert len(made(instance)) == 1
+
+
+def test_the_context_of_a_service(
+    instance: "Simulator",  # noqa: F811
+    change: dict[str, Any],
+) -> None:
+    """Its open tickets, whoever opened them, changes under way, and recent deployments."""
+    started = deployment("started", user_id=USER, application="Checkout", deployment_id="7",
+                         version="2.4", occurred_at=clock.iso(clock.now()))  # fmt: skip
+    send("deployment", started)
+    tickets = [("x", "Checkout", "true"), ("checkout fails", "", "true"),
+               ("checkout failed", "", "false"), ("search fails", "", "true")]  # fmt: skip
+    for text, ci, active in tickets:
+        known = change["cmdb_ci"] if ci else ""
+        instance.instance.put("incident", short_description=text, cmdb_ci=known, active=active)
+    payload = conftest.event("preview_rules", "valid_get_context")
+    payload["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = USER
+    found = conftest.invoke("preview_rules", payload).json
+    assert {one["short_description"] for one in found["tickets"]} == {"x", "checkout fails"}
+    (planned_one,) = found["changes"]
+    assert (planned_one["number"], planned_one["is_open"]) == (change["number"], True)
+    (deployed,) = found["deployments"]
+    assert deployed["title"] == "Checkout 2.4"
+    payload["queryStringParameters"] = {"service": "checkout", "environment": "staging"}
+    assert conftest.invoke("preview_rules", payload).json["changes"] == []
 
 
 def test_its_timer_ends_with_the_rules_that_ask(

@@ -37,6 +37,13 @@ def recent(store: "DeployedStore", event: "IncomingEvent") -> list[str]:
     return [_line(one) for one in _touching(found, event.environment)][:MOST_NAMED]
 
 
+def deployments(
+    store: "DeployedStore", owner: str, application: str, environment: str = ""
+) -> "list[Deployed]":
+    """Return what was deployed of an application in the last two hours, the newest first."""
+    return _touching(store.recent(_key(owner, application)), environment)[:MOST_NAMED]
+
+
 def planned(windows: "Iterable[Window]") -> list[str]:
     """Return the changes that are under way, in lines for people."""
     ends = ((one, datetime.fromtimestamp(one.end, UTC)) for one in windows)

@@ -208,7 +208,7 @@ class ChangeWindows:
         """Read a connection's windows and record them; None where they cannot be read."""
         try:
             async with self._clients.client_for(owner, TABLE, connection) as client:
-                read = Windows(_now(), tuple(await _windows(client)))
+                read = Windows(_now(), tuple(await read_windows(client)))
         except (ServiceNowError, ActionSyncError) as error:
             logger.warning("changes not read", reason=reason_of(error))
             return None
@@ -271,7 +271,7 @@ async def _note(client: "ServiceNowClient", held: "HeldBack", text: str) -> None
         logger.warning("change not noted", number=held.number, reason=reason_of(error))
 
 
-async def _windows(client: "ServiceNowClient") -> list[Window]:
+async def read_windows(client: "ServiceNowClient") -> list[Window]:
     """Return the windows that are open, or open within the hour, of changes that are approved."""
     now = clock.now()
     query = (

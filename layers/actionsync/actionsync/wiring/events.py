@@ -19,7 +19,6 @@ from actionsync.queues.worker import Services
 from actionsync.rules.service import RecentRules
 from actionsync.settings import bus_name, look_minutes, settings, write_backs
 from actionsync.stores.caps import CapStore
-from actionsync.stores.deployed import DeployedStore
 from actionsync.stores.members import MemberStore
 from actionsync.stores.pipelines import PipelineStore
 from actionsync.stores.windows import WindowStore
@@ -160,7 +159,7 @@ def engine() -> Engine:
         openings=openings(),
         members=MemberStore(aws.dynamodb(), settings().events_table),
         caps=CapStore(aws.dynamodb(), settings().events_table),
-        deployed=DeployedStore(aws.dynamodb(), settings().events_table),
+        deployed=stores.deployed_store(),
         windows=windows(),
         notices=notices(),
     )

@@ -10,6 +10,7 @@ from actionsync.stores.addresses import AddressStore
 from actionsync.stores.capabilities import CapabilityStore
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.correlations import CorrelationStore
+from actionsync.stores.deployed import DeployedStore
 from actionsync.stores.documents import DocumentStore
 from actionsync.stores.gates import GateStore
 from actionsync.stores.idempotency import IdempotencyStore
@@ -118,6 +119,12 @@ def timer_store() -> TimerStore:
 def address_store() -> AddressStore:
     """Return the addresses to which owners' notices go."""
     return AddressStore(aws.dynamodb(), settings().events_table, aws.sns, notice_topic())
+
+
+@cache
+def deployed_store() -> DeployedStore:
+    """Return the deployments of the last hours."""
+    return DeployedStore(aws.dynamodb(), settings().events_table)
 
 
 @cache
