@@ -61,7 +61,9 @@ class World:
         sent: list[dict[str, Any]] = []
         left = iter(range(keys))
         sqs: Any = SimpleNamespace(
-            send_message=lambda MessageBody, **_: sent.append(json.loads(MessageBody))  # noqa: N803
+            send_message=lambda MessageBody, MessageGroupId, **_: sent.append(  # noqa: N803
+                {**json.loads(MessageBody)["actionsync_prompt"], "group": MessageGroupId}
+            )
         )
         release = Release(
             self.waiting,
@@ -72,7 +74,7 @@ class World:
             per_minute=200,
         )
         release.run(lambda: next(left, None) is not None)
-        return [next(iter(prompt.values())) for prompt in sent]
+        return sent
 
     # ---- looks
 
@@ -150,6 +152,10 @@ def test_a_gate_is_not_behind_a_hundred_thousand_events(world: World) -> None:
     named = [each for prompt in gates for each in (prompt["item"], *prompt.get("others", ()))]
     assert len(named) == GATES
     assert set(named) == expected
+    world.now += timedelta(minutes=1)
+    (of_events,) = {prompt["group"] for prompt in world.tick(keys=1000)}
+    (of_gates,) = {prompt["group"] for prompt in gates}
+    assert of_gates != of_events, "SQS's fair queues keep them apart"
 
 
 def test_ten_thousand_tickets_are_a_request_for_each_two_hundred(world: World) -> None:

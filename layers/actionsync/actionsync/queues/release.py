@@ -184,7 +184,7 @@ class Release:
     def _send(self, entry: "Entry", due: "list[Due]") -> int:
         """Move items on and send their prompts; return how many prompts."""
         kind = entry.wait_key.timers
-        group = group_of(entry.wait_key.owner)
+        group = group_of(entry.wait_key.owner, kind)
         sent = 0
         at_once = GATES_AT_ONCE if kind == "gates" else 1
         for start in range(0, len(due), at_once):

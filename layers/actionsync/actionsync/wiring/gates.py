@@ -25,4 +25,4 @@ def open_gate(owner: str, new: "NewGate") -> "Gate":
 
 
 def _send(owner: str, message: str) -> None:
-    queue(aws.sqs(), event_queue_url(), owner, [message])
+    queue(aws.sqs(), event_queue_url(), owner, [message], timer="gates")
