@@ -121,7 +121,7 @@ def _python(expression: str, *, compares: bool) -> CodeType:
             parts.append({"=": "==", "<>": "!="}.get(operator, operator))
         else:
             parts.append(other)
-    text = "".join(parts)
+    text = "".join(parts).strip()
     if not compares and "+" in text:
         text = "plus({},{})".format(*text.split("+"))
     if compares:
