@@ -220,7 +220,7 @@ def _journals(seen: _Seen) -> Capability:
         "journals", "no" if hidden else "unknown", (),
         "A work note may be added twice after a time-out.",
         "Let the user read sys_journal_field (role itil, as a rule)." if hidden
-        else "No note of this user is to be seen: there is none yet, or journals are hidden.",
+        else "No note of this user can be seen: there is none yet, or journals are hidden.",
     )  # fmt: skip
 
 

@@ -107,7 +107,7 @@ async def _may_read(http: "Http") -> Check:
         return _failed("read_incidents", error)
     if rows:
         return _passed("read_incidents", "Incidents can be read.")
-    text = "No incident is to be seen: there is none, or the role sn_incident_read is missing."
+    text = "No incident can be seen: there is none, or the role sn_incident_read is missing."
     return Check("read_incidents", "unknown", text)
 
 

@@ -159,7 +159,7 @@ def validate_path(method: str, path: str) -> str:
     """Return a path below the instance's URL.
 
     Raises:
-        InvalidRequestError: it is none, or the method is none.
+        InvalidRequestError: the path or the method is not valid.
     """
     if not _METHOD.fullmatch(method):
         raise InvalidRequestError("must be an HTTP method", "method")
@@ -172,7 +172,7 @@ def validate_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return headers that a caller adds to a request.
 
     Raises:
-        InvalidRequestError: one of them signs or frames a request, or is none.
+        InvalidRequestError: one of them signs or frames a request, or is not valid.
     """
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name) or not value.isascii() or not value.isprintable():

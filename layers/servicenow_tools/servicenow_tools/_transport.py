@@ -71,7 +71,7 @@ class Transport(httpx.AsyncBaseTransport):
             at addresses.
 
     Raises:
-        InvalidRequestError: the proxy is none that can be used.
+        InvalidRequestError: the proxy cannot be used.
     """
 
     def __init__(
@@ -335,7 +335,7 @@ def _proxy(url: str) -> httpcore.Proxy:
     """Return what httpcore needs to know of a proxy.
 
     Raises:
-        InvalidRequestError: it is none that can be used.
+        InvalidRequestError: it cannot be used.
     """
     try:
         proxy = httpx.Proxy(url)

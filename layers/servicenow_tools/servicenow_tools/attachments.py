@@ -129,8 +129,8 @@ class Attachments:
             max_bytes: how large it may be.
 
         Raises:
-            NotFoundError: there is none, or it is hidden.
-            UnexpectedContentError: it is larger, or the answer is no attachment.
+            NotFoundError: there is no such attachment, or it is hidden.
+            UnexpectedContentError: it is larger, or the answer is not an attachment.
         """
         content = bytearray()
 
@@ -155,8 +155,8 @@ class Attachments:
             max_bytes: how large it may be.
 
         Raises:
-            NotFoundError: there is none, or it is hidden.
-            UnexpectedContentError: it is larger, or the answer is no attachment.
+            NotFoundError: there is no such attachment, or it is hidden.
+            UnexpectedContentError: it is larger, or the answer is not an attachment.
             OSError: the file cannot be written.
         """
         with _replacing(Path(path)) as file:
@@ -170,7 +170,7 @@ class Attachments:
         return Path(path)
 
     async def delete(self, sys_id: str) -> None:
-        """Delete an attachment by its own sys_id; NotFoundError where there is none."""
+        """Delete an attachment by its own sys_id; NotFoundError where it does not exist."""
         await self._http.send(Request("DELETE", f"/api/now/attachment/{_validate(sys_id)}"))
 
     async def _download(
@@ -255,7 +255,7 @@ def _measured(content: Content) -> tuple[int, str]:
     """Return a content's size in bytes and its SHA-256.
 
     Raises:
-        InvalidRequestError: it is none, or cannot be read.
+        InvalidRequestError: it is not a file, or cannot be read.
     """
     try:
         with _opened(content) as file:

@@ -354,7 +354,7 @@ class Changes(Resource):
         """Return the next state on the way to a goal.
 
         Raises:
-            StateError: there is none.
+            StateError: there is no way.
         """
         ahead = await self._next_states(record)
         free = [state.value for state in ahead if state.is_available]

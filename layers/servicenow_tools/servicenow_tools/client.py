@@ -123,7 +123,7 @@ class ServiceNowClient:
             open_transport=open_transport,
         )
         if transport is None:
-            # A file that cannot be read and a proxy that is none are refused at once.
+            # A file that cannot be read and a proxy that cannot be used are refused at once.
             Transport(tls(), proxy=proxy)
         self._instance = Instance(self._http, InstanceMetadata(self._http))
         if on_update is not None:
@@ -168,7 +168,7 @@ class ServiceNowClient:
         """Return the records of any table.
 
         Raises:
-            InvalidRequestError: the name is none of a table.
+            InvalidRequestError: the name is not a table name.
         """
         return Table(self._instance, name)
 
@@ -364,7 +364,7 @@ class ServiceNowClient:
             repeatable: whether it may be sent twice; if None, a read may and a write may not.
 
         Raises:
-            InvalidRequestError: the method, path or a header is none.
+            InvalidRequestError: the method, path or a header is not valid.
             ServiceNowError: the instance refused, failed or could not be reached.
         """
         answer = await self._http.send(

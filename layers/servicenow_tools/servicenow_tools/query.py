@@ -31,7 +31,7 @@ def field(name: str) -> "Field":
     """Return a field to make conditions of; dots walk through references.
 
     Raises:
-        InvalidRequestError: the name is no column name.
+        InvalidRequestError: the name is not a column name.
     """
     if not _FIELD.fullmatch(name):
         raise InvalidRequestError("A field name consists of a-z, 0-9, _ and dots", name[:80])
@@ -192,7 +192,7 @@ class Query:
         """Return a query for records in which all the words occur somewhere.
 
         Raises:
-            InvalidRequestError: there are none, which would find everything.
+            InvalidRequestError: there are no words, which would find everything.
         """
         if not words.strip():
             raise InvalidRequestError("must not be empty, which would find everything", "text")

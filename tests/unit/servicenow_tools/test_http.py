@@ -206,7 +206,7 @@ def test_an_answer_of_objects_alone_is_given_up(part: str) -> None:
         (httpx.Response(301, headers={"location": "https://x.y/login.do?token=secret"}),
          RedirectError, "a redirect to https://x.y/login.do\\."),
         (httpx.Response(307, headers={"location": "/a"}), RedirectError, "localhost:[0-9]+/a"),
-        (httpx.Response(302), RedirectError, "an address that is none"),
+        (httpx.Response(302), RedirectError, "an address that is not valid"),
         (httpx.Response(408), UnavailableError, "waited too long"),
         (httpx.Response(413), ContentTooLargeError, "too large"),
         (httpx.Response(414, text="<title>414</title>"), UriTooLongError, "URL is too long"),

@@ -63,7 +63,7 @@ def validate_table(table: str) -> str:
     """Return a table's name.
 
     Raises:
-        InvalidRequestError: it is none.
+        InvalidRequestError: it is not a table name.
     """
     if not _TABLE.fullmatch(table):
         raise InvalidRequestError("is no table name", "table")
@@ -222,7 +222,7 @@ class InstanceMetadata:
         return found
 
     def target_of(self, table: str, name: str) -> Target | None:
-        """Return what a reference column points to, or None where it is none, or not known to be.
+        """Return what a reference column points to, or None if it is not known to be one.
 
         A company's own columns, and those that differ by table, are looked up in the dictionary;
         their records are named by `name` or `number`.

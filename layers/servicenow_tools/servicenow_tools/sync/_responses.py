@@ -305,7 +305,7 @@ def _failure(
     """Say what a failed answer means, and what may follow it."""
     status = response.status_code
     message, detail = _message_of(said)
-    # Whatever charset it names: there are some that are none, and what is looked for is ASCII.
+    # Whatever charset it names: some do not exist, and what is looked for is ASCII.
     text = content.decode(errors="replace")
     kind = _BY_STATUS.get(status)
     message = _MESSAGES.get(status) if message is None else message
@@ -373,7 +373,7 @@ def _target(response: httpx.Response) -> str:
     try:
         url = response.request.url.join(response.headers["location"])
     except (RuntimeError, KeyError, httpx.InvalidURL):
-        return "an address that is none"
+        return "an address that is not valid"
     return f"{url.scheme}://{url.netloc.decode()}{url.path}"[:200]
 
 

@@ -320,7 +320,7 @@ def _chunks(parts: list[_Part], size: int) -> Iterator[list[_Part]]:
     """Yield the parts in chunks that are neither too many nor too large.
 
     Raises:
-        InvalidRequestError: the size is none.
+        InvalidRequestError: the size is not positive.
     """
     if size < 1:
         raise InvalidRequestError("must be at least 1", "chunk")

@@ -138,7 +138,7 @@ class Resource:
             fields: the fields wanted, or None for all.
 
         Raises:
-            NotFoundError: there is none, or the user may not see it.
+            NotFoundError: there is no such record, or the user may not see it.
         """
         display = _display(display_value)
         path = f"/api/now/table/{self.table}"
@@ -180,7 +180,7 @@ class Resource:
             display_value: as for `get`.
 
         Raises:
-            InvalidRequestError: one is no sys_id.
+            InvalidRequestError: one is not a sys_id.
             UnexpectedContentError: the instance answered with other records.
         """
         if wrong := [each for each in ids if not is_sys_id(each)]:
@@ -419,7 +419,7 @@ class Resource:
         """Return the oldest record with exactly this correlation_id, or None.
 
         Raises:
-            InvalidRequestError: it is no correlation_id, or the table cannot be searched by one.
+            InvalidRequestError: it is not a correlation_id, or the table cannot be searched by one.
         """
         query = field("correlation_id").eq(validate_correlation_id(correlation_id))
         rows = self._http.find(self.table, query.order_by("sys_created_on").encode(), limit=10)
@@ -443,7 +443,7 @@ class Resource:
 
         Args:
             id: the record's sys_id or number.
-            fields: columns and values, where a name is none in Python.
+            fields: columns and values, for names that are not valid in Python.
             columns: further columns and values.
 
         Raises:
@@ -469,7 +469,7 @@ class Resource:
         """Delete a record.
 
         Raises:
-            NotFoundError: there is none, or the user may not see it.
+            NotFoundError: there is no such record, or the user may not see it.
             ServiceNowError: with `maybe_applied`, it may be deleted.
         """
         with self._http.deadline():
@@ -660,7 +660,7 @@ class Resource:
         """Return the request that sets serialized values.
 
         Raises:
-            InvalidRequestError: there are none.
+            InvalidRequestError: there are no values.
         """
         if not values:
             raise InvalidRequestError("must set at least one field", "fields")
@@ -700,7 +700,7 @@ class Resource:
         """Return values as ServiceNow takes them: texts, codes for labels, sys_ids for names.
 
         Raises:
-            InvalidRequestError: a name is no column that can be set, or a value is none for it.
+            InvalidRequestError: a name is not a column that can be set, or a value does not fit.
         """
         values: Values = {}
         for name, given in fields.items():
@@ -830,7 +830,7 @@ class Table(Resource):
         moment may still create two.
 
         Args:
-            fields: columns and values, where a name is none in Python.
+            fields: columns and values, for names that are not valid in Python.
             claimed: whether the caller has made sure that nobody else creates a record with this
                 correlation_id, so that it need not be looked up.
             columns: further columns and values; `sys_id` gives the record a key of its own.
