@@ -57,7 +57,7 @@ def zone(name: str) -> tzinfo:
 
 
 def read_moment(text: str, reader: tzinfo = UTC) -> str | None:
-    """Return a moment that was sent as ServiceNow stores it, or None if it is none.
+    """Return a moment that was sent as ServiceNow stores it, or None if the text is not a moment.
 
     A blank or a `T` stands between date and time; a date alone means its first second.
     """
@@ -74,7 +74,7 @@ def read_moment(text: str, reader: tzinfo = UTC) -> str | None:
 
 
 def read_day(text: str) -> str | None:
-    """Return a day that was sent, or None if it is none."""
+    """Return a day that was sent, or None if the text is not a day."""
     moment = read_moment(text)
     return None if moment is None else moment[:10]
 

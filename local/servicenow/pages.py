@@ -396,6 +396,6 @@ def _href(table: str, sys_id: str) -> str:
 
 
 def _own_page(target: str) -> str:
-    """Return a page of this instance: the target, or the home page if it is none."""
+    """Return a page of this instance: the target, or the home page if it is not one."""
     found = _PAGE.fullmatch(target)
     return f"/{found[1]}.do{found[2] or ''}" if found else "/"

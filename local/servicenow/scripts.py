@@ -38,7 +38,7 @@ def evaluate(value: str, session: Session) -> str:
     """Return a condition's value with its scripts run.
 
     Raises:
-        ApiError: 501, the script is none of those that are imitated.
+        ApiError: 501, the script is not one of those that are imitated.
     """
     run = _CALL.sub(lambda call: _call(call, session), value)
     if _ANY_SCRIPT.search(run):

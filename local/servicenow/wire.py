@@ -109,7 +109,7 @@ def parsed(raw: bytes) -> Any:
     Texts may stand in single quotes, as in ServiceNow's own examples (documentation: Table API).
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not JSON.
     """
     try:
         document = json.loads(raw)

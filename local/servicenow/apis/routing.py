@@ -21,7 +21,7 @@ def number(request: Request, name: str, default: int) -> int:
     """Return a parameter that is a number from 0 on.
 
     Raises:
-        ApiError: 400, it is none.
+        ApiError: 400, it is not such a number.
     """
     text = request.query_params.get(name, "")
     if not text:
