@@ -1,4 +1,4 @@
-"""`make demo`: the whole product at work, each step checked in ServiceNow itself."""
+"""`make demo`: a tour of the whole product, each step checked in the ServiceNow simulator."""
 
 import base64
 import hmac
@@ -84,12 +84,12 @@ PIPELINE: dict[str, Any] = {
 
 
 class DemoError(Exception):
-    """A step did not hold."""
+    """A step did not do what it should."""
 
 
 @dataclass
-class Walk:
-    """The walk through the product, as a signed-in user, on a local cloud."""
+class Tour:
+    """A tour of the product as a signed-in user, on a local cloud."""
 
     cloud: LocalCloud
     console: Console
@@ -103,19 +103,19 @@ class Walk:
         started = time.monotonic()
         self.token = self.cloud.sign_in(EMAIL)
         self.http = self.cloud.http(self.token)
-        self._tell(f"{EMAIL} signs in", "a token of the stack's own user pool", started)
+        self._print(f"{EMAIL} signs in", "a token of the stack's own user pool", started)
 
     def run(self) -> None:
-        """Walk.
+        """Run all steps.
 
         Raises:
-            DemoError: a step did not hold.
+            DemoError: a step did not do what it should.
         """
         self._config()
         self._incident()
         self._change()
         self._events()
-        self._farewell()
+        self._clean_up()
 
     def _config(self) -> None:
         password, _, _ = seed.USERS[seed.INTEGRATION_USER]
@@ -125,11 +125,11 @@ class Walk:
             "password": password,
         }
         saved = self._call("Save the ServiceNow connection", "POST", "config", 201, config)
-        _hold(password not in str(saved), "the answer shows no password")
+        _check(password not in str(saved), "the answer shows no password")
         read = self._call("Read it back", "GET", "config", 200)
-        _hold(read == saved, "it is what was saved, and has no password")
+        _check(read == saved, "it is what was saved, and has no password")
         report = self._call("Test it", "POST", "test", 200)
-        _hold(report["success"], report["message"])
+        _check(report["success"], report["message"])
         for check in report["checks"]:
             self.console.print(f"        [green]✓[/green] {check['message']}")
 
@@ -146,30 +146,30 @@ class Walk:
         made = self._call("Open an incident", "POST", "incidents", 201, new, headers=key)
         path = f"incidents/{made['number']}"
         row = self._row("incident", made["sys_id"])
-        _hold(row["priority"] == "2", "ServiceNow made it priority 2 from urgency and impact")
+        _check(row["priority"] == "2", "ServiceNow made it priority 2 from urgency and impact")
         again = self._call("Send the same again", "POST", "incidents", 201, new, headers=key)
-        _hold(again["sys_id"] == made["sys_id"], "there is still one incident")
+        _check(again["sys_id"] == made["sys_id"], "there is still one incident")
         self._call(
             "Add a work note", "POST", f"{path}/work-notes", 201, {"work_note": "Failing over."}
         )
         notes = self.cloud.simulator.one("sys_journal_field", element_id=made["sys_id"])
-        _hold(notes["value"] == "Failing over.", "ServiceNow has the note")
+        _check(notes["value"] == "Failing over.", "ServiceNow has the note")
         found = self._call(
             "Search the group's open incidents",
             "GET",
             "incidents?state=open&assignment_group=IT%20Support",
             200,
         )
-        _hold([item["number"] for item in found["incidents"]] == [made["number"]], "it is found")
+        _check([item["number"] for item in found["incidents"]] == [made["number"]], "it is found")
         change = {"state": "in progress", "assigned_to": "beth.anglin"}
         self._call("Assign it", "PATCH", path, 200, change)
         row = self._row("incident", made["sys_id"])
         beth = self.cloud.simulator.one("sys_user", user_name="beth.anglin")
-        _hold((row["state"], row["assigned_to"]) == ("2", beth["sys_id"]), "Beth works on it")
+        _check((row["state"], row["assigned_to"]) == ("2", beth["sys_id"]), "Beth works on it")
         closing = {"close_notes": "Failed over to the second provider."}
         self._call("Resolve it", "POST", f"{path}/close", 200, closing)
         row = self._row("incident", made["sys_id"])
-        _hold(
+        _check(
             (row["state"], row["close_code"]) == ("6", "Solution provided"),
             "ServiceNow has it resolved, with this instance's own code",
         )
@@ -190,7 +190,7 @@ class Walk:
         closing = {"close_code": "successful", "close_notes": "Deployed to all zones."}
         self._call("Close it, through its review", "POST", f"{path}/close", 200, closing)
         row = self._row("change_request", made["sys_id"])
-        _hold((row["state"], row["close_code"]) == ("3", "successful"), "ServiceNow has it closed")
+        _check((row["state"], row["close_code"]) == ("3", "successful"), "ServiceNow has it closed")
 
     def _approve(self, sys_id: str) -> None:
         """Approve the change as a person does, in ServiceNow."""
@@ -202,8 +202,8 @@ class Walk:
             raise DemoError("ServiceNow asks nobody for approval")
         manager = instance.accounts["change.manager"]
         instance.update("sysapproval_approver", row, {"state": "approved"}, manager)
-        self._tell("The change manager approves it", "in ServiceNow", started)
-        _hold(self._row("change_request", sys_id)["state"] == "-2", "it is scheduled")
+        self._print("The change manager approves it", "in ServiceNow", started)
+        _check(self._row("change_request", sys_id)["state"] == "-2", "it is scheduled")
 
     def _events(self) -> None:
         self.cloud.automate(self.token)
@@ -230,7 +230,7 @@ class Walk:
         execution = self._pipeline_waits()
         what = "Teach it an event of one's own"
         saved = self._call(what, "PUT", "recipes/speed-tests", 200, SPEED_TESTS)
-        _hold(saved["one_ticket"], "both examples of a slow page are one ticket")
+        _check(saved["one_ticket"], "both examples of a slow page are one ticket")
         self._alert()
         self._finding()
         self._held()
@@ -242,7 +242,7 @@ class Walk:
         self._refusal()
         self._deployment()
         trail = self._call("Read the audit trail", "GET", "activity?limit=5", 200)
-        _hold(all(item["number"] for item in trail["items"]), "every write has its ticket")
+        _check(all(item["number"] for item in trail["items"]), "every write has its ticket")
 
     def _pipeline_waits(self) -> str:
         """Start a pipeline that asks for its change and waits, and return its execution."""
@@ -258,7 +258,7 @@ class Walk:
         execution: str = machines.start_execution(
             stateMachineArn=machine["stateMachineArn"], name="search-7"
         )["executionArn"]
-        self._tell("A pipeline asks, and waits", "Step Functions → a gate", started)
+        self._print("A pipeline asks, and waits", "Step Functions → a gate", started)
         return execution
 
     def _pipeline_role(self) -> str:
@@ -286,7 +286,7 @@ class Walk:
             return str(machines.describe_execution(executionArn=execution)["status"])
 
         (change,) = self._wait("change_request", "Deploy search", state="-4")
-        _hold(status() == "RUNNING", "the pipeline waits")
+        _check(status() == "RUNNING", "the pipeline waits")
         started = time.monotonic()
         with closing(self._person("change.manager")) as person:
             for _ in ("its group", "the CAB"):
@@ -295,13 +295,13 @@ class Walk:
                 )
                 page = f"/sysapproval_approver.do?sys_id={asked['sys_id']}"
                 answer = person.post(page, data={"state": "approved"})
-                _hold(answer.status_code == 303, "the page takes the approval")  # noqa: PLR2004
-        self._tell("A change manager approves it", "on ServiceNow's pages", started)
+                _check(answer.status_code == 303, "the page takes the approval")  # noqa: PLR2004
+        self._print("A change manager approves it", "on ServiceNow's pages", started)
         started = time.monotonic()
         self._push(change["sys_id"])
         _until("the pipeline goes on", lambda: status() == "SUCCEEDED")
-        self._tell("The pipeline goes on", f"{change['number']} → push → the gate → go", started)
-        _hold(self._row("change_request", change["sys_id"])["state"] == "-1", "it is in Implement")
+        self._print("The pipeline goes on", f"{change['number']} → push → the gate → go", started)
+        _check(self._row("change_request", change["sys_id"])["state"] == "-1", "it is in Implement")
 
     def _push(self, sys_id: str) -> None:
         """Say that a change has changed, as the business rule of integrations/servicenow does."""
@@ -319,7 +319,7 @@ class Walk:
                 "x-actionsync-signature": base64.b64encode(signed).decode(),
             },
         )
-        _hold(answer.status_code == 202, "the push is taken")  # noqa: PLR2004
+        _check(answer.status_code == 202, "the push is taken")  # noqa: PLR2004
 
     def _person(self, name: str) -> "httpx.Client":
         """Return a browser in which a person has signed in to ServiceNow."""
@@ -352,7 +352,7 @@ class Walk:
             self._call(what, "POST", webhook, 200, body, headers=secret)
             self._wait("incident", "The shop fails", state=state)
             done = "an incident is open" if state == "1" else "it is resolved"
-            self._tell("In ServiceNow", f"webhook → on_event → {done}", started)
+            self._print("In ServiceNow", f"webhook → on_event → {done}", started)
 
     def _finding(self) -> None:
         """Let GuardDuty report a finding, and a person archive it.
@@ -373,7 +373,7 @@ class Walk:
         }
         self._queue("GuardDuty Finding", finding)
         self._wait("incident", "GuardDuty: An instance asks", state="1")
-        self._tell("GuardDuty has a finding", "EventBridge → on_event → an incident", started)
+        self._print("GuardDuty has a finding", "EventBridge → on_event → an incident", started)
         started = time.monotonic()
         call = {
             "eventName": "ArchiveFindings",
@@ -382,7 +382,7 @@ class Walk:
         }
         self._queue("AWS API Call via CloudTrail", call)
         self._wait("incident", "GuardDuty: An instance asks", state="6")
-        self._tell("A person archives it", "CloudTrail → on_event → it is resolved", started)
+        self._print("A person archives it", "CloudTrail → on_event → it is resolved", started)
 
     def _error(self, **detail: Any) -> None:
         """Put an application's error on the stack's bus."""
@@ -390,7 +390,7 @@ class Walk:
         self._put("demo", "Application Error", {**user, **detail})
 
     def _held(self) -> None:
-        """Let something fail and heal itself within its hold: it makes no ticket."""
+        """Let something fail and recover within its hold: it gets no ticket."""
         started = time.monotonic()
         blip = {"service": "uplink", "fingerprint": "blip", "message": "The uplink is slow"}
         self._error(**blip)
@@ -401,9 +401,11 @@ class Walk:
             return [item for item in trail if item["action"] == "healed"]
 
         _until("Activity says that it healed", healed)
-        self._tell("An uplink that heals itself", "held for five minutes: no ticket", started)
+        self._print("An uplink that heals itself", "held for five minutes: no ticket", started)
         rows = self.cloud.simulator.records("incident")
-        _hold(not [row for row in rows if "uplink" in row["short_description"]], "it has no ticket")
+        _check(
+            not [row for row in rows if "uplink" in row["short_description"]], "it has no ticket"
+        )
 
     def _one_for_three(self) -> None:
         """Let three buckets fail one control: they are one ticket."""
@@ -416,19 +418,19 @@ class Walk:
                 labels={"control": "S3.2"},
             )
         (row,) = self._wait("incident", "buckets: The bucket")
-        self._tell("Three findings of one control", "grouped by a rule: one incident", started)
+        self._print("Three findings of one control", "grouped by a rule: one incident", started)
         named = [f"The bucket {name} is public" for name in ("logs", "images", "backups")]
-        _hold(all(text in row["description"] for text in named), "it lists the three")
+        _check(all(text in row["description"] for text in named), "it lists the three")
 
     def _speed_test(self) -> None:
-        """Put an event on the stack's bus that no code knows."""
+        """Put an event on the stack's bus for which there is only a recipe."""
         for example, state in ((SPEED_TESTS["triggers"][0], "1"), (SPEED_TESTS["end"], "6")):
             started = time.monotonic()
             detail = {**example["detail"], "user_id": token_claims(self.token)["sub"]}
             self._put(example["source"], example["detail-type"], detail)
             self._wait("incident", "/cart is slow", state=state)
             what = f"A speed test says {detail['result']}"
-            self._tell(what, "the bus of the stack → a recipe of one's own", started)
+            self._print(what, "the bus of the stack → a recipe of one's own", started)
 
     def _queue(self, detail_type: str, detail: dict[str, Any]) -> None:
         """Put an event of GuardDuty's into the queue of events."""
@@ -445,42 +447,33 @@ class Walk:
             QueueUrl=self.cloud.outputs["EventQueueUrl"], MessageBody=json.dumps(event)
         )
 
-    def _put(self, source: str, detail_type: str, detail: dict[str, Any]) -> None:
-        """Put an event on the stack's bus."""
-        entry = {
-            "EventBusName": self.cloud.outputs["EventBusName"],
-            "Source": source,
-            "DetailType": detail_type,
-            "Detail": json.dumps(detail),
-        }
-        answer = self.cloud.client("events").put_events(Entries=[entry])
-        _hold(answer["FailedEntryCount"] == 0, "the bus took it")
+    def _put(self, source: str, detail_type: str, *details: dict[str, Any]) -> None:
+        """Put events of one kind on the stack's bus."""
+        entries = [
+            {
+                "EventBusName": self.cloud.outputs["EventBusName"],
+                "Source": source,
+                "DetailType": detail_type,
+                "Detail": json.dumps(detail),
+            }
+            for detail in details
+        ]
+        answer = self.cloud.client("events").put_events(Entries=entries)
+        _check(answer["FailedEntryCount"] == 0, "the bus took every event")
 
     def _storm(self) -> None:
         started = time.monotonic()
-        events = self.cloud.client("events")
-        claims = token_claims(self.token)
+        error = {
+            "user_id": token_claims(self.token)["sub"],
+            "service": "payments",
+            "severity": "critical",
+        }
+        errors = [{**error, "message": f"Payment {number} failed: timeout"} for number in range(10)]
         for _ in range(5):
-            entries = [
-                {
-                    "EventBusName": self.cloud.outputs["EventBusName"],
-                    "Source": "shop",
-                    "DetailType": "Application Error",
-                    "Detail": json.dumps(
-                        {
-                            "user_id": claims["sub"],
-                            "service": "payments",
-                            "severity": "critical",
-                            "message": f"Payment {number} failed: timeout",
-                        }
-                    ),
-                }
-                for number in range(10)
-            ]
-            _hold(events.put_events(Entries=entries)["FailedEntryCount"] == 0, "the bus took them")
+            self._put("shop", "Application Error", *errors)
         rows = self._wait("incident", "payments: ")
-        self._tell("Fifty errors of one cause", "the bus of the stack → on_error", started)
-        _hold(len(rows) == 1 and rows[0]["priority"] == "1", "they are one incident, priority 1")
+        self._print("Fifty errors of one cause", "the bus of the stack → on_error", started)
+        _check(len(rows) == 1 and rows[0]["priority"] == "1", "they are one incident, priority 1")
 
     def _alarm(self) -> None:
         for state, wanted in (("ALARM", "1"), ("OK", "6")):
@@ -488,7 +481,7 @@ class Walk:
             self._set_alarm("checkout-5xx", state)
             self._wait("incident", "Alarm checkout-5xx", state=wanted)
             what = "An alarm goes off" if state == "ALARM" else "and ends: it is resolved"
-            self._tell(what, "CloudWatch → SNS → on_alarm", started)
+            self._print(what, "CloudWatch → SNS → on_alarm", started)
 
     def _refusal(self) -> None:
         """Let ServiceNow refuse a resolution by a rule of its own, and see where it ends."""
@@ -509,8 +502,8 @@ class Walk:
         self._set_alarm("search-latency", "OK")
         _until("a note has its end", lambda: "Recovered" in self._notes(row["sys_id"]))
         _until("a note has what was refused", lambda: rule in self._notes(row["sys_id"]))
-        self._tell("An end that ServiceNow refuses", "its business rule → a work note", started)
-        _hold(self._row("incident", row["sys_id"])["state"] == "1", "the incident stays open")
+        self._print("An end that ServiceNow refuses", "its business rule → a work note", started)
+        _check(self._row("incident", row["sys_id"])["state"] == "1", "the incident stays open")
 
         def refused() -> bool:
             items = self.http.get("/api/servicenow/activity?limit=5").json()["items"]
@@ -519,7 +512,7 @@ class Walk:
         _until("Activity has what was refused", refused)  # it is recorded after the note
         trail = self._call("See it in Activity", "GET", "activity?limit=5", 200)
         said = [text for item in trail["items"] for text in item.get("warnings", [])]
-        _hold(any(rule in text for text in said), "it has ServiceNow's own text")
+        _check(any(rule in text for text in said), "it has ServiceNow's own text")
         self.console.print(f"        [yellow]![/yellow] {said[0]}")
 
     def _notes(self, sys_id: str) -> str:
@@ -528,7 +521,7 @@ class Walk:
         return "\n".join(row["value"] for row in rows if row["element_id"] == sys_id)
 
     def _set_alarm(self, name: str, state: str) -> None:
-        """Bring an alarm of CloudWatch's to a state."""
+        """Set the state of a CloudWatch alarm."""
         cloudwatch, topic = self.cloud.client("cloudwatch"), self.cloud.outputs["EventTopicArn"]
         cloudwatch.put_metric_alarm(
             AlarmName=name,
@@ -559,7 +552,7 @@ class Walk:
             self._put("pipeline", "Deployment", detail)
             self._wait("change_request", "Deploy payments 2.4.1", state=wanted)
             done = "in Implement" if status == "started" else "closed as successful"
-            self._tell(f"A deployment {status}", f"its change request is {done}", started)
+            self._print(f"A deployment {status}", f"its change request is {done}", started)
 
     def _wait(self, table: str, title: str, **values: str) -> list[dict[str, str]]:
         """Return the records with this title once they are as expected."""
@@ -575,12 +568,12 @@ class Walk:
         _until(f"ServiceNow has the {table} {title} {values}", rows)
         return rows()
 
-    def _farewell(self) -> None:
+    def _clean_up(self) -> None:
         for webhook in self.webhooks:
             self._call("Remove a webhook", "DELETE", webhook, 204)
         self._call("Remove the connection", "DELETE", "config", 204)
         secrets = self.cloud.client("secretsmanager").list_secrets()["SecretList"]
-        _hold(not secrets, "its password is gone from Secrets Manager, too")
+        _check(not secrets, "its password is gone from Secrets Manager, too")
 
     def _call(  # noqa: PLR0917 - a call is these, in this order
         self,
@@ -599,13 +592,13 @@ class Walk:
             raise DemoError(f"{method} {path} answered {answer.status_code}: {answer.text}")
         document = answer.json() if answer.content else None
         number = document.get("number", "") if isinstance(document, dict) else ""
-        self._tell(what, f"{method} /{path.partition('?')[0]} → {status} {number}", started)
+        self._print(what, f"{method} /{path.partition('?')[0]} → {status} {number}", started)
         return document
 
     def _row(self, table: str, sys_id: str) -> dict[str, str]:
         return self.cloud.simulator.one(table, sys_id=sys_id)
 
-    def _tell(self, what: str, how: str, started: float) -> None:
+    def _print(self, what: str, how: str, started: float) -> None:
         self.steps += 1
         took = time.monotonic() - started
         self.console.print(
@@ -617,20 +610,20 @@ def _policy(statement: dict[str, Any]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def _until(what: str, holds: "Callable[[], object]") -> None:
+def _until(what: str, is_so: "Callable[[], object]") -> None:
     ends_at = time.monotonic() + 60
-    while not holds():
-        _hold(time.monotonic() < ends_at, what)
+    while not is_so():
+        _check(time.monotonic() < ends_at, what)
         time.sleep(0.1)
 
 
-def _hold(held: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
-    if not held:
-        raise DemoError(f"It does not hold that {what}")
+def _check(is_so: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
+    if not is_so:
+        raise DemoError(f"It is not so: {what}")
 
 
 def main() -> int:
-    """Run the demo; return 0 only if every step held."""
+    """Run the demo; return 0 only if every step succeeded."""
     console = Console(highlight=False, width=120)
     stop_on_signals()
     started = time.monotonic()
@@ -644,7 +637,7 @@ def main() -> int:
             with LocalCloud(say) as cloud:
                 status.stop()
                 console.print()
-                Walk(cloud, console).run()
+                Tour(cloud, console).run()
     except (DemoError, LocalCloudError) as error:
         console.print(f"\n[bold red]The demo failed.[/bold red] {error}", soft_wrap=True)
         return 1
@@ -652,7 +645,7 @@ def main() -> int:
         console.print("\nInterrupted; everything is stopped.")
         return 130
     console.print(
-        f"\n[bold green]Everything held[/bold green], each ticket checked in ServiceNow itself. "
+        "\n[bold green]Every step succeeded[/bold green], each ticket checked in the simulator. "
         f"{time.monotonic() - started:.0f} s in all; nothing is left running."
     )
     return 0

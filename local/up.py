@@ -19,7 +19,9 @@ def main() -> None:
     """Bring the local cloud up, say how to use it, and wait."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--for-containers", action="store_true", help="let `sam local invoke` in (see README)"
+        "--for-containers",
+        action="store_true",
+        help="let `sam local invoke` in (see CONTRIBUTING.md)",
     )
     containers = parser.parse_args().for_containers
     console = Console(highlight=False)
@@ -33,9 +35,9 @@ def main() -> None:
             ) as cloud,
         ):
             status.stop()
-            _tell(console, cloud)
+            _print_addresses(console, cloud)
             if containers:
-                _tell_of_containers(console, cloud)
+                _print_container_command(console, cloud)
             threading.Event().wait()
     except KeyboardInterrupt:
         console.print("Stopped.")
@@ -43,7 +45,7 @@ def main() -> None:
         sys.exit(str(error))
 
 
-def _tell(console: Console, cloud: LocalCloud) -> None:
+def _print_addresses(console: Console, cloud: LocalCloud) -> None:
     token = cloud.sign_in(EMAIL)
     sign_in_password = cloud.make_user(EMAIL)
     password, _, _ = seed.USERS[seed.INTEGRATION_USER]
@@ -89,7 +91,7 @@ def _tell(console: Console, cloud: LocalCloud) -> None:
         console.print(line, soft_wrap=True)
 
 
-def _tell_of_containers(console: Console, cloud: LocalCloud) -> None:
+def _print_container_command(console: Console, cloud: LocalCloud) -> None:
     template = cloud.write_sam_local_template().relative_to(ROOT)
     console.print("\nWith this machine's Docker, from another terminal:\n")
     console.print(
