@@ -611,7 +611,7 @@ ANSWERS: dict[str, Any] = {
     },
     "Health": {
         "type": "object",
-        "description": "How a user's connection and events fare; nothing is asked of ServiceNow.",
+        "description": "The health of a user's connection and events. ServiceNow is not called.",
         "required": [
             "connection",
             "last_success",

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
     from mypy_boto3_sqs.client import SQSClient
 
-# Who stands in the trail of a team where a member was.
+# What replaces a member's id in the trail of a team.
 FORGOTTEN = "forgotten"
-# The tick has each gate looked at once a minute; what is not told in three is told by nobody.
+# The tick has each gate looked at once a minute; what is not sent in three is not sent at all.
 _LOOK_SECONDS, _MOST_LOOKS = 5, 36
 # For so long a dead letter that was looked at is hidden from others, and from the next look.
 _HIDDEN_SECONDS = 3600
@@ -155,7 +155,7 @@ def _gates(stack: Stack, user_id: str, say: Say) -> int:
     for _ in range(_MOST_LOOKS):
         if not any(gate.answer == "due" for gate in gates.all(user_id)):
             break
-        say("The platforms of gates are told")
+        say("The platforms of gates have their answers")
         time.sleep(_LOOK_SECONDS)
     return len(waiting)
 
@@ -327,7 +327,7 @@ def _letters(stack: Stack, kind: str, user_id: str, say: Say) -> int:
 
 
 def _owners(body: str) -> Iterator[str]:
-    """Yield whom a letter names: EventBridge's detail, SNS's message in JSON, a webhook."""
+    """Yield the owners in a dead letter: EventBridge's detail, SNS's JSON message, a webhook."""
     with suppress(ValueError, TypeError, AttributeError):
         document = json.loads(body)
         parts = (document, document.get("detail"), document.get("webhook"))

@@ -1,6 +1,6 @@
-"""A user's settings in a stack as data: what is there, what is wanted, and what lies between.
+"""A user's settings in a stack as data: what is there, what is wanted, and the changes needed.
 
-The order of changes: connections, webhooks, recipes, rules; what is removed goes in the other one.
+The order of changes: connections, webhooks, recipes, rules; removals in the opposite one.
 A name is an identity: of a connection and a recipe its own, of a webhook its source's and its own.
 """
 

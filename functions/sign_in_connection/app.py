@@ -1,4 +1,4 @@
-"""Sign in for a connection that goes by that from then on: as a person, or by what is pending."""
+"""Complete a sign-in that a connection uses from then on: a person's, or a pending secret's."""
 
 from typing import Annotated
 

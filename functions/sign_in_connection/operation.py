@@ -23,7 +23,7 @@ OPERATIONS = {
     "POST /api/servicenow/connections/{name}/sign-in": Operation(
         id="finish_sign_in",
         tag="Connection",
-        summary="Let a connection go by the sign-in of a person",
+        summary="Complete a person's sign-in for a connection",
         request=Request(path={"name": "person"}, body={"code": "a-code", "state": "a-state"}),
         answer="Connection",
         example={

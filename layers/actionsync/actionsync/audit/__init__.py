@@ -1,1 +1,1 @@
-"""The audit trail: what was done in a user's name, and what it says about how things fare."""
+"""The audit trail: what was done in a user's name, and the state of health that it shows."""

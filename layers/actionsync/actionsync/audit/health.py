@@ -1,4 +1,4 @@
-"""How a user's events fare: what works, what waits, what has failed, and how much there was.
+"""The health of a user's events: what works, what waits, what has failed, and how much there was.
 
 All of it is read from what is stored anyway: the connection, its pauses, and the newest part of
 the user's audit trail. Nothing is asked of ServiceNow, and nothing is counted beside the trail.
@@ -36,7 +36,7 @@ def health(
     waiting: "WaitingStore",
     activity: "ActivityStore",
 ) -> dict[str, Any]:
-    """Return how a user's events fare.
+    """Return the health of a user's events.
 
     Returns:
         `connection` (`state` is `none`, `untried`, `working`, `paused` or `refused`; and its

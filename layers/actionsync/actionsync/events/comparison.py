@@ -114,8 +114,8 @@ def is_final(table: str, columns: "Mapping[str, str]") -> bool:
 def is_taken_over(row: "Row", found: Comparison, now: int) -> bool:
     """Return whether a person has taken a ticket over.
 
-    It is on hold, or somebody else's; a group alone says nothing. What the instance or we have
-    done is none of a person's, nor what is assigned in the first minutes by nobody knows whom.
+    It is on hold, or somebody else's; a group alone says nothing. Changes by the instance or
+    by ActionSync do not count, nor does an assignment in the first minutes whose author is unknown.
     """
     if row.is_taken_over:
         return True

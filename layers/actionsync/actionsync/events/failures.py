@@ -20,8 +20,8 @@ class RetryLaterError(Exception):
         reason: the kind of failure.
         text: what ServiceNow said.
         seconds: for how long, or None for as long as its own tries say (ITEM_WAITS).
-        scope: whom the failure concerns: the item alone, whose pause it waits for, or the worker
-            that had no time left.
+        scope: what the failure affects: the item alone, what its pause covers, or the worker that
+            had no time left.
         paused_by: what met the pause it waits for, None where it waits for no pause.
     """
 
@@ -76,10 +76,10 @@ def classify_failure(
 
     Args:
         error: the failure.
-        target: whom the call concerned.
+        target: the connection, instance and table of the call.
         pauses: where it is recorded.
         key: the event's dedup key.
-        is_again: whether the event has failed for its own sake before.
+        is_again: whether the event itself has failed before, other than by a pause.
     """
     pause = record_failure(pauses, target, error, key, is_again=is_again)
     trouble = trouble_of(error)

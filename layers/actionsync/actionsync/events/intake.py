@@ -43,7 +43,7 @@ class Intake:
 
     @property
     def key(self) -> str:
-        """What its ticket goes by."""
+        """The dedup key of its ticket."""
         return self.group.event.dedup_key
 
     def merged(self, other: "Intake") -> "Intake":

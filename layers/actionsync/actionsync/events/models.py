@@ -76,9 +76,9 @@ class IncomingEvent:
             or the end is taken back.
         takes_back: whether it takes a final end back.
         connection: the name of the connection that `owners` names for it; a rule's goes first.
-        group_key: of a group's, what its ticket goes by instead of the event's own key.
+        group_key: of a group's, its ticket's key, which replaces the event's own.
         document: the event as it came, or its part that is about this thing; None where it is not
-            at hand any more.
+            available any more.
         is_of_former_owner: whether it goes to who answered for it before, for what is open there.
     """
 

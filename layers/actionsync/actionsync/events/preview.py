@@ -156,7 +156,7 @@ async def _check(ticket: dict[str, Any], client: "ServiceNowClient") -> None:
 
 
 def _about_source(event: IncomingEvent, rules: "Rules", off: str) -> dict[str, Any]:
-    """Return what a ticket goes by, and what else reports the same; no ticket where it is off."""
+    """Return an event's source and key, and other sources that report the same thing."""
     overlaps = [
         name for name in catalogue.overlaps_of(event.source)
         if name in sources.ALWAYS_ON or rules.are_on_for(name)

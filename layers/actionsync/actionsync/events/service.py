@@ -63,7 +63,7 @@ class RecentTeams:
         self._cached: dict[str, tuple[float, str]] = {}
 
     def __call__(self, owner: str) -> str:
-        """Return an owner as whom things are stored: `team/<name>` as the team's id."""
+        """Return an owner as things are stored under: `team/<name>` as the team's id."""
         name = owner.removeprefix(PREFIX)
         if name == owner or not NAME.fullmatch(name):
             return owner

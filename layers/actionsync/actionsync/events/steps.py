@@ -94,7 +94,7 @@ class StepResult:
         synced: what the correlation remembers of it.
         sent: the columns that were sent.
         state: the ticket's state after it, where that is known.
-        is_given_up: whether the ticket is left to what it is, and a next one is to be made.
+        is_given_up: whether the ticket is left as it is, and a next one is to be made.
         notes: how many of the correlation's notes were posted.
         warnings: what was refused, dropped or changed, for people.
         record: the ticket, where it was opened, or opened again.
@@ -151,14 +151,14 @@ class Work:
         rule_name: its name.
         correlation: what is known, as leased.
         action: the pending action: what was known when it was planned, and its text.
-        may_be_done: whether a dead holder may have done it already.
+        may_be_done: whether a holder of the lease that died may have done it already.
         may_open: whether the rules let the events open a ticket.
         asked_again: the rule that fires at a higher severity, where it is another one.
         fallback_group: the group where a rule's own cannot be found.
         row: returns the ticket's row, None where it has none.
         are_missing: returns whether most tickets of the connection cannot be read any more.
         found: of one ticket for many, what was found of its members.
-        changed: what a new ticket names as what has changed of late.
+        changed: the recent changes that a new ticket names.
         caused_by: the change that is under way of what a new ticket is about.
         ended_at: when the ticket was resolved or closed, in microseconds, 0 where it is open.
         wrote: whether a part of it is written.
@@ -382,7 +382,7 @@ class Work:
         return await self._reopen()
 
     def _give_up(self) -> StepResult:
-        """Leave the ticket to what it is; the next one names it, if the rules want one."""
+        """Leave the ticket as it is; a next one, if the rules want one, refers to it."""
         if self.may_open:
             return StepResult("skipped", {}, is_given_up=True)
         return StepResult("skipped", {**self._synced(), "synced_phase": "resolve"})
@@ -528,7 +528,7 @@ class Work:
         is_left = rule.end.do == "note" or (
             rule.end.do == "untouched" and self._is_taken_over(record)
         )
-        if self.table == "sn_si_incident":  # whose codes nobody can choose for a company
+        if self.table == "sn_si_incident":  # its close codes are the company's own
             is_left = is_left or rule.close_code is None
         if not is_left:
             columns = {
@@ -704,7 +704,7 @@ class Work:
                 raise
             return record, error
 
-    # ---- what they share
+    # ---- shared by the steps
 
     async def _climb(self, rungs: list[_Rung]) -> "tuple[_Rung, Record]":
         """Take the first rung that ServiceNow does not refuse, and return it with the record.
@@ -799,7 +799,7 @@ class Work:
         return await self._tickets.update(self.correlation.sys_id, **columns)
 
     async def _note(self, columns: "Columns") -> "Record":
-        """Leave a note, unless a dead holder has left it."""
+        """Add a note, unless a holder that died has added it."""
         if await self._is_noted(columns["work_notes"]):
             return await self._tickets.get(self.correlation.sys_id)
         return await self._update(columns)
@@ -830,13 +830,13 @@ class Work:
         try:
             attached = await self.client.attachments.list(self.table, sys_id)
             old = [item for item in attached if item.get("file_name") == groups.FILE_NAME]
-            digest_ = hashlib.sha256(text.encode()).hexdigest()
-            if digest_ not in {item.get("hash") for item in old}:
+            new_hash = hashlib.sha256(text.encode()).hexdigest()
+            if new_hash not in {item.get("hash") for item in old}:
                 await self.client.attachments.upload(
                     self.table, sys_id, text.encode(), groups.FILE_NAME
                 )
             for item in old:
-                if item.get("hash") != digest_:
+                if item.get("hash") != new_hash:
                     await self.client.attachments.delete(item.sys_id)
         except ServiceNowError as error:
             if not is_refusal(error):
@@ -844,7 +844,7 @@ class Work:
             self._warn(error)
 
     async def _is_noted(self, text: str = "") -> bool:
-        """Return whether a dead holder has left a note, by default the action's."""
+        """Return whether a holder that died has added a note, by default the action's."""
         if not self.may_be_done:
             return False
         since = datetime.fromisoformat(self.action["at"])
@@ -866,7 +866,7 @@ class Work:
         }  # fmt: skip
 
     def _texts(self) -> dict[str, str]:
-        """Return the texts of a new ticket: the event's own where it is at hand."""
+        """Return the texts of a new ticket: the event's own where it is available."""
         if self.group.trigger is not None or not self.correlation.texts:
             return self.event.texts
         return self.correlation.texts
@@ -874,7 +874,7 @@ class Work:
     def _end_texts(self) -> dict[str, str]:
         return {} if self.group.end is None else self.group.end.texts
 
-    def _severity(self) -> Any:
+    def _severity(self) -> Severity:
         """Return the highest severity since the last ticket."""
         known = self.correlation.severity
         return SEVERITIES[len(SEVERITIES) - known] if known else self.event.severity
@@ -895,7 +895,7 @@ class Work:
 
 
 class RowWork(Work):
-    """One step where the target takes rows: each goes by the same key, and nothing is read back.
+    """One step where the target takes rows: all have the same key, and nothing is read back.
 
     Event Management and a transform that coalesces make one thing of all rows of a key, so that
     what may have been sent is sent again.
@@ -909,22 +909,9 @@ class RowWork(Work):
         )
         made = await self._send(draft.columns)
         self.wrote = True
-        synced = {
-            **self._synced(),
-            "synced_phase": "trigger",
-            "synced_severity": rank(severity),
-            "table": self.table,
-            "connection": self.connection,
-            "rule": self.rule_name,
-            "host": self._host,
-            # A row that was ignored has no record: it is known by its key.
-            "sys_id": made.sys_id or self.correlation.key,
-            "number": made.number,
-            "url": made.url if made.sys_id else "",
-            "last_written": {},
-            "note_after": self._next_note(),
-            **self._ending(),
-        }
+        synced = {**self._opened(self.table, made, severity), "last_written": {}}
+        if not made.sys_id:  # a row that was ignored has no record: it is known by its key
+            synced |= {"sys_id": self.correlation.key, "url": ""}
         return StepResult("created", synced, draft.columns)
 
     async def _recur(self) -> StepResult:
@@ -932,7 +919,7 @@ class RowWork(Work):
             return StepResult("skipped", self._synced())
         is_event = self.table == drafts.EVENT
         if self.correlation.synced_phase == "resolve" and not is_event:
-            return self._give_up()  # what a transform would make of an ended ticket nobody knows
+            return self._give_up()  # what a transform would make of an ended ticket is unknown
         if is_event:
             event = replace(self.event, severity=self._severity())
             sent = drafts.ticket(event, self.rule, self._texts(), self.correlation_id).columns
@@ -952,7 +939,7 @@ class RowWork(Work):
             sent = {**draft.columns, "severity": _CLEAR, "description": text}
             await self._send(sent)
             return StepResult("resolved", synced, sent)
-        if rule.end.do != "resolve":  # whether a person is at it cannot be seen
+        if rule.end.do != "resolve":  # whether a person works on it cannot be seen
             sent = self._row({"work_notes": text})
             await self._send(sent)
             return StepResult("noted", synced, sent)
@@ -1009,9 +996,9 @@ def correlation_id(correlation: "Correlation") -> str:
 
 
 def is_refusal(error: ServiceNowError) -> bool:
-    """Return whether ServiceNow itself, or its client, will not have what was asked for.
+    """Return whether ServiceNow itself, or its client, refuses what was asked for.
 
-    Only its own error document speaks for ServiceNow: the same status with a page is a gateway's.
+    Only ServiceNow's own error document counts: the same status with an HTML page is a gateway's.
     """
     if isinstance(error, InvalidRequestError):
         return True
@@ -1061,7 +1048,7 @@ def _waits_for_approval(refusal: ServiceNowError) -> bool:
 
 
 def _place(code: str, order: list[str]) -> tuple[int, str]:
-    """Return where a level stands, the most urgent first."""
+    """Return a level's position, the most urgent first."""
     return (order.index(code) if code in order else len(order), code)
 
 

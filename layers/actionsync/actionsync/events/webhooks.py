@@ -35,7 +35,9 @@ class NewWebhook(_Input):
     name: Annotated[
         str | None,
         StringConstraints(pattern=r"^\w(?:[\w .:@/-]{0,58}\w)?$"),
-        Field(description="What tickets go by: made again under its name, it ends what it opened."),
+        Field(
+            description="It identifies tickets: made again under its name, it ends what it opened."
+        ),
     ] = None
     dry_run: Annotated[
         bool, Field(description="Whether deliveries are shown, and make no tickets for now.")

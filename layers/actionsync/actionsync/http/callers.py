@@ -1,8 +1,8 @@
 """Who calls, and whose things a call is about.
 
-The token says who calls and which groups they are in; the query string says for whom: `owner` names
-a team, `connection` a connection of the caller's or of a team's. A function that takes neither
-refuses them, so that nothing meant for a team is done for the caller alone. So is any other
+The token says who calls and which groups they are in; the query string says whose things: `owner`
+names a team, `connection` a connection of the caller's or of a team's. A function that takes
+neither refuses them, so that nothing meant for a team is done for the caller alone. So is any other
 parameter that a function does not take: `ownr=team/payments` is not the caller's own either.
 """
 
@@ -43,14 +43,14 @@ class OfQuery(Depends):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and for whom.
+    """Who calls, and whose things the call is about.
 
     Attributes:
         user_id: the token's `sub`.
         groups: the groups that the token names.
         scopes: the scopes that it has.
         team: the name of the team whose things the call is about; empty for the caller's own.
-        connection: the name of the connection that it goes by.
+        connection: the name of the connection that the call uses.
     """
 
     user_id: str
@@ -129,7 +129,7 @@ def _of_connection(request: Request) -> Caller:
 
 
 def by_connection(caller: Caller, connection: str) -> Caller:
-    """Return a caller who goes by a connection: a name, `team/<team>` or `team/<team>/<name>`.
+    """Return a caller who uses a connection: a name, `team/<team>` or `team/<team>/<name>`.
 
     Raises:
         InvalidInputError: it is none of these, or of another team than the caller's.

@@ -1,8 +1,8 @@
 """What becomes of an event that was read: it is done, it waits, or it has failed.
 
-Who waits is an item of the table of what waits; then its correlation says until when, so that
-further events of its key only count. Who finishes deletes the item last. What became of each event
-is collected for its owner (stores.recent), unless the owner's rules say otherwise.
+An event that waits is an item of the table of what waits; its correlation says until when, so that
+further events of its key are only counted. When it is done, the item is deleted last. What became
+of each event is collected for its owner (stores.recent), unless the owner's rules say otherwise.
 """
 
 import gzip
@@ -52,7 +52,7 @@ _EVENT = TypeAdapter(IncomingEvent)
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message in a worker's hands, fresh or taken up from what waits.
+    """A message that a worker processes, new or taken up from what waits.
 
     Attributes:
         body: the message as it came.
@@ -96,7 +96,7 @@ class Delivery:
 
     @property
     def is_again(self) -> bool:
-        """Whether it has failed for its own sake before."""
+        """Whether it has failed itself before, other than by a pause."""
         return self.item is not None and self.item.wait_key.is_again
 
     @property
@@ -127,8 +127,8 @@ class Outcomes:
         activity: the audit trail.
         recent: the newest events.
         rules: returns an owner's rules, which may be some seconds old.
-        is_user: returns whether somebody is a user: whoever may put an event can name anybody, and
-            nothing is recorded for nobody.
+        is_user: returns whether an id is a user's: whoever may put an event can name any id, and
+            nothing is recorded for unknown ones.
         notices: where trouble is noticed.
     """
 
@@ -181,7 +181,7 @@ class Outcomes:
         error: "RetryLaterError",
         connection: str = DEFAULT,
     ) -> None:
-        """Let an event wait; one that has failed for its own sake too often has failed."""
+        """Let an event wait; fail one that has failed itself too often, other than by a pause."""
         item = _own(delivery, event)
         is_own_trouble = error.scope == "item"
         tries = (1 if item is None else item.tries) if is_own_trouble else 0
@@ -405,7 +405,7 @@ def _fitting(body: str) -> str:
 
 
 def _cut(event: IncomingEvent) -> IncomingEvent:
-    """Return an event with what identifies and decorates alone; its ticket says so."""
+    """Return an event with shorter texts and labels, and without files; its ticket says so."""
     files = f", without {', '.join(event.attachments)}" if event.attachments else ""
     said = (
         "The event was too large to wait as it came: it was cut to "

@@ -100,7 +100,7 @@ class Services:
         recipes: returns an owner's own recipes, which may be some seconds old.
         owners: returns who answers for AWS's events.
         timers: what handles timers, by their kind.
-        owner_of: returns whom `team/<name>` names; whoever else is named, as they are.
+        owner_of: returns the id of the team in `team/<name>`, and any other owner unchanged.
         gates: deployments that wait for their change.
     """
 
@@ -341,7 +341,7 @@ class _Batch:
     def _take_in_all(
         self, keys: "Iterable[list[tuple[Delivery, IncomingEvent]]]"
     ) -> dict[str, list[_Taken]]:
-        """Record the events of all keys; return them by what their tickets go by."""
+        """Record the events of all keys; return them by their tickets' keys."""
         taken: dict[str, list[_Taken]] = {}
         for items in keys:
             try:

@@ -31,7 +31,7 @@ class CapStore:
         """Count an opening, and return whether the hour had room for it.
 
         Args:
-            rule_key: what stands for the rule.
+            rule_key: what identifies the rule.
             owner: whose it is.
             most: how many it may open in an hour.
         """

@@ -99,7 +99,7 @@ class Connection:
         updated_at: the same form.
         version: counts the changes, from 1.
         name: its name among the owner's connections.
-        signed_in_as: the ServiceNow user whose sign-in it goes by, where its method wants one.
+        signed_in_as: the ServiceNow user whose sign-in it uses, where its method needs one.
         signed_in_at: when that was; empty before it.
         ends_at: when its certificate ends, where it has one.
         signed_in_by: who signed in, by their id here; nobody else sees it.

@@ -1,8 +1,8 @@
 """Correlations in DynamoDB: what is known of each dedup key, and what its ticket was brought up to.
 
 A correlation is one item, `pk = CORRELATION#<dedup key>`. What a batch says of the key changes what
-is known by one update, or by a second where something newer was known; nobody has to hold anything
-for that. Moments only move forward, so that order, repeats and splits of batches do not matter.
+is known by one update, or by a second where something newer was known; no lease is needed for
+that. Moments only move forward, so that order, repeats and splits of batches do not matter.
 
 Whoever finds that the ticket needs something takes the correlation's lease, writes to ServiceNow,
 and records that in the update that ends the lease, which also returns what has become known
@@ -84,7 +84,7 @@ class Held(NamedTuple):
 
     Attributes:
         since: the moment of the trigger that it began with, in microseconds; 0 for no hold.
-        until: the epoch second at which it ends; 0 where it goes by count, and 1 once it has.
+        until: the epoch second at which it ends; 0 where a count ends it, and 1 once it has.
         at: when that trigger was received, in epoch seconds.
         before: how many occurrences there were before.
         severity: the rank of the severity that it began with.
@@ -223,9 +223,9 @@ class Correlation:
         synced_phase: what its ticket says; empty without one.
         synced_trigger: the newest trigger that its ticket was brought up to.
         synced_end: the newest end that it was brought up to.
-        synced_count: how many of the occurrences its ticket tells of.
+        synced_count: how many of the occurrences its ticket mentions.
         synced_severity: the rank of the severity that its ticket was brought up to.
-        synced_outcome: the outcome that its ticket tells of.
+        synced_outcome: the outcome that its ticket mentions.
         generation: counts its tickets, from 1.
         table: its ticket's table.
         connection: the name of the connection that its ticket was opened with.
@@ -389,8 +389,8 @@ class CorrelationStore:
     ) -> Correlation | None:
         """Take a lease and say what is about to be written, or None if another holds it.
 
-        What a dead holder was about to write stays, and is what the new one has to see to first;
-        nobody takes the lease while that may still take effect.
+        The pending action of a holder that died stays, and the new one has to deal with it first;
+        nobody gets the lease while that action may still take effect.
 
         Args:
             correlation: whose lease.
@@ -475,7 +475,7 @@ class CorrelationStore:
     def give_up(self, key: str) -> int:
         """Count what is known of a key as synced, so that only news is worth a ticket.
 
-        What a dead holder was about to write stays, to be found out by who follows.
+        The pending action of a holder that died stays, for the next holder to check.
 
         Returns:
             The seconds for which somebody still holds the lease, 0 where it is done.
@@ -530,7 +530,7 @@ class CorrelationStore:
         return self._if_held(known, change)
 
     def join(self, known: Correlation, group_key: str) -> Correlation:
-        """Record that what begins anew belongs to another group, or to none; return what is known.
+        """Record that a new episode belongs to another group, or to none; return what is known.
 
         Args:
             known: what is known of the member.
@@ -632,7 +632,7 @@ class CorrelationStore:
 
 @dataclass(slots=True)
 class _Change:
-    """An update in the making."""
+    """An update that is being put together."""
 
     sets: list[str] = field(default_factory=list)
     adds: list[str] = field(default_factory=list)

@@ -37,12 +37,12 @@ class Method:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """All that a person types."""
+        """All fields that a person fills in."""
         return self.names + self.secrets
 
     @property
-    def kept(self) -> tuple[str, ...]:
-        """All that a secret may have."""
+    def stored(self) -> tuple[str, ...]:
+        """All that its secret in Secrets Manager may have."""
         found = (*self.secrets, self.learned) if self.learned else self.secrets
         return (*found, *_RENEWED) if "refresh_token" in found else found
 

@@ -46,7 +46,7 @@ class DeployedStore:
         """Record a deployment; how it ended is recorded by the same call once more.
 
         Args:
-            key: what stands for the owner's application.
+            key: what identifies the owner's application.
             owner: whose it is.
             began: when it began.
             deployed: the deployment.

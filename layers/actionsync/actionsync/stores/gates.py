@@ -1,6 +1,7 @@
 """Gates in DynamoDB: what waits for which change, and what was decided.
 
-A gate is one item, `pk = GATE#<owner>`, `sk = <id>`; the ids of a deployment's gates begin alike.
+A gate is one item, `pk = GATE#<owner>`, `sk = <id>`; the ids of a deployment's gates have a common
+beginning.
 It becomes go or no by one conditional write. An index has an owner's gates by state and age.
 """
 
@@ -44,7 +45,7 @@ class Gate:
         environment: where.
         deployment_id: the deployment's id at its sender.
         attempt: which attempt it is.
-        platform: who is told what was decided; empty where the asker looks.
+        platform: which platform gets the decision; empty where the caller polls for it.
         state: what was decided.
         reason: why, for people.
         answer: what became of the answer to the platform.

@@ -1,9 +1,9 @@
-"""Pauses: who refuses or fails is left alone by every function of the stack, and nobody else is.
+"""Pauses: times in which no function of the stack calls a target that refuses or fails.
 
 A pause belongs to an instance, to a connection at the version of its secret, or to a table of that
 connection. Each is one item: when it ends, how many failures there were since the last success,
 and why. After a pause one caller at a time finds out whether it was long enough: a success ends it
-for all whom it concerns, a failure begins a longer one.
+for all, a failure begins a longer one.
 """
 
 import time
@@ -42,7 +42,7 @@ _DAY = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom a call concerns.
+    """What a call goes to: a pause covers one of these, or a part of them.
 
     Attributes:
         connection_id: the connection.
@@ -58,7 +58,7 @@ class Target:
 
     @classmethod
     def of(cls, connection: "Connection", table: str = "") -> "Target":
-        """Return whom a call by a connection concerns."""
+        """Return the target of a call by a connection."""
         host = connection.instance_url.removeprefix("https://")
         return cls(connection.id, connection.secret_version, host, table)
 
@@ -82,7 +82,7 @@ class Pause:
     """A pause.
 
     Attributes:
-        scope: whom it concerns.
+        scope: what it covers.
         until: epoch seconds at which it ends, or has ended; 0 for none.
         failures: how many failures there were since the last success.
         reason: the kind of failure.
@@ -90,8 +90,8 @@ class Pause:
         key: what met the last failure.
         keys: what has failed without a success, before there is a pause.
         slow: how many answers in a row were slow.
-        is_of_items: whether failures began it that concern what met them first: what has failed so
-            before goes by its own waits.
+        is_of_items: whether it began with failures of single items, which may be due to the item:
+            items that have failed so before keep to their own waits.
     """
 
     scope: Scope
@@ -183,8 +183,8 @@ class PauseStore:
         """Record a failure, and return the pause that it begins or makes longer.
 
         Args:
-            target: whom the call concerned.
-            scope: whom the failure concerns.
+            target: what the call went to.
+            scope: what the failure affects.
             reason: the kind of failure.
             text: what ServiceNow said.
             key: what met it: a dedup key, or a request's id.
@@ -229,8 +229,8 @@ class PauseStore:
         """Forget the failures of a target; costs no call where this process knows of none.
 
         Args:
-            target: whom the call concerned.
-            scopes: whom the success concerns; by default all whom the call concerned.
+            target: what the call went to.
+            scopes: what the success covers; by default all scopes of the target.
         """
         for scope in scopes or target.scopes:
             _, known = self._known.get(target.key(scope), (0.0, Pause(scope)))

@@ -116,7 +116,7 @@ class SecretStore:
 
     def of(self, connection: Connection) -> Secret | None:
         """Return what a connection signs in with, or None where that does not exist."""
-        if "refresh_token" in METHODS[connection.auth_method].kept:
+        if "refresh_token" in METHODS[connection.auth_method].stored:
             return self.newest(connection.id, connection.secret_version)
         return self.get(connection.id, connection.secret_version)
 
@@ -254,7 +254,7 @@ def secret_of(text: str) -> Secret:
     return Secret(
         document["owner"],
         Identity(document["instance_url"], document["auth_method"], **names),
-        {name: document[name] for name in method.kept if name in document},
+        {name: document[name] for name in method.stored if name in document},
         document["connection"],
         document.get("renews", ""),
     )

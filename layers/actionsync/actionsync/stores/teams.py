@@ -1,7 +1,7 @@
-"""Teams: owners whose things those use whom the groups of their tokens make members.
+"""Teams: owners whose members are the users with certain groups in their tokens.
 
-`pk = TEAMS#stack`, `sk = <name>`, in the connections table. Who runs the stack writes them
-(`actionsync team`); the functions read one at each call for it, and remember none.
+`pk = TEAMS#stack`, `sk = <name>`, in the connections table. Whoever operates the stack writes
+them (`actionsync team`); the functions read one at each call for it, and remember none.
 """
 
 import json

@@ -60,7 +60,7 @@ class Row:
         connection: the connection's name.
         dedup_key: the dedup key whose ticket it is; empty for one that a call has opened.
         kind: what it is: incident, change, action_item; empty for one that a call has opened.
-        own_user: as whom we write, as `sys_updated_by` says it; empty where nobody knows.
+        own_user: the integration account, as in `sys_updated_by`; empty where it is unknown.
         number: its number.
         url: where a person finds it.
         origin: what its event said of itself: source, key, account, Region, labels that identify.

@@ -54,8 +54,8 @@ class WaitKey:
         owner: whose it is.
         connection: the connection's name.
         table: the table that is to be written; empty for a suspect; `#` and their kind for timers.
-        is_again: whether it has failed for its own sake: then it goes by waits of its own, and a
-            pause that such failures began does not concern it.
+        is_again: whether it has failed itself, other than by a pause: then it has waits of its
+            own, and is not held up by a pause that such failures began.
     """
 
     owner: str
@@ -85,7 +85,7 @@ class WaitingItem:
     """An event that waits or has failed.
 
     Attributes:
-        id: its dedup key, or what stands for the message that it came in.
+        id: its dedup key, or an id of the message that it came in.
         wait_key: what it waits for.
         body: the message as it came; empty in lists.
         received_at: when it was received, in epoch milliseconds.
@@ -94,7 +94,7 @@ class WaitingItem:
         name: what it is about.
         state: whether it waits or has failed.
         next_at: epoch seconds at which it is due.
-        tries: how often it was tried for its own sake, or taken up by workers that died.
+        tries: how often it failed itself, or was taken up by workers that died.
         takes: how often it was taken up since anybody said what became of it.
         reason: the kind of failure.
         text: what was said, in ServiceNow's own words where it was ServiceNow.

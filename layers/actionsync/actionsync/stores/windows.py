@@ -1,6 +1,6 @@
 """Change windows by connection: the newest read of them, and what was held back for each.
 
-They lie in the partitions of correlations, since the same functions read and write both.
+They are stored in the partitions of correlations, since the same functions read and write both.
 """
 
 import json
@@ -89,7 +89,7 @@ class HeldBack:
 
 
 class WindowStore:
-    """The change windows, in the events table; `place` stands for an owner's connection."""
+    """The change windows, in the events table; `place` identifies an owner's connection."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
         """Take the DynamoDB client and the name of the events table."""

@@ -30,7 +30,7 @@ def server_for(caller: "Caller") -> "Server[Any]":
     """Return a server whose tools see what is the caller's, and their teams'."""
 
     def of(connection: str) -> "Acting":
-        """Return for whom a call is made, by the name of a connection; it counts as a read."""
+        """Return the caller, acting by the connection of this name; it counts as a read."""
         stores.rates("reads").take(caller.user_id)
         return acting(by_connection(caller, connection))
 

@@ -1,4 +1,4 @@
-"""For whom a call is made, once that is certain: counted against what its caller may ask for."""
+"""Callers whose rights are checked, and whose calls are counted against their limits."""
 
 import hashlib
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Acting:
     Attributes:
         user_id: who calls.
         owner: whose things it is about: the caller's own, or a team's.
-        connection: the name of the connection that it goes by.
+        connection: the name of the connection that the call uses.
     """
 
     user_id: str
@@ -116,7 +116,7 @@ def limit_sign_ins(user_id: str, identity: "Identity | None" = None) -> None:
 
     Args:
         user_id: the user.
-        identity: as whom and where, or None for a stored connection.
+        identity: the user and host, or None for a stored connection.
 
     Raises:
         TooManyRequestsError: this minute has none left.

@@ -25,7 +25,7 @@ def begin(caller: "Acting", name: str, host: str, team: str) -> dict[str, Any]:
 
 
 def finish(caller: "Acting", name: str, finished: "FinishedSignIn") -> "Connection":
-    """Let a connection go by a sign-in (`connections.sign_in.SignIns.finish`)."""
+    """Complete a sign-in for a connection (`connections.sign_in.SignIns.finish`)."""
     limit_sign_ins(caller.user_id)
     with caller.recorded("signed_in") as record:
         connection = run(_sign_ins().finish(caller.user_id, caller.owner, name, finished))

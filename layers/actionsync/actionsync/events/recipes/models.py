@@ -54,8 +54,8 @@ class Form(_Part):
     Attributes:
         types: detail-types, with * and ?; of a webhook, none.
         when: a further condition, on the whole event.
-        elements: the list of what is told of, where an event tells of several things; the other
-            paths begin at an element then, and `whole()` is the event.
+        elements: the list of things, where an event reports several; the other paths then begin
+            at an element, and `whole()` is the event.
         trigger: when something begins or goes on.
         end: when it is over.
         annotate: when it is worth a note.
@@ -133,7 +133,7 @@ class Recipe(_Part):
 
     @property
     def identities(self) -> list[Identity]:
-        """What its tickets go by."""
+        """What identifies its tickets, as rows of docs/sources.md."""
         return [
             Identity(said.what, said.key, said.end, said.order, form.repeat)
             for form in self.forms
