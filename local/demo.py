@@ -1,8 +1,7 @@
 """`make demo`: a tour of the whole product, each step checked in the ServiceNow simulator."""
 
-import base64
-import hmac
 import json
+import re
 import ssl
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from rich.console import Console
 
+from local import update_set
 from local.cloud import LocalCloud, LocalCloudError, stop_on_signals, token_claims
 from local.servicenow import seed
 
@@ -226,9 +226,9 @@ class Tour:
                 },
             ],
         }
-        self._call("Say what becomes of events", "PUT", "rules", 200, rules)
+        self._call("Save rules: what becomes of events", "PUT", "rules", 200, rules)
         execution = self._pipeline_waits()
-        what = "Teach it an event of one's own"
+        what = "Save a recipe for an own event"
         saved = self._call(what, "PUT", "recipes/speed-tests", 200, SPEED_TESTS)
         _check(saved["one_ticket"], "both examples of a slow page are one ticket")
         self._alert()
@@ -258,7 +258,7 @@ class Tour:
         execution: str = machines.start_execution(
             stateMachineArn=machine["stateMachineArn"], name="search-7"
         )["executionArn"]
-        self._print("A pipeline asks, and waits", "Step Functions → a gate", started)
+        self._print("A pipeline waits for its change", "Step Functions → a gate waits", started)
         return execution
 
     def _pipeline_role(self) -> str:
@@ -300,25 +300,18 @@ class Tour:
         started = time.monotonic()
         self._push(change["sys_id"])
         _until("the pipeline goes on", lambda: status() == "SUCCEEDED")
-        self._print("The pipeline goes on", f"{change['number']} → push → the gate → go", started)
+        self._print(
+            "The pipeline goes on", f"{change['number']} → push → the gate says go", started
+        )
         _check(self._row("change_request", change["sys_id"])["state"] == "-1", "it is in Implement")
 
     def _push(self, sys_id: str) -> None:
         """Say that a change has changed, as the business rule of integrations/servicenow does."""
         hook = self._call("Make ServiceNow's own webhook", "POST", "webhooks/servicenow", 201)
         self.webhooks.append(hook["path"].removeprefix("/api/servicenow/"))
-        seconds = str(int(time.time()))
         body = json.dumps({"table": "change_request", "sys_id": sys_id})
-        signed = hmac.digest(hook["secret"].encode(), f"{seconds}.{body}".encode(), "sha256")
-        answer = self.http.post(
-            hook["path"],
-            content=body,
-            headers={
-                "content-type": "application/json",
-                "x-actionsync-timestamp": seconds,
-                "x-actionsync-signature": base64.b64encode(signed).decode(),
-            },
-        )
+        headers = update_set.signed(hook["secret"], body, int(time.time()))
+        answer = self.http.post(hook["path"], content=body, headers=headers)
         _check(answer.status_code == 202, "the push is taken")  # noqa: PLR2004
 
     def _person(self, name: str) -> "httpx.Client":
@@ -346,7 +339,10 @@ class Tour:
             "fingerprint": "41afd4d969e81545",
         }
         end = {**alert, "status": "resolved", "endsAt": "2026-01-10T10:30:00Z"}
-        for what, sent, state in (("It reports an alert", alert, "1"), ("and its end", end, "6")):
+        for what, sent, state in (
+            ("Alertmanager reports an alert", alert, "1"),
+            ("It reports its end", end, "6"),
+        ):
             started = time.monotonic()
             body = {"version": "4", "status": "firing", "alerts": [sent]}
             self._call(what, "POST", webhook, 200, body, headers=secret)
@@ -430,7 +426,8 @@ class Tour:
             self._put(example["source"], example["detail-type"], detail)
             self._wait("incident", "/cart is slow", state=state)
             what = f"A speed test says {detail['result']}"
-            self._print(what, "the bus of the stack → a recipe of one's own", started)
+            done = "an incident is open" if state == "1" else "it is resolved"
+            self._print(what, f"the stack's bus → the recipe → {done}", started)
 
     def _queue(self, detail_type: str, detail: dict[str, Any]) -> None:
         """Put an event of GuardDuty's into the queue of events."""
@@ -472,7 +469,9 @@ class Tour:
         for _ in range(5):
             self._put("shop", "Application Error", *errors)
         rows = self._wait("incident", "payments: ")
-        self._print("Fifty errors of one cause", "the bus of the stack → on_error", started)
+        self._print(
+            "Fifty errors of one cause", "the stack's bus → on_error → one incident", started
+        )
         _check(len(rows) == 1 and rows[0]["priority"] == "1", "they are one incident, priority 1")
 
     def _alarm(self) -> None:
@@ -480,7 +479,7 @@ class Tour:
             started = time.monotonic()
             self._set_alarm("checkout-5xx", state)
             self._wait("incident", "Alarm checkout-5xx", state=wanted)
-            what = "An alarm goes off" if state == "ALARM" else "and ends: it is resolved"
+            what = "An alarm goes off" if state == "ALARM" else "It ends: the incident is resolved"
             self._print(what, "CloudWatch → SNS → on_alarm", started)
 
     def _refusal(self) -> None:
@@ -592,7 +591,8 @@ class Tour:
             raise DemoError(f"{method} {path} answered {answer.status_code}: {answer.text}")
         document = answer.json() if answer.content else None
         number = document.get("number", "") if isinstance(document, dict) else ""
-        self._print(what, f"{method} /{path.partition('?')[0]} → {status} {number}", started)
+        shown = re.sub(r"[0-9a-f]{32}", "…", path.partition("?")[0])
+        self._print(what, f"{method} /{shown} → {status} {number}", started)
         return document
 
     def _row(self, table: str, sys_id: str) -> dict[str, str]:

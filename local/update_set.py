@@ -1,11 +1,13 @@
-"""The update set of integrations/servicenow, made from its script.
+"""The update set of integrations/servicenow, made from its script, and what the script sends.
 
 Elements and names are those of exported update sets: `sys_remote_update_set`, and for each record
 one `sys_update_xml` whose payload is the record itself. Fixed sys_ids make a second import an
 update. It holds neither the address nor the secret.
 """
 
+import base64
 import hashlib
+import hmac
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -20,6 +22,22 @@ _SAY = (
     "    new ActionSyncPush().say({}, {});\n"
     "}})(current, previous);\n"
 )
+
+
+def signed(secret: str, body: str, seconds: int) -> dict[str, str]:
+    """Return the headers with which the update set's script sends a push.
+
+    Args:
+        secret: the webhook's secret.
+        body: what is pushed.
+        seconds: when, in epoch seconds.
+    """
+    signature = hmac.digest(secret.encode(), f"{seconds}.{body}".encode(), "sha256")
+    return {
+        "content-type": "application/json",
+        "x-actionsync-timestamp": str(seconds),
+        "x-actionsync-signature": base64.b64encode(signature).decode(),
+    }
 
 
 def _sys_id(name: str) -> str:

@@ -1,21 +1,8 @@
 """POST /api/servicenow/{tickets} of the types that share it, …/attachments, and /import-sets/{staging}."""
 
 from actionsync.errors import ImportUncertainError
+from functions.list_attachments.operation import attachment
 from functions.operation import Operation, Refused, Request
-
-
-def _attachment(table: str) -> dict[str, str]:
-    return {
-        "sys_id": "615ea769c0a80166001cf5f2367302f5",
-        "file_name": "trace.txt",
-        "content_type": "text/plain",
-        "size_bytes": "32",
-        "hash": "a83caac71a30cced470c7d70d2a3f3cb730c5ea0688738736a6322caa0d42ae8",
-        "sys_created_on": "2026-01-10 10:00:00",
-        "table_name": table,
-        "download_link": "https://example.service-now.com/api/now/attachment/615ea769c0a80166001cf5f2367302f5/file",
-        "url": "https://example.service-now.com/nav_to.do?uri=sys_attachment.do%3Fsys_id%3D615ea769c0a80166001cf5f2367302f5",
-    }
 
 
 def _attached(table: str, noun: str, number: str) -> Operation:
@@ -32,7 +19,7 @@ def _attached(table: str, noun: str, number: str) -> Operation:
             headers={"content-type": "text/plain"},
         ),
         answer="Attachment",
-        example=_attachment(table),
+        example=attachment(table),
         refused={
             "invalid_no_file": Refused(Request(path=path, query=query), 400),
             "invalid_form": Refused(

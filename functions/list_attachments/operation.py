@@ -3,7 +3,8 @@
 from functions.operation import Operation, Refused, Request
 
 
-def _attachment(table: str) -> dict[str, str]:
+def attachment(table: str) -> dict[str, str]:
+    """Return an example of an attachment's description."""
     return {
         "sys_id": "615ea769c0a80166001cf5f2367302f5",
         "file_name": "trace.txt",
@@ -24,7 +25,7 @@ def _listed(table: str, noun: str, number: str) -> Operation:
         summary=f"List what is attached to {noun}",
         request=Request(path={"id": number}),
         answer="Attachments",
-        example={"attachments": [_attachment(table)]},
+        example={"attachments": [attachment(table)]},
         refused={"invalid_id": Refused(Request(path={"id": "all"}), 422, ["id"])},
         servicenow_calls=2,
     )

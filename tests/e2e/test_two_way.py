@@ -1,7 +1,5 @@
 """The way back on the deployed stack: a person's page, a push, a look, and the bus."""
 
-import base64
-import hmac
 import json
 import ssl
 import time
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from local import update_set
 from tests.e2e.conftest import put, wait_for
 
 if TYPE_CHECKING:
@@ -66,17 +65,9 @@ def test_what_a_person_does_on_a_page_is_on_the_bus_within_seconds(
 
 def push(user: "User", hook: dict[str, Any], sys_id: str, table: str = "incident") -> int:
     """Push as ServiceNow's script does, and return the status."""
-    body, seconds = json.dumps({"table": table, "sys_id": sys_id}), str(int(time.time()))
-    signed = hmac.digest(hook["secret"].encode(), f"{seconds}.{body}".encode(), "sha256")
-    answer = user.http.post(
-        hook["path"],
-        content=body,
-        headers={
-            "content-type": "application/json",
-            "x-actionsync-timestamp": seconds,
-            "x-actionsync-signature": base64.b64encode(signed).decode(),
-        },
-    )
+    body = json.dumps({"table": table, "sys_id": sys_id})
+    headers = update_set.signed(hook["secret"], body, int(time.time()))
+    answer = user.http.post(hook["path"], content=body, headers=headers)
     return answer.status_code
 
 

@@ -8,7 +8,6 @@ enforces these policies is shown on the local cloud, tests/e2e/test_rights.py, a
 that does not look at, in tests/contract/test_leading_keys.py.
 """
 
-import base64
 import contextlib
 import hashlib
 import hmac
@@ -36,6 +35,7 @@ from actionsync.wiring.events import services
 from actionsync.wiring.notices import notify_owner
 from actionsync.wiring.servicenow import client_cache
 from actionsync.wiring.stores import address_store, pause_store, ticket_store, timer_store
+from local import update_set
 from local.operations import Described, operations
 from local.servicenow import faults, seed
 from local.servicenow.access import Application
@@ -517,11 +517,7 @@ def push(world: World) -> None:
     payload["pathParameters"] = {"source": "servicenow", "id": hook["id"]}
     payload["rawPath"] = payload["requestContext"]["http"]["path"] = hook["path"]
     payload["body"] = json.dumps({"table": row.table, "sys_id": row.sys_id})
-    signed = hmac.digest(hook["secret"].encode(), f"1.{payload['body']}".encode(), "sha256")
-    payload["headers"] |= {
-        "x-actionsync-timestamp": "1",
-        "x-actionsync-signature": base64.b64encode(signed).decode(),
-    }
+    payload["headers"] |= update_set.signed(hook["secret"], payload["body"], 1)
     world.results.append(conftest.invoke("receive_webhook", payload).status)
 
 
