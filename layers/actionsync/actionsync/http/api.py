@@ -1,8 +1,8 @@
-"""What every HTTP function is made of.
+"""What all HTTP functions share.
 
-A function's `app.py` names its route, its arguments and one call; all else is here, once. Bodies
+A function's `app.py` names its route, its arguments and one call; everything else is here. Bodies
 are checked by pydantic directly: the resolver's own validation would cost every cold start more
-than the checking is worth.
+than it is worth.
 """
 
 import base64
@@ -25,7 +25,7 @@ from actionsync.errors import (
     InvalidInputError,
 )
 from actionsync.http import problems
-from actionsync.http.callers import PLACE, OfQuery
+from actionsync.http.callers import CALLER_PARAMETERS, QueryModel
 from actionsync.http.problems import BadRequestError
 from actionsync.telemetry import logger
 
@@ -44,7 +44,7 @@ _MAX_BODY_BYTES = 256 * 1024
 MAX_FILE_BYTES = 4 * 1024 * 1024
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}(;[ -~]{0,100})?", re.ASCII)
 _MAX_IDEMPOTENCY_KEY = 255
-# Of a problem's answer, which names what the caller has named.
+# A problem names the fields that the request has: so much of a name, and so many of them.
 _LONGEST_NAME, _MOST_ERRORS = 200, 50
 
 
@@ -90,14 +90,14 @@ def _no_such_route(_: NotFoundError) -> Response[str]:
 def ok(
     document: dict[str, Any], *, version: int | None = None, retry_after: int | None = None
 ) -> Response[str]:
-    """Answer 200 with a document, its ETag, and when to ask again, where it has them."""
+    """Answer 200 with a document, its ETag, and when to poll it again, where it has them."""
     return _answer(HTTPStatus.OK, document, version, retry_after)
 
 
 def created(
     document: dict[str, Any], *, version: int | None = None, retry_after: int | None = None
 ) -> Response[str]:
-    """Answer 201 with what was made, its ETag, and when to look at it, where it has them."""
+    """Answer 201 with what was created, its ETag, and when to poll it, where it has them."""
     return _answer(HTTPStatus.CREATED, document, version, retry_after)
 
 
@@ -275,7 +275,7 @@ def query(
 
     Args:
         model: the model.
-        defaults: returns what a request says elsewhere of what its query string leaves out.
+        defaults: returns, from other parts of a request, values that its query string leaves out.
     """
 
     def parameters(request: Request) -> Model:
@@ -285,12 +285,15 @@ def query(
             elsewhere = defaults(request) if defaults else {}
             sent = (request.query_parameters or {}).items()
             return model.model_validate(
-                {**elsewhere, **{name: value for name, value in sent if name not in PLACE}}
+                {
+                    **elsewhere,
+                    **{name: value for name, value in sent if name not in CALLER_PARAMETERS},
+                }
             )
         except ValidationError as error:
             raise _invalid(error) from None
 
-    return OfQuery(parameters)
+    return QueryModel(parameters)
 
 
 def _header(request: Request, name: str) -> str | None:
@@ -324,16 +327,16 @@ def _validated(model: type[Model], text: str) -> Model:
         valid = model.model_validate_json(text)
     except ValidationError as error:
         raise _invalid(error) from None
-    json.loads(text, object_pairs_hook=_without_doubles)
+    json.loads(text, object_pairs_hook=_once_each)
     return valid
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse an object that names a field twice: readers differ in which of the two they take."""
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object that names a field twice: parsers differ in which of the two they use."""
     found = dict(pairs)
     if len(found) < len(pairs):
         doubled = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise InvalidInputError(FieldError(doubled[:_LONGEST_NAME], "must not be there twice"))
+        raise InvalidInputError(FieldError(doubled[:_LONGEST_NAME], "must be given only once"))
     return found
 
 

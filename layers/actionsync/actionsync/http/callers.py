@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # What OpenID Connect has ID tokens carry, and no access token.
 _OF_ID_TOKENS = frozenset({"at_hash", "c_hash", "nonce"})
-_LIST = str.maketrans("[],", "   ")
+_LIST_MARKS = str.maketrans("[],", "   ")
 # The scope of a machine's token (the stack's parameter MachineClient), and what it opens, by the
 # third part of a route. A machine acts for the teams that name its client id.
 MACHINE_SCOPE = "actionsync/tickets"
@@ -32,13 +32,13 @@ MACHINES = frozenset(
      "gates"}
 )  # fmt: skip
 _OWNER, _CONNECTION = "owner", "connection"
-# What of a query string no model of a function's own describes.
-PLACE = frozenset({_OWNER, _CONNECTION})
+# The parameters of a query string that are the same for all functions, and in no model.
+CALLER_PARAMETERS = frozenset({_OWNER, _CONNECTION})
 _LONGEST_NAME = 200
 
 
-class OfQuery(Depends):
-    """A dependency that reads a query string by a model, which refuses what it does not know."""
+class QueryModel(Depends):
+    """A dependency that reads a query string as a model; unknown parameters are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def _scopes(claims: dict[str, Any]) -> frozenset[str]:
     API Gateway writes a list as `[a b]`.
     """
     found = f"{claims.get('scope', '')} {claims.get('scp', '')}"
-    return frozenset(found.translate(_LIST).split())
+    return frozenset(found.translate(_LIST_MARKS).split())
 
 
 def _groups(claims: dict[str, Any]) -> frozenset[str]:
@@ -172,7 +172,7 @@ def _query(request: Request, *taken: str) -> "Mapping[str, str]":
     query = request.query_parameters or {}
     unknown = query.keys() - taken
     if unknown and _has_model(request.context["_route"].func):
-        unknown &= PLACE
+        unknown &= CALLER_PARAMETERS
     for name in sorted(unknown):
         raise InvalidInputError(
             FieldError(name[:_LONGEST_NAME] or "query", "is not a parameter of this call")
@@ -183,7 +183,7 @@ def _query(request: Request, *taken: str) -> "Mapping[str, str]":
 @cache
 def _has_model(function: "Callable[..., Any]") -> bool:
     hints = get_type_hints(function, include_extras=True).values()
-    return any(isinstance(part, OfQuery) for hint in hints for part in _metadata(hint))
+    return any(isinstance(part, QueryModel) for hint in hints for part in _metadata(hint))
 
 
 def _metadata(hint: Any) -> tuple[Any, ...]:
