@@ -53,11 +53,12 @@ OPERATIONS = {
         servicenow_calls=2,
         cold_calls={
             "GetItem": 1,
-            "UpdateItem": 4,
+            "UpdateItem": 5,
             "DeleteItem": 1,
             "GetSecretValue": 1,
             "PutSecretValue": 1,
-            **RECORD,
+            # What is recorded, and the notice of its end.
+            "PutItem": 3,
         },
         warm_calls={
             "GetItem": 1,
@@ -65,7 +66,7 @@ OPERATIONS = {
             "DeleteItem": 1,
             "GetSecretValue": 1,
             "PutSecretValue": 1,
-            **RECORD,
+            "PutItem": 3,
         },
     ),
     "POST /api/servicenow/connections/{name}/promote": Operation(

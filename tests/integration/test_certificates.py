@@ -8,7 +8,9 @@ import pytest
 import trustme
 
 from actionsync import clock
+from actionsync.wiring.events import ending_of_connection
 from local.servicenow import seed
+from tests.integration.test_notices import topic, trouble  # noqa: F401
 from tests.integration.test_teams import NEW, ask, connection, store
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from local.servicenow import Simulator
     from tests.conftest import Aws, HttpAnswer
+    from tests.integration.test_notices import Trouble
 
 NAMED = {"name": "shown"}
 
@@ -113,6 +116,64 @@ def test_the_end_of_a_certificate_is_said_a_month_before(
     monkeypatch.setattr(clock, "now", lambda: end - timedelta(days=days))
     notes: list[Any] = ask("get_config", "valid_get_connection", path=NAMED).json["notes"]
     assert [note.startswith(said) for note in notes] == [True] * bool(said)
+
+
+def lasting(simulator: "Simulator", days: int) -> dict[str, str]:
+    """Return a connection by a certificate that lasts for so many days."""
+    end = datetime.now(UTC) + timedelta(days=days)
+    made = trustme.CA().issue_cert(common_name="shown", not_after=end)
+    certificate = made.cert_chain_pems[0].bytes().decode()
+    return shown(simulator, certificate, made.private_key_pem.bytes().decode())
+
+
+def test_the_owner_learns_of_an_end_once_a_month_before(
+    simulator: "Simulator",
+    trouble: "Trouble",  # noqa: F811 - a fixture
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not of one that was replaced before, but of what has replaced it; of none that is removed."""
+    monkeypatch.setattr(trouble._sender, "_ending", ending_of_connection)
+    begin = trouble.clock.moment
+
+    def said_after(days: float) -> list[str]:
+        trouble.clock.moment = begin + timedelta(days=days)
+        return [f"{one['cause']}: {one['about']}" for one in trouble.tick()]
+
+    body = {"name": "shown", **lasting(simulator, 100)}
+    assert ask("create_config", "valid_create_connection", body).status == 201
+    assert said_after(69) == []
+    next_one = lasting(simulator, 200)
+    change = {name: next_one[name] for name in ("certificate", "private_key")}
+    assert ask("update_config", "valid_update_connection", change, path=NAMED).status == 200
+    assert [said_after(days) for days in (71, 100, 169)] == [[], [], []]
+    assert said_after(171) == ["ending: The sign-in of the connection shown"]
+    ends_at = ask("get_config", "valid_get_connection", path=NAMED).json["ends_at"]
+    assert ends_at in trouble.sent[0]["text"]
+    assert [said_after(days) for days in (171.5, 173, 199)] == [[], [], []]
+    body = {"name": "second", **lasting(simulator, 300)}
+    ask("create_config", "valid_create_connection", body)
+    ask("delete_config", "valid_delete_connection", path={"name": "second"})
+    assert said_after(271) == []
+
+
+def test_a_certificate_that_ends_soon_is_said_at_once(
+    simulator: "Simulator",
+    trouble: "Trouble",  # noqa: F811 - a fixture
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And what replaces it within a day starts over."""
+    monkeypatch.setattr(trouble._sender, "_ending", ending_of_connection)
+    begin = trouble.clock.moment
+    ask("create_config", "valid_create_connection", {"name": "shown", **lasting(simulator, 20)})
+    assert [one["cause"] for one in trouble.tick()] == ["ending"]
+    next_one = lasting(simulator, 200)
+    change = {name: next_one[name] for name in ("certificate", "private_key")}
+    ask("update_config", "valid_update_connection", change, path=NAMED)
+    said = []
+    for days in (2, 100, 171):
+        trouble.clock.moment = begin + timedelta(days=days)
+        said.append([one["cause"] for one in trouble.tick()])
+    assert said == [[], [], ["ending"]]
 
 
 def test_a_refusal_that_may_be_the_restriction_is_named(simulator: "Simulator", aws: "Aws") -> None:

@@ -15,6 +15,8 @@ import importlib
 import json
 import os
 import uuid
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -323,6 +325,35 @@ def create_config(world: World) -> None:
     payload = conftest.event("create_config", "valid_create_connection")
     payload["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = world.user
     world.results.append(conftest.invoke("create_config", payload).status)
+    with world.iam.off():
+        for number in range(10):
+            key = {"pk": {"S": f"CONNECTION#{world.user}"}, "sk": {"S": f"made-{number}"}}
+            world.aws.dynamodb.delete_item(TableName="ConnectionsTable", Key=key)
+    pem = certificate(world)
+    payload["body"] = json.dumps({"name": "shown", **pem})
+    world.results.append(conftest.invoke("create_config", payload).status)
+    world.left("WaitingTable")
+
+
+def certificate(world: World) -> dict[str, str]:
+    """Return a connection by a certificate, whose end its owner learns of in time."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "both.pem")
+        world.simulator.make_certificate("shown", file)
+        text = file.read_text()
+    return {
+        "instance_url": world.simulator.url,
+        "auth_method": "client_certificate",
+        "certificate": text,
+        "private_key": text,
+    }
+
+
+def update_config(world: World) -> None:
+    """A certificate in the place of a password."""
+    world.connect()
+    world.call("update_config", certificate(world))
+    world.left("WaitingTable")
 
 
 def delete_config(world: World) -> None:
@@ -919,6 +950,7 @@ SCENARIOS: "dict[str, Callable[[World], None]]" = {
     "test_connection": works_again,
     "preview_rules": tries_rules,
     "create_config": create_config,
+    "update_config": update_config,
     "get_rules": notices("get_rules"),
     "update_rules": notices("update_rules"),
     "list_recipes": own_recipe("list_recipes", ("valid", "valid_get_recipe")),

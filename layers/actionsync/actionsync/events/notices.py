@@ -6,6 +6,7 @@ is over, that is said, too. A notice is an event on the stack's bus and, where t
 confirmed an address, a message to it.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,6 +19,9 @@ from actionsync.stores.timers import Timer, key_of
 from actionsync.telemetry import logger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from actionsync.events.outgoing import Outgoing
     from actionsync.stores.addresses import AddressStore
     from actionsync.stores.timers import TimerStore
@@ -62,12 +66,23 @@ class Notices:
         if not owner or _is_known(self._known, timer_id, now):
             return
         self._ended.pop(timer_id, None)
-        memo = {"cause": cause, "about": about[:_LONGEST_ABOUT], "text": text[:_LONGEST_TEXT],
-                "at": clock.iso(clock.now())}  # fmt: skip
+        self._start(Timer(timer_id, key_of("notices", owner), now, _memo(cause, about, text)))
+
+    def announce(self, owner: str, connection: str, moment: "datetime", text: str) -> None:
+        """Let an owner learn at a moment that what a connection signs in with will end.
+
+        Whether it does is looked at again then (`NoticeSender`).
+        """
+        about = f"The sign-in of the connection {connection}"
+        memo = {**_memo("ending", about, text), "connection": connection}
+        timer_id = _id(owner, "ending", about)
+        self._start(Timer(timer_id, key_of("notices", owner), clock.epoch(moment), memo))
+
+    def _start(self, timer: Timer) -> None:
         try:
-            self._timers.start(Timer(timer_id, key_of("notices", owner), now, memo))
+            self._timers.start(timer)
         except (BotoCoreError, ClientError):
-            logger.warning("notice not started", cause=cause, exc_info=True)
+            logger.warning("notice not started", cause=timer.memo["cause"], exc_info=True)
 
     def end(self, owner: str, cause: Cause, about: str) -> None:
         """Let an owner learn that trouble is over, if they have learned of it."""
@@ -88,12 +103,19 @@ class NoticeSender:
         timers: the timers.
         outgoing: where events go out.
         addresses: the addresses of owners.
+        ending: returns when an owner learns that a connection's sign-in ends, and what of that;
+            None where it does not.
     """
 
     def __init__(
-        self, timers: "TimerStore", outgoing: "Outgoing", addresses: "AddressStore"
+        self,
+        timers: "TimerStore",
+        outgoing: "Outgoing",
+        addresses: "AddressStore",
+        ending: "Callable[[str, str], tuple[datetime, str] | None]" = lambda _, __: None,
     ) -> None:
         self._timers = timers
+        self._ending = ending
         self._outgoing = outgoing
         self._addresses = addresses
 
@@ -103,6 +125,16 @@ class NoticeSender:
         if timer is None:
             return
         memo, now = timer.memo, _now()
+        if "connection" in memo and now >= memo.get("sent_at", -DAY_SECONDS) + DAY_SECONDS:
+            found = self._ending(timer.wait_key.owner, memo["connection"])
+            moment = clock.epoch(found[0]) if found else 0
+            if found is None or ("sent_at" in memo and moment <= now):
+                self._timers.end(timer_id)
+                return
+            memo = {**_memo("ending", memo["about"], found[1]), "connection": memo["connection"]}
+            if moment > now:
+                self._timers.move(timer, moment, memo)
+                return
         sent_at, is_over = memo.get("sent_at", 0), timer.is_marked
         is_news = is_over != memo.get("is_over", False) if sent_at else not is_over
         if not is_news and now >= sent_at + DAY_SECONDS:
@@ -114,7 +146,7 @@ class NoticeSender:
         if not is_news or not self._timers.move(timer, sent_at + DAY_SECONDS, said):
             return
         try:
-            self._send(timer, is_over=is_over)
+            self._send(replace(timer, memo=memo), is_over=is_over)
         except (QueueRefusedError, BotoCoreError, ClientError):
             logger.warning("notice not sent", cause=memo["cause"], exc_info=True)
             claimed = Timer(timer_id, timer.wait_key, sent_at + DAY_SECONDS, said)
@@ -168,6 +200,11 @@ def _is_known(known: dict[str, int], timer_id: str, now: int) -> bool:
         known.clear()
     known[timer_id] = now + _KNOWN_SECONDS
     return False
+
+
+def _memo(cause: Cause, about: str, text: str) -> dict[str, str]:
+    at = clock.iso(clock.now())
+    return {"cause": cause, "about": about[:_LONGEST_ABOUT], "text": text[:_LONGEST_TEXT], "at": at}
 
 
 def _id(owner: str, cause: Cause, about: str) -> str:

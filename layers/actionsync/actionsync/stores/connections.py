@@ -142,6 +142,20 @@ class Connection:
         document["notes"] = self.notes()
         return document
 
+    def ending(self) -> tuple[datetime, str] | None:
+        """Return when its owner has to learn that what it signs in with ends, and what of that."""
+        if self.signed_in_at:
+            return (
+                datetime.fromisoformat(self.signed_in_at) + _SIGN_IN_IS_OLD,
+                f"The sign-in of {self.signed_in_at} ends after 100 days by default: repeat it.",
+            )
+        if self.ends_at:
+            return (
+                datetime.fromisoformat(self.ends_at) - _NOTICE,
+                f"The certificate ends at {self.ends_at}: store another one before.",
+            )
+        return None
+
     def notes(self) -> list[str]:
         """Return what its owner should know: what has to be done, or will have to be."""
         now = clock.now()
@@ -149,15 +163,10 @@ class Connection:
             return [_RESTRICTED]
         if self.auth_method == "oauth_authorization_code" and not self.signed_in_at:
             return [f"Sign in first: GET /api/servicenow/connections/{self.name}/sign-in."]
-        if self.signed_in_at and now > datetime.fromisoformat(self.signed_in_at) + _SIGN_IN_IS_OLD:
-            return [
-                f"The sign-in of {self.signed_in_at} ends after 100 days by default: repeat it."
-            ]
         if self.ends_at and now > datetime.fromisoformat(self.ends_at):
             return [f"The certificate ended at {self.ends_at}: store another one."]
-        if self.ends_at and now > datetime.fromisoformat(self.ends_at) - _NOTICE:
-            return [f"The certificate ends at {self.ends_at}: store another one before."]
-        return []
+        ending = self.ending()
+        return [ending[1]] if ending and now > ending[0] else []
 
     def audited(self) -> dict[str, str]:
         """Return what the audit trail keeps of the connection."""

@@ -21,6 +21,7 @@ def create(caller: "Acting", new: "NewConnection", name: str = DEFAULT) -> "Conn
             connection_store(), secret_store(), caller.owner, new, name
         )
         record["after"] = connection.audited()
+    _announce_ending(caller.owner, connection)
     return connection
 
 
@@ -37,6 +38,7 @@ def change(
             connection_store(), secret_store(), caller.owner, change, expected_version, name=name
         )
         record["after"] = connection.audited()
+    _announce_ending(caller.owner, connection)
     return connection
 
 
@@ -59,3 +61,11 @@ def delete(caller: "Acting", name: str = DEFAULT) -> None:
         if name != DEFAULT:
             record["before"] = {"connection": name[:50]}
         service.delete_connection(connection_store(), secret_store(), caller.owner, name)
+
+
+def _announce_ending(owner: str, connection: "Connection") -> None:
+    if connection.ending() is not None:
+        # Of the few whose sign-in ends: it loads what notices are made of.
+        from actionsync.wiring.notices import announce_ending  # noqa: PLC0415
+
+        announce_ending(owner, connection)

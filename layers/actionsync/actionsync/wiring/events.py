@@ -30,6 +30,7 @@ from actionsync.wiring.servicenow import client_cache
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
 
     from actionsync.events.writebacks import WriteBacks
     from actionsync.queues.worker import Timed
@@ -100,9 +101,17 @@ def _followed(look: "Callable[[str, float], Awaitable[set[str]]]") -> "Timed":
 
 async def _send_notices(timer_ids: "Sequence[str]", _: float) -> None:
     """Send notices, by the one function that may."""
-    sender = NoticeSender(stores.timer_store(), outgoing(), stores.address_store())
+    sender = NoticeSender(
+        stores.timer_store(), outgoing(), stores.address_store(), ending_of_connection
+    )
     for timer_id in timer_ids:
         sender.send(timer_id)
+
+
+def ending_of_connection(owner: str, name: str) -> "tuple[datetime, str] | None":
+    """Return when an owner learns that a connection's sign-in ends, and what of that."""
+    connection = stores.connection_store().get(owner, name)
+    return None if connection is None else connection.ending()
 
 
 @cache

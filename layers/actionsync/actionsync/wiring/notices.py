@@ -8,6 +8,7 @@ from actionsync.wiring.stores import timer_store
 
 if TYPE_CHECKING:
     from actionsync.events.notices import Cause
+    from actionsync.stores.connections import Connection
 
 
 @cache
@@ -22,6 +23,16 @@ def notify_owner(owner: str, cause: "Cause", about: str, text: str) -> None:
     The function needs `dynamodb:PutItem` and `dynamodb:UpdateItem` of the table of what waits.
     """
     notices().notify(owner, cause, about, text)
+
+
+def announce_ending(owner: str, connection: "Connection") -> None:
+    """Let an owner learn in time that what a connection signs in with will end, if it will.
+
+    The function needs `dynamodb:PutItem` and `dynamodb:UpdateItem` of the table of what waits.
+    """
+    ending = connection.ending()
+    if ending is not None:
+        notices().announce(owner, connection.name, *ending)
 
 
 def well_again(owner: str, cause: "Cause", about: str) -> None:

@@ -9,6 +9,7 @@ from actionsync.errors import PendingRefusedError
 from actionsync.runtime import run
 from actionsync.wiring import stores
 from actionsync.wiring.callers import limit_sign_ins
+from actionsync.wiring.notices import announce_ending
 from actionsync.wiring.servicenow import client_cache
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def finish(caller: "Acting", name: str, finished: "FinishedSignIn") -> "Connecti
     with caller.recorded("signed_in") as record:
         connection = run(_sign_ins().finish(caller.user_id, caller.owner, name, finished))
         record["after"] = {**connection.audited(), "signed_in_as": connection.signed_in_as}
+    announce_ending(caller.owner, connection)
     return connection
 
 
@@ -48,6 +50,7 @@ def promote(caller: "Acting", name: str) -> "Connection":
             raise PendingRefusedError(report.message)
         connection = promote_pending(connections, secrets, caller.owner, old)
         record["after"] = connection.audited()
+    announce_ending(caller.owner, connection)
     return connection
 
 
