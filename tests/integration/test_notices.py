@@ -14,10 +14,19 @@ from actionsync import clock
 from actionsync.events.notices import Notices, NoticeSender, message
 from actionsync.events.outgoing import Outgoing
 from actionsync.wiring import stores
+from local.servicenow import faults
 from tests.conftest import HttpAnswer, call, event, invoke
 from tests.integration.conftest import Clock
+from tests.integration.events import Queues, error, send
+from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
+    instance,
+    made,
+    queues,
+    save_rules,
+)
 
 if TYPE_CHECKING:
+    from local.servicenow import Simulator
     from tests.conftest import Aws
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:notices"
@@ -244,3 +253,63 @@ def test_a_subject_is_what_sns_takes() -> None:
     assert subject.isprintable()
     assert len(subject) < 100
     assert text.startswith("This is over. It was:\n\nx")
+
+
+# ---- what is noticed
+
+
+def causes(aws: "Aws") -> set[tuple[str, str]]:
+    """Return the causes of the notices that have begun, with what they are about."""
+    memos = [json.loads(item["memo"]["S"]) for item in aws.items("WaitingTable") if "memo" in item]
+    return {(memo["cause"], memo["about"]) for memo in memos if "cause" in memo}
+
+
+def test_a_connection_that_is_refused(
+    instance: "Simulator",  # noqa: F811 - a fixture's name
+    queues: Queues,  # noqa: F811
+    aws: "Aws",
+    time: Clock,
+) -> None:
+    """At once, since time does not heal that; and once it works again."""
+    instance.faults.add(faults.error(401, "User Not Authenticated", None, times=None))
+    send("error", error())
+    assert causes(aws) == {("connection", "default")}
+    instance.faults.clear()
+    for _ in range(3):
+        time.advance(minutes=16)
+        send("event", *queues.tick())
+    assert len(made(instance)) == 1
+    assert [item for item in aws.items("WaitingTable") if "is_marked" in item]
+
+
+def test_what_waits_for_an_hour_and_for_a_day(
+    instance: "Simulator",  # noqa: F811
+    queues: Queues,  # noqa: F811
+    aws: "Aws",
+    time: Clock,
+) -> None:
+    """An instance that is away is the connection's trouble, and then that of what waits."""
+    instance.faults.add(faults.hibernating(times=None))
+    send("error", error())
+    assert causes(aws) == set()
+    time.advance(minutes=61)
+    send("event", *queues.tick())
+    assert causes(aws) == {("connection", "default")}
+    time.advance(hours=24)
+    send("event", *queues.tick())
+    assert causes(aws) == {("connection", "default"), ("waiting", "default")}
+
+
+def test_what_fails_and_what_rules_cannot_have(
+    instance: "Simulator",  # noqa: F811
+    aws: "Aws",
+) -> None:
+    """A cap that is met, a group that is gone, an event that ServiceNow refuses."""
+    then = {"assignment_group": "Gone", "cap": 1}
+    save_rules(aws, rules=[{"name": "loud", "then": then}])
+    send("error", error(service="a"), error(service="b"))
+    assert causes(aws) == {("cap", "loud"), ("rule", "loud")}
+    save_rules(aws)
+    instance.faults.add(faults.error(403, "Not allowed", "x", method="POST", times=None))
+    send("error", error(service="c"), error(service="d", user_id="nobody"))
+    assert causes(aws) == {("cap", "loud"), ("rule", "loud"), ("failed", "PermissionDenied")}
