@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 def test_what_a_person_does_on_a_page_is_on_the_bus_within_seconds(
     cloud: "LocalCloud", new_user: "Callable[[], User]"
 ) -> None:
-    """An opening, a person's assignment and resolution, in sequence; nothing comes in again."""
+    """An opening, then what a person does to the ticket, in sequence; nothing comes in again."""
     user = new_user()
     user.connect(cloud)
+    rules = {"errors": {"send_comments": True}}
+    assert user.call("PUT", "rules", rules, headers={"If-Match": "*"}).status_code == 200
     service = f"shop-{uuid.uuid4().hex[:8]}"
     received = subscribed(cloud)
     detail = {"user_id": user.id, "service": service, "severity": "critical", "message": "Failed"}
@@ -48,18 +50,24 @@ def test_what_a_person_does_on_a_page_is_on_the_bus_within_seconds(
             {"state": "Resolved", "close_code": "Solution provided", "close_notes": "Done"},
         ):
             assert person.post(page, data=form).status_code == 303
-    assert push(user, hook, ticket["sys_id"]) == 202
-    events = wait_for(
-        "what the person did", lambda: len(received(ticket["sys_id"])) == 3 and received.all
-    )
+        assert push(user, hook, ticket["sys_id"]) == 202
+        wait_for("what the person did", lambda: len(received(ticket["sys_id"])) == 3)
+        again = {"state": "In Progress", "comments": "It is back"}
+        assert person.post(page, data=again).status_code == 303
+        assert push(user, hook, ticket["sys_id"]) == 202
+        events = wait_for(
+            "reopening", lambda: len(received(ticket["sys_id"])) == 5 and received.all
+        )
     mine = [event for event in events if event["detail"]["sys_id"] == ticket["sys_id"]]
     assert [event["detail-type"] for event in mine] == [
-        "Ticket Opened", "Ticket Assigned", "Ticket Resolved",
+        "Ticket Opened", "Ticket Assigned", "Ticket Resolved", "Ticket Reopened",
+        "Ticket Commented",
     ]  # fmt: skip
-    assert [event["detail"]["sequence"] for event in mine] == [1, 2, 3]
+    assert [event["detail"]["sequence"] for event in mine] == [1, 2, 3, 4, 5]
+    assert mine[4]["detail"]["comment"]["text"] == "It is back"
     assert mine[2]["detail"]["after"]["close_notes"] == "Done"
     shown = user.call("GET", "activity?kind=servicenow").json()["items"]
-    assert {item["action"] for item in shown} == {"assigned", "resolved"}
+    assert {item["action"] for item in shown} == {"assigned", "resolved", "reopened", "commented"}
     assert len(of_service()) == 1
 
 
