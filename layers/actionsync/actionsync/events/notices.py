@@ -38,6 +38,7 @@ _KNOWN_SECONDS = 600
 _MOST_KNOWN = 1000
 _LONGEST_ABOUT, _LONGEST_TEXT = 200, 1000
 _AGAIN_SECONDS = 60
+_MOST_TRIES = 5
 
 
 class Notices:
@@ -149,8 +150,11 @@ class NoticeSender:
             self._send(replace(timer, memo=memo), is_over=is_over)
         except (QueueRefusedError, BotoCoreError, ClientError):
             logger.warning("notice not sent", cause=memo["cause"], exc_info=True)
+            tries = memo.get("tries", 0) + 1
             claimed = Timer(timer_id, timer.wait_key, sent_at + DAY_SECONDS, said)
-            self._timers.move(claimed, now + _AGAIN_SECONDS, memo)
+            if tries < _MOST_TRIES:
+                again = {**memo, "tries": tries}
+                self._timers.move(claimed, now + tries * _AGAIN_SECONDS, again)
 
     def _send(self, timer: Timer, *, is_over: bool) -> None:
         memo, owner = timer.memo, timer.wait_key.owner
