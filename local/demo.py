@@ -279,7 +279,7 @@ class Tour:
         return role
 
     def _pipeline_goes_on(self, execution: str) -> None:
-        """Let a change manager approve the pipeline's change on ServiceNow's pages."""
+        """Approve the pipeline's change as a change manager, on ServiceNow's pages."""
         machines = self.cloud.client("stepfunctions")
 
         def status() -> str:

@@ -86,7 +86,7 @@ def _default(value: object) -> str:
 
 
 def _linked(text: str) -> str:
-    """Let the pages that a description names be links."""
+    """Turn the pages that a description names into links."""
     return re.sub(r"docs/([\w-]+)\.md", r"[\1](\1.md)", text)
 
 

@@ -35,7 +35,7 @@ OPERATIONS = {
     "POST /api/servicenow/gates": Operation(
         id="open_gate",
         tag="Gates",
-        summary="Let a deployment wait until its change is approved and its window is open",
+        summary="Hold a deployment until its change is approved and its window is open",
         status=201,
         request=Request(body=_NEW),
         answer="Gate",

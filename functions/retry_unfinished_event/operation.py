@@ -7,7 +7,7 @@ OPERATIONS = {
     "POST /api/servicenow/unfinished-events/{id}/retry": Operation(
         id="retry_unfinished_event",
         tag="Events",
-        summary="Let an unfinished event go on",
+        summary="Retry an unfinished event",
         status=202,
         request=Request(path={"id": "0123456789abcdef0123456789abcdef"}),
         answer="UnfinishedEvent",

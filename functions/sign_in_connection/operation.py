@@ -72,7 +72,7 @@ OPERATIONS = {
     "POST /api/servicenow/connections/{name}/promote": Operation(
         id="promote_pending",
         tag="Connection",
-        summary="Let a connection go by its pending key or certificate, once that signs in",
+        summary="Use a connection's pending key or certificate, once it signs in",
         request=Request(path={"name": "keyed"}),
         answer="Connection",
         example={

@@ -15,7 +15,7 @@ def now() -> datetime:
 
 @contextmanager
 def at(moment: datetime) -> Iterator[None]:
-    """Let a moment be the present one for a block."""
+    """Use a moment as the current time in a block."""
     token = _at.set(moment)
     try:
         yield

@@ -131,7 +131,7 @@ class Door:
         return self._split(webhook, known, proof, delivery)
 
     def _push(self, webhook: "Webhook", delivery: "Delivery") -> dict[str, Any]:
-        """Let the ticket that a push names be looked at; one that is not ours is nothing."""
+        """Schedule a look at the ticket that a push names; ignore one that is not ours."""
         body = parsed(delivery.body.decode(errors="replace"))
         if isinstance(body, dict) and not webhook.dry_run:
             self._pushes().take(

@@ -57,7 +57,7 @@ class LateEvents:
         self._take = take
 
     def wait(self, webhook: "Webhook", text: str) -> bool:
-        """Let a message's events wait where they matter; return whether any of them waits."""
+        """Put the events of a message that matter into what waits; return whether there are any."""
         now = clock.now()
         context = Context(now, rules_of=self._rules_of, recipes_of=self._recipes_of)
         try:

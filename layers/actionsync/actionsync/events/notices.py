@@ -1,9 +1,9 @@
-"""Notices: an owner learns that something needs them, at most once a day for each cause.
+"""Notices: an owner is notified of what needs them, at most once a day for each cause.
 
-A notice is a timer. Whoever meets the trouble starts it, which costs one write, and nothing where
-it runs already; the tick has it sent, and for a day it stands for what was said. Once the trouble
-is over, that is said, too. A notice is an event on the stack's bus and, where the owner has
-confirmed an address, a message to it.
+A notice is a timer. The function that meets the trouble starts it, which costs one write, and
+nothing where it runs already; the tick has it sent, and for a day it prevents another one. When
+the trouble is over, the owner is notified of that, too. A notice is an event on the stack's bus
+and, where the owner has confirmed an address, a message to it.
 """
 
 from dataclasses import replace
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Cause = Literal["connection", "waiting", "failed", "rule", "cap", "recipe", "ending"]
 DETAIL_TYPE = "Owner Notice"
 DAY_SECONDS = 24 * 3600
-# What a process has said is known to it for so long.
+# For how long a process remembers what it has started.
 _KNOWN_SECONDS = 600
 _MOST_KNOWN = 1000
 _LONGEST_ABOUT, _LONGEST_TEXT = 200, 1000
@@ -42,7 +42,7 @@ _MOST_TRIES = 5
 
 
 class Notices:
-    """Where trouble is noticed; never in the way of what met it.
+    """Starts and ends notices; a failure to do so never affects the caller.
 
     Args:
         timers: the timers.
@@ -54,7 +54,7 @@ class Notices:
         self._ended: dict[str, int] = {}
 
     def notify(self, owner: str, cause: Cause, about: str, text: str) -> None:
-        """Let an owner learn of trouble, unless they have of this cause within a day.
+        """Notify an owner of trouble, unless that was done for this cause within a day.
 
         Args:
             owner: a user or a team.
@@ -86,7 +86,7 @@ class Notices:
             logger.warning("notice not started", cause=timer.memo["cause"], exc_info=True)
 
     def end(self, owner: str, cause: Cause, about: str) -> None:
-        """Let an owner learn that trouble is over, if they have learned of it."""
+        """Notify an owner that trouble is over, if they were notified of it."""
         timer_id = _id(owner, cause, about)
         if _is_known(self._ended, timer_id, _now()):
             return
@@ -121,7 +121,7 @@ class NoticeSender:
         self._addresses = addresses
 
     def send(self, timer_id: str) -> None:
-        """Send what is to be said, once; a day after the trouble was said it is forgotten."""
+        """Send a notice that is due, once; forget it a day after it was sent."""
         timer = self._timers.get(timer_id)
         if timer is None:
             return
@@ -143,7 +143,7 @@ class NoticeSender:
             return
         sent_at = sent_at or now
         said = {**memo, "sent_at": sent_at, "is_over": is_over}
-        # Claimed first: of two prompts one sends, and who dies here is followed a day later.
+        # Claimed first: of two prompts one sends. A function that dies here delays it by a day.
         if not is_news or not self._timers.move(timer, sent_at + DAY_SECONDS, said):
             return
         try:

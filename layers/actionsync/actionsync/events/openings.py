@@ -70,7 +70,7 @@ class Openings:
         self._outgoing = outgoing
 
     def watch(self, row: "Row", record: "Record", sent: "dict[str, Any]") -> None:
-        """Have a ticket looked at from now on that was there before its event."""
+        """Begin looks at a ticket that existed before its event."""
         self._watch.begin(row, record, sent)
 
     def record(

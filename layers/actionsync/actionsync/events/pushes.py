@@ -46,7 +46,7 @@ class Pushes:
         self._queue = sqs
 
     def take(self, owner: str, table: str, sys_id: str) -> None:
-        """Let a ticket be looked at, if it is one of the owner's that have a row.
+        """Schedule a look at a ticket, if it is one of the owner's that have a row.
 
         Raises:
             QueueRefusedError: the prompt could not be queued.

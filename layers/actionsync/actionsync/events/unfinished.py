@@ -51,7 +51,7 @@ def page(owner: str, asked: UnfinishedQuery, waiting: "WaitingStore") -> dict[st
 
 
 def retry(owner: str, item_id: str, waiting: "WaitingStore") -> dict[str, Any]:
-    """Let an event be due now, without tries; again and again it is the same.
+    """Make an event due now, with its tries reset; repeating that changes nothing.
 
     Raises:
         UnfinishedEventNotFoundError: the owner has no such event.

@@ -1,4 +1,4 @@
-"""What is looked at from now on: a ticket's row, and its connection's looks."""
+"""Beginning to look at tickets: a ticket's row, and its connection's looks."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ _JOURNALS = ("work_notes", "comments")
 
 
 class Watch:
-    """Where tickets are looked at from their opening on.
+    """Begins looks at tickets, from their opening on.
 
     Args:
         rows: the rows of open tickets.
@@ -32,7 +32,7 @@ class Watch:
         self._timers = timers
 
     def begin(self, row: "Row", record: "Record", sent: "dict[str, Any] | None" = None) -> None:
-        """Have a ticket looked at from now on, as its record is; a table that is not ours is not.
+        """Begin looks at a ticket, with its record as it is; tables without looks are ignored.
 
         Args:
             row: whose ticket it is, and where.

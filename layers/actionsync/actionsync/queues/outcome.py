@@ -181,7 +181,7 @@ class Outcomes:
         error: "RetryLaterError",
         connection: str = DEFAULT,
     ) -> None:
-        """Let an event wait; fail one that has failed itself too often, other than by a pause."""
+        """Make an event wait, or fail it where it has failed itself too often, pauses aside."""
         item = _own(delivery, event)
         is_own_trouble = error.scope == "item"
         tries = (1 if item is None else item.tries) if is_own_trouble else 0
@@ -225,7 +225,7 @@ class Outcomes:
     def _notify_of_wait(
         self, owner: str, connection: str, error: "RetryLaterError", age: int
     ) -> None:
-        """Let an owner learn of a connection that fails, and of events that wait for long."""
+        """Notify an owner of a connection that fails, and of events that wait for long."""
         is_of_connection = error.scope in {"connection", "instance"}
         if error.reason in _REFUSED or (is_of_connection and age > _HOUR):
             self.notify(owner, "connection", connection, _said(error.reason, error.text))
@@ -233,12 +233,12 @@ class Outcomes:
             self.notify(owner, "waiting", connection, _said(error.reason, error.text))
 
     def notify(self, owner: str, cause: "Cause", about: str, text: str) -> None:
-        """Let an owner learn of trouble, if there is such a user."""
+        """Notify an owner of trouble, if there is such a user."""
         if owner and self._is_user(owner):
             self._notices.notify(owner, cause, about, text)
 
     def suspect(self, delivery: Delivery) -> None:
-        """Let a message that may have killed its function wait, to be taken up by itself."""
+        """Make a message that may have crashed its function wait, to be processed alone."""
         item = self._item(delivery, None)
         text = "Its function has ended before its answer, again and again."
         self._waiting.put(replace(item, reason="Crashed", text=text, next_at=0))
@@ -280,7 +280,7 @@ class Outcomes:
     def schedule(
         self, delivery: Delivery, event: IncomingEvent, due_at: int, connection: str = DEFAULT
     ) -> None:
-        """Let a key be looked at again at a moment; until then its further events go on."""
+        """Schedule another look at a key; its further events are processed meanwhile."""
         item = _own(delivery, event)
         if item is not None:
             self._waiting.postpone(item, due_at, "QuietTime", "", counts=False)
@@ -291,7 +291,7 @@ class Outcomes:
             self._waiting.hasten(waits.id, due_at)
 
     def finish(self, delivery: Delivery, event: IncomingEvent, handled: "Handled") -> None:
-        """Remove the item of an event whose ticket says all; it goes last."""
+        """Remove the item of an event whose ticket is up to date, last of all."""
         item = _own(delivery, event)
         self.note(delivery, event, ", ".join(handled.results), ticket=handled.ticket)
         if item is not None and item.reason not in {"", "QuietTime"} and handled.ticket:
@@ -300,7 +300,7 @@ class Outcomes:
             self.schedule(delivery, event, handled.due_at, handled.connection)
             return
         if not handled.is_finished:
-            if item is not None:  # another is at it
+            if item is not None:  # another worker processes it
                 next_at = clock.epoch(clock.now()) + _GRACE_SECONDS
                 self._waiting.postpone(item, next_at, item.reason, item.text, counts=False)
             return
@@ -324,7 +324,7 @@ class Outcomes:
         *,
         has_event: bool = True,
     ) -> None:
-        """Collect what became of an event, for its owner to see; never in an event's way.
+        """Collect what became of an event, for its owner to see; a failure never affects the event.
 
         Args:
             delivery: the message.
@@ -400,7 +400,7 @@ def _fits(body: str) -> bool:
 
 
 def _fitting(body: str) -> str:
-    """Return a message that nobody has read, without its end where it is too large to wait."""
+    """Return a message that could not be read, cut where it is too large to wait."""
     return body if _fits(body) else body.encode()[:MOST_BODY_BYTES].decode(errors="ignore")
 
 

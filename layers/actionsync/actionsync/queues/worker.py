@@ -321,7 +321,7 @@ class _Batch:
         return list(events)
 
     def _name_owner(self, message: envelopes.Message) -> None:
-        """Let an event that names a team, or a connection of one, be the team's."""
+        """Make an event that names a team, or a connection of one, the team's."""
         detail, named = message.detail, message.detail.get("connection")
         if isinstance(named, str) and named.startswith(PREFIX) and not message.is_from_aws:
             team, _, detail["connection"] = named.removeprefix(PREFIX).partition("/")

@@ -25,6 +25,8 @@ from actionsync.stores.attributes import attribute
 from actionsync.stores.conditions import refusing_item
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UniversalAttributeValueTypeDef
 
@@ -374,15 +376,7 @@ class CorrelationStore:
         One update where it is the newest, as it is nearly always; else a second one that leaves
         alone what is newer.
         """
-        known: Correlation | None = None
-        while True:
-            change = _recording(news, known)
-            if change.is_empty and known is not None:
-                return known
-            try:
-                return self._update(key, change)
-            except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
-                known = _correlation(key, refusing_item(error))
+        return self._update_until_known(key, lambda known: _recording(news, known))
 
     def lease(
         self, correlation: Correlation, action: dict[str, Any], uncertain_until: int
@@ -551,13 +545,7 @@ class CorrelationStore:
             news: what the batch makes of it.
             look_at: when its members are to be looked at; 0 for no look.
         """
-        known: Correlation | None = None
-        while True:
-            change = _rising(owner, news, look_at, known)
-            try:
-                return self._update(key, change)
-            except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
-                known = _correlation(key, refusing_item(error))
+        return self._update_until_known(key, lambda known: _rising(owner, news, look_at, known))
 
     def end_group(self, known: Correlation, end_texts: dict[str, str]) -> Correlation:
         """Record that no member went on at the version that is known; return what is known then."""
@@ -576,6 +564,25 @@ class CorrelationStore:
         else:
             change.removes.append("#look_at")
         return self._at_version(known, change)
+
+    def _update_until_known(
+        self, key: str, change_of: "Callable[[Correlation | None], _Change]"
+    ) -> Correlation:
+        """Make a change without a read, or else with what the refusal says is known.
+
+        Args:
+            key: the dedup key.
+            change_of: returns the change, given what is known: None for nothing that was read.
+        """
+        known: Correlation | None = None
+        while True:
+            change = change_of(known)
+            if change.is_empty and known is not None:
+                return known
+            try:
+                return self._update(key, change)
+            except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
+                known = _correlation(key, refusing_item(error))
 
     def _at_version(self, known: Correlation, change: "_Change") -> Correlation:
         change.conditions.append("#count = :count")

@@ -152,7 +152,7 @@ class IdempotencyStore:
         )
 
     def expire_lease(self, record: IdempotencyRecord, *, has_sent: bool) -> None:
-        """Let the next attempt take over at once: a write may have been made, or not.
+        """Allow the next attempt to take over at once: a write may have been made, or not.
 
         Args:
             record: the claim.

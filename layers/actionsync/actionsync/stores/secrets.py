@@ -92,7 +92,7 @@ class SecretStore:
         )["VersionId"]
 
     def add_pending(self, connection_id: int, token: str, secret: Secret) -> str:
-        """Write a version that is not in force, in the place of another such, and return its id."""
+        """Write a pending version, which replaces another pending one, and return its id."""
         return self._secrets_manager.put_secret_value(
             SecretId=self._name(connection_id),
             ClientRequestToken=token,

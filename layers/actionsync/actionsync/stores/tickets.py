@@ -225,7 +225,7 @@ class TicketStore:
         return True
 
     def push(self, connection_id: int, table: str, sys_id: str) -> bool:
-        """Let a row be read by the next look; return whether there is one."""
+        """Mark a row to be read by the next look; return whether there is one."""
         return (
             self._update(
                 _key(connection_id, f"{table}#{sys_id}"),
@@ -260,7 +260,7 @@ class TicketStore:
             self._dynamodb.delete_item(TableName=self._table, Key=key)
 
     def discard_missing(self, connection_id: int) -> None:
-        """Have those that cannot be read any more taken for deleted, where they are most."""
+        """Mark those that cannot be read any more as deleted, where they are the majority."""
         try:
             self._dynamodb.update_item(
                 TableName=self._table,

@@ -72,7 +72,7 @@ class Timer:
         wait_key: what it waits under.
         next_at: epoch seconds at which it is due.
         memo: what is remembered until then, as JSON can say it.
-        is_marked: whether somebody has marked it.
+        is_marked: whether `mark` was called.
     """
 
     id: str
@@ -148,12 +148,12 @@ class TimerStore:
         )
 
     def hasten(self, timer_id: str) -> bool:
-        """Let a timer be due now, whatever waits beside; return whether it was not due yet."""
+        """Make a timer due now; return whether it was not due yet."""
         values: Values = {":asked": {"N": str(ASKED_FOR)}, ":now": _now()}
         return self._update(timer_id, "SET next_at = :asked", "next_at > :now", values)
 
     def mark(self, timer_id: str) -> bool:
-        """Let a timer be due now, and marked for whoever handles it; return whether it was not."""
+        """Make a timer due now, and mark it for its handler; return whether it was not marked."""
         values: Values = {":now": _now(), ":marked": {"BOOL": True}}
         return self._update(
             timer_id,

@@ -170,7 +170,7 @@ class WaitingStore:
     # ---- by workers
 
     def put(self, item: WaitingItem, *, paused_by: str | None = None) -> bool:
-        """Let an event wait, unless its key waits already; return whether it was put.
+        """Add an event, unless its key waits already; return whether it was put.
 
         One that has failed waits again, with the newer event.
 
@@ -209,7 +209,7 @@ class WaitingStore:
         counts: bool,
         paused_by: str | None = None,
     ) -> None:
-        """Let an item that was taken up wait on; one that does not count gets its try back."""
+        """Put back an item that was taken up; if `counts` is false, without counting a try."""
         wait_key = replace(item.wait_key, is_again=item.wait_key.is_again or counts)
         self.touch(wait_key, paused_by=paused_by)
         self._update(
@@ -229,7 +229,7 @@ class WaitingStore:
         )
 
     def hasten(self, item_id: str, next_at: int) -> None:
-        """Let an item that waits be due at a moment, unless it is due before."""
+        """Make an item that waits due at a moment, unless it is due before."""
         try:
             self._update(
                 item_id,
@@ -430,7 +430,7 @@ class WaitingStore:
         )
 
     def retry(self, owner: str, item_id: str) -> WaitingItem | None:
-        """Let an owner's item be due now, without tries; None where there is none."""
+        """Make an owner's item due now, with its tries reset; None where there is none."""
         known = self.get(owner, item_id)
         if known is None:
             return None

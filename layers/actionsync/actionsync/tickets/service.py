@@ -102,7 +102,7 @@ class TicketService:
         return await self._run(write, create, ("created", ticket_type.table))
 
     def _watched(self, table: str, record: "Record", sent: dict[str, Any]) -> None:
-        """Have a ticket looked at from now on: what people do with it comes back as events."""
+        """Begin looks at a ticket, so that what people do with it comes back as events."""
         if self._watch is None:
             return
         target = self._clients.target(self._owner, table, self._connection)

@@ -1,4 +1,4 @@
-"""Owners learn of trouble by this process's functions."""
+"""Notices to owners, sent from this process's functions."""
 
 from functools import cache
 from typing import TYPE_CHECKING
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @cache
 def notices() -> Notices:
-    """Return where trouble is noticed."""
+    """Return what starts and ends notices."""
     return Notices(timer_store())
 
 
 def notify_owner(owner: str, cause: "Cause", about: str, text: str) -> None:
-    """Let an owner learn of trouble, at most once a day and cause; see `Notices.notify`.
+    """Notify an owner of trouble, at most once a day and cause; see `Notices.notify`.
 
     The function needs `dynamodb:PutItem` and `dynamodb:UpdateItem` of the table of what waits.
     """
@@ -36,5 +36,5 @@ def announce_ending(owner: str, connection: "Connection") -> None:
 
 
 def well_again(owner: str, cause: "Cause", about: str) -> None:
-    """Let an owner learn that trouble is over, if they have learned of it."""
+    """Notify an owner that trouble is over, if they were notified of it."""
     notices().end(owner, cause, about)

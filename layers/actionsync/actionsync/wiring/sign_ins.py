@@ -36,7 +36,7 @@ def finish(caller: "Acting", name: str, finished: "FinishedSignIn") -> "Connecti
 
 
 def promote(caller: "Acting", name: str) -> "Connection":
-    """Let a connection go by its pending version, once that signs in.
+    """Use a connection's pending version, once it signs in.
 
     Raises:
         PendingRefusedError: it does not.

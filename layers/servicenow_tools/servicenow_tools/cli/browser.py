@@ -25,7 +25,7 @@ def redirect_uri(port: int) -> str:
 def sign_in(
     url: str, client_id: str, client_secret: str, *, port: int, ca_file: str | None
 ) -> tuple[str, str]:
-    """Let a person sign in, and return who it is and the refresh token that is left.
+    """Sign a person in with a browser; return who it is and the refresh token.
 
     Args:
         url: the instance.
