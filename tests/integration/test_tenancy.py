@@ -13,17 +13,20 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
+import boto3
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actionsync.stores.teams import Team
+from actionsync.stores.timers import prompt
 from actionsync.wiring import stores
 from local.servicenow import Simulator
 from tests.conftest import HttpAnswer, LambdaContext, _forget, call
 from tests.conftest import event as event_of
-from tests.integration.events import Queues, error
+from tests.integration.events import PROMPTS, Queues, error, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +46,7 @@ class Tenant:
         id: the user's id.
         mark: stands in all that is the user's.
         team: the name of the user's team, whose only group is named as it is.
-        numbers, webhooks, cursors: what the user has been given.
+        numbers, webhooks, cursors, gates: what the user has been given.
         typed: others' marks that the user has typed.
     """
 
@@ -54,6 +57,7 @@ class Tenant:
     numbers: list[str] = field(default_factory=list)
     webhooks: list[str] = field(default_factory=list)
     cursors: list[str] = field(default_factory=list)
+    gates: list[str] = field(default_factory=list)
     typed: set[str] = field(default_factory=set)
 
     def call(self, function: str, body: Any = ..., **options: Any) -> HttpAnswer:
@@ -61,10 +65,18 @@ class Tenant:
         return call(function, body, user_id=self.id, **options)
 
     def ask(
-        self, function: str, scenario: str = "valid", body: Any = None, **query: str
+        self,
+        function: str,
+        scenario: str = "valid",
+        body: Any = None,
+        path: dict[str, str] | None = None,
+        **query: str,
     ) -> HttpAnswer:
         """Call an operation as this user, whose token names the user's own group."""
         payload = event_of(function, scenario)
+        for name, value in (path or {}).items():
+            old = f"/{payload['pathParameters'][name]}"
+            payload["rawPath"] = payload["rawPath"].replace(old, f"/{value}")
         claims = payload["requestContext"]["authorizer"]["jwt"]["claims"]
         claims |= {"sub": self.id, "cognito:groups": f"[{self.team}]"}
         payload["queryStringParameters"] = query
@@ -91,7 +103,7 @@ class Tenant:
             stores.team_store().save(made)
         self.name("default", owner=f"team/{self.team}")
 
-    def name(self, name: str, **query: str) -> None:
+    def name(self, name: str, **query: Any) -> None:
         """Store a connection by its name."""
         body = {"name": name, **self.connection()}
         made = self.ask("create_config", "valid_create_connection", body, **query)
@@ -207,6 +219,71 @@ def event(me: Tenant, _: Tenant) -> None:
     handler({"Records": [error(user_id=me.id, environment=me.mark)]}, LambdaContext())
 
 
+def held(me: Tenant, _: Tenant) -> None:
+    """What a rule of the same name holds back waits for its owner alone."""
+    held_back = [{"name": "calm", "then": {"hold": {"minutes": 5}}}]
+    assert me.call("update_rules", {"rules": held_back}, headers={}).status == 200
+    event(me, me)
+    assert me.ask("list_unfinished_events").status == 200
+
+
+def grouped(me: Tenant, _: Tenant) -> None:
+    """The same group in everybody's software: a ticket for each."""
+    many = [{"name": "many", "then": {"group_by": ["service"]}}]
+    assert me.call("update_rules", {"rules": many}, headers={}).status == 200
+    event(me, me)
+
+
+def looked_at(me: Tenant, _: Tenant) -> None:
+    """The user's own open tickets, and gates."""
+    items = boto3.client("dynamodb").scan(TableName="WaitingTable")["Items"]
+    records = [
+        {**record(prompt(item["pk"]["S"].removeprefix("TIMER#"), item["table"]["S"][1:])),
+         "eventSourceARN": PROMPTS}
+        for item in items
+        if item["pk"]["S"].startswith("TIMER#") and item["owner"]["S"] == me.id
+    ]  # fmt: skip
+    if records:
+        handler = importlib.import_module("functions.on_event.app").lambda_handler
+        handler({"Records": records}, LambdaContext())
+
+
+def gate(me: Tenant, other: Tenant) -> None:
+    """The same deployment of everybody's: another's gate is not there."""
+    body = {"application": "checkout", "deployment_id": f"{len(me.gates)}", "version": me.mark}
+    answer = me.ask("gate_deployment", body=body)
+    assert answer.status in {201, 404}
+    if answer.status == 201:
+        me.gates.append(answer.json["id"])
+    if me is not other and other.gates:
+        path = {"id": other.gates[-1]}
+        assert me.ask("gate_deployment", "valid_get_gate", path=path).status == 404
+    assert me.ask("gate_deployment", "valid_list_gates").status == 200
+
+
+def signs_in(me: Tenant, other: Tenant) -> None:
+    """Nobody finishes what another has begun, nor promotes what another has stored."""
+    named = {"name": "person"}
+    oauth = {"auth_method": "oauth_authorization_code", "client_id": "a", "client_secret": "b"}
+    for one in (me, other):
+        body = {"name": "person", "instance_url": one.instance.url, **oauth}
+        made = one.ask("create_config", "valid_create_connection", body)
+        assert made.status in {201, 409}
+    url = me.ask("sign_in_connection", path=named).json["url"]
+    came = {"code": "made-up", "state": dict(parse_qsl(urlsplit(url).query))["state"]}
+    if me is not other:
+        finished = other.ask("sign_in_connection", "valid_finish_sign_in", came, path=named)
+        assert finished.status == 409
+    assert me.ask("sign_in_connection", "valid_promote_pending", path=named).status == 409
+
+
+def address(me: Tenant, _: Tenant) -> None:
+    """Where notices go is the owner's alone to see."""
+    body = {"email": f"{me.mark}@example.com"}
+    assert me.ask("update_rules", "valid_update_notices", body).status == 200
+    assert me.mark in me.ask("get_rules", "valid_get_notices").text
+
+
 def hook(me: Tenant, other: Tenant) -> None:
     """Another's webhook is not there, and stays."""
     me.webhooks.append(me.call("create_webhook", None).json["id"])
@@ -239,7 +316,8 @@ def cold(_: Tenant, __: Tenant) -> None:
 
 STEPS: "list[Callable[[Tenant, Tenant], None]]" = [
     create, read, search, note, see_config, forget_config, connect, try_stored, try_typed, rules,
-    named, of_a_team, event, hook, trail, health, cold,
+    named, of_a_team, event, held, grouped, looked_at, gate, signs_in, address, hook, trail,
+    health, cold,
 ]  # fmt: skip
 SCRIPTS = st.lists(
     st.tuples(st.sampled_from(STEPS), st.integers(0, USERS - 1), st.integers(0, USERS - 1)),
@@ -272,8 +350,11 @@ def allowed(
     monkeypatch.setenv("WRITES_PER_MINUTE", "100000")
     monkeypatch.setattr(stores, "SIGN_INS_PER_MINUTE", 100_000)
     Queues(monkeypatch)
+    boto3.client("sns").create_topic(Name="notices")
+    boto3.client("events").create_event_bus(Name="events")
 
 
+@pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
 @pytest.mark.usefixtures("allowed")
 def test_users_do_not_meet(instances: list[Simulator]) -> None:
     """Not in a script of any steps."""
