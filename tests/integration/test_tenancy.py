@@ -185,7 +185,9 @@ def named(me: Tenant, other: Tenant) -> None:
     me.name("second")
     assert me.ask("search_incidents", connection="second").status == 200
     listed = other.ask("list_connections").json["connections"]
-    assert {each["username"] for each in listed} <= {other.mark}
+    # One that wants a person names no user.
+    assert {each["username"] for each in listed} <= {other.mark, ""}
+    assert {each["instance_url"] for each in listed} <= {other.instance.url}
 
 
 def of_a_team(me: Tenant, other: Tenant) -> None:
