@@ -572,7 +572,8 @@ def _units(item: Item | None) -> int:
 
 def _size(item: Item | None) -> int:
     """Return about how large an item is."""
-    values = ((name, _plain(value)) for name, value in (item or {}).items())
     return sum(
-        len(name) + len(value if isinstance(value, bytes) else str(value)) for name, value in values
+        len(name) + len(value if isinstance(value, str | bytes) else str(value))
+        for name, attribute in (item or {}).items()
+        for value in attribute.values()
     )
