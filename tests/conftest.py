@@ -150,6 +150,13 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Measure the coverage of the client's own tests alone: it costs others half as much again."""
+    for item in items:
+        if not item.nodeid.startswith("tests/unit/servicenow_tools/"):
+            item.add_marker("no_cover")
+
+
 def pytest_collection_finish() -> None:
     """Let the garbage collector pass over what was loaded: it took a tenth of the time."""
     gc.collect()

@@ -594,7 +594,7 @@ def test_a_rotated_password_costs_no_failed_call(aws: "Aws", connected: "Simulat
 def test_a_warm_call_asks_aws_nothing(
     connected: "Simulator", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is known once is known; then there are a claim, one POST and a record of it."""
+    """What is known once is known; then a claim, one POST, its ticket's row and a record of it."""
     calls: list[str] = []
     make = BaseClient._make_api_call  # type: ignore[attr-defined] # botocore's own
 
@@ -608,13 +608,16 @@ def test_a_warm_call_asks_aws_nothing(
     connected.requests.clear()
     assert call("create_incident", NEW, headers={"idempotency-key": "1"}).status == 201
     share, connection, pauses = "UpdateItem", "GetItem", "BatchGetItem"
+    claim, row, waiting, look, record, done = (
+        "PutItem", "PutItem", "UpdateItem", "PutItem", "PutItem", "UpdateItem",
+    )  # fmt: skip
     assert calls == [
-        share, connection, "GetSecretValue", "PutItem", pauses, "PutItem", "UpdateItem"
+        share, connection, "GetSecretValue", claim, pauses, row, waiting, look, record, done
     ]  # fmt: skip
     calls.clear()
     connected.requests.clear()
     assert call("create_incident", NEW, headers={"idempotency-key": "2"}).status == 201
-    assert calls == ["PutItem", "PutItem", "UpdateItem"]
+    assert calls == [claim, row, look, record, done]
     assert [request.method for request in connected.requests] == ["POST"]
 
 
