@@ -198,7 +198,8 @@ def _filled(node: Any, resources: _Resources | None = None) -> str:
 def _fill(part: Any, known: _Resources) -> Any:
     match part:
         case {"Ref": name}:
-            part = _REFERENCES.get(name, "name")
+            is_arn = known.get(name, {}).get("Type") == "AWS::SNS::Topic"
+            part = _arn(name, known) if is_arn else _REFERENCES.get(name, "name")
         case {"Fn::GetAtt": [logical_id, _]}:
             part = _arn(logical_id, known)
         case {"Fn::Sub": str(text)} | {"Fn::Sub": [str(text), _]}:
