@@ -231,6 +231,7 @@ def _kept(simulator: Simulator) -> tuple[dict[str, list[dict[str, Any]]], dict[s
         **{
             name: {"N" if isinstance(value, int) else "S": str(value)}
             for name, value in asdict(connection).items()
+            if value is not None
         },
     }
     facts: dict[str, Any] = {
