@@ -153,7 +153,7 @@ def test_what_was_decided_at_the_last_moment_is_noted(
         for entry in instance.records("sys_journal_field")
         if entry["element_id"] == change["sys_id"]
     ]
-    assert notes == ["codepipeline had an answer before it could be told: go."]
+    assert notes == ["codepipeline had an answer before this one: go."]
     assert platforms.calls.count("PutApprovalResult") == 1
 
 

@@ -249,6 +249,14 @@ def test_what_sns_does_not_take_is_refused(
     monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
     refused = set_address({"email": "ada@example.com"})
     assert (refused.status, refused.json["errors"][0]["field"]) == (422, "email")
+    # What was there stays its owner's, also where SNS refuses it when it is named again.
+    assert set_address({"email": "a@example.com"}).status == 422
+    (claim,) = (
+        item
+        for item in stores.address_store()._dynamodb.scan(TableName="EventsTable")["Items"]
+        if "owners" in item
+    )
+    assert claim["owners"] == {"SS": ["ada"]}
     assert set_address({"email": None}).status == 200
     assert stores.address_store()._dynamodb.scan(TableName="EventsTable")["Items"] == []
 

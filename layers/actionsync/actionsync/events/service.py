@@ -3,10 +3,9 @@
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from aws_lambda_powertools import Logger
-
 from actionsync.events.owners import OWNERS, OWNERS_OF, Owners
 from actionsync.stores.teams import NAME, PREFIX
+from actionsync.telemetry import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     from actionsync.events.recipes.models import Recipe
     from actionsync.stores.documents import DocumentStore
     from actionsync.stores.teams import TeamStore
-
-logger = Logger()
 
 _FRESH_SECONDS = 15.0
 _MOST_OWNERS = 200

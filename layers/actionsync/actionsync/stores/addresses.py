@@ -97,7 +97,8 @@ class AddressStore:
                 ReturnSubscriptionArn=True,
             )["SubscriptionArn"]
         except sns.exceptions.InvalidParameterException:
-            self._release(owner, email)
+            if email != before.email:
+                self._release(owner, email)
             raise InvalidInputError(FieldError("email", "SNS does not take it")) from None
         self._dynamodb.put_item(
             TableName=self._table,

@@ -16,7 +16,7 @@ class Asked:
         source: the source of its events.
         detail: the deployment, as a `Deployment` event has it.
         asked_at: when it was asked for, in epoch seconds.
-        platform: who is told what was decided; empty where the asker looks.
+        platform: who gets the decision; empty where the asker looks.
         place: where it waits there. It may hold a token, which nobody is shown.
         expires: the epoch second at which the platform stops waiting; 0 where nobody says.
         account: the cloud account that it is in, where it is known.

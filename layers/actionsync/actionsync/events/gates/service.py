@@ -1,8 +1,7 @@
 """Gates at work: each look brings one a step on, until its platform has heard what was decided.
 
-Nothing is kept open meanwhile: between two looks a gate is a timer. Whoever decides
-does so by one conditional write, and only then is the platform told. A look that fails neither
-opens nor closes a gate.
+Nothing is kept open meanwhile: between two looks a gate is a timer. One conditional write decides
+it, and only then its platform gets the answer. A look that fails neither opens nor closes a gate.
 """
 
 import asyncio
@@ -13,7 +12,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from actionsync import clock
@@ -31,6 +29,7 @@ from actionsync.rules.models import DeploymentRule
 from actionsync.stores.connections import DEFAULT
 from actionsync.stores.tickets import Row
 from actionsync.stores.versions import UnknownVersionError
+from actionsync.telemetry import logger
 from servicenow_tools import Query
 from servicenow_tools.errors import NotFoundError, ServiceNowError
 from servicenow_tools.states import ChangeState
@@ -50,7 +49,6 @@ if TYPE_CHECKING:
     from actionsync.stores.timers import Timer, TimerStore
     from servicenow_tools import Record, ServiceNowClient
 
-logger = Logger()
 
 TABLE = "change_request"
 LOOK_SECONDS = 60
@@ -196,7 +194,7 @@ class Gates:
         return [_ended(event, gate) for gate in gates if gate.state == "go"]
 
     def open(self, asked: Asked) -> None:
-        """Let a deployment wait; asked for again, it is the same gate.
+        """Open a gate; asked for again, it is the same gate.
 
         Raises:
             UnreadableEventError: it lacks what identifies it.
@@ -463,7 +461,7 @@ class Gates:
     # ---- once it is decided
 
     async def _doubted(self, gate: "Gate", asked: Asked) -> "Gate":
-        """Ask the change once more where a go could not be told in time."""
+        """Ask the change once more where a go could not be answered in time."""
         if _now() - gate.decided_at < STALE_SECONDS or not gate.sys_id:
             return gate
         matched = self._rules_of(gate.owner).rule_for(event_of(asked))
@@ -476,7 +474,7 @@ class Gates:
         decision = decide(_seen(record, gate), rule.gate)
         if decision.verdict == "go":
             return gate
-        said = f"{decision.reason}, before {asked.platform} could be told to go on"
+        said = f"{decision.reason}, before {asked.platform} could be answered"
         return self._store.revoke(gate, said) or gate
 
     def _answer(self, gate: "Gate", asked: Asked) -> "Gate":
@@ -487,14 +485,14 @@ class Gates:
             PLATFORMS[asked.platform].answer(asked, gate)
         except DecidedElsewhereError:
             answer = "decided elsewhere"
-            note = f"{asked.platform} had an answer before it could be told: {gate.state}."
+            note = f"{asked.platform} had an answer before this one: {gate.state}."
         except (ClientError, BotoCoreError) as error:
-            logger.warning("platform not told", platform=asked.platform, error=_code(error))
+            logger.warning("platform not answered", platform=asked.platform, error=_code(error))
             if _now() < gate.ends_at + _LAST_TRIES.total_seconds():
                 return gate
             answer = "failed"
         self._audit(asked, f"gate_{gate.state}", f"{asked.platform}: {answer}", gate)
-        logger.info("platform told", platform=asked.platform, gate=gate.id, answer=answer)
+        logger.info("platform answered", platform=asked.platform, gate=gate.id, answer=answer)
         return self._store.settle(gate, answer=answer, note=note) or gate
 
     async def _follow_up(self, gate: "Gate") -> "Gate":
