@@ -68,7 +68,7 @@ class Queues:
             QueueUrl=self.queue_url, MaxNumberOfMessages=10
         ).get("Messages"):
             for message in messages:
-                if timers or "timer" not in json.loads(message["Body"])[PROMPT]:
+                if timers or "timer" not in json.loads(message["Body"]).get(PROMPT, ()):
                     records.append({**record(message["Body"]), "eventSourceARN": PROMPTS})
                 self.sqs.delete_message(
                     QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"]

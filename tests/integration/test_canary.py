@@ -90,7 +90,7 @@ def _leaves(text: str | None) -> set[str]:
         return {text}
     public = {
         "owner", "connection", "instance_url", "auth_method", "username", "client_id",
-        "rotated_from",
+        "rotated_from", "key_id", "signing_key",
     }  # fmt: skip
     return {
         value for name, value in document.items() if name not in public and isinstance(value, str)
