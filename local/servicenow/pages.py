@@ -36,6 +36,10 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+# Who signs in may be sent on to the application that asks (`/oauth_auth.do`).
+_SIGN_IN_POLICY = _HEADERS["Content-Security-Policy"].replace(
+    "form-action 'self'", "form-action 'self' https:"
+)
 _TEMPLATES = Environment(
     loader=PackageLoader(__package__ or "", "templates"),
     autoescape=True,
@@ -142,7 +146,9 @@ class _Pages:
         """GET shows the form; POST signs in and leads to where one wanted to go."""
         target = _own_page(request.query_params.get("next", "/"))
         if request.method == "GET":
-            return self._page("login.html", title="Log in", target=target, failed=False)
+            page = self._page("login.html", title="Log in", target=target, failed=False)
+            page.headers["Content-Security-Policy"] = _SIGN_IN_POLICY
+            return page
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
         cookie = access.sign_in(
             self._instance,
