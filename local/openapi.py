@@ -316,6 +316,7 @@ def main() -> None:
     texts = {
         FILE: json.dumps(new, indent=2) + "\n",
         page_tables.FILE: page_tables.text(),
+        page_tables.EXAMPLES_FILE: page_tables.examples(),
         settings_schema.FILE: settings_schema.text(),
     }
     for file, text in texts.items():

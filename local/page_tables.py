@@ -17,7 +17,9 @@ from functions.update_recipe.operation import BODY as RECIPE
 EVENTS = Path(__file__).parent.parent / "events"
 # The Rules view tries rules on an event of each.
 KINDS = ("error", "alarm", "deployment", "meeting")
-FILE = Path(__file__).parent.parent / "layers/actionsync/actionsync/pages/tables.js"
+PAGES = Path(__file__).parent.parent / "layers/actionsync/actionsync/pages"
+FILE = PAGES / "tables.js"
+EXAMPLES_FILE = PAGES / "examples.js"
 
 
 def text() -> str:
@@ -31,12 +33,20 @@ def text() -> str:
         "EVENT_TEXTS": sorted(NAMES),
         "KINDS": _choices("kind"),
         "OUTCOMES": _choices("outcome"),
-        "EXAMPLES": {f"{kind}s": _example(f"on_{kind}") for kind in KINDS}
-        | {"github": _delivery()},
         "SENDERS": _senders(),
         "METHODS": {name: asdict(method) for name, method in METHODS.items()},
         "RECIPE": RECIPE,
     }
+    return _module(tables)
+
+
+def examples() -> str:
+    """Return the module with the events that the Rules view begins with."""
+    events = {f"{kind}s": _example(f"on_{kind}") for kind in KINDS}
+    return _module({"EXAMPLES": events | {"github": _delivery()}})
+
+
+def _module(tables: dict[str, Any]) -> str:
     lines = (f"export const {name} = {json.dumps(table)};" for name, table in tables.items())
     return "\n".join(["// Written by `make openapi`: local/page_tables.py.", "", *lines, ""])
 

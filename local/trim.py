@@ -38,6 +38,7 @@ UNUSED = (
     "botocore/stub.py", "botocore/crt/auth.py", "s3transfer/processpool.py",
     "pydantic/v1",
     "pydantic/mypy.py", "pydantic/experimental/pipeline.py", "annotated_types/test_cases.py",
+    "pydantic/color.py",
     # What Powertools reads of services that invoke no function here.
     "aws_lambda_powertools/metrics/provider/datadog",
     *(f"aws_lambda_powertools/utilities/data_classes/{name}_event.py"
@@ -45,6 +46,8 @@ UNUSED = (
     "pystache/tests",
     # What httpx brings for trio and HTTP/2.
     "anyio/_backends/_trio.py", "anyio/pytest_plugin.py", "httpcore/_*/http2.py",
+    # What they have for programs, other processes and Windows.
+    "anyio/itertools.py", "anyio/to_interpreter.py", "dateutil/tz/win.py",
     "urllib3/contrib/emscripten", "urllib3/contrib/pyopenssl.py", "urllib3/http2/connection.py",
     "dateutil/rrule.py",
     # Time zones and certificates come from Lambda and certifi.

@@ -174,7 +174,8 @@ def _granted(folder: str) -> set[str]:
     tables = {f"{table.capitalize()}Table.Arn": table for table in _TABLES}
     granted = set()
     for statement in statements(folder):
-        name = statement["Resource"].get("Fn::GetAtt", "")
+        resource = statement["Resource"]
+        name = "" if resource == "*" else resource.get("Fn::GetAtt", "")
         for action in statement["Action"]:
             service, _, operation = action.partition(":")
             owners = {"dynamodb": tables.get(name), "sqs": name.removesuffix(".Arn")}

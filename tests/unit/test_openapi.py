@@ -34,6 +34,7 @@ def test_it_is_committed_and_served(document: dict[str, Any]) -> None:
 def test_the_pages_know_what_the_rules_know() -> None:
     """The page's lists of severities, texts, filters and GitHub's events are Python's."""
     assert page_tables.FILE.read_text() == page_tables.text()
+    assert page_tables.EXAMPLES_FILE.read_text() == page_tables.examples()
     kinds = '["incident", "change", "action_item", "api", "settings", "servicenow"]'
     assert f"KINDS = {kinds};" in page_tables.text()
     assert 'RISKS = [["1", "very high"], ["2", "high"],' in page_tables.text()
@@ -272,6 +273,7 @@ def test_callers_of_a_release_are_not_broken(
     monkeypatch.setattr(openapi, "FILE", tmp_path / "openapi.json")
     monkeypatch.setattr(openapi, "CHANGELOG", tmp_path / "CHANGELOG.md")
     monkeypatch.setattr(page_tables, "FILE", tmp_path / "tables.js")
+    monkeypatch.setattr(page_tables, "EXAMPLES_FILE", tmp_path / "examples.js")
     monkeypatch.setattr("sys.argv", ["openapi"])
     if is_refused:
         with pytest.raises(SystemExit, match="/gone"):

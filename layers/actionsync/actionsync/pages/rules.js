@@ -6,7 +6,8 @@ import { showList } from "./ordered.js";
 import { picker } from "./picker.js";
 import { forget, offerReplay } from "./replay.js";
 import { card } from "./ticket.js";
-import { CHANGE_TYPES, EVENT_TEXTS, EXAMPLES, GITHUB_EVENTS, LEVELS, RISKS, SEVERITIES } from "./tables.js";
+import { EXAMPLES } from "./examples.js";
+import { CHANGE_TYPES, EVENT_TEXTS, GITHUB_EVENTS, LEVELS, RISKS, SEVERITIES } from "./tables.js";
 
 const named = (codes) => codes.map((code) => [code, label(code)]);
 const titled = (pairs) => pairs.map(([code, word]) => [code, label(word)]);
