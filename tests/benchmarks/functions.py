@@ -73,6 +73,9 @@ class World:
             "change_request", number="CHG0030001", short_description="Deploy checkout 2.4.0",
             type="normal", state="-1",
         )  # fmt: skip
+        self.simulator.instance.put(
+            "problem", number="PRB0040001", short_description="Payments time out", state="101",
+        )  # fmt: skip
 
 
 def subjects() -> list[Subject]:
