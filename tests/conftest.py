@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from contextlib import contextmanager
 from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -198,14 +199,21 @@ def _forget() -> None:
                     value.cache_clear()
 
 
-@pytest.fixture
-def aws(request: pytest.FixtureRequest) -> "Iterator[Aws]":
-    """AWS in process."""
-    in_moto = "MOTO" in os.environ or request.node.get_closest_marker("moto") is not None
+@contextmanager
+def aws_in_process(*, in_moto: bool = False) -> "Iterator[Aws]":
+    """AWS in process, while the `with` block lasts; the arguments are those of Aws."""
     # boto3 keeps its session from test to test, as actionsync.aws keeps its clients.
     with mock_aws(config={"core": {"reset_boto3_session": False}}):
         yield Aws(in_moto=in_moto)
     fast_dynamodb.FAST.end()
+
+
+@pytest.fixture
+def aws(request: pytest.FixtureRequest) -> "Iterator[Aws]":
+    """AWS in process."""
+    in_moto = "MOTO" in os.environ or request.node.get_closest_marker("moto") is not None
+    with aws_in_process(in_moto=in_moto) as aws:
+        yield aws
 
 
 @pytest.fixture(scope="session")

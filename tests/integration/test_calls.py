@@ -22,8 +22,7 @@ from local.servicenow import seed, server
 from tests.conftest import _forget, call, event, invoke
 from tests.integration.conftest import connect
 from tests.integration.events import USER, Queues, alarm, deployment, error, on_bus, send
-from tests.integration.test_auth_methods import instance  # noqa: F401 - a fixture
-from tests.integration.test_events import (
+from tests.integration.examples import (
     put_example_address,
     put_example_gate,
     put_example_item,
@@ -31,6 +30,7 @@ from tests.integration.test_events import (
     put_example_tickets,
     put_example_webhook,
 )
+from tests.integration.test_auth_methods import instance  # noqa: F401 - a fixture
 from tests.integration.test_rotation import secret, step  # noqa: F401 - a fixture
 from tests.template import functions
 

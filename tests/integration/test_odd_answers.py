@@ -9,7 +9,7 @@ import pytest
 from servicenow_tools import Transport, tls_context
 from tests.conftest import _forget, call
 from tests.integration.conftest import connect
-from tests.integration.test_events import put_example_tickets
+from tests.integration.examples import put_example_tickets
 from tests.meddler import Meddler
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from actionsync.tickets import service
 from actionsync.wiring import stores
 from local.servicenow import seed
 from tests.conftest import _forget, call, event, invoke
-from tests.integration.test_events import put_example_webhook
+from tests.integration.examples import put_example_webhook
 
 if TYPE_CHECKING:
     from local.servicenow import Simulator

@@ -47,8 +47,8 @@ from tests.contract.test_template import FOLDERS
 from tests.integration import events, gates
 from tests.integration.conftest import connect
 from tests.integration.events import Queues
+from tests.integration.examples import put_example_key, put_example_sign_in
 from tests.integration.keys import make_key
-from tests.integration.test_events import put_example_key, put_example_sign_in
 from tests.template import leading_keys, managed, public, statements
 
 if TYPE_CHECKING:

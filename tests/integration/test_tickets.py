@@ -17,7 +17,7 @@ from local.operations import operations
 from local.servicenow import faults, seed
 from tests.conftest import HttpAnswer, call, event, invoke, set_monotonic
 from tests.integration.conftest import connect
-from tests.integration.test_events import CALLER, put_example_tickets
+from tests.integration.examples import CALLER, put_example_tickets
 
 if TYPE_CHECKING:
     from collections.abc import Callable

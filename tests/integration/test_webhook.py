@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from actionsync.wiring.stores import recent_events
 from tests.conftest import HttpAnswer, event, invoke
+from tests.integration.examples import put_example_webhook
 from tests.integration.test_events import (
     GITHUB,
     Bus,
     bus,  # noqa: F401 - a fixture
-    put_example_webhook,
 )
 
 if TYPE_CHECKING:
