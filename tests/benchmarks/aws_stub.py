@@ -4,6 +4,7 @@ DynamoDB is the tests' own, in memory. The other services give the one answer th
 on with.
 """
 
+import base64
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from botocore import xform_name
 
-from tests.memory import AnswerError, MemoryDynamoDB
+from tests.memory import AnswerError, Item, MemoryDynamoDB
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -24,10 +25,10 @@ class AwsStub:
 
     Args:
         items: DynamoDB's items, by table, before each call.
-        secrets: what Secrets Manager holds, by the end of the name; else the one named "".
+        secrets: what Secrets Manager answers to who asks for the current version, by name.
     """
 
-    def __init__(self, items: dict[str, list[dict[str, Any]]], secrets: dict[str, str]) -> None:
+    def __init__(self, items: dict[str, list[Item]], secrets: dict[str, dict[str, Any]]) -> None:
         self._first = items
         self._secrets = secrets
         self.calls: list[str] = []
@@ -43,7 +44,7 @@ class AwsStub:
                 request = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 action = self.headers["x-amz-target"].rpartition(".")[2]
                 answer = stub.answer(action, request)
-                body = json.dumps(answer).encode()
+                body = json.dumps(answer, default=_encoded).encode()
                 self.send_response(400 if "__type" in answer else 200)
                 self.send_header("Content-Type", "application/x-amz-json-1.0")
                 self.send_header("Content-Length", str(len(body)))
@@ -75,10 +76,10 @@ class AwsStub:
     def reset(self) -> None:
         """Bring the first items back, and forget the calls."""
         self.calls.clear()
-        self._dynamodb = MemoryDynamoDB(counts=False)
+        self.dynamodb = MemoryDynamoDB(counts=False)
         for table, items in self._first.items():
             for item in items:
-                self._dynamodb.put_item(TableName=table, Item=item)
+                self.dynamodb.put_item(TableName=table, Item=item)
 
     def answer(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
         """Return a service's answer to an action."""
@@ -87,11 +88,10 @@ class AwsStub:
             case _ if request.keys() & {"TableName", "RequestItems"}:
                 return self._ask_dynamodb(action, request)
             case "GetSecretValue":
-                if request.get("VersionId", _VERSION) != _VERSION:
+                current = self._secrets[request["SecretId"]]
+                if request.get("VersionId", current["VersionId"]) != current["VersionId"]:
                     return {"__type": "ResourceNotFoundException"}  # no rotation is under way
-                name = request["SecretId"]
-                text = next(value for end, value in self._secrets.items() if end in name)
-                return {"Name": name, "VersionId": _VERSION, "SecretString": text}
+                return {name: current[name] for name in ("Name", "VersionId", "SecretString")}
             case "CreateSecret" | "PutSecretValue":
                 return {"Name": "secret", "VersionId": request.get("ClientRequestToken", _VERSION)}
             case "PutEvents":
@@ -100,7 +100,11 @@ class AwsStub:
 
     def _ask_dynamodb(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = getattr(self._dynamodb, xform_name(action))(**request)
+            answer: dict[str, Any] = getattr(self.dynamodb, xform_name(action))(**request)
         except AnswerError as error:
             return {"__type": type(error).__name__, **error.response}
         return answer
+
+
+def _encoded(value: bytes) -> str:
+    return base64.b64encode(value).decode()

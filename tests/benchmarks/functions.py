@@ -16,16 +16,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from actionsync.stores.connections import Connection
-from actionsync.stores.secrets import Secret, text_of
+import pytest
+
+from actionsync.wiring.stores import connection_store
 from local.cloud import PYTHON, ROOT, STATE, TOOLS, build
 from local.servicenow import Simulator, seed
 from tests.benchmarks import charts, memory
 from tests.benchmarks.aws_stub import AwsStub
 from tests.benchmarks.runtime import Runtime, Sample, Subject, loading
-from tests.conftest import ENVIRONMENT
+from tests.conftest import ENVIRONMENT, _forget, aws_in_process
 from tests.contract.test_imports import WITHOUT_AWS as PAGES
 from tests.contract.test_imports import WITHOUT_SERVICENOW
+from tests.integration.conftest import connect
+from tests.integration.examples import CALLER, put_example_tickets, put_examples
+from tests.memory import Item
 from tests.template import functions
 
 BUILT = ROOT / ".aws-sam/build"
@@ -36,7 +40,7 @@ LAYERS = [
 HANDLERS = ROOT / "tests/benchmarks/handlers"
 LIBRARIES = TOOLS / "bench/lib" / PYTHON / "site-packages"
 CHART = ROOT / "docs/images/cold-starts.svg"
-USER = "00000000-0000-4000-8000-000000000001"
+CONNECTION = {"pk": {"S": f"CONNECTION#{CALLER}"}, "sk": {"S": "default"}}
 
 INTRODUCTION = """\
 ## Functions
@@ -61,21 +65,13 @@ class World:
     aws: AwsStub
     simulator: Simulator
 
-    def renew(self) -> None:
-        """Let the next call meet what the first one met."""
+    def renew(self, event: str) -> None:
+        """Let the next call, with an event of events/, meet what the first one met."""
         self.aws.reset()
+        if event == "create_config":
+            self.aws.dynamodb.delete_item(TableName="ConnectionsTable", Key=CONNECTION)
         self.simulator.reset()
-        self.simulator.instance.put(
-            "incident", number="INC0010001", short_description="Checkout answers 500", state="1",
-            incident_state="1", impact="2", urgency="1", priority="2",
-        )  # fmt: skip
-        self.simulator.instance.put(
-            "change_request", number="CHG0030001", short_description="Deploy checkout 2.4.0",
-            type="normal", state="-1",
-        )  # fmt: skip
-        self.simulator.instance.put(
-            "problem", number="PRB0040001", short_description="Payments time out", state="101",
-        )  # fmt: skip
+        put_example_tickets(self.simulator)
 
 
 def subjects() -> list[Subject]:
@@ -120,7 +116,7 @@ def report(samples: int, warm_calls: int) -> str:
     built_from = BUILT.with_name("built-from").read_text()
     saved = Saved(STATE / "benchmarks/functions.json", f"{built_from} {warm_calls}")
     saved.load(measured)
-    with Simulator() as simulator, AwsStub(*_kept(simulator)) as aws:
+    with Simulator() as simulator, AwsStub(*_stored(simulator)) as aws:
         world, environment = World(aws, simulator), _environment(aws, simulator)
         for number in range(samples):
             for subject in measured:
@@ -172,7 +168,7 @@ def _measure(
     warm: list[float] = []
     with Runtime(subject, environment) as runtime:
         for call in range(1 + warm_calls):
-            world.renew()
+            world.renew(subject.event)
             took, answer = runtime.invoke(_event(subject))
             if not _is_good(answer):
                 raise RuntimeError(f"{subject.name} answered {answer}")
@@ -210,52 +206,29 @@ def _is_good(answer: Any) -> bool:
         return True  # a step of a rotation
     if "batchItemFailures" in answer:
         return not answer["batchItemFailures"]
-    return answer.get("statusCode") in {200, 201, 202, 204}
+    return answer.get("statusCode") in {200, 201, 202, 204, 302}
 
 
-def _kept(simulator: Simulator) -> tuple[dict[str, list[dict[str, Any]]], dict[str, str]]:
-    """Return what DynamoDB and Secrets Manager hold before each call."""
-    webhook = "0123456789abcdef" * 2
-    connection = Connection(
-        id=1,
-        instance_url=simulator.url,
-        auth_method="basic",
-        username=seed.INTEGRATION_USER,
-        client_id="",
-        secret_version="0" * 32,
-        created_at="2024-01-10T10:00:00Z",
-        updated_at="2024-01-10T10:00:00Z",
-        version=1,
-    )
-    stored = {
-        "pk": {"S": f"CONNECTION#{USER}"},
-        "sk": {"S": "default"},
-        "status": {"S": "active"},
-        **{
-            name: {"N" if isinstance(value, int) else "S": str(value)}
-            for name, value in asdict(connection).items()
-            if value is not None
-        },
-    }
-    facts: dict[str, Any] = {
-        "owner": {"S": USER},
-        "source": {"S": "github"},
-        "name": {"S": "github"},
-        "dry_run": {"BOOL": False},
-        "verification": {"S": ""},
-        "created_at": {"S": "2024-01-10T10:00:00Z"},
-        "secret_version": {"S": "0" * 32},
-    }
-    listed = {
-        "pk": {"S": f"WEBHOOKS#{USER}"},
-        "sk": {"S": "WEBHOOKS"},
-        "names": {"SS": ["github/github"]},
-        webhook: {"M": facts},
-    }
-    found = {"pk": {"S": f"WEBHOOK#{webhook}"}, "sk": {"S": "WEBHOOK"}, **facts}
-    secret = Secret(USER, connection.identity, {"password": seed.USERS[connection.username][0]})
-    secrets = {"webhook/": "made-up-webhook-secret", "": text_of(secret)}
-    return {"ConnectionsTable": [stored], "EventsTable": [listed, found]}, secrets
+def _stored(simulator: Simulator) -> tuple[dict[str, list[Item]], dict[str, dict[str, str]]]:
+    """Return what DynamoDB holds before each call, by table, and Secrets Manager, by name."""
+    environment = ENVIRONMENT | _instance(simulator)
+    named = [environment[name] for name in environment if name.endswith("_TABLE")]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        with aws_in_process() as aws:
+            connect(simulator, seed.INTEGRATION_USER)
+            put_examples(aws, simulator)
+            connection = connection_store().get(CALLER)
+            assert connection is not None
+            tables = {table: aws.items(table) for table in named}
+            secrets = {
+                name: aws.secrets_manager.get_secret_value(SecretId=name) for name in aws.secrets()
+            }
+            _forget()
+    rotated = json.loads((ROOT / "events/rotate_secret/valid.json").read_text())["SecretId"]
+    secrets[rotated] = secrets[f"{ENVIRONMENT['SECRET_PREFIX']}connection/{connection.id}"]
+    return tables, secrets
 
 
 def _environment(aws: AwsStub, simulator: Simulator) -> dict[str, str]:
@@ -267,13 +240,19 @@ def _environment(aws: AwsStub, simulator: Simulator) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
         "QUEUE_URL": f"{aws.url}/queue",
         "DEAD_LETTER_URL": f"{aws.url}/dead-letters",
-        "AUTOMATION_USER_ID": USER,
-        "ALLOWED_INSTANCE_HOSTS": f"*.service-now.com,localhost:{simulator.port}",
-        "INSTANCE_CA_FILE": simulator.ca_file,
+        "AUTOMATION_USER_ID": CALLER,
+        **_instance(simulator),
         "POWERTOOLS_METRICS_NAMESPACE": "Benchmark",
         # What the naive handlers' Tracer talks to: nobody.
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _instance(simulator: Simulator) -> dict[str, str]:
+    return {
+        "ALLOWED_INSTANCE_HOSTS": f"*.service-now.com,localhost:{simulator.port}",
+        "INSTANCE_CA_FILE": simulator.ca_file,
     }
 
 
