@@ -209,7 +209,7 @@ def _is_good(answer: Any) -> bool:
     return answer.get("statusCode") in {200, 201, 202, 204, 302}
 
 
-def _stored(simulator: Simulator) -> tuple[dict[str, list[Item]], dict[str, dict[str, str]]]:
+def _stored(simulator: Simulator) -> tuple[dict[str, list[Item]], dict[str, dict[str, Any]]]:
     """Return what DynamoDB holds before each call, by table, and Secrets Manager, by name."""
     environment = ENVIRONMENT | _instance(simulator)
     named = [environment[name] for name in environment if name.endswith("_TABLE")]
@@ -222,8 +222,9 @@ def _stored(simulator: Simulator) -> tuple[dict[str, list[Item]], dict[str, dict
             connection = connection_store().get(CALLER)
             assert connection is not None
             tables = {table: aws.items(table) for table in named}
-            secrets = {
-                name: aws.secrets_manager.get_secret_value(SecretId=name) for name in aws.secrets()
+            secrets: dict[str, dict[str, Any]] = {
+                name: {**aws.secrets_manager.get_secret_value(SecretId=name)}
+                for name in aws.secrets()
             }
             _forget()
     rotated = json.loads((ROOT / "events/rotate_secret/valid.json").read_text())["SecretId"]
