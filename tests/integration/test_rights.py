@@ -33,8 +33,8 @@ from actionsync.stores.rules import RuleStore
 from actionsync.stores.tickets import Row
 from actionsync.stores.timers import PROMPT, Timer, key_of, looks_of, prompt
 from actionsync.tickets.types import TABLES
+from actionsync.wiring import notices as owner_notices
 from actionsync.wiring.events import services
-from actionsync.wiring.notices import notify_owner
 from actionsync.wiring.servicenow import client_cache
 from actionsync.wiring.stores import address_store, pause_store, ticket_store, timer_store
 from local import update_set
@@ -812,7 +812,7 @@ def says_what_is_wrong(world: World) -> None:
     with world.iam.off():
         boto3.client("sns").create_topic(Name="notices")
         address_store().save(world.user, world.user, f"{world.user}@example.com")
-        notify_owner(world.user, "cap", "x", "x")
+        owner_notices.notices().notify(world.user, "cap", "x", "x")
         (timer,) = [
             item["pk"]["S"].partition("#")[2]
             for item in world.aws.items("WaitingTable")

@@ -7,7 +7,6 @@ from actionsync.events.notices import Notices
 from actionsync.wiring.stores import timer_store
 
 if TYPE_CHECKING:
-    from actionsync.events.notices import Cause
     from actionsync.stores.connections import Connection
 
 
@@ -15,14 +14,6 @@ if TYPE_CHECKING:
 def notices() -> Notices:
     """Return what starts and ends notices."""
     return Notices(timer_store())
-
-
-def notify_owner(owner: str, cause: "Cause", about: str, text: str) -> None:
-    """Notify an owner of trouble, at most once a day and cause; see `Notices.notify`.
-
-    The function needs `dynamodb:PutItem` and `dynamodb:UpdateItem` of the table of what waits.
-    """
-    notices().notify(owner, cause, about, text)
 
 
 def announce_ending(owner: str, connection: "Connection") -> None:
@@ -33,8 +24,3 @@ def announce_ending(owner: str, connection: "Connection") -> None:
     ending = connection.ending()
     if ending is not None:
         notices().announce(owner, connection.name, *ending)
-
-
-def well_again(owner: str, cause: "Cause", about: str) -> None:
-    """Notify an owner that trouble is over, if they were notified of it."""
-    notices().end(owner, cause, about)
