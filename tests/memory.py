@@ -282,8 +282,9 @@ class MemoryDynamoDB:
 
     def found(self, table: str, keys: Iterable[Item]) -> list[Item]:
         """Return those items that there are, of the keys of some."""
-        items = (self._find(table, key) for key in keys)
-        return [item for item in items if item is not None]
+        items = self._tables[table].items
+        places = map(_place, keys)
+        return [items[pk][sk] for pk, sk in places if sk in items[pk]]
 
     def partition(self, options: Item) -> Iterator[Item]:
         """Yield the items that a query looks through, in their order."""
@@ -416,6 +417,8 @@ class MemoryDynamoDB:
         return SimpleNamespace(paginate=paginate)
 
     def _find(self, table: str, key: Item) -> Item | None:
+        if {"S": ""} in (key["pk"], key.get("sk")):
+            raise ValidationException("An empty string in a key")
         pk, sk = _place(key)
         return self._tables[table].items[pk].get(sk)
 

@@ -831,7 +831,7 @@ def looks_at_tickets(world: World) -> None:
         prompts = [
             events.record(prompt(item["pk"]["S"].removeprefix("TIMER#"), "looks"))
             for item in world.aws.items("WaitingTable")
-            if item["pk"]["S"].startswith("TIMER#")
+            if item["pk"]["S"].startswith("TIMER#") and item["table"] == {"S": "#looks"}
         ]
         for item in world.aws.items("EventsTable"):
             if item["pk"]["S"] == f"TICKET#{connection.id}":
