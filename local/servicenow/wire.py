@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+# What the escape of a half character, U+D800 to U+DFFF, begins with.
+_HALF = rb"\ud"
 # A text of JSON in double quotes, or one in single quotes.
 _TEXT = re.compile(r""""(?:[^"\\]|\\.)*"|'((?:[^'\\]|\\.)*)'""")
 JSON = {"application/json", "*/*", "application/*", ""}
@@ -115,6 +117,8 @@ def parsed(raw: bytes) -> Any:
         document = json.loads(raw)
     except ValueError:
         document = json.loads(_TEXT.sub(_in_double_quotes, raw.decode()))
+    if _HALF not in raw.lower():
+        return document
     return json.loads(json.dumps(document, ensure_ascii=False).encode(errors="replace"))
 
 

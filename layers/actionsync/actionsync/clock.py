@@ -1,4 +1,4 @@
-"""Time, in the two forms the product stores."""
+"""Time, in the two forms that the product stores, and in ServiceNow's."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,3 +31,11 @@ def iso(moment: datetime) -> str:
 def epoch(moment: datetime) -> int:
     """Write a moment as whole seconds since 1970, DynamoDB's form for time to live."""
     return int(moment.timestamp())
+
+
+def parsed(value: object) -> datetime | None:
+    """Return the moment that ServiceNow stores as `2024-01-10 10:00:00`; None for anything else."""
+    try:
+        return datetime.strptime(str(value), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -152,9 +152,7 @@ def change_connection(
         ConnectionBusyError: another request is working on it.
         InvalidInputError: a field is missing, or is not one of the method's.
     """
-    old = find_connection(connections, owner, name)
-    if expected_version not in {None, old.version}:
-        raise ConnectionChangedError(old.version)
+    old = _at_version(connections, owner, name, expected_version)
     identity, sent = change.changed(old.identity), change.secrets()
     if wrong := _wrong_fields(change, identity, is_changed=bool(sent) or identity != old.identity):
         raise InvalidInputError(*wrong)
@@ -197,9 +195,7 @@ def store_pending(
         InvalidInputError: its method has nothing that is registered in ServiceNow, or more is to
             change than that.
     """
-    old = find_connection(connections, owner, name)
-    if expected_version not in {None, old.version}:
-        raise ConnectionChangedError(old.version)
+    old = _at_version(connections, owner, name, expected_version)
     if not METHODS[old.auth_method].is_registered:
         raise InvalidInputError(FieldError("pending", f"is not for {old.auth_method}"))
     identity, sent = change.changed(old.identity), change.secrets()
@@ -284,6 +280,15 @@ def locked(connections: ConnectionStore, owner: str, old: Connection) -> "Iterat
     connections.lock_version(owner, operation, old.version, old.name)
     with _unlocked_on_failure(connections, owner, operation, old.name):
         yield operation
+
+
+def _at_version(
+    connections: ConnectionStore, owner: str, name: str, expected: int | None
+) -> Connection:
+    found = find_connection(connections, owner, name)
+    if expected not in {None, found.version}:
+        raise ConnectionChangedError(found.version)
+    return found
 
 
 def _wrong_fields(

@@ -815,7 +815,7 @@ class Work:
                 raise
             return None
         self.state_before = str(record.get("state") or "")
-        ended_at = _moment(str(record.get("resolved_at") or record.get("closed_at") or ""))
+        ended_at = clock.parsed(record.get("resolved_at") or record.get("closed_at"))
         if ended_at is not None:
             if record.answered_at is not None:
                 ended_at -= record.answered_at - clock.now()
@@ -1058,15 +1058,8 @@ def _written(record: "Record", names: "tuple[str, ...] | list[str]") -> dict[str
 
 
 def _is_recent(record: "Record", hours: int) -> bool:
-    resolved_at = _moment(str(record.get("resolved_at")))
+    resolved_at = clock.parsed(record.get("resolved_at"))
     return resolved_at is not None and clock.now() - resolved_at <= timedelta(hours=hours)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 def _of_microseconds(value: int) -> datetime:

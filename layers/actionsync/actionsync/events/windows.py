@@ -5,9 +5,9 @@ good for ten; without a good one there are none, so that nothing is quiet by mis
 handler also writes the notes of changes: one at the first event that is held back, one with all.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -288,13 +288,15 @@ async def read_windows(client: "ServiceNowClient") -> list[Window]:
     found = [one for one in found if one.start <= clock.epoch(now + _AHEAD)]
     found = [one for one in found if one.end > clock.epoch(now)]
     affected = await _affected(client, [one.sys_id for one in found])
-    return [_with(one, affected.get(one.sys_id, [])) for one in found]
+    return [
+        replace(one, names=_folded((*one.names, *affected.get(one.sys_id, ())))) for one in found
+    ]
 
 
 def _window_of(record: "Record") -> Window | None:
-    start, end = (_epoch(record.get(name)) for name in ("start_date", "end_date"))
+    start, end = (clock.parsed(record.get(name)) for name in ("start_date", "end_date"))
     state, on_hold = str(record.get("state")), str(record.get("on_hold") or "")
-    if not start or not end or on_hold == "true":
+    if start is None or end is None or on_hold == "true":
         return None
     if state not in {ChangeState.SCHEDULED, ChangeState.IMPLEMENT}:
         return None
@@ -306,8 +308,8 @@ def _window_of(record: "Record") -> Window | None:
         record.sys_id,
         record.number,
         str(record.get("short_description") or "")[:160],
-        start,
-        end,
+        clock.epoch(start),
+        clock.epoch(end),
         _folded(names),
         (environment,) if environment else (),
     )
@@ -334,23 +336,8 @@ async def _affected(client: "ServiceNowClient", changes: list[str]) -> dict[str,
     return found
 
 
-def _with(window: Window, names: "Iterable[str]") -> Window:
-    return Window(
-        window.sys_id, window.number, window.title, window.start, window.end,
-        _folded((*window.names, *names)), window.environments,
-    )  # fmt: skip
-
-
 def _folded(names: "Iterable[str]") -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.casefold()[:100] for name in names if name))
-
-
-def _epoch(value: Any) -> int:
-    try:
-        moment = datetime.strptime(str(value or ""), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-    except ValueError:
-        return 0
-    return clock.epoch(moment)
 
 
 def _place(owner: str, connection: str) -> str:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from actionsync.rules.sections import Section
-from actionsync.stores.addresses import EMAIL
+from actionsync.stores.addresses import EMAIL, Address
 
 if TYPE_CHECKING:
-    from actionsync.stores.addresses import Address, AddressStore
+    from actionsync.stores.addresses import AddressStore
 
 
 class NoticeAddress(Section):
@@ -26,7 +26,7 @@ def save(store: "AddressStore", owner: str, user_id: str, new: NoticeAddress) ->
     """
     if new.email is None:
         store.delete(owner)
-        return {"email": None, "is_confirmed": False}
+        return document(store, Address())
     return document(store, store.save(owner, user_id, new.email))
 
 

@@ -6,6 +6,7 @@ from actionsync import clock
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 _HOUR = 3600
 _MOST_KNOWN = 1000
@@ -42,8 +43,7 @@ class CapStore:
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
-                # In the partitions of correlations: the same functions write both.
-                Key={"pk": {"S": f"CORRELATION#{rule_key}"}, "sk": {"S": f"CAP#{hour}"}},
+                Key=_key(rule_key, hour),
                 UpdateExpression="SET #owner = :owner, expires_at = :expires ADD opened :one",
                 ConditionExpression="attribute_not_exists(opened) OR opened < :most",
                 ExpressionAttributeNames={"#owner": "owner"},
@@ -67,13 +67,18 @@ class CapStore:
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key={"pk": {"S": f"CORRELATION#{rule_key}"}, "sk": {"S": f"CAP#{hour}"}},
+                Key=_key(rule_key, hour),
                 UpdateExpression="ADD opened :back",
                 ConditionExpression="opened > :none",
                 ExpressionAttributeValues={":back": {"N": "-1"}, ":none": {"N": "0"}},
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return  # it was counted in the hour before
+
+
+def _key(rule_key: str, hour: int) -> "dict[str, AttributeValueTypeDef]":
+    # In the partitions of correlations: the same functions write both.
+    return {"pk": {"S": f"CORRELATION#{rule_key}"}, "sk": {"S": f"CAP#{hour}"}}
 
 
 def seconds_left() -> int:

@@ -598,17 +598,10 @@ def _seen(record: "Record", gate: "Gate") -> Seen:
         is_ours=gate.is_ours,
         approval=str(record.get("approval") or ""),
         is_on_hold=record.get("on_hold") == "true",
-        opens=_moment(record.get("start_date")),
-        closes=_moment(record.get("end_date")),
+        opens=clock.parsed(record.get("start_date")),
+        closes=clock.parsed(record.get("end_date")),
         has_advanced=gate.has_advanced,
     )
-
-
-def _moment(text: object) -> datetime | None:
-    try:
-        return datetime.strptime(str(text), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 def _code(error: Exception) -> str:
