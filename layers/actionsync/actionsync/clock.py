@@ -33,6 +33,11 @@ def epoch(moment: datetime) -> int:
     return int(moment.timestamp())
 
 
+def now_epoch() -> int:
+    """Return the present moment in whole seconds since 1970."""
+    return epoch(now())
+
+
 def parsed(value: object) -> datetime | None:
     """Return the moment that ServiceNow stores as `2024-01-10 10:00:00`; None for anything else."""
     try:

@@ -111,7 +111,7 @@ def _pause(connection: "Connection | None", pauses: "PauseStore") -> dict[str, A
     """Return the pause that ends last of those that the user's calls have to wait for."""
     if connection is None:
         return None
-    now = clock.epoch(clock.now())
+    now = clock.now_epoch()
     found = [pauses.look(Target.of(connection, table)) for table in _TABLES]
     pause = max((pause for pause in found if pause), key=lambda pause: pause.until, default=None)
     if pause is None or pause.until <= now:

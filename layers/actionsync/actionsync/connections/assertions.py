@@ -51,7 +51,7 @@ class KmsSigner:
         Raises:
             SigningKeyError: there is no such key, or it may not be used.
         """
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         signed = ".".join(
             [
                 _part({"alg": "RS256", "typ": "JWT", "kid": identity.key_id}),

@@ -161,7 +161,7 @@ class Circuit:
         if self._healthy_until.get(target, 0.0) >= time.monotonic():
             return False
         pause = self.pauses.look(target)
-        return pause is not None and pause.until > clock.epoch(clock.now())
+        return pause is not None and pause.until > clock.now_epoch()
 
     @contextmanager
     def around(self, target: "Target") -> "Iterator[None]":
@@ -200,5 +200,5 @@ class Circuit:
         pause = self.pauses.check(target)
         if pause is None:
             return
-        seconds = max(1, pause.seconds_left(clock.epoch(clock.now())))
+        seconds = max(1, pause.seconds_left(clock.now_epoch()))
         raise _OF_REASONS.get(pause.reason, CircuitOpenError)(target.host, pause, seconds)

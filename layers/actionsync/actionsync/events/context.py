@@ -98,5 +98,5 @@ def _change(one: "Window") -> dict[str, Any]:
     return {
         "number": one.number, "sys_id": one.sys_id, "short_description": one.title,
         "start": start, "end": end,
-        "is_open": one.covers(clock.epoch(clock.now())),
+        "is_open": one.covers(clock.now_epoch()),
     }  # fmt: skip

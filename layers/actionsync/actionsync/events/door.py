@@ -120,7 +120,7 @@ class Door:
         # Without a webhook the delivery is verified all the same: the time says nothing, either.
         webhook, secret = found or (None, secrets.token_hex())
         ways = known.ways_of(webhook.verification if webhook else "") if known else ()
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         proof = verify(ways, delivery.headers, delivery.body, secret, now)
         if known is None or webhook is None or webhook.source != source or proof is None:
             raise WebhookRefusedError

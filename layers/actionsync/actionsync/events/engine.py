@@ -236,13 +236,13 @@ class Engine:
             self._raise_version(intake, intake.news)
         group, correlation = intake.group, intake.correlation
         was_received = all(item.was_received for item in group.received)
-        if correlation.waits_until > _now() and not (has_waited or was_received):
+        if correlation.waits_until > clock.now_epoch() and not (has_waited or was_received):
             # The one that waits will say all.
             return Handled(["deduplicated"], is_finished=False)
         handled = Handled(had_item=correlation.waits_until > 0, connection=intake.connection)
         kind = group.event.kind
         correlation = self._groups.look_if_due(intake, correlation)
-        while (step := next_step(correlation, kind, _now())) is not None:
+        while (step := next_step(correlation, kind, clock.now_epoch())) is not None:
             verdict, correlation = await self._judge(intake, correlation, step)
             if verdict == "wait":
                 handled.results.append("held")
@@ -256,7 +256,7 @@ class Engine:
                 handled.is_finished = False
                 break  # another is at it, and looks again when it is done
             correlation = following
-        handled.due_at = due_at(correlation, kind, _now())
+        handled.due_at = due_at(correlation, kind, clock.now_epoch())
         if not handled.results:
             handled.results.append("deduplicated")
         if correlation.sys_id:
@@ -378,7 +378,7 @@ class Engine:
 
     def _ended_by_silence(self, owner: str, correlation: "Correlation") -> "Correlation":
         """Return what is known, with an end where its quiet time is over."""
-        if not correlation.is_firing or not 0 < correlation.silent_at <= _now():
+        if not correlation.is_firing or not 0 < correlation.silent_at <= clock.now_epoch():
             return correlation
         hours = correlation.silent_seconds // 3600
         said = {
@@ -389,7 +389,7 @@ class Engine:
         ended = News(
             owner,
             ended_at=correlation.triggered_at,
-            end_received_at=_now() * 1_000_000,
+            end_received_at=clock.now_epoch() * 1_000_000,
             end_texts=said,
         )
         return self._correlations.record(correlation.key, ended)
@@ -449,14 +449,18 @@ class Engine:
         planned = _plan(intake, rule, correlation, step, holder)
         if again is not None:
             planned["text"] = f"{planned['text']}\nAt this severity by the rule {again.name}."
-        uncertain_until = _now() + round(STEP_SECONDS) + UNCERTAIN_SECONDS
+        uncertain_until = clock.now_epoch() + round(STEP_SECONDS) + UNCERTAIN_SECONDS
         leased = self._correlations.lease(correlation, planned, uncertain_until)
         if leased is None or leased.pending_action is None:
             self._uncount(intake, was_counted=was_counted)
             return None
         action = leased.pending_action
         is_ours = action["holder"] == holder
-        if is_ours and next_step(replace(leased, pending_action=None), event.kind, _now()) != step:
+        if (
+            is_ours
+            and next_step(replace(leased, pending_action=None), event.kind, clock.now_epoch())
+            != step
+        ):
             self._uncount(intake, was_counted=was_counted)
             return self._correlations.finish(leased, {})  # somebody was quicker
         windows = self._causes(intake, step)
@@ -490,7 +494,7 @@ class Engine:
             changes.note(self._deployed, event, leased, number)
         self._pauses.record_success(target)
         if done.is_given_up:
-            given_up = _given_up(group, leased, work.ended_at or _now() * 1_000_000)
+            given_up = _given_up(group, leased, work.ended_at or clock.now_epoch() * 1_000_000)
             return self._correlations.finish(leased, given_up, report=work.report)
         report = "" if done.notes else work.report
         return self._correlations.finish(leased, done.synced, notes=done.notes, report=report)
@@ -522,7 +526,7 @@ class Engine:
             is_uncertain = error.maybe_applied or not is_ours or work.wrote
             self._correlations.release(
                 known,
-                uncertain_until=_now() + UNCERTAIN_SECONDS * error.maybe_applied
+                uncertain_until=clock.now_epoch() + UNCERTAIN_SECONDS * error.maybe_applied
                 if is_uncertain
                 else None,
             )
@@ -530,7 +534,7 @@ class Engine:
                 error, target, self._pauses, known.key, is_again=is_again
             ) from error
         except (RetryLaterError, PermanentError):  # of a failed deployment's incident
-            self._correlations.release(known, uncertain_until=_now())
+            self._correlations.release(known, uncertain_until=clock.now_epoch())
             raise
         return done
 
@@ -581,14 +585,10 @@ class Engine:
 
     def _check_certainty(self, correlation: "Correlation") -> None:
         """Let a key wait while what a dead holder sent may still take effect."""
-        seconds = correlation.uncertain_until - _now()
-        is_held = correlation.leased_until > _now()
+        seconds = correlation.uncertain_until - clock.now_epoch()
+        is_held = correlation.leased_until > clock.now_epoch()
         if correlation.pending_action is not None and not is_held and seconds > 0:
             raise RetryLaterError("Uncertain", seconds=seconds, scope="worker")
-
-
-def _now() -> int:
-    return clock.epoch(clock.now())
 
 
 def _matched_at(
@@ -632,7 +632,7 @@ def _verdict(intake: Intake, correlation: "Correlation", step: "Step") -> "holds
         return "wait"
     if is_anothers and not correlation.held.since:
         return "leave"
-    return holds.judge(correlation, step, intake.hold, _now())
+    return holds.judge(correlation, step, intake.hold, clock.now_epoch())
 
 
 def _asked_again(

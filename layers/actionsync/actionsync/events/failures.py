@@ -44,7 +44,7 @@ class RetryLaterError(Exception):
     @classmethod
     def during(cls, pause: "Pause") -> "RetryLaterError":
         """Return what an event meets that meets a pause."""
-        seconds = max(1, pause.seconds_left(clock.epoch(clock.now())))
+        seconds = max(1, pause.seconds_left(clock.now_epoch()))
         return cls(
             pause.reason, pause.text, seconds=seconds, scope=pause.scope, paused_by=pause.key
         )

@@ -70,7 +70,7 @@ def member_of(event: IncomingEvent, known: "Correlation", rule: "AnyRule | None"
         known.ended_at,
         known.received_at,
         known.seen_at,
-        clock.epoch(clock.now()),
+        clock.now_epoch(),
         known.severity or rank(event.severity),
         touched.names,
         touched.environment,

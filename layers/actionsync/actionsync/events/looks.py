@@ -159,7 +159,8 @@ class Looks:
         memo = timer.memo
         longest = self._longest(memo)
         is_full = (
-            bool(memo.get("place") or memo.get("is_mass")) or _now() - memo["full_at"] >= longest
+            bool(memo.get("place") or memo.get("is_mass"))
+            or clock.now_epoch() - memo["full_at"] >= longest
         )
         run = _Pass(timer, connection, ends_at, is_full, memo.get("place", ""))
         run.discards = bool(memo.get("is_mass")) and self._rows.are_discarded(connection.id)
@@ -170,7 +171,7 @@ class Looks:
         except (ServiceNowError, ConnectionIncompleteError) as error:
             _report(error)
             wait = max(FIRST_SECONDS, min(longest, getattr(error, "retry_after", None) or 0))
-            self._timers.move(timer, _now() + wait, self._memo(run, is_done=False))
+            self._timers.move(timer, clock.now_epoch() + wait, self._memo(run, is_done=False))
             return run.gates
         self._move_on(run, is_done=is_done)
         return run.gates
@@ -190,8 +191,8 @@ class Looks:
             await self._run(run)
         except (ServiceNowError, ConnectionIncompleteError) as error:
             _report(error)  # the rows stay marked for the next look
-        if _now() - timer.memo.get("pushed_at", 0) > _DAY // 2:
-            self._timers.move(timer, timer.next_at, {**timer.memo, "pushed_at": _now()})
+        if clock.now_epoch() - timer.memo.get("pushed_at", 0) > _DAY // 2:
+            self._timers.move(timer, timer.next_at, {**timer.memo, "pushed_at": clock.now_epoch()})
         return run.gates
 
     async def look_at(self, place: Row, ends_at: float) -> None:
@@ -227,28 +228,28 @@ class Looks:
     def _move_on(self, run: _Pass, *, is_done: bool) -> None:
         timer, memo = run.timer, self._memo(run, is_done=is_done)
         if not is_done:
-            self._timers.move(timer, _now(), memo)
+            self._timers.move(timer, clock.now_epoch(), memo)
             return
         if not run.has_rows and not timer.memo.get("place"):
             self._timers.end(timer.id)
             # A ticket may have been opened meanwhile.
             if next(self._rows.rows(run.connection.id), None) is not None:
-                self._timers.start(replace(timer, next_at=_now() + FIRST_SECONDS))
+                self._timers.start(replace(timer, next_at=clock.now_epoch() + FIRST_SECONDS))
             return
         longest = self._longest(memo)
         interval = FIRST_SECONDS if run.has_found else min(longest, 2 * memo["interval"])
         memo["interval"] = interval
-        self._timers.move(timer, _now() + interval, memo)
+        self._timers.move(timer, clock.now_epoch() + interval, memo)
 
     def _longest(self, memo: dict[str, Any]) -> int:
         polled, pushed = self._longest_minutes
-        return 60 * (pushed if _now() - memo.get("pushed_at", 0) < _DAY else polled)
+        return 60 * (pushed if clock.now_epoch() - memo.get("pushed_at", 0) < _DAY else polled)
 
     def _memo(self, run: _Pass, *, is_done: bool) -> dict[str, Any]:
         """Return what the next look has to know."""
         memo = {"interval": FIRST_SECONDS // 2, **run.timer.memo}
         if run.was_pushed:
-            memo["pushed_at"] = _now()
+            memo["pushed_at"] = clock.now_epoch()
         if not is_done:
             return memo | {"place": run.place, "rows": run.rows, "missing": run.missing}
         for name in ("place", "rows", "missing"):
@@ -258,7 +259,11 @@ class Looks:
             is_mass = are_most and not run.discards
             if is_mass != bool(memo.get("is_mass")):
                 self._say_mass(run, is_mass=is_mass)
-            memo |= {"full_at": _now(), "counted_at": _now(), "is_mass": is_mass}
+            memo |= {
+                "full_at": clock.now_epoch(),
+                "counted_at": clock.now_epoch(),
+                "is_mass": is_mass,
+            }
         return memo
 
     def _say_mass(self, run: _Pass, *, is_mass: bool) -> None:
@@ -277,7 +282,7 @@ class Looks:
         self._activity.add(
             owner,
             {
-                "id": f"{run.timer.id}-{_now()}",
+                "id": f"{run.timer.id}-{clock.now_epoch()}",
                 "kind": "servicenow",
                 "action": "missing" if is_mass else "discarded" if run.discards else "found",
                 "outcome": "failed" if is_mass else "done",
@@ -307,7 +312,7 @@ class Looks:
         return True
 
     def _due(self, run: _Pass) -> "Iterator[Row]":
-        since = _now() - _DAY
+        since = clock.now_epoch() - _DAY
         for row in self._rows.rows(run.connection.id, run.place):
             if not row.url.startswith(f"{run.connection.instance_url}/"):
                 self._rows.remove(row)  # the connection has another host by now
@@ -348,7 +353,7 @@ class Looks:
                     await self._see(run, client, row, record, noted.get(row.sys_id, []))
 
     def _miss(self, run: _Pass, row: Row) -> None:
-        memo, now = run.timer.memo, _now()
+        memo, now = run.timer.memo, clock.now_epoch()
         if run.discards:
             self._delete(row)
             return
@@ -398,7 +403,7 @@ class Looks:
             )
             found.events.append(("Ticket Commented", said))
         found.changes = _changes(row, compared, comments)
-        is_idle = _now() - row.changed_at > _RESOLVED_DAYS * _DAY
+        is_idle = clock.now_epoch() - row.changed_at > _RESOLVED_DAYS * _DAY
         is_over = compared.columns.get("active") == "false" or (
             comparison.is_final(row.table, compared.columns) and is_idle and not found.events
         )
@@ -420,7 +425,7 @@ class Looks:
             new = tuple(unsent(kind, detail) for kind, detail in found.events)
             changes = {**found.changes, "sequence": row.sequence + len(new)}
             if new:
-                changes |= {"unsent": (*row.unsent, *new), "changed_at": _now()}
+                changes |= {"unsent": (*row.unsent, *new), "changed_at": clock.now_epoch()}
             saved = self._rows.save(row, **changes)
             if saved is None:
                 return  # somebody was quicker; the next look sees it
@@ -488,14 +493,14 @@ def _changes(row: Row, compared: "Comparison", comments: "list[Record]") -> dict
         "missing_since": 0,
         "pushed_at": 0,
         "notes": row.notes[-MOST_NOTES:],
-        "is_taken_over": comparison.is_taken_over(row, compared, _now()),
+        "is_taken_over": comparison.is_taken_over(row, compared, clock.now_epoch()),
     }
     if comments:
         newest = str(comments[-1].get("sys_created_on"))
         known = (*row.noted, *(note_hash(note.sys_id) for note in comments))
         wanted |= {"noted_until": newest, "noted": tuple(dict.fromkeys(known))[-MOST_NOTES:]}
     if compared.count != row.looked_count:
-        wanted["changed_at"] = _now()
+        wanted["changed_at"] = clock.now_epoch()
     return {name: value for name, value in wanted.items() if value != getattr(row, name)}
 
 
@@ -578,7 +583,3 @@ def _iso(moment: str) -> str:
 def _report(error: Exception) -> None:
     logger.warning("look failed", reason=type(error).__name__, text=str(error))
     metrics.add_metric(name="LooksFailed", unit=MetricUnit.Count, value=1)
-
-
-def _now() -> int:
-    return clock.epoch(clock.now())

@@ -57,9 +57,9 @@ class Groups:
         settle = groups.SETTLE_MINUTES if settle is None else settle
         look_at = 0
         if news.ends:
-            look_at = _now() + 60 * settle
+            look_at = clock.now_epoch() + 60 * settle
         elif news.opens and intake.silent_seconds:
-            look_at = _now() + intake.silent_seconds
+            look_at = clock.now_epoch() + intake.silent_seconds
         known = self._correlations.rise(news.key, intake.group.event.owner, news, look_at)
         if known.members >= MOST_MEMBERS:
             self._full.add(news.key)
@@ -68,13 +68,13 @@ class Groups:
     def look(self, intake: "Intake", known: "Correlation") -> groups.Look:
         """Look at the members of a group, as they are now."""
         members = list(self._members.all(known.key))
-        found = groups.look(members, known.members_since, intake.silent_seconds, _now())
+        found = groups.look(members, known.members_since, intake.silent_seconds, clock.now_epoch())
         intake.found = found
         return found
 
     def look_if_due(self, intake: "Intake", known: "Correlation") -> "Correlation":
         """Look at a group's members where that is due, and return what is known then."""
-        if not known.is_group or not 0 < known.look_at <= _now():
+        if not known.is_group or not 0 < known.look_at <= clock.now_epoch():
             return known
         if not known.is_firing:
             return self._correlations.look_again(known, 0)
@@ -92,14 +92,14 @@ class Groups:
         is_more = known.key == groups.more_key(intake.group.event.owner, intake.rule_name)
         hold = None if is_more else intake.hold
         is_worse = hold is None and known.severity > known.held.severity
-        if known.is_held and known.held.until > _now() and not is_worse:
+        if known.is_held and known.held.until > clock.now_epoch() and not is_worse:
             return "wait", known
         found = self.look(intake, known)
         if not found.open:
             return "again", self._end(known, found)
         if not known.is_held:
             return ("open" if hold is None else "begin"), known
-        until = 0 if is_worse else found.holds_until(hold, _now())
+        until = 0 if is_worse else found.holds_until(hold, clock.now_epoch())
         if until:
             known = self._correlations.hold(known, known.held._replace(until=until))
         return ("open" if until == 0 else "wait"), known
@@ -112,7 +112,3 @@ class Groups:
             "status": "ended",
         }
         return self._correlations.end_group(known, texts)
-
-
-def _now() -> int:
-    return clock.epoch(clock.now())

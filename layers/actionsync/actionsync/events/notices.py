@@ -63,7 +63,7 @@ class Notices:
             text: what happened, in ServiceNow's own words where it was ServiceNow.
         """
         timer_id = _id(owner, cause, about)
-        now = _now()
+        now = clock.now_epoch()
         if not owner or _is_known(self._known, timer_id, now):
             return
         self._ended.pop(timer_id, None)
@@ -88,7 +88,7 @@ class Notices:
     def end(self, owner: str, cause: Cause, about: str) -> None:
         """Notify an owner that trouble is over, if they were notified of it."""
         timer_id = _id(owner, cause, about)
-        if _is_known(self._ended, timer_id, _now()):
+        if _is_known(self._ended, timer_id, clock.now_epoch()):
             return
         self._known.pop(timer_id, None)
         try:
@@ -125,7 +125,7 @@ class NoticeSender:
         timer = self._timers.get(timer_id)
         if timer is None:
             return
-        memo, now = timer.memo, _now()
+        memo, now = timer.memo, clock.now_epoch()
         if "connection" in memo and now >= memo.get("sent_at", -DAY_SECONDS) + DAY_SECONDS:
             found = self._ending(timer.wait_key.owner, memo["connection"])
             moment = clock.epoch(found[0]) if found else 0
@@ -213,7 +213,3 @@ def _memo(cause: Cause, about: str, text: str) -> dict[str, str]:
 
 def _id(owner: str, cause: Cause, about: str) -> str:
     return digest("notice", owner, cause, about[:_LONGEST_ABOUT])
-
-
-def _now() -> int:
-    return clock.epoch(clock.now())

@@ -207,7 +207,7 @@ class _DryEngine(Engine):
             return counted
         correlation = counted
         rule = intake.rule if isinstance(intake.rule, IncidentRule) else IncidentRule()
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         synced: dict[str, Any] = {
             "synced_trigger": correlation.triggered_at,
             "synced_count": correlation.count,
@@ -357,7 +357,7 @@ class _Memory:
 
     def take(self, rule_key: str, _: str, most: int) -> bool:
         """Count an opening, and return whether the hour had room for it."""
-        hour = rule_key, clock.epoch(clock.now()) // 3600
+        hour = rule_key, clock.now_epoch() // 3600
         self._opened[hour] += 1
         return self._opened[hour] <= most
 

@@ -566,7 +566,7 @@ class Work:
         found = compare(row, record)
         if found is None:
             return row.is_taken_over
-        return is_taken_over(row, found, clock.epoch(clock.now()))
+        return is_taken_over(row, found, clock.now_epoch())
 
     # ---- annotate
 
@@ -883,7 +883,7 @@ class Work:
         minutes = (
             self.rule.recurrence.note_every_minutes if isinstance(self.rule, IncidentRule) else 0
         )
-        return clock.epoch(clock.now()) + minutes * 60
+        return clock.now_epoch() + minutes * 60
 
     @property
     def _end(self) -> End:

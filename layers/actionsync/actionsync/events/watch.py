@@ -46,7 +46,7 @@ class Watch:
         """Add a row, and see that its connection is looked at; return whether it is new."""
         is_new = self._rows.open(row)
         # The id spreads the first looks over the minute.
-        first = clock.epoch(clock.now()) + FIRST_SECONDS + row.connection_id % FIRST_SECONDS
+        first = clock.now_epoch() + FIRST_SECONDS + row.connection_id % FIRST_SECONDS
         key = key_of("looks", row.owner, row.connection)
         memo = {"connection_id": row.connection_id, "full_at": first - FIRST_SECONDS}
         self._timers.start(Timer(looks_of(row.connection_id), key, first, memo))
@@ -55,7 +55,7 @@ class Watch:
 
 def known(row: "Row", record: "Record", sent: "dict[str, Any]") -> "Row":
     """Return a row as its record is."""
-    now = clock.epoch(clock.now())
+    now = clock.now_epoch()
     return replace(
         row,
         own_user=row.own_user or str(record.get("sys_created_by") or ""),

@@ -111,11 +111,11 @@ class ChangeWindows:
     async def ensure(self, owner: str, connection: str) -> None:
         """See that a connection's windows are read; what nobody reads yet is read now."""
         found = self._get(owner, connection)
-        if found is not None and _now() - found.read_at < GOOD_SECONDS:
+        if found is not None and clock.now_epoch() - found.read_at < GOOD_SECONDS:
             return
         memo = {"owner": owner, "connection": connection}
         key = key_of("windows", owner, connection)
-        timer = Timer(_id(owner, connection), key, _now() + READ_SECONDS, memo)
+        timer = Timer(_id(owner, connection), key, clock.now_epoch() + READ_SECONDS, memo)
         if self._timers.start(timer):
             await self._read(owner, connection)
 
@@ -134,7 +134,7 @@ class ChangeWindows:
             is_quiet = holds.has_gone_quiet(known, event.source)
             return ("heal" if is_quiet else "open"), None
         change = found[0]
-        held = holds.wait_for_change(known, change.sys_id, during.longest_hours, _now())
+        held = holds.wait_for_change(known, change.sys_id, during.longest_hours, clock.now_epoch())
         if held is None:
             return "open", None
         if not known.is_held or known.held.change != change.sys_id:
@@ -162,14 +162,14 @@ class ChangeWindows:
     def _open_now(self, owner: str, connection: str) -> list[Window]:
         """Return the windows that are open now, what began last first; none without a good read."""
         found = self._get(owner, connection)
-        now = _now()
+        now = clock.now_epoch()
         if found is None or now - found.read_at >= GOOD_SECONDS:
             return []
         covering = [one for one in found.windows if one.covers(now)]
         return sorted(covering, key=lambda one: (-one.start, one.number))
 
     def _get(self, owner: str, connection: str) -> Windows | None:
-        place, now = _place(owner, connection), _now()
+        place, now = _place(owner, connection), clock.now_epoch()
         at, found = self._known.get(place, (0, None))
         if found is None or not 0 <= now - at < _KNOWN_SECONDS:
             found = self._store.get(place)
@@ -195,7 +195,7 @@ class ChangeWindows:
                 await self._note_all(owner, connection, read)
         except (ServiceNowError, ActionSyncError) as error:
             logger.warning("changes not noted", reason=reason_of(error))
-        self._timers.move(timer, _now() + READ_SECONDS, timer.memo)
+        self._timers.move(timer, clock.now_epoch() + READ_SECONDS, timer.memo)
 
     def _are_wanted(self, owner: str, connection: str) -> bool:
         """Return whether rules ask for them, or a change waits for its note."""
@@ -208,7 +208,7 @@ class ChangeWindows:
         """Read a connection's windows and record them; None where they cannot be read."""
         try:
             async with self._clients.client_for(owner, TABLE, connection) as client:
-                read = Windows(_now(), tuple(await read_windows(client)))
+                read = Windows(clock.now_epoch(), tuple(await read_windows(client)))
         except (ServiceNowError, ActionSyncError) as error:
             logger.warning("changes not read", reason=reason_of(error))
             return None
@@ -218,7 +218,7 @@ class ChangeWindows:
         except (BotoCoreError, ClientError):
             logger.warning("changes not stored", exc_info=True)
             return None
-        self._known[place] = _now(), read
+        self._known[place] = clock.now_epoch(), read
         return read
 
     async def _note_all(self, owner: str, connection: str, read: Windows) -> None:
@@ -226,7 +226,7 @@ class ChangeWindows:
         held = self._store.held_back(place)
         if not held:
             return
-        covering = {one.sys_id for one in read.windows if one.covers(_now())}
+        covering = {one.sys_id for one in read.windows if one.covers(clock.now_epoch())}
         async with self._clients.client_for(owner, TABLE, connection) as client:
             for one in held:
                 if not one.is_noted:
@@ -346,7 +346,3 @@ def _place(owner: str, connection: str) -> str:
 
 def _id(owner: str, connection: str) -> str:
     return digest("windows", owner, connection)
-
-
-def _now() -> int:
-    return clock.epoch(clock.now())

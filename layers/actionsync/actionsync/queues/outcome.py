@@ -163,7 +163,7 @@ class Outcomes:
         delivery = Delivery.of_item(item, message_id)
         if item.reason == "OverQuota":
             self.notify(item.owner, "waiting", "", item.text)
-        age = clock.epoch(clock.now()) - item.created_at
+        age = clock.now_epoch() - item.created_at
         if item.tries > MOST_TRIES:
             said = item.text or "The function ended before it could say why, five times."
             self.fail(delivery, None, item.reason or "Crashed", said)
@@ -189,7 +189,7 @@ class Outcomes:
             self.fail(delivery, event, error.reason, error.text)
             return
         seconds = error.seconds if error.seconds is not None else ITEM_WAITS[max(0, tries - 1)]
-        next_at = clock.epoch(clock.now()) + seconds
+        next_at = clock.now_epoch() + seconds
         if item is None:
             waits = self._item(delivery, event, connection)
             waits = replace(
@@ -204,7 +204,7 @@ class Outcomes:
             self.note(delivery, event, "waiting", _said(error.reason, error.text))
             self._notify_of_wait(event.owner, connection, error, 0)
         else:
-            age = clock.epoch(clock.now()) - item.created_at
+            age = clock.now_epoch() - item.created_at
             self._notify_of_wait(event.owner, connection, error, age)
             self._waiting.postpone(
                 item,
@@ -254,7 +254,7 @@ class Outcomes:
             self._waiting.fail(item, reason, text)
         if event is not None:
             # A mark in the past: the next event of its key goes on, and removes the item.
-            self._correlations.wait(event.dedup_key, clock.epoch(clock.now()))
+            self._correlations.wait(event.dedup_key, clock.now_epoch())
         if failed.owner and self._is_user(failed.owner):
             self._activity.add(
                 failed.owner,
@@ -301,7 +301,7 @@ class Outcomes:
             return
         if not handled.is_finished:
             if item is not None:  # another worker processes it
-                next_at = clock.epoch(clock.now()) + _GRACE_SECONDS
+                next_at = clock.now_epoch() + _GRACE_SECONDS
                 self._waiting.postpone(item, next_at, item.reason, item.text, counts=False)
             return
         if item is not None or handled.had_item:

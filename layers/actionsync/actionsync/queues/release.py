@@ -111,7 +111,7 @@ class Release:
 
     def _serve(self, entry: "Entry", known: "set[WaitKey]") -> int | None:
         """Send what is due for a key; None where it has to wait for others' trouble to end."""
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         due = self._waiting.due(entry.wait_key, self._per_minute)
         if not due and not self._waiting.has_any(entry.wait_key):
             self._waiting.remove(entry)

@@ -36,7 +36,7 @@ class CapabilityStore:
         answer = self._dynamodb.batch_get_item(RequestItems={self._table: {"Keys": [key(target)]}})
         items = answer["Responses"].get(self._table, [])
         # DynamoDB removes what has expired within days.
-        if not items or int(items[0]["expires_at"]["N"]) <= clock.epoch(clock.now()):
+        if not items or int(items[0]["expires_at"]["N"]) <= clock.now_epoch():
             return None
         document: dict[str, Any] = json.loads(items[0]["document"]["S"])
         return document
@@ -49,6 +49,6 @@ class CapabilityStore:
             UpdateExpression="SET document = :document, expires_at = :expires",
             ExpressionAttributeValues={
                 ":document": {"S": json.dumps(document)},
-                ":expires": {"N": str(clock.epoch(clock.now()) + _DAY)},
+                ":expires": {"N": str(clock.now_epoch() + _DAY)},
             },
         )

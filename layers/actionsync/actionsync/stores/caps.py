@@ -26,7 +26,7 @@ class CapStore:
 
     def is_met(self, rule_key: str) -> bool:
         """Return whether this process knows that the hour has no room left."""
-        return (rule_key, clock.epoch(clock.now()) // _HOUR) in self._met
+        return (rule_key, clock.now_epoch() // _HOUR) in self._met
 
     def take(self, rule_key: str, owner: str, most: int) -> bool:
         """Count an opening, and return whether the hour had room for it.
@@ -36,7 +36,7 @@ class CapStore:
             owner: whose it is.
             most: how many it may open in an hour.
         """
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         hour = now // _HOUR
         if (rule_key, hour) in self._met:
             return False
@@ -63,7 +63,7 @@ class CapStore:
 
     def give_back(self, rule_key: str) -> None:
         """Count an opening no more: another has opened the ticket."""
-        hour = clock.epoch(clock.now()) // _HOUR
+        hour = clock.now_epoch() // _HOUR
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
@@ -83,4 +83,4 @@ def _key(rule_key: str, hour: int) -> "dict[str, AttributeValueTypeDef]":
 
 def seconds_left() -> int:
     """Return the seconds until the next hour begins."""
-    return _HOUR - clock.epoch(clock.now()) % _HOUR
+    return _HOUR - clock.now_epoch() % _HOUR

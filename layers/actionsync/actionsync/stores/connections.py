@@ -346,7 +346,7 @@ class ConnectionStore:
         values: "dict[str, UniversalAttributeValueTypeDef]",
         further: str = "",
     ) -> "dict[str, AttributeValueTypeDef]":
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         try:
             return self._dynamodb.update_item(
                 TableName=self._table,

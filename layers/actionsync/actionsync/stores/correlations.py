@@ -391,7 +391,7 @@ class CorrelationStore:
             action: what is about to be written; its `holder` holds the lease.
             uncertain_until: epoch seconds until which it may take effect, should the holder die.
         """
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         change = _Change()
         change.set("leased_until", now + LEASE_SECONDS)
         change.set("lease_holder", action["holder"])
@@ -474,7 +474,7 @@ class CorrelationStore:
         Returns:
             The seconds for which somebody still holds the lease, 0 where it is done.
         """
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         known = self.get(key)
         change = _Change()
         change.set("synced_trigger", known.triggered_at)
@@ -512,7 +512,7 @@ class CorrelationStore:
         change.removes.append("#held")
         if not known.sys_id:
             change.removes.append("#severity")
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         change.values |= {":now": attribute(now), ":trigger": attribute(known.triggered_at)}
         if known.ended_at:
             change.values[":end"] = attribute(known.ended_at)
@@ -551,7 +551,7 @@ class CorrelationStore:
         """Record that no member went on at the version that is known; return what is known then."""
         change = _Change()
         change.set("ended_at", known.count)
-        change.set("end_received_at", clock.epoch(clock.now()) * 1_000_000)
+        change.set("end_received_at", clock.now_epoch() * 1_000_000)
         change.set("end_texts", end_texts)
         change.removes.append("#look_at")
         return self._at_version(known, change)
@@ -615,7 +615,7 @@ class CorrelationStore:
             return None
 
     def _update(self, key: str, change: "_Change") -> Correlation:
-        change.set("expires_at", clock.epoch(clock.now()) + CORRELATION_DAYS * _DAY)
+        change.set("expires_at", clock.now_epoch() + CORRELATION_DAYS * _DAY)
         change.set("version", VERSION)
         change.conditions.append("(attribute_not_exists(#version) OR #version <= :version)")
         conditions = " AND ".join(change.conditions)

@@ -201,7 +201,7 @@ class GateStore:
 
     def decide(self, gate: Gate, state: State, reason: str, **changes: Any) -> Gate | None:
         """Decide a gate; return it as decided, or None where that was done before."""
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         decided = {
             "state": state,
             "reason": reason[:_LONGEST_REASON],

@@ -53,7 +53,7 @@ class IdempotencyRecord:
         Raises:
             WriteInProgressError: it still can.
         """
-        seconds = self.sent_until + UNCERTAIN_SECONDS - clock.epoch(clock.now())
+        seconds = self.sent_until + UNCERTAIN_SECONDS - clock.now_epoch()
         if self.taken_over and seconds > 0:
             raise WriteInProgressError(seconds)
 
@@ -144,7 +144,7 @@ class IdempotencyStore:
         self, record: IdempotencyRecord, answer: str, keep_seconds: int = RETENTION_SECONDS
     ) -> None:
         """Store the answer of the write, for requests that repeat its key."""
-        expires_at = clock.epoch(clock.now()) + keep_seconds
+        expires_at = clock.now_epoch() + keep_seconds
         self._update_own(
             record,
             "SET answer = :answer, expires_at = :expires REMOVE leased_until",
@@ -158,7 +158,7 @@ class IdempotencyStore:
             record: the claim.
             has_sent: whether this attempt may have sent the write, or only an earlier one.
         """
-        sent_until = clock.epoch(clock.now()) if has_sent else record.sent_until
+        sent_until = clock.now_epoch() if has_sent else record.sent_until
         self._update_own(
             record,
             "SET leased_until = :zero, sent_until = :sent",

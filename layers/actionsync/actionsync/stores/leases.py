@@ -26,7 +26,7 @@ class LeaseStore:
 
     def take(self, connection_id: int, holder: str) -> bool:
         """Take a connection's lease; return whether nobody else has it."""
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
             self._dynamodb.update_item(
                 TableName=self._table,

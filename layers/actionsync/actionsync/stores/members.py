@@ -89,7 +89,7 @@ class MemberStore:
             None where it is new.
         """
         values: dict[str, Any] = {name: {"N": str(getattr(member, name))} for name in _NUMBERS}
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         values |= {
             "line": {"S": member.line},
             "names": attribute(member.names),

@@ -130,7 +130,7 @@ class PauseStore:
 
         Whoever may call when a pause has ended is the only one for a while.
         """
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         pause = self.look(target)
         if pause is None or pause.until > now:
             return pause
@@ -192,7 +192,7 @@ class PauseStore:
             threshold: how many different keys must meet a failure without a success between them
                 before there is a pause; from then on each failure makes one, until a success.
         """
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         known = self._get(target)[scope]
         if not known.failures and threshold > 1:
             known = self._update(
@@ -251,7 +251,7 @@ class PauseStore:
             {":none": {"N": "0"}, ":one": {"N": "1"}},
         )  # fmt: skip
         if found is not None and found.slow >= SLOW_IN_A_ROW and not found.failures:
-            now = clock.epoch(clock.now())
+            now = clock.now_epoch()
             self._update(
                 target, "connection",
                 "SET paused_until = :until, reason = :reason, expires_at = :expires "
@@ -317,7 +317,7 @@ class PauseStore:
         condition: str | None = None,
     ) -> Pause | None:
         """Update a pause and return it, or None where it was otherwise than the condition says."""
-        expires_at = clock.epoch(clock.now()) + _DAY
+        expires_at = clock.now_epoch() + _DAY
         options: dict[str, Any] = {} if condition is None else {"ConditionExpression": condition}
         try:
             item = self._dynamodb.update_item(

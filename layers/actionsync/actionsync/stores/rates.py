@@ -41,7 +41,7 @@ class Rates:
         Raises:
             TooManyRequestsError: this minute has none left.
         """
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         minute = now // _MINUTE
         counted = owner, about
         known, left = self._left.get(counted, (minute, 0))

@@ -125,7 +125,7 @@ class RecentEvents:
         return self._read(f"RECENT#WEBHOOK#{webhook_id}", min(limit, MOST_OF_WEBHOOK))
 
     def _add(self, pk: str, owner: str, most: int, entry: dict[str, Any]) -> None:
-        minute = clock.epoch(clock.now()) // 60
+        minute = clock.now_epoch() // 60
         found = self._collected.get(pk)
         if found is None or found.minute != minute:
             if found is not None and not found.is_put:
@@ -174,7 +174,7 @@ class RecentEvents:
             ExpressionAttributeValues={
                 ":pk": {"S": pk},
                 # What has expired may be there for some days.
-                ":oldest": {"S": f"{clock.epoch(clock.now()) // 60 - RECENT_DAYS * 24 * 60:010}"},
+                ":oldest": {"S": f"{clock.now_epoch() // 60 - RECENT_DAYS * 24 * 60:010}"},
             },
             ScanIndexForward=False,
         )

@@ -52,7 +52,7 @@ class SignInStore:
                 "connection": {"S": sign_in.connection},
                 "verifier": {"S": sign_in.verifier},
                 "redirect_uri": {"S": sign_in.redirect_uri},
-                "expires_at": {"N": str(clock.epoch(clock.now()) + SIGN_IN_SECONDS)},
+                "expires_at": {"N": str(clock.now_epoch() + SIGN_IN_SECONDS)},
             },
         )
 
@@ -71,7 +71,7 @@ class SignInStore:
                     ":user": {"S": user_id},
                     ":owner": {"S": owner},
                     ":connection": {"S": connection},
-                    ":now": {"N": str(clock.epoch(clock.now()))},
+                    ":now": {"N": str(clock.now_epoch())},
                 },
                 ReturnValues="ALL_OLD",
             )["Attributes"]

@@ -231,7 +231,7 @@ class TicketStore:
                 _key(connection_id, f"{table}#{sys_id}"),
                 "SET #pushed_at = :now ADD #revision :one",
                 "attribute_exists(pk)",
-                {":now": {"N": str(clock.epoch(clock.now()))}, ":one": {"N": "1"}},
+                {":now": {"N": str(clock.now_epoch())}, ":one": {"N": "1"}},
             )
             is not None
         )

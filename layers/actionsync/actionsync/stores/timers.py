@@ -107,7 +107,7 @@ class TimerStore:
                     "table": {"S": timer.wait_key.table},
                     "due_key": {"S": due_key_of(timer.wait_key, timer.id)},
                     "next_at": {"N": str(timer.next_at)},
-                    "created_at": {"N": str(clock.epoch(clock.now()))},
+                    "created_at": {"N": str(clock.now_epoch())},
                     "memo": {"S": json.dumps(timer.memo)},
                 },
                 ConditionExpression="attribute_not_exists(pk)",
@@ -168,7 +168,7 @@ class TimerStore:
         One that is sent later than what it is asked for covers that; between two of them are
         PROMPT_SECONDS at least.
         """
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         last = self._claim_prompt(timer_id, now, "#at <= :old", now - PROMPT_SECONDS)
         if last is None:
             return PROMPT_DELAY_SECONDS
@@ -216,7 +216,7 @@ class TimerStore:
 
 
 def _now() -> "UniversalAttributeValueTypeDef":
-    return {"N": str(clock.epoch(clock.now()))}
+    return {"N": str(clock.now_epoch())}
 
 
 def _key(timer_id: str) -> "Item":

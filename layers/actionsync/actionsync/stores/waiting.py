@@ -242,7 +242,7 @@ class WaitingStore:
 
     def fail(self, item: WaitingItem, reason: str, text: str) -> None:
         """Record that an item that was taken up has failed."""
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         self._update(
             item.id,
             "SET #state = :failed, reason = :reason, said = :said, listed = :listed, "
@@ -289,7 +289,7 @@ class WaitingStore:
                 ":table": {"S": wait_key.table},
                 ":again": {"BOOL": wait_key.is_again},
                 ":version": {"N": str(VERSION)},
-                ":now": {"N": str(clock.epoch(clock.now()))},
+                ":now": {"N": str(clock.now_epoch())},
                 **({} if paused_by is None else {":none": {"N": "0"}, ":last": {"S": paused_by}}),
             },
         )
@@ -333,7 +333,7 @@ class WaitingStore:
 
     def remove(self, entry: Entry) -> None:
         """Remove a wait key for which nothing waits, unless it is young or was touched since."""
-        before = clock.epoch(clock.now()) - ENTRY_SECONDS
+        before = clock.now_epoch() - ENTRY_SECONDS
         try:
             self._dynamodb.delete_item(
                 TableName=self._table,
@@ -349,7 +349,7 @@ class WaitingStore:
         found = [
             item
             for shard in range(SHARDS)
-            for item in self._of_shard(wait_key, shard, limit, clock.epoch(clock.now()))
+            for item in self._of_shard(wait_key, shard, limit, clock.now_epoch())
         ]
         return sorted(found, key=lambda item: item.next_at)[:limit]
 
@@ -359,7 +359,7 @@ class WaitingStore:
 
     def release(self, due: Due) -> bool:
         """Move a due item on before its prompt is sent; return whether it was still due."""
-        next_at = clock.epoch(clock.now()) + RELEASED_SECONDS
+        next_at = clock.now_epoch() + RELEASED_SECONDS
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
@@ -436,7 +436,7 @@ class WaitingStore:
             return None
         wait_key = replace(known.wait_key, is_again=False)
         self.touch(wait_key)
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         return self._update(
             item_id,
             "SET #state = :waiting, next_at = :now, tries = :none, takes = :none, due_key = :due, "
@@ -483,7 +483,7 @@ class WaitingStore:
         ]
 
     def _put(self, item: WaitingItem, condition: str | None) -> None:
-        now = clock.epoch(clock.now())
+        now = clock.now_epoch()
         waits = item.state == "waiting"
         options: dict[str, Any] = (
             {}

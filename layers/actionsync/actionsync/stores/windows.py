@@ -124,7 +124,7 @@ class WindowStore:
                 ":read": {"N": str(read.read_at)},
                 ":owner": {"S": owner},
                 ":version": {"N": str(VERSION)},
-                ":expires": {"N": str(_now() + _STORED_SECONDS)},
+                ":expires": {"N": str(clock.now_epoch() + _STORED_SECONDS)},
             },
         )
 
@@ -145,8 +145,8 @@ class WindowStore:
                     ":owner": {"S": owner},
                     ":number": {"S": window.number},
                     ":version": {"N": str(VERSION)},
-                    ":expires": {"N": str(_now() + _STORED_SECONDS)},
-                    ":now": {"N": str(_now())},
+                    ":expires": {"N": str(clock.now_epoch() + _STORED_SECONDS)},
+                    ":now": {"N": str(clock.now_epoch())},
                     ":none": {"L": []},
                     ":line": {"L": [{"S": f"{key} {line[:_LONGEST_LINE]}"}]},
                     ":key": {"SS": [key]},
@@ -232,7 +232,3 @@ def _key(place: str, sk: str) -> "Item":
 
 def _held(sys_id: str) -> str:
     return f"HELD#{sys_id}"
-
-
-def _now() -> int:
-    return clock.epoch(clock.now())

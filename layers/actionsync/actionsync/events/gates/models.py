@@ -62,7 +62,7 @@ def timer_of(asked: Asked) -> Timer:
     return Timer(
         digest("gate", asked.owner, asked.source, known),
         key_of("gates", asked.owner),
-        clock.epoch(clock.now()),
+        clock.now_epoch(),
         asked.to_memo(),
     )
 

@@ -80,7 +80,7 @@ class NewGate(BaseModel):
 
 def asked_of(owner: str, new: NewGate) -> Asked:
     """Return what a request asks for."""
-    now = clock.epoch(clock.now())
+    now = clock.now_epoch()
     detail = new.model_dump(mode="json", exclude_none=True, exclude={"wait_minutes"})
     return Asked(
         owner=owner,

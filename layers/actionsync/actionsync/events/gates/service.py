@@ -245,7 +245,7 @@ class Gates:
             async with asyncio.timeout(read.ends_at - monotonic() - _LAST_SECONDS):
                 next_at = await self._step(begun, read)
         except TimeoutError:
-            next_at = _now() + LOOK_SECONDS
+            next_at = clock.now_epoch() + LOOK_SECONDS
         self._move_on(begun.timer, next_at)
 
     def _move_on(self, timer: "Timer", next_at: int) -> None:
@@ -282,7 +282,7 @@ class Gates:
         gate, asked = begun.gate, begun.asked
         if gate.state == "waiting":
             gate = await self._advance(begun, read)
-            if gate.state == "waiting" and gate.ends_at <= _now() + LOOK_SECONDS:
+            if gate.state == "waiting" and gate.ends_at <= clock.now_epoch() + LOOK_SECONDS:
                 gate = self._over(gate)  # the next look would be too late
         elif gate.state == "go" and gate.answer == "due":
             gate = await self._doubted(gate, asked)
@@ -290,18 +290,18 @@ class Gates:
             gate = self._answer(gate, asked)
         if gate.cancels or gate.note:
             gate = await self._follow_up(gate)
-        return 0 if gate.is_finished else _now() + LOOK_SECONDS
+        return 0 if gate.is_finished else clock.now_epoch() + LOOK_SECONDS
 
     def _not_found(self, asked: Asked, code: str) -> int:
         """Return when to ask a platform again for the place of a gate; 0 once that is over."""
         logger.warning("place of a gate not found", platform=asked.platform, error=code)
         longest = PLATFORMS[asked.platform].LONGEST_SECONDS
-        is_over = (asked.expires or asked.asked_at + longest) < _now()
-        if is_over or _now() < asked.asked_at + 2 * LOOK_SECONDS:
+        is_over = (asked.expires or asked.asked_at + longest) < clock.now_epoch()
+        if is_over or clock.now_epoch() < asked.asked_at + 2 * LOOK_SECONDS:
             self._audit(
                 asked, "gate_failed", f"{asked.platform} does not let itself be asked: {code}"
             )
-        return 0 if is_over else _now() + LOOK_SECONDS
+        return 0 if is_over else clock.now_epoch() + LOOK_SECONDS
 
     # ---- while it waits
 
@@ -312,7 +312,7 @@ class Gates:
         gate, asked = begun.gate, begun.asked
         if not gate.ends_at:
             gate = self._changed(gate, ends_at=self._ends_at(asked))
-        if gate.ends_at <= _now():
+        if gate.ends_at <= clock.now_epoch():
             return self._over(gate)
         if not self._is_waited_for(asked):
             said = f"{asked.platform} does not wait any more"
@@ -462,7 +462,7 @@ class Gates:
 
     async def _doubted(self, gate: "Gate", asked: Asked) -> "Gate":
         """Ask the change once more where a go could not be answered in time."""
-        if _now() - gate.decided_at < STALE_SECONDS or not gate.sys_id:
+        if clock.now_epoch() - gate.decided_at < STALE_SECONDS or not gate.sys_id:
             return gate
         matched = self._rules_of(gate.owner).rule_for(event_of(asked))
         rule = matched.then if isinstance(matched.then, DeploymentRule) else DeploymentRule()
@@ -488,7 +488,7 @@ class Gates:
             note = f"{asked.platform} had an answer before this one: {gate.state}."
         except (ClientError, BotoCoreError) as error:
             logger.warning("platform not answered", platform=asked.platform, error=_code(error))
-            if _now() < gate.ends_at + _LAST_TRIES.total_seconds():
+            if clock.now_epoch() < gate.ends_at + _LAST_TRIES.total_seconds():
                 return gate
             answer = "failed"
         self._audit(asked, f"gate_{gate.state}", f"{asked.platform}: {answer}", gate)
@@ -508,7 +508,7 @@ class Gates:
         except (ConnectionNotFoundError, ConnectionIncompleteError):
             logger.info("change not canceled: no connection", gate=gate.id)
         except ServiceNowError as error:
-            is_late = _now() > gate.decided_at + _LAST_TRIES.total_seconds()
+            is_late = clock.now_epoch() > gate.decided_at + _LAST_TRIES.total_seconds()
             if not is_refusal(error) and not is_late:
                 return gate
             logger.info("change not canceled", gate=gate.id, reason=str(error))
@@ -609,7 +609,3 @@ def _code(error: Exception) -> str:
     if isinstance(error, ClientError):
         return str(error.response["Error"]["Code"])
     return type(error).__name__
-
-
-def _now() -> int:
-    return clock.epoch(clock.now())
