@@ -9,11 +9,13 @@ from actionsync import clock
 from actionsync.wiring import stores
 from local.servicenow import Simulator, seed
 from tests.conftest import LambdaContext, call
+from tests.integration.two_way import Bus, Office
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.conftest import Aws
+    from tests.integration.events import Queues
 
 
 class Clock:
@@ -43,6 +45,14 @@ def time(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(clock, "now", moved)
     monkeypatch.setattr("local.servicenow.clock.Clock.moment", lambda _: moved())
     return moved
+
+
+@pytest.fixture
+def office(
+    instance: Simulator, queues: "Queues", time: Clock, monkeypatch: pytest.MonkeyPatch
+) -> Office:
+    """People and a stack that looks, for modules with the fixtures `instance` and `queues`."""
+    return Office(instance, queues, time, Bus(monkeypatch))
 
 
 @pytest.fixture

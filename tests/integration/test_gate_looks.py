@@ -9,7 +9,7 @@ import pytest
 from actionsync.queues.release import GATES_AT_ONCE
 from local.servicenow import faults, seed
 from tests.conftest import _forget, call
-from tests.integration.events import USER, Queues, send
+from tests.integration.events import USER, send
 from tests.integration.gates import (
     approve,
     ask,
@@ -24,25 +24,12 @@ from tests.integration.gates import (
 )
 from tests.integration.test_event_functions import instance, queues  # noqa: F401 - fixtures
 from tests.integration.test_push import prompts, push, webhook
-from tests.integration.two_way import Bus, Office
+from tests.integration.two_way import Office
 
 if TYPE_CHECKING:
-    from local.servicenow import Simulator
     from tests.conftest import Aws
-    from tests.integration.conftest import Clock
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
-
-@pytest.fixture
-def office(
-    instance: "Simulator",  # noqa: F811
-    queues: Queues,  # noqa: F811
-    time: "Clock",
-    monkeypatch: pytest.MonkeyPatch,
-) -> Office:
-    """People and a stack that looks."""
-    return Office(instance, queues, time, Bus(monkeypatch))
 
 
 def waiting(office: Office, count: int = 1) -> list[str]:

@@ -13,33 +13,20 @@ from actionsync.wiring import stores
 from actionsync.wiring.servicenow import client_cache
 from local.servicenow import faults, seed
 from tests.conftest import _forget, call
-from tests.integration.events import NOW, USER, Queues, alarm, deployment, error, send
+from tests.integration.events import NOW, USER, alarm, deployment, error, send
 from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
     instance,
     made,
     queues,
     save_rules,
 )
-from tests.integration.two_way import Bus, Office, user_of
+from tests.integration.two_way import Office, user_of
 
 if TYPE_CHECKING:
     from actionsync.stores.tickets import Row
-    from local.servicenow import Simulator
     from tests.conftest import Aws
-    from tests.integration.conftest import Clock
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
-
-@pytest.fixture
-def office(
-    instance: "Simulator",  # noqa: F811
-    queues: Queues,  # noqa: F811
-    time: "Clock",
-    monkeypatch: pytest.MonkeyPatch,
-) -> Office:
-    """People and a stack that looks."""
-    return Office(instance, queues, time, Bus(monkeypatch))
 
 
 def rows(user: str = USER) -> "list[Row]":

@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -18,28 +18,13 @@ from actionsync.stores.timers import PROMPT_DELAY_SECONDS, PROMPT_SECONDS
 from actionsync.wiring import stores
 from local import update_set
 from tests.conftest import HttpAnswer, call, event, invoke
-from tests.integration.events import PROMPTS, USER, Queues, error, record, send
+from tests.integration.events import PROMPTS, USER, error, record, send
 from tests.integration.test_event_functions import instance, made, queues  # noqa: F401 - fixtures
-from tests.integration.two_way import Bus, Office
-
-if TYPE_CHECKING:
-    from local.servicenow import Simulator
-    from tests.integration.conftest import Clock
+from tests.integration.two_way import Office
 
 VECTORS: list[dict[str, str]] = json.loads((update_set.FOLDER / "vectors.json").read_text())
 UNKNOWN = "0" * 32
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
-
-@pytest.fixture
-def office(
-    instance: "Simulator",  # noqa: F811
-    queues: Queues,  # noqa: F811
-    time: "Clock",
-    monkeypatch: pytest.MonkeyPatch,
-) -> Office:
-    """People and a stack that looks."""
-    return Office(instance, queues, time, Bus(monkeypatch))
 
 
 def webhook() -> dict[str, Any]:
