@@ -176,7 +176,6 @@ async function work(button, label, doing) {
     if (!(error instanceof Problem)) throw error;
     const here = Object.keys(error.fields).some((name) => FIELDS.includes(name));
     if (!here) tell(error.status === 412 ? "The connection was changed elsewhere meanwhile. Reload to see it." : error.message, "bad");
-    buttons.forEach((other) => { other.disabled = false; });
     showErrors(error.fields);
   } finally {
     buttons.forEach((other) => { other.disabled = false; });

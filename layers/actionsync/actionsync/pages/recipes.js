@@ -1,6 +1,6 @@
 // The Recipes view: an owner's own recipes, tried on events before they are saved, and those that come with the product.
 
-import { $, ask, busy, failure, make, tell } from "./shared.js";
+import { $, ask, busy, failure, make, tell, wordsOf } from "./shared.js";
 import { session } from "./session.js";
 import { card } from "./ticket.js";
 import { RECIPE } from "./tables.js";
@@ -92,10 +92,12 @@ function typed(names) {
 }
 
 function refused(error) {
-  const rest = showErrors(error.fields ?? {});
-  const isOld = error.status === 412;
-  tell($("recipe-outcome"), isOld ? (edited ? "The recipe was changed elsewhere meanwhile. Reload the page to see it." : "There is a recipe of this name already: edit that one, or choose another name.")
-    : rest || (Object.keys(error.fields ?? {}).length ? "It does not work on its examples: see above." : error.message), "bad");
+  let words = wordsOf(error, showErrors(error.fields ?? {}), "It does not work on its examples: see above.");
+  if (error.status === 412) {
+    words = edited ? "The recipe was changed elsewhere meanwhile. Reload the page to see it."
+      : "There is a recipe of this name already: edit that one, or choose another name.";
+  }
+  tell($("recipe-outcome"), words, "bad");
 }
 
 const save = () => {

@@ -1,6 +1,6 @@
 // Replay: what rules that are not saved would have made of an owner's newest events.
 
-import { $, ask, busy, make, moment, plural } from "./shared.js";
+import { $, ask, busy, make, moment, plural, wordsOf } from "./shared.js";
 
 const SHOWN = 50;
 
@@ -41,8 +41,7 @@ export function offerReplay(draft, refused) {
       const { document: result } = await ask("POST", "rules/replay", { rules: draft() });
       $("replayed").replaceChildren(...show(result));
     } catch (error) {
-      const rest = refused(error.fields ?? {});
-      const words = rest || (Object.keys(error.fields ?? {}).length ? "A field is wrong; it is marked." : error.message);
+      const words = wordsOf(error, refused(error.fields ?? {}), "A field is wrong; it is marked.");
       $("replayed").replaceChildren(make("p", { className: "notice bad", textContent: words }));
     }
   });

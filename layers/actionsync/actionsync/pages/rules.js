@@ -1,6 +1,6 @@
 // The Rules view: what becomes of each kind of event, tried on an example before it is saved.
 
-import { $, ask, busy, choices, failure, label, make, tell } from "./shared.js";
+import { $, ask, busy, choices, failure, label, make, tell, wordsOf } from "./shared.js";
 import { session } from "./session.js";
 import { showList } from "./ordered.js";
 import { picker } from "./picker.js";
@@ -273,8 +273,7 @@ async function preview(event, button) {
       $("ticket-old").dataset.rules = JSON.stringify(rules);
       render();
     } catch (error) {
-      const rest = showErrors(error.fields ?? {});
-      const words = rest || (Object.keys(error.fields ?? {}).length ? "A field is wrong; it is marked in the form." : error.message);
+      const words = wordsOf(error, showErrors(error.fields ?? {}), "A field is wrong; it is marked in the form.");
       $("tickets").replaceChildren(make("p", { className: "notice bad", textContent: words }));
     }
   });
@@ -314,7 +313,7 @@ const save = () => busy($("rules-save"), "Saving …", async () => {
     const rest = showErrors(error.fields ?? {});
     const isOld = error.status === 412;
     tell($("rules-outcome"), isOld ? "The rules were changed elsewhere meanwhile. Reload the page to see them."
-      : rest || (Object.keys(error.fields ?? {}).length ? "A field is wrong; it is marked above." : error.message), "bad");
+      : wordsOf(error, rest, "A field is wrong; it is marked above."), "bad");
   }
 }).then(render);
 

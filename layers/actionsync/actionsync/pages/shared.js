@@ -125,6 +125,9 @@ export function tell(notice, text, kind = "") {
   notice.textContent = text;
 }
 
+/** What to say of a problem: the `rest` that no field shows, `marked` where the fields show all, else its own words. */
+export const wordsOf = (error, rest, marked) => rest || (Object.keys(error.fields ?? {}).length ? marked : error.message);
+
 /** A notice with a button that tries again. */
 export function failure(message, retry) {
   return make("div", { className: "failure" },
