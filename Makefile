@@ -224,8 +224,9 @@ lighthouse: install tools ## Ask Lighthouse about the pages, on phone and deskto
 	$(BIN)/python -m local.lighthouse
 
 .PHONY: images
-images: install tools ## Photograph the pages for the guide, into docs/images
-	IMAGES=docs/images $(BIN)/pytest tests/browser
+images: install tools ## Photograph the pages, into .local/images, and renew the pictures of docs/images
+	$(BIN)/pytest tests/browser
+	for picture in docs/images/*.png; do cp .local/images/$${picture##*/} docs/images/; done
 
 .PHONY: bench
 bench: install $(TOOLS)/bench/.installed ## Measure speed beside floors and peers, write docs/performance.md (PARTS="functions clients events folding storm")

@@ -1,7 +1,6 @@
 """A real Chromium on the deployed product, signed in as a person signs in."""
 
 import json
-import os
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
 
     from local.cloud import LocalCloud
 
-# A run leaves its pictures aside; `make images` puts them into the guide.
-IMAGES = ROOT / os.environ.get("IMAGES", ".local/images")
+# Where a run leaves its pictures; `make images` puts those into docs/images that are shown there.
+IMAGES = ROOT / ".local/images"
 PHONE, DESKTOP = (390, 844), (1280, 900)
 # A desktop's window at a zoom of 200 %.
 ZOOMED = (640, 450)
