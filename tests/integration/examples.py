@@ -55,7 +55,7 @@ def put_example_delivery(aws: "Aws") -> None:
     event = {"source": "actionsync.github", "detail-type": "Application Error", "detail": {}}
     recent = RecentEvents(aws.dynamodb, "EventsTable")
     entry = {
-        "at": clock.now().isoformat(timespec="microseconds"), "source": "github",
+        "at": clock.precise(clock.now()), "source": "github",
         "kind": "incident", "name": "Build", "outcome": "created",
         "ticket": {"number": "INC0010001", "url": "https://example.service-now.com"},
         "detail": "", "event": json.dumps(event), "webhook_id": "0123456789abcdef" * 2,

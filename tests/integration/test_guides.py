@@ -14,9 +14,9 @@ from tests.conftest import event, invoke
 from tests.integration.events import USER, Queues
 from tests.integration.test_webhook_door import (
     instance,  # noqa: F401 - a fixture
+    process_queue,
     queues,  # noqa: F401 - a fixture
     tickets,
-    work_off,
 )
 from tests.template import ROOT
 
@@ -64,7 +64,7 @@ def api(instance: "Simulator", queues: Queues) -> "Iterator[str]":  # noqa: F811
                 payload["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = USER
             with one_by_one:
                 if self.command == "GET":
-                    work_off(queues)
+                    process_queue(queues)
                 said = invoke(folder, payload)
             self.send_response(said.status)
             self.end_headers()

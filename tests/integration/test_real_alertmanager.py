@@ -20,9 +20,9 @@ from tests.integration.events import Queues
 from tests.integration.test_webhook_door import (
     instance,  # noqa: F401 - a fixture
     make,
+    process_queue,
     queues,  # noqa: F401 - a fixture
     tickets,
-    work_off,
 )
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def test_two_alertmanagers_make_one_ticket_for_each_alert(
 
     def shown() -> dict[str, str]:
         with alertmanagers.door.lock:
-            work_off(queues)
+            process_queue(queues)
         return {row["short_description"].rpartition(" ")[2]: row["state"]
                 for row in tickets(instance)}  # fmt: skip
 

@@ -147,6 +147,7 @@ def test_whatever_is_well_signed_is_answered_200(queues: Queues, body: bytes, st
     assert queued(queues) == []
     (seen,) = deliveries(hook)
     assert seen["id"] == answer.json["delivery"]
+    assert all(item["at"].endswith("Z") for item in (seen, *seen["events"]))
     assert [item["outcome"] for item in seen["events"]] == [status]
     assert again(hook, seen["id"]).status == 404
 
@@ -259,7 +260,7 @@ def test_over_the_quota_ends_and_first_ones_wait(
     hook = make()
     first = deliver(hook, ONE)
     assert (first.status, first.json["status"]) == (200, "accepted")
-    work_off(queues)
+    process_queue(queues)
     again_firing = deliver(hook, ONE)
     assert (again_firing.status, again_firing.json["status"]) == (202, "dropped")
     assert (again_firing.json["events"], again_firing.json["dropped"]) == (0, 1)
@@ -386,8 +387,8 @@ def again(hook: dict[str, Any], delivery: str) -> HttpAnswer:
 # ---- from the delivery to the ticket
 
 
-def work_off(queues: Queues) -> None:
-    """Work off what is in the queue of events, in batches as Lambda gets them."""
+def process_queue(queues: Queues) -> None:
+    """Process what is in the queue of events, in batches as Lambda gets them."""
     records = [record(json.dumps(message)) for message in queued(queues)]
     for start in range(0, len(records), 10):
         batch = {"Records": records[start : start + 10]}
@@ -415,7 +416,7 @@ def test_an_alert_becomes_a_ticket_and_its_end_resolves_it(
     hook = make(name="eu")
     for body in (ONE, ONE, {**ONE, "groupKey": "{}:{}", "receiver": "other"}):
         assert deliver(hook, body).status == 200
-        work_off(queues)
+        process_queue(queues)
     (row,) = tickets(instance)
     assert row["short_description"].endswith("Shop fails")
     assert (row["state"], row["urgency"]) == ("1", "1")
@@ -427,16 +428,16 @@ def test_an_alert_becomes_a_ticket_and_its_end_resolves_it(
         {**ALERT, "fingerprint": "ffffffffffffffff"}
     ]}  # fmt: skip
     deliver(hook, truncated)
-    work_off(queues)
+    process_queue(queues)
     assert [row["state"] for row in tickets(instance)] == ["1", "1"]
 
     end = {**ALERT, "status": "resolved", "annotations": {}, "endsAt": "2026-11-26T13:45:00Z"}
     deliver(hook, {**ONE, "status": "firing", "alerts": [end]})
-    work_off(queues)
+    process_queue(queues)
     assert sorted(row["state"] for row in tickets(instance)) == ["1", "6"]
     time.advance(minutes=10)
     deliver(hook, ONE)  # late: it began before its end
-    work_off(queues)
+    process_queue(queues)
     assert sorted(row["state"] for row in tickets(instance)) == ["1", "6"]
 
 
@@ -447,14 +448,14 @@ def test_a_webhook_that_is_made_again_ends_what_it_opened(
     hook = make(name="eu")
     deliver(hook, ONE)
     deliver(make(name="us"), ONE)
-    work_off(queues)
+    process_queue(queues)
     assert len(tickets(instance)) == 2
     path = {"source": "alertmanager", "id": hook["id"]}
     assert call("delete_webhook", user_id=USER, path=path).status == 204
     assert deliver(hook, ONE).status == 401
     end = {**ALERT, "status": "resolved", "endsAt": "2026-11-26T13:45:00Z"}
     deliver(make(name="eu"), {**ONE, "alerts": [end]})
-    work_off(queues)
+    process_queue(queues)
     assert sorted(row["state"] for row in tickets(instance)) == ["1", "6"]
 
 
@@ -462,13 +463,13 @@ def test_what_a_dry_run_held_back_becomes_a_ticket(queues: Queues, instance: "Si
     """Once it is over, by sending it again; a second time it is known."""
     hook = make(dry_run=True)
     seen = deliver(hook, ONE).json["delivery"]
-    work_off(queues)
+    process_queue(queues)
     assert tickets(instance) == []
     call("update_webhook", {"dry_run": False}, user_id=USER,
          path={"source": "alertmanager", "id": hook["id"]})  # fmt: skip
     for _ in range(2):
         assert again(hook, seen).status == 202
-        work_off(queues)
+        process_queue(queues)
     (row,) = tickets(instance)
     assert row["state"] == "1"
 

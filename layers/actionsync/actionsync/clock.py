@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
+_STORED = "%Y-%m-%d %H:%M:%S"
 _at: ContextVar[datetime | None] = ContextVar("at", default=None)
 
 
@@ -28,6 +29,11 @@ def iso(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def precise(moment: datetime) -> str:
+    """Write a UTC moment as `2024-01-10T10:00:00.000000Z`."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def epoch(moment: datetime) -> int:
     """Write a moment as whole seconds since 1970, DynamoDB's form for time to live."""
     return int(moment.timestamp())
@@ -38,9 +44,14 @@ def now_epoch() -> int:
     return epoch(now())
 
 
+def stored(moment: datetime) -> str:
+    """Write a moment as ServiceNow stores it, in UTC: `2024-01-10 10:00:00`."""
+    return moment.astimezone(UTC).strftime(_STORED)
+
+
 def parsed(value: object) -> datetime | None:
     """Return the moment that ServiceNow stores as `2024-01-10 10:00:00`; None for anything else."""
     try:
-        return datetime.strptime(str(value), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+        return datetime.strptime(str(value), _STORED).replace(tzinfo=UTC)
     except ValueError:
         return None

@@ -82,15 +82,15 @@ class ActivityStore:
             ClientError: DynamoDB refused it.
         """
         now = clock.now()
-        moment = now.isoformat(timespec="microseconds").removesuffix("+00:00")
-        entry = {"id": uuid.uuid4().hex, "at": f"{moment[:-3]}Z", **_BLANK, **record}
+        moment = clock.precise(now)
+        entry = {"id": uuid.uuid4().hex, "at": f"{moment[:-4]}Z", **_BLANK, **record}
         # boto3 repeats a put whose answer was lost: nothing but that put has this key.
         with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
             self._dynamodb.put_item(
                 TableName=self._table,
                 Item={
                     "pk": {"S": owner},
-                    "sk": {"S": f"{moment}Z#{next(_places):08}#{uuid.uuid4().hex[:8]}"},
+                    "sk": {"S": f"{moment}#{next(_places):08}#{uuid.uuid4().hex[:8]}"},
                     "record": {"S": json.dumps(entry)},
                     "expires_at": {"N": str(clock.epoch(now) + self._retention_seconds)},
                 },

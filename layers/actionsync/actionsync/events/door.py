@@ -360,7 +360,7 @@ class Door:
         if self._rules_of(webhook.owner).recent_events:
             for text in texts[:MOST_OF_WEBHOOK]:
                 entry = {
-                    "at": clock.now().isoformat(timespec="microseconds"),
+                    "at": clock.precise(clock.now()),
                     "source": webhook.source,
                     "kind": "",
                     "name": webhook.name,

@@ -192,7 +192,7 @@ def listing(found: Look) -> str:
     for one in sorted(found.members, key=lambda one: (one.key not in on, one.received_at)):
         severity = SEVERITIES[len(SEVERITIES) - one.severity] if one.severity else ""
         received = datetime.fromtimestamp(one.received_at // _SECOND, UTC)
-        shown = f"{received:%Y-%m-%dT%H:%M:%SZ}" if one.received_at else ""
+        shown = clock.iso(received) if one.received_at else ""
         # A cell that begins with one of these is a formula to a spreadsheet.
         line = f"'{one.line}" if one.line[:1] in "=+-@" else one.line
         rows.writerow(["open" if one.key in on else "ended", severity, line, shown])

@@ -342,7 +342,7 @@ class Outcomes:
                 return
             webhook_id, delivery_id = _webhook(delivery.body)
             entry = {
-                "at": clock.now().isoformat(timespec="microseconds"),
+                "at": clock.precise(clock.now()),
                 "source": "" if event is None else event.source,
                 "kind": "" if event is None else event.kind,
                 "name": (delivery.name if event is None else event.name)[:200],

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
+from actionsync import clock
 from actionsync.rules.patterns import fits
 from actionsync.rules.sections import OWN, RECIPES, SOURCES, STRICT, TimeOfDay, ZoneName
 
@@ -153,7 +154,7 @@ class Match(_Condition):
             if wanted is not None and (reason := refused_name(value, wanted, what=name)):
                 return reason
         if self.hours is not None and not self.hours.hold(event.received_at):
-            return f"hours: {event.received_at:%Y-%m-%dT%H:%M:%SZ} lies outside"
+            return f"hours: {clock.iso(event.received_at)} lies outside"
         return None
 
 

@@ -5,7 +5,7 @@ a query can carry. Lengths are those of ServiceNow's own columns.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from actionsync import clock
 from actionsync.settings import settings
 
 # The context in which what is stored is read.
@@ -63,10 +64,6 @@ def _file_name(name: str) -> str:
 
 def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _utc_text(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _column(name: str) -> str:
@@ -158,7 +155,7 @@ class Input(BaseModel):
     def columns(self) -> dict[str, Any]:
         """Return what the caller set, by ServiceNow's column names."""
         values: dict[str, Any] = {
-            name: _utc_text(value) if isinstance(value, datetime) else value
+            name: clock.stored(value) if isinstance(value, datetime) else value
             for name, value in self.model_dump(exclude_unset=True).items()
         }
         further = values.pop("fields", {})

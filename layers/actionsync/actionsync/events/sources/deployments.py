@@ -1,7 +1,6 @@
 """Deployments by any tool: `Deployment` on the stack's bus."""
 
 from dataclasses import replace
-from datetime import UTC
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -97,7 +96,7 @@ class DeploymentDetail(fields.Detail):
             template=self.template.strip(),
             columns={
                 **{
-                    name: moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+                    name: clock.stored(moment)
                     for name, moment in dates.items()
                     if moment is not None
                 },
