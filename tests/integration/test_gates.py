@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from local.servicenow import Simulator
     from tests.integration.conftest import Clock
 
+UPPER_SYS_ID = "0123456789ABCDEF" * 2
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
 
 
@@ -168,16 +169,22 @@ def test_a_window_that_is_over_is_no(
     assert "its planned end has passed" in reason
 
 
+@pytest.mark.parametrize("named", ["CHG0039999", "chg0039999", UPPER_SYS_ID])
 def test_an_existing_change_is_used_and_not_taken_over(
     instance: "Simulator",  # noqa: F811
     queues: Queues,  # noqa: F811
     time: "Clock",
+    named: str,
 ) -> None:
     """It is noted on, never moved, and never closed."""
     theirs = instance.instance.put(
-        "change_request", number="CHG0039999", short_description="Theirs", state="-4"
+        "change_request",
+        sys_id=UPPER_SYS_ID,
+        number="CHG0039999",
+        short_description="Theirs",
+        state="-4",
     )
-    asked = ask(change_number="CHG0039999").json["id"]
+    asked = ask(change_number=named).json["id"]
     pass_minutes(queues, time)
     assert changes(instance) == []
     document = gate(asked).json

@@ -105,6 +105,20 @@ def test_a_push_whose_signature_is_wrong_is_refused(office: Office) -> None:
     assert prompts(office) == []
 
 
+def test_a_sys_id_is_taken_as_the_instance_sends_it(office: Office) -> None:
+    """Somebody may have given a record one in upper case."""
+    send("error", error())
+    connection = stores.connection_store().get(USER)
+    assert connection is not None
+    sys_id = "0123456789ABCDEF" * 2
+    stores.ticket_store().open(Row(connection.id, "incident", sys_id, USER))
+    hook = webhook()
+    assert push(hook, sys_id.lower()).status == 202
+    assert prompts(office) == []
+    assert push(hook, sys_id).status == 202
+    assert len(prompts(office)) == 1
+
+
 def test_many_pushes_are_few_looks(office: Office) -> None:
     """One prompt each five seconds, none lost at their edges; 200 tickets a request."""
     send("error", error())

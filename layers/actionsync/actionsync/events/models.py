@@ -6,6 +6,7 @@ and with it the ticket.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -16,6 +17,9 @@ from actionsync.rules.matching import Severity
 Kind = Literal["incident", "change", "action_item"]
 # trigger: it begins, or goes on. resolve: it is over. annotate: worth a note.
 Action = Literal["trigger", "resolve", "annotate"]
+
+# Mostly in lower case, and always as the instance gives it: some compare texts with their case.
+SYS_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 
 class UnreadableEventError(Exception):

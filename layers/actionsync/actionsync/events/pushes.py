@@ -7,6 +7,7 @@ many pushes of a connection the first sends the prompt, some seconds later, for 
 import re
 from typing import TYPE_CHECKING
 
+from actionsync.events.models import SYS_ID
 from actionsync.events.queueing import queue
 from actionsync.stores.timers import looks_of, prompt
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from actionsync.stores.timers import TimerStore
 
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,79}")
-_SYS_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class Pushes:
@@ -51,7 +51,7 @@ class Pushes:
         Raises:
             QueueRefusedError: the prompt could not be queued.
         """
-        if not (_TABLE.fullmatch(table) and _SYS_ID.fullmatch(sys_id)):
+        if not (_TABLE.fullmatch(table) and SYS_ID.fullmatch(sys_id)):
             return
         for connection in self._connections.all(owner):
             if self._rows.push(connection.id, table, sys_id):

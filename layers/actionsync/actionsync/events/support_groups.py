@@ -1,10 +1,10 @@
 """The assignment group that a ticket's CI names, asked of the instance once in ten minutes."""
 
-import re
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from actionsync.events.models import SYS_ID
 from actionsync.rules.models import SUPPORT_GROUP
 from servicenow_tools.errors import NotFoundError, PermissionDeniedError
 
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 _FRESH_SECONDS = 600.0
 _MOST_GROUPS = 1000
-_SYS_ID = re.compile(r"[0-9a-f]{32}")
-# What each client has seen: another account may see more, or less, of the same instance.
+# What each client has seen: of one instance, another integration account may see more, or less.
 _known: "WeakKeyDictionary[ServiceNowClient, dict[str, tuple[float, str, str]]]" = (
     WeakKeyDictionary()
 )
@@ -73,7 +72,7 @@ async def _ask(client: "ServiceNowClient", ci: str) -> tuple[str, str]:
 async def _seen(client: "ServiceNowClient", table: str, id: str) -> "Record | None":  # noqa: A002
     """Return the only record of a sys_id or name, None where there is none to be seen."""
     try:
-        if _SYS_ID.fullmatch(id):
+        if SYS_ID.fullmatch(id):
             return await client.table(table).get(id)
         found = await client.table(table).search(name=id, limit=2)
     except (NotFoundError, PermissionDeniedError) as error:

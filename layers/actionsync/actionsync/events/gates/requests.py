@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from actionsync import clock
 from actionsync.errors import GateNotFoundError, QueueRefusedError
 from actionsync.events.gates.asked import DEPLOYMENTS, Asked
+from actionsync.events.models import SYS_ID
 from actionsync.stores.pages import cursor_of, place_of
 from actionsync.stores.timers import prompt
 from actionsync.telemetry import logger
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from actionsync.stores.timers import TimerStore
 
 _LONGEST_MINUTES = 60 * 24 * 60
-_RECORD = re.compile(r"[0-9a-f]{32}|[A-Z]{2,10}[0-9]{4,20}")
+_NUMBER = re.compile(r"[A-Za-z]{2,10}[0-9]{4,20}")
 # After so many seconds it is worth to look again at a gate that waits.
 RETRY_SECONDS = 15
 
@@ -30,7 +31,7 @@ Line = Annotated[str, Field(max_length=200)]
 
 
 def _record_id(text: str) -> str:
-    if not _RECORD.fullmatch(text):
+    if not (SYS_ID.fullmatch(text) or _NUMBER.fullmatch(text)):
         raise ValueError("must be a number as CHG0030001, or a sys_id")
     return text
 
