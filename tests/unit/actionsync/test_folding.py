@@ -10,11 +10,18 @@ import pytest
 
 from actionsync.events.folding import Received, fold, grouped
 from actionsync.events.models import Action, IncomingEvent
-from actionsync.stores.correlations import Correlation, CorrelationStore
+from actionsync.stores.correlations import (
+    Correlation,
+    CorrelationStore,
+    GroupNews,
+    Held,
+    MemoryCorrelations,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from actionsync.rules.matching import Severity
     from tests.conftest import Aws
 
 START = datetime(2026, 1, 10, 10, 0, tzinfo=UTC)
@@ -89,6 +96,59 @@ def test_redelivered_batches_change_nothing(store: CorrelationStore, seed: int) 
     batches: list[Any] = [story[:5], again[:4], story[5:], again[4:]]
     correlation = recorded(store, "again", *batches)
     assert known_of(correlation) == expected
+
+
+def random_event(chance: random.Random) -> IncomingEvent:
+    """Return any event of the key."""
+    actions: list[Action] = ["trigger", "trigger", "resolve", "annotate"]
+    severities: list[Severity] = ["low", "high", "critical"]
+    return event(
+        chance.choice(actions),
+        chance.randrange(20),
+        severity=chance.choice(severities),
+        is_heartbeat=chance.random() < 0.3,
+        is_final=chance.random() < 0.1,
+        takes_back=chance.random() < 0.1,
+        news=chance.choice(["", "", "a", "b"]),
+        outcome=chance.choice(["", "", "failed"]),
+    )
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_memory_makes_the_same_of_it(store: CorrelationStore, seed: int) -> None:
+    """Of events and their repeats, and of what becomes of holds, groups and tickets."""
+    chance = random.Random(seed)  # noqa: S311 - an order, not a secret
+    memory = MemoryCorrelations()
+
+    def both(method: str, *arguments: Any, **named: Any) -> Correlation:
+        stored, known = (getattr(each, method)(*arguments, **named) for each in (store, memory))
+        assert isinstance(known, Correlation)
+        assert stored == known
+        return known
+
+    for _ in range(60):
+        received = Received(random_event(chance), was_received=chance.random() < 0.3)
+        news = replace(fold([received]).news, group_key=chance.choice(["", "g"]))
+        known = both("record", "k", news)
+        held = Held(known.triggered_at, before=known.count, severity=chance.randrange(1, 5))
+        match chance.randrange(6):
+            case 0 if known.is_firing:
+                both("hold", known, held)
+            case 1 if known.triggered_at:
+                both("heal", known)
+            case 2:
+                both("join", known, "")
+            case 3:
+                leased = both("lease", known, {"holder": "h"}, 0)
+                both("finish", leased, {"synced_phase": "trigger"}, notes=len(leased.notes))
+            case 4:
+                leased = both("lease", known, {"holder": "h"}, 0)
+                both("finish", leased, {"sys_id": "1"}, report="Something")
+        rise = GroupNews("g", opens=chance.random() < 0.5, ends=True, is_new=1, severity=2)
+        group = both("rise", "g", "owner", rise, chance.choice([0, 7]))
+        group = both("look_again", group, chance.choice([0, 9]))
+        if chance.random() < 0.3:
+            both("end_group", group, {"status": "x"})
 
 
 def test_a_count_that_may_be_short_is_about(store: CorrelationStore) -> None:

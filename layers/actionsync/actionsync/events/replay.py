@@ -7,7 +7,7 @@ never taken over by a person, and there are no change windows.
 
 import heapq
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from actionsync.events.models import UnreadableEventError
 from actionsync.events.sources import envelopes
 from actionsync.events.sources.protocol import Context
 from actionsync.rules.models import IncidentRule, Rules, Section
-from actionsync.stores.correlations import Correlation, Held
+from actionsync.stores.correlations import MemoryCorrelations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from actionsync.events.intake import Intake
     from actionsync.events.models import IncomingEvent
     from actionsync.events.recipes.models import Recipe
-    from actionsync.stores.correlations import GroupNews, News
+    from actionsync.stores.correlations import Correlation
     from actionsync.stores.members import Member
 
 _MOST_OUTCOMES = 20
@@ -65,9 +65,9 @@ async def replay(
     events, unread = _read(owner, entries, rules, recipes_of)
     run = _Run(rules)
     for event in events:
-        await run.work_off(event.received_at)
+        await run.look_until(event.received_at)
         await run.take(event)
-    await run.work_off(clock.now())
+    await run.look_until(clock.now())
     return {"events": len(events), "unread": unread, **run.result()}
 
 
@@ -129,7 +129,7 @@ class _Run:
                 shown = self._shown.setdefault(intake.key, _Shown(intake.group.event))
             self._note(shown, intake, handled)
 
-    async def work_off(self, until: datetime) -> None:
+    async def look_until(self, until: datetime) -> None:
         """Look at the keys that are due by a moment."""
         while self._due and self._due[0][0] <= clock.epoch(until):
             due_at, key = heapq.heappop(self._due)
@@ -187,7 +187,7 @@ class _DryEngine(Engine):
         nothing: Any = None
         stores: Any = self._memory
         super().__init__(
-            nothing, stores, nothing, stores, lambda _: rules,
+            nothing, MemoryCorrelations(), nothing, stores, lambda _: rules,
             openings=nothing, members=stores, caps=stores,
             deployed=nothing,
         )  # fmt: skip
@@ -195,12 +195,12 @@ class _DryEngine(Engine):
     async def _do(
         self,
         intake: "Intake",
-        correlation: Correlation,
+        correlation: "Correlation",
         step: "Step",
         handled: "Handled",
         *,
         is_again: bool,  # noqa: ARG002 - as the engine's
-    ) -> Correlation:
+    ) -> "Correlation | None":
         """Take a step's outcome for what ServiceNow would say."""
         counted = self._counted(intake, correlation, step)
         if counted.key != correlation.key:
@@ -209,6 +209,7 @@ class _DryEngine(Engine):
         rule = intake.rule if isinstance(intake.rule, IncidentRule) else IncidentRule()
         now = clock.now_epoch()
         synced: dict[str, Any] = {
+            "counted": correlation.counted,
             "synced_trigger": correlation.triggered_at,
             "synced_count": correlation.count,
             "synced_severity": max(correlation.severity, correlation.synced_severity),
@@ -226,7 +227,7 @@ class _DryEngine(Engine):
         elif step == "recur" and correlation.synced_phase == "resolve":
             result = self._reopened(correlation, rule, now)
         elif step == "annotate":
-            synced = {"notes": ()}
+            synced = {}
         if step in {"resolve", "close"}:
             left = {"note": "noted", "nothing": ""}
             result = "closed" if step == "close" else left.get(rule.end.do, "resolved")
@@ -234,11 +235,12 @@ class _DryEngine(Engine):
             if result in {"resolved", "closed"}:
                 self._memory.ended[correlation.key] = now
         elif step != "annotate":
-            synced |= {"synced_phase": "trigger", "held": Held()}
+            synced |= {"synced_phase": "trigger"}
         handled.results.append(result)  # type: ignore[arg-type] # one of the words of Result
-        return self._memory.put(replace(correlation, **synced))
+        notes = len(correlation.notes) if step == "annotate" else 0
+        return self._correlations.finish(correlation, synced, notes=notes)
 
-    def _reopened(self, known: Correlation, rule: IncidentRule, now: int) -> str:
+    def _reopened(self, known: "Correlation", rule: IncidentRule, now: int) -> str:
         ended_at = self._memory.ended.pop(known.key, 0)
         if not ended_at:
             return "noted"  # its end has left the ticket open
@@ -247,97 +249,13 @@ class _DryEngine(Engine):
 
 
 class _Memory:
-    """What the engine knows in a replay: correlations, members and caps."""
+    """What the engine knows in a replay beside correlations: members and caps."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Correlation] = {}
         self._members: dict[str, dict[str, Member]] = {}
         self._opened: Counter[tuple[str, int]] = Counter()
         # When tickets were resolved, in epoch seconds.
         self.ended: dict[str, int] = {}
-
-    def put(self, known: Correlation) -> Correlation:
-        """Remember a correlation, and return it."""
-        self._known[known.key] = known
-        return known
-
-    def get(self, key: str) -> Correlation:
-        """Return a correlation; one that nothing is known of is empty."""
-        return self._known.get(key) or Correlation(key)
-
-    def record(self, key: str, news: "News") -> Correlation:
-        """Record what an event says of a key."""
-        known = self.get(key)
-        changes: dict[str, Any] = {"severity": max(known.severity, news.severity)}
-        if news.triggered_at > known.triggered_at:
-            begins = news.begins_episode or not known.is_firing
-            changes |= {
-                "triggered_at": news.triggered_at,
-                "trigger_id": news.trigger_id,
-                "texts": news.texts,
-                "silenced_until": news.silenced_until,
-                "seen_at": news.seen_at,
-                "count": known.count + (begins if news.is_heartbeat else 1),
-            }
-            if begins or not news.is_heartbeat:
-                changes["received_at"] = news.received_at
-            if news.group_key and not known.joined_at:
-                changes |= {"group_key": news.group_key, "joined_at": news.triggered_at}
-        is_over = known.ended_at > 0 and not known.is_firing and not news.triggered_at
-        if news.ended_at > known.ended_at and not (news.end_is_heartbeat and is_over):
-            changes |= {"ended_at": news.ended_at, "end_received_at": news.end_received_at}
-        if news.notes and known.is_known:
-            changes["notes"] = tuple(note.text for note in news.notes)
-        return self.put(replace(known, **changes))
-
-    def hold(self, known: Correlation, held: Held) -> Correlation:
-        """Record that a hold begins, or goes on."""
-        return self.put(replace(known, held=held))
-
-    def heal(self, known: Correlation) -> Correlation:
-        """Count what ended within its hold as done."""
-        return self.put(
-            replace(
-                known,
-                synced_trigger=known.triggered_at,
-                synced_end=known.ended_at,
-                synced_count=known.count,
-                held=Held(),
-                severity=0,
-            )
-        )
-
-    def join(self, known: Correlation, group_key: str) -> Correlation:
-        """Record that a key belongs to a group."""
-        return self.put(replace(known, group_key=group_key, joined_at=known.triggered_at))
-
-    def rise(self, key: str, _: str, news: "GroupNews", look_at: int) -> Correlation:
-        """Raise a group's version."""
-        known = self.get(key)
-        version = known.count + 1
-        opens: dict[str, Any] = {
-            "triggered_at": version, "texts": news.texts or {}, "rule": known.rule or news.rule,
-            "received_at": max(known.received_at, news.received_at),
-            "severity": max(known.severity, news.severity),
-        }  # fmt: skip
-        return self.put(
-            replace(
-                known,
-                **(opens if news.opens else {}),
-                is_group=True,
-                count=version,
-                members=known.members + news.is_new,
-                look_at=known.look_at or look_at,
-            )
-        )
-
-    def end_group(self, known: Correlation, _: dict[str, str]) -> Correlation:
-        """Record that no member goes on."""
-        return self.put(replace(known, ended_at=known.count, look_at=0))
-
-    def look_again(self, known: Correlation, look_at: int) -> Correlation:
-        """Record when a group is looked at next."""
-        return self.put(replace(known, look_at=look_at))
 
     def write(self, group_key: str, _: str, member: "Member", *, only_known: bool) -> bool | None:
         """Write a member, and return whether it was open before, None where it is new."""

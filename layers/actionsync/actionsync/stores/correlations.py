@@ -21,17 +21,16 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from actionsync import clock
 from actionsync.stores import versions
-from actionsync.stores.attributes import attribute
 from actionsync.stores.conditions import refusing_item
+from actionsync.stores.updates import Update, recording, rising
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UniversalAttributeValueTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
     Item = dict[str, AttributeValueTypeDef]
-    Values = dict[str, UniversalAttributeValueTypeDef]
 
 VERSION = 1
 # Ten seconds longer than the functions of events run (template.yaml: Timeout).
@@ -41,19 +40,7 @@ LEASE_SECONDS = 70
 UNCERTAIN_SECONDS = 90
 # A correlation is forgotten when nothing has come for so long; SQS keeps a message for 14 days.
 CORRELATION_DAYS = 120
-# Notes that wait to be posted; more than so many in one outage are counted only.
-MOST_NOTES = 10
-# What is remembered of notes, so that copies of them are not posted again.
-MOST_MARKS = 40
 _DAY = 24 * 3600
-_NEWER_END = "(attribute_not_exists(#ended_at) OR #ended_at < :ended_at)"
-# Of two outcomes at one moment (EventBridge has whole seconds) the one received later counts.
-_OTHER_OUTCOME = (
-    "(attribute_not_exists(#ended_at) OR #ended_at < :ended_at OR (#ended_at = :ended_at AND"
-    " #outcome <> :outcome AND #end_received_at < :end_received_at))"
-)
-_FIRING = "(attribute_not_exists(#ended_at) OR #ended_at < #triggered_at)"
-_OVER = "(attribute_not_exists(#triggered_at) OR #ended_at >= #triggered_at)"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Phase = Literal["", "trigger", "resolve"]
@@ -376,7 +363,7 @@ class CorrelationStore:
         One update where it is the newest, as it is nearly always; else a second one that leaves
         alone what is newer.
         """
-        return self._update_until_known(key, lambda known: _recording(news, known))
+        return self._update_until_known(key, lambda known: recording(news, known))
 
     def lease(
         self, correlation: Correlation, action: dict[str, Any], uncertain_until: int
@@ -392,18 +379,18 @@ class CorrelationStore:
             uncertain_until: epoch seconds until which it may take effect, should the holder die.
         """
         now = clock.now_epoch()
-        change = _Change()
-        change.set("leased_until", now + LEASE_SECONDS)
-        change.set("lease_holder", action["holder"])
-        change.set("uncertain_until", uncertain_until)
-        change.set("counted", correlation.counted)
-        change.sets.append("#pending_action = if_not_exists(#pending_action, :action)")
-        change.removes.append("#waits_until")
-        change.values |= {":action": attribute(action), ":now": attribute(now)}
+        update = Update()
+        update.set("leased_until", now + LEASE_SECONDS)
+        update.set("lease_holder", action["holder"])
+        update.set("uncertain_until", uncertain_until)
+        update.set("counted", correlation.counted)
+        update.default("pending_action", action)
+        update.remove("waits_until")
+        update.values["now"] = now
         for name in ("leased_until", "uncertain_until"):
-            change.conditions.append(f"(attribute_not_exists(#{name}) OR #{name} <= :now)")
+            update.conditions.append(f"(attribute_not_exists(#{name}) OR #{name} <= :now)")
         try:
-            return self._update(correlation.key, change)
+            return self._update(correlation.key, update)
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return None
 
@@ -426,20 +413,19 @@ class CorrelationStore:
         Returns:
             None where another has taken the lease meanwhile, who finds out what was written.
         """
-        change = _Change()
+        update = Update()
         for name, value in synced.items():
-            change.set(name, value)
-        change.removes += [
-            "#leased_until", "#lease_holder", "#uncertain_until", "#pending_action", "#waits_until",
-        ]  # fmt: skip
+            update.set(name, value)
+        update.remove(
+            "leased_until", "lease_holder", "uncertain_until", "pending_action", "waits_until"
+        )
         if synced.get("synced_phase") == "trigger":
-            change.removes.append("#held")
+            update.remove("held")
         if report:
-            change.sets.append("#notes = list_append(if_not_exists(#notes, :none), :report)")
-            change.values |= {":none": {"L": []}, ":report": {"L": [{"S": report}]}}
+            update.append("notes", [report])
         else:
-            change.removes += [f"#notes[{place}]" for place in range(notes)]
-        return self._end(correlation, change)
+            update.drop("notes", notes)
+        return self._end(correlation, update)
 
     def release(self, correlation: Correlation, *, uncertain_until: int | None) -> None:
         """Give the lease back without success.
@@ -449,22 +435,22 @@ class CorrelationStore:
             uncertain_until: epoch seconds until which what was sent may take effect; None where
                 nothing was written.
         """
-        change = _Change()
-        change.removes += ["#leased_until", "#lease_holder"]
+        update = Update()
+        update.remove("leased_until", "lease_holder")
         if uncertain_until is None:
-            change.removes += ["#uncertain_until", "#pending_action"]
+            update.remove("uncertain_until", "pending_action")
         else:
-            change.set("uncertain_until", uncertain_until)
-        self._end(correlation, change)
+            update.set("uncertain_until", uncertain_until)
+        self._end(correlation, update)
 
     def wait(self, key: str, until: int) -> None:
         """Record that an item of a key waits, and will go on with it before this moment.
 
         A moment that has passed says that the item is due, or has failed; 0 that there is none.
         """
-        change = _Change()
-        change.set("waits_until", until)
-        self._update(key, change)
+        update = Update()
+        update.set("waits_until", until)
+        self._update(key, update)
 
     def give_up(self, key: str) -> int:
         """Count what is known of a key as synced, so that only news is worth a ticket.
@@ -476,52 +462,51 @@ class CorrelationStore:
         """
         now = clock.now_epoch()
         known = self.get(key)
-        change = _Change()
-        change.set("synced_trigger", known.triggered_at)
-        change.set("synced_end", known.ended_at)
-        change.set("synced_count", known.count)
-        change.set("synced_severity", known.severity)
-        change.set("synced_outcome", known.outcome)
+        update = Update()
+        update.set("synced_trigger", known.triggered_at)
+        update.set("synced_end", known.ended_at)
+        update.set("synced_count", known.count)
+        update.set("synced_severity", known.severity)
+        update.set("synced_outcome", known.outcome)
         if known.sys_id:
-            change.set("synced_phase", "trigger" if known.is_firing else "resolve")
-        change.removes += ["#waits_until", "#notes"]
-        change.conditions.append("(attribute_not_exists(#leased_until) OR #leased_until <= :now)")
-        change.values[":now"] = attribute(now)
+            update.set("synced_phase", "trigger" if known.is_firing else "resolve")
+        update.remove("waits_until", "notes")
+        update.conditions.append("(attribute_not_exists(#leased_until) OR #leased_until <= :now)")
+        update.values["now"] = now
         if not known.is_known:
             return 0
         try:
-            self._update(key, change)
+            self._update(key, update)
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return max(1, self.get(key).leased_until - now)
         return 0
 
     def hold(self, known: Correlation, held: Held) -> Correlation:
         """Record that a hold begins, unless another has begun, and return what is known then."""
-        change = _Change()
-        change.set("held", held)
+        update = Update()
+        update.set("held", held)
         if not known.sys_id:
-            change.set("severity", held.severity)
-        return self._if_held(known, change)
+            update.set("severity", held.severity)
+        return self._if_held(known, update)
 
     def heal(self, known: Correlation) -> Correlation:
         """Count what ended within its hold as synced, and return what is known then."""
-        change = _Change()
-        change.set("synced_trigger", known.triggered_at)
-        change.set("synced_end", known.ended_at)
-        change.set("synced_count", known.count)
-        change.removes.append("#held")
+        update = Update()
+        update.set("synced_trigger", known.triggered_at)
+        update.set("synced_end", known.ended_at)
+        update.set("synced_count", known.count)
+        update.remove("held")
         if not known.sys_id:
-            change.removes.append("#severity")
-        now = clock.now_epoch()
-        change.values |= {":now": attribute(now), ":trigger": attribute(known.triggered_at)}
+            update.remove("severity")
+        update.values |= {"now": clock.now_epoch(), "trigger": known.triggered_at}
         if known.ended_at:
-            change.values[":end"] = attribute(known.ended_at)
-        change.conditions += [
+            update.values["end"] = known.ended_at
+        update.conditions += [
             "#triggered_at = :trigger",
             "#ended_at = :end" if known.ended_at else "attribute_not_exists(#ended_at)",
             "(attribute_not_exists(#leased_until) OR #leased_until <= :now)",
         ]  # fmt: skip
-        return self._if_held(known, change)
+        return self._if_held(known, update)
 
     def join(self, known: Correlation, group_key: str) -> Correlation:
         """Record that a new episode belongs to another group, or to none; return what is known.
@@ -530,11 +515,11 @@ class CorrelationStore:
             known: what is known of the member.
             group_key: the group; empty for none.
         """
-        change = _Change()
-        change.set("group_key", group_key)
-        change.set("joined_at", known.triggered_at)
-        change.conditions.append("(attribute_not_exists(#joined_at) OR #joined_at <= :joined_at)")
-        return self._or_known(known, change)
+        update = Update()
+        update.set("group_key", group_key)
+        update.set("joined_at", known.triggered_at)
+        update.conditions.append("(attribute_not_exists(#joined_at) OR #joined_at <= :joined_at)")
+        return self._or_known(known, update)
 
     def rise(self, key: str, owner: str, news: GroupNews, look_at: int) -> Correlation:
         """Raise a group's version, for what a batch makes of it, and return what is known then.
@@ -545,89 +530,89 @@ class CorrelationStore:
             news: what the batch makes of it.
             look_at: when its members are to be looked at; 0 for no look.
         """
-        return self._update_until_known(key, lambda known: _rising(owner, news, look_at, known))
+        return self._update_until_known(key, lambda known: rising(owner, news, look_at, known))
 
     def end_group(self, known: Correlation, end_texts: dict[str, str]) -> Correlation:
         """Record that no member went on at the version that is known; return what is known then."""
-        change = _Change()
-        change.set("ended_at", known.count)
-        change.set("end_received_at", clock.now_epoch() * 1_000_000)
-        change.set("end_texts", end_texts)
-        change.removes.append("#look_at")
-        return self._at_version(known, change)
+        update = Update()
+        update.set("ended_at", known.count)
+        update.set("end_received_at", clock.now_epoch() * 1_000_000)
+        update.set("end_texts", end_texts)
+        update.remove("look_at")
+        return self._at_version(known, update)
 
     def look_again(self, known: Correlation, look_at: int) -> Correlation:
         """Record when a group is to be looked at next, 0 for not; return what is known then."""
-        change = _Change()
+        update = Update()
         if look_at:
-            change.set("look_at", look_at)
+            update.set("look_at", look_at)
         else:
-            change.removes.append("#look_at")
-        return self._at_version(known, change)
+            update.remove("look_at")
+        return self._at_version(known, update)
 
     def _update_until_known(
-        self, key: str, change_of: "Callable[[Correlation | None], _Change]"
+        self, key: str, update_of: "Callable[[Correlation | None], Update]"
     ) -> Correlation:
-        """Make a change without a read, or else with what the refusal says is known.
+        """Update without a read, or else with what the refusal says is known.
 
         Args:
             key: the dedup key.
-            change_of: returns the change, given what is known: None for nothing that was read.
+            update_of: returns the update, given what is known: None for nothing that was read.
         """
         known: Correlation | None = None
         while True:
-            change = change_of(known)
-            if change.is_empty and known is not None:
+            update = update_of(known)
+            if update.is_empty and known is not None:
                 return known
             try:
-                return self._update(key, change)
+                return self._update(key, update)
             except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
                 known = _correlation(key, refusing_item(error))
 
-    def _at_version(self, known: Correlation, change: "_Change") -> Correlation:
-        change.conditions.append("#count = :count")
-        change.values[":count"] = attribute(known.count)
-        return self._or_known(known, change)
+    def _at_version(self, known: Correlation, update: Update) -> Correlation:
+        update.conditions.append("#count = :count")
+        update.values["count"] = known.count
+        return self._or_known(known, update)
 
-    def _or_known(self, known: Correlation, change: "_Change") -> Correlation:
-        """Make a change, and return what is known, whether it was made or not."""
+    def _or_known(self, known: Correlation, update: Update) -> Correlation:
+        """Update, and return what is known, whether the conditions held or not."""
         try:
-            return self._update(known.key, change)
+            return self._update(known.key, update)
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return self.get(known.key)
 
-    def _if_held(self, known: Correlation, change: "_Change") -> Correlation:
-        """Make a change unless the hold is another by now; return what is known then."""
+    def _if_held(self, known: Correlation, update: Update) -> Correlation:
+        """Update unless the hold is another by now; return what is known then."""
         if known.held.since:
-            change.conditions.append("#held = :old")
-            change.values[":old"] = attribute(known.held)
+            update.conditions.append("#held = :old")
+            update.values["old"] = known.held
         else:
-            change.conditions.append("attribute_not_exists(#held)")
-        return self._or_known(known, change)
+            update.conditions.append("attribute_not_exists(#held)")
+        return self._or_known(known, update)
 
-    def _end(self, correlation: Correlation, change: "_Change") -> Correlation | None:
-        """Make the change that ends a lease, unless it is another's by now."""
-        change.conditions.append("#lease_holder = :holder")
-        change.values[":holder"] = attribute(correlation.lease_holder)
+    def _end(self, correlation: Correlation, update: Update) -> Correlation | None:
+        """Make the update that ends a lease, unless it is another's by now."""
+        update.conditions.append("#lease_holder = :holder")
+        update.values["holder"] = correlation.lease_holder
         try:
-            return self._update(correlation.key, change)
+            return self._update(correlation.key, update)
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return None
 
-    def _update(self, key: str, change: "_Change") -> Correlation:
-        change.set("expires_at", clock.now_epoch() + CORRELATION_DAYS * _DAY)
-        change.set("version", VERSION)
-        change.conditions.append("(attribute_not_exists(#version) OR #version <= :version)")
-        conditions = " AND ".join(change.conditions)
-        names = re.findall(r"#(\w+)", change.expression + conditions)
+    def _update(self, key: str, update: Update) -> Correlation:
+        update.set("expires_at", clock.now_epoch() + CORRELATION_DAYS * _DAY)
+        update.set("version", VERSION)
+        update.conditions.append("(attribute_not_exists(#version) OR #version <= :version)")
+        conditions = " AND ".join(update.conditions)
+        names = re.findall(r"#(\w+)", update.expression + conditions)
         try:
             answer = self._dynamodb.update_item(
                 TableName=self._table,
                 Key=_key(key),
-                UpdateExpression=change.expression,
+                UpdateExpression=update.expression,
                 ConditionExpression=conditions,
                 ExpressionAttributeNames={f"#{name}": name for name in names},
-                ExpressionAttributeValues=change.values,
+                ExpressionAttributeValues=update.arguments,
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -637,225 +622,31 @@ class CorrelationStore:
         return _correlation(key, answer["Attributes"])
 
 
-@dataclass(slots=True)
-class _Change:
-    """An update that is being put together."""
+class MemoryCorrelations(CorrelationStore):
+    """Correlations that are stored nowhere, of one caller: what it knows is always the newest."""
 
-    sets: list[str] = field(default_factory=list)
-    adds: list[str] = field(default_factory=list)
-    removes: list[str] = field(default_factory=list)
-    conditions: list[str] = field(default_factory=list)
-    values: "Values" = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._items: dict[str, dict[str, Any]] = {}
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether it changes nothing."""
-        return not (self.sets or self.adds or self.removes)
+    def get(self, key: str) -> Correlation:
+        """Return a correlation; one that nothing is known of is empty."""
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in self._items.get(key, {}).items()
+            if name in _DEFAULTS
+        }
+        return Correlation(key, **values)
 
-    @property
-    def expression(self) -> str:
-        """The update, in DynamoDB's language."""
-        clauses = {"SET": self.sets, "ADD": self.adds, "REMOVE": self.removes}
-        return " ".join(f"{verb} {', '.join(parts)}" for verb, parts in clauses.items() if parts)
+    def _update_until_known(
+        self, key: str, update_of: "Callable[[Correlation | None], Update]"
+    ) -> Correlation:
+        known = self.get(key)
+        update = update_of(known)
+        return known if update.is_empty else self._update(key, update)
 
-    def set(self, name: str, value: Any) -> None:
-        """Set an attribute."""
-        self.sets.append(f"#{name} = :{name}")
-        self.values[f":{name}"] = attribute(value)
-
-
-def _recording(news: News, known: Correlation | None) -> _Change:
-    """Return the change that records news, given what is known: None for nothing that was read.
-
-    Where nothing was read the news is taken for the newest, under the condition that it is. What
-    is newer once stays newer, so the change after a refusal has fewer conditions.
-    """
-    change = _Change()
-    if news.triggered_at:
-        _record_trigger(change, news, known)
-    if news.ended_at and (known is None or _ends(news, known)):
-        change.set("ended_at", news.ended_at)
-        change.set("end_received_at", news.end_received_at)
-        change.set("end_texts", news.end_texts)
-        change.set("outcome", news.outcome)
-        change.conditions.append(_OTHER_OUTCOME if news.outcome else _NEWER_END)
-        if news.end_is_heartbeat and not news.triggered_at:
-            change.conditions.append(_FIRING)
-    _record_finality(change, news, known)
-    if news.notes:
-        _record_notes(change, news, known)
-    if not change.is_empty:
-        change.set("owner", news.owner)
-    return change
-
-
-def _rising(owner: str, news: GroupNews, look_at: int, known: Correlation | None) -> _Change:
-    """Return the change that raises a group's version; see `_recording`."""
-    change = _Change(values={":zero": attribute(0), ":one": attribute(1)})
-    version = "if_not_exists(#count, :zero) + :one"
-    if news.opens:
-        change.sets += [f"#triggered_at = {version}", "#rule = if_not_exists(#rule, :rule)"]
-        change.values[":rule"] = attribute(news.rule)
-        change.set("texts", news.texts or {})
-        for name in ("received_at", "severity"):
-            value = getattr(news, name)
-            if known is None:
-                change.conditions.append(f"(attribute_not_exists(#{name}) OR #{name} <= :{name})")
-            if known is None or value > getattr(known, name):
-                change.set(name, value)
-    change.sets.append(f"#count = {version}")
-    if look_at:
-        change.sets.append("#look_at = if_not_exists(#look_at, :look)")
-        change.values[":look"] = attribute(look_at)
-    change.set("is_group", value=True)
-    change.adds.append("#members :members")
-    change.values[":members"] = attribute(news.is_new)
-    change.set("owner", owner)
-    return change
-
-
-def _ends(news: News, known: Correlation) -> bool:
-    is_over = known.ended_at > 0 and not known.is_firing and not news.triggered_at
-    is_newer = news.ended_at > known.ended_at or (
-        news.ended_at == known.ended_at
-        and bool(news.outcome)
-        and news.outcome != known.outcome
-        and news.end_received_at > known.end_received_at
-    )
-    return is_newer and not (news.end_is_heartbeat and is_over)
-
-
-def _record_trigger(  # noqa: C901 - what is newer, higher and counted is one table
-    change: _Change, news: News, known: Correlation | None
-) -> None:
-    is_newer = known is None or news.triggered_at > known.triggered_at
-    if news.group_key and is_newer:
-        change.sets += [
-            "#group_key = if_not_exists(#group_key, :group)",
-            "#joined_at = if_not_exists(#joined_at, :triggered_at)",
-        ]
-        change.values[":group"] = attribute(news.group_key)
-    is_higher = known is not None and 0 < known.severity < news.severity
-    begins = news.begins_episode or known is None or not known.is_firing
-    if is_newer:
-        change.set("triggered_at", news.triggered_at)
-        change.set("trigger_id", news.trigger_id)
-        change.set("texts", news.texts)
-        change.set("silenced_until", news.silenced_until)
-        change.set("seen_at", news.seen_at)
-        change.conditions.append(
-            "(attribute_not_exists(#triggered_at) OR #triggered_at < :triggered_at)"
-        )
-        if news.is_heartbeat and not news.begins_episode:
-            change.conditions.append(_OVER if begins else _FIRING)
-    if (is_newer and (begins or not news.is_heartbeat)) or is_higher:
-        change.set("received_at", news.received_at)
-    if is_higher:
-        change.set("severity", news.severity)
-        change.conditions.append("#severity < :severity")
-    elif known is None:
-        change.sets.append("#severity = if_not_exists(#severity, :severity)")
-        change.values[":severity"] = attribute(news.severity)
-        change.conditions.append("(attribute_not_exists(#severity) OR #severity >= :severity)")
-    elif not known.severity:
-        change.set("severity", news.severity)
-    count = news.occurrences
-    doubtful = news.doubtful
-    if is_newer and news.is_heartbeat:
-        count += begins
-    elif is_newer and news.trigger_was_received:
-        count, doubtful = count + 1, doubtful - 1  # else it would be known
-    elif known is not None and news.trigger_id == known.trigger_id:
-        count -= not news.trigger_was_received  # the newest once more, in a message of its own
-    if count > 0:
-        change.adds.append("#count :count")
-        change.values[":count"] = attribute(count)
-    if doubtful > 0:
-        change.set("is_about", value=True)
-
-
-def _record_finality(change: _Change, news: News, known: Correlation | None) -> None:
-    taken_back_at = news.taken_back_at
-    if known is not None and known.is_final and 0 < known.severity < news.severity:
-        taken_back_at = max(taken_back_at, news.triggered_at)
-    for name, moment in (("final_at", news.final_at), ("taken_back_at", taken_back_at)):
-        if moment and (known is None or moment > getattr(known, name)):
-            change.set(name, moment)
-            change.conditions.append(f"(attribute_not_exists(#{name}) OR #{name} < :{name})")
-
-
-def _record_notes(change: _Change, news: News, known: Correlation | None) -> None:
-    notes = [note for note in news.notes if known is None or _is_new(note, known)]
-    if not notes:
-        return
-    if not news.triggered_at and not news.ended_at:
-        if known is not None and not known.is_known:
-            return  # an annotation opens nothing
-        change.conditions.append("attribute_exists(pk)")
-    # An annotation is a sign of life, too.
-    if not news.triggered_at and (known is None or news.seen_at > known.seen_at):
-        change.set("seen_at", news.seen_at)
-    annotations = [note for note in notes if not note.is_news]
-    if annotations:
-        change.set("annotated_at", max(note.moment for note in annotations))
-        change.set("annotation_id", annotations[-1].id)
-    if annotations and known is None:
-        change.values[":oldest"] = attribute(annotations[0].moment)
-        change.conditions.append("(attribute_not_exists(#annotated_at) OR #annotated_at < :oldest)")
-    if len(annotations) < len(notes) and known is None:
-        change.conditions += [
-            _OVER,
-            "(attribute_not_exists(#ended_at) OR #ended_at < :triggered_at)",
-        ]
-    _record_marks(change, notes, known)
-    texts = [note.text for note in notes if not _is_said(note, news, known)]
-    if not texts:
-        return
-    change.sets.append("#notes = list_append(if_not_exists(#notes, :none), :notes)")
-    change.values |= {
-        ":none": {"L": []},
-        ":notes": {"L": [{"S": text} for text in texts[-MOST_NOTES:]]},
-    }
-    if known is None:
-        change.values[":most"] = attribute(MOST_NOTES)
-        change.conditions.append("(attribute_not_exists(#notes) OR size(#notes) < :most)")
-
-
-def _record_marks(change: _Change, notes: list[Note], known: Correlation | None) -> None:
-    """Record what notes are recognised by; once there is no room, what is old is forgotten."""
-    marks = list(dict.fromkeys(mark for note in notes for mark in note.marks))[-MOST_MARKS // 2 :]
-    if known is not None and len(known.marks) + len(marks) > MOST_MARKS:
-        change.sets.append("#marks = :marks")
-    else:
-        change.sets.append("#marks = list_append(if_not_exists(#marks, :none), :marks)")
-        change.values[":none"] = {"L": []}
-    change.values[":marks"] = {"L": [{"S": mark} for mark in marks]}
-    for place, mark in enumerate(marks):
-        change.values[f":mark{place}"] = {"S": mark}
-        change.conditions.append(f"(NOT contains(#marks, :mark{place}))")
-    if known is None:
-        change.values[":most_marks"] = attribute(MOST_MARKS // 2)
-        change.conditions.append("(attribute_not_exists(#marks) OR size(#marks) <= :most_marks)")
-
-
-def _is_said(note: Note, news: News, known: Correlation | None) -> bool:
-    """Return whether the ticket says a trigger's news by itself: it opens, or becomes worse."""
-    if not note.is_news or known is None:
-        return note.opens
-    is_worse = 0 < known.severity < news.severity
-    is_newer = news.triggered_at > known.triggered_at
-    begins = news.begins_episode or (
-        not known.is_firing and news.triggered_at > known.ended_at * bool(known.triggered_at)
-    )
-    return is_worse or (begins and is_newer and note.opens)
-
-
-def _is_new(note: Note, known: Correlation) -> bool:
-    """Return whether a note was not recorded before; too many that wait are counted only."""
-    if set(note.marks) & set(known.marks) or len(known.notes) >= MOST_NOTES:
-        return False
-    was_recorded = note.was_received and note.moment <= known.annotated_at
-    return note.is_news or not (note.id == known.annotation_id or was_recorded)
+    def _update(self, key: str, update: Update) -> Correlation:
+        self._items[key] = update.applied(self._items.get(key, {}))
+        return self.get(key)
 
 
 def _key(key: str) -> "Item":
