@@ -129,10 +129,7 @@ class FastDynamoDB:
         if kind not in self._compared:
             moto, theirs = self._ask_moto(operation, request, before)
             ours = _sorted(_concerned(memory, operation, request))
-            # moto's answer has the key, and not what an update leaves as it was.
-            is_partial = request.get("ReturnValues") == "UPDATED_NEW"
-            beside = _BESIDE | ({"Attributes"} if is_partial else set())
-            pairs = ((_comparable(answer, beside), _comparable(moto, beside)), (ours, theirs))
+            pairs = ((_comparable(answer), _comparable(moto)), (ours, theirs))
             if different := [pair for pair in pairs if pair[0] != pair[1]]:
                 self.differences.append(f"{operation} {request}: {different}")
             self._compared.add(kind)
@@ -200,10 +197,10 @@ def _kind(operation: str, request: Item, answer: _Answer, *facts: bool) -> Any:
     return operation, *texts, *values, *tables, *request, *request.get("Key", ()), *outcome, *facts
 
 
-def _comparable(answer: _Answer, beside: set[str]) -> Any:
+def _comparable(answer: _Answer) -> Any:
     status, said = answer
     error = said.get("Error", {}).get("Code")
-    rest = {name: said[name] for name in said.keys() - beside}
+    rest = {name: said[name] for name in said.keys() - _BESIDE}
     return status, error, _text(rest)
 
 

@@ -362,21 +362,19 @@ class MemoryDynamoDB:
         names = options.get("ExpressionAttributeNames", {})
         values = options.get("ExpressionAttributeValues", {})
         scope = {"a": _Attributes(dict(new), names), "v": values, **_FUNCTIONS}
-        updated = []
         for verb, parts in _clauses(options["UpdateExpression"]):
             if verb == "REMOVE":
                 _remove(new, [target for target, _ in parts], names)
                 continue
             for target, operand in parts:
                 part, name = _reach(new, target, names)
-                updated.append(name)
                 value = eval(_python(operand, compares=False), scope)  # noqa: S307 - our own
                 if verb == "DELETE":
                     _take_out(part, name, value)
                 else:
                     part[name] = value if verb == "SET" else _added(part.get(name), value)
         self._change(TableName, old, new)
-        return _returned(options, old, new, updated)
+        return _returned(options, old, new)
 
     def query(self, *, TableName: str, **options: Any) -> Any:  # noqa: N803
         """Return the items of a partition, in their order, up to a limit."""
@@ -497,17 +495,13 @@ def _projected(item: Item, options: Item, index: _Index | None = None) -> Item:
     return item
 
 
-def _returned(
-    options: Item, old: Item | None, new: Item | None = None, updated: Iterable[str] = ()
-) -> Item:
+def _returned(options: Item, old: Item | None, new: Item | None = None) -> Item:
     """Return an answer to a write, with the attributes that it asks for."""
     match options.get("ReturnValues"):
         case "ALL_OLD":
             attributes = old
         case "ALL_NEW":
             attributes = new
-        case "UPDATED_NEW":
-            attributes = {name: (new or {})[name] for name in updated}
         case _:
             attributes = None
     return {} if attributes is None else {"Attributes": attributes}

@@ -68,7 +68,7 @@ class Rates:
                     ":expires": {"N": str((minute + 2) * _MINUTE)},
                     ":owner": {"S": owner},
                 },
-                ReturnValues="UPDATED_NEW",
+                ReturnValues="ALL_NEW",
             )["Attributes"]["taken"]["N"]
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return 0
