@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from actionsync.events.steps import Result
+from actionsync.events.steps.work import Result
 from tests.template import ROOT, metrics, template
 
 SECURITY = (ROOT / "docs/security.md").read_text()

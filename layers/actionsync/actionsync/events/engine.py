@@ -21,7 +21,9 @@ from actionsync.events.folding import rank
 from actionsync.events.intake import Intake
 from actionsync.events.membership import Groups
 from actionsync.events.models import digest
-from actionsync.events.steps import correlation_id, shortened, table_of, work_of
+from actionsync.events.steps import work_of
+from actionsync.events.steps.refusals import shortened
+from actionsync.events.steps.work import correlation_id, table_of
 from actionsync.rules.matching import SEVERITIES
 from actionsync.rules.models import DeploymentRule, IncidentRule
 from actionsync.stores.caps import seconds_left
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from actionsync.events.models import IncomingEvent
     from actionsync.events.notices import Cause, Notices
     from actionsync.events.openings import Openings
-    from actionsync.events.steps import Result, StepResult, Work
+    from actionsync.events.steps.work import Result, StepResult, Work
     from actionsync.events.windows import ChangeWindows
     from actionsync.rules.models import AnyRule, MatchedRule, Rules
     from actionsync.stores.caps import CapStore

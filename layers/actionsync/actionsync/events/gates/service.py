@@ -24,7 +24,7 @@ from actionsync.events.gates.models import event_of, gate_of, prefix_of, timer_o
 from actionsync.events.gates.platforms import PLATFORMS
 from actionsync.events.gates.platforms.protocol import DecidedElsewhereError
 from actionsync.events.models import digest
-from actionsync.events.steps import is_refusal
+from actionsync.events.steps.refusals import is_refusal
 from actionsync.rules.models import DeploymentRule
 from actionsync.stores.connections import DEFAULT
 from actionsync.stores.tickets import Row
@@ -422,7 +422,7 @@ class Gates:
         return f"conflicts in its schedule: {', '.join(kinds)}" if kinds else ""
 
     async def _is_approved_by_us(self, client: "ServiceNowClient", sys_id: str) -> bool:
-        """Return whether the account that the product signs in with has approved a change."""
+        """Return whether the integration account has approved a change."""
         approvals = await client.changes.approvals(sys_id)
         approvers = {
             str(one.get("approver")) for one in approvals if one.get("state") == "approved"
