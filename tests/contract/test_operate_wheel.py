@@ -11,6 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from operate.__main__ import COMMANDS
+from tests.contract.wheels import build
 from tests.template import ROOT
 
 
@@ -31,19 +32,11 @@ def closure(requirements: list[str]) -> dict[str, metadata.Distribution]:
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Python that has the wheel and what it needs, and nothing else."""
     folder = tmp_path_factory.mktemp("operate")
-    subprocess.run(  # noqa: S603 - our own command
-        [Path(sys.executable).parent / "hatchling", "build", "-t", "wheel", "-d", folder],
-        cwd=ROOT / "packaging/operate",
-        check=True,
-        timeout=120,
-        capture_output=True,
-    )
     subprocess.run(  # noqa: S603 - our own Python
         [sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True, timeout=120
     )
     (site,) = (folder / "venv/lib").glob("python*/site-packages")
-    (wheel,) = folder.glob("actionsync_operate-*-py3-none-any.whl")
-    with zipfile.ZipFile(wheel) as archive:
+    with zipfile.ZipFile(build(ROOT / "packaging/operate", folder)) as archive:
         archive.extractall(site)
         (about,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
         lines = archive.read(about).decode().splitlines()

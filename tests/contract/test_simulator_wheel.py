@@ -11,22 +11,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.contract.wheels import build
+from tests.template import ROOT
 
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel's content."""
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(  # noqa: S603 - our own command
-        [Path(sys.executable).parent / "hatchling", "build", "-t", "wheel", "-d", folder],
-        cwd=ROOT / "packaging/simulator",
-        check=True,
-        timeout=120,
-        capture_output=True,
-    )
-    (wheel,) = folder.glob("servicenow_simulator-*-py3-none-any.whl")
-    with zipfile.ZipFile(wheel) as archive:
+    with zipfile.ZipFile(build(ROOT / "packaging/simulator", folder)) as archive:
         archive.extractall(folder / "unpacked")
     return folder / "unpacked"
 

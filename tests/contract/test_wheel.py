@@ -9,22 +9,15 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.contract.wheels import build
+from tests.template import ROOT
 
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel's content."""
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(  # noqa: S603 - our own command
-        [ROOT / ".venv/bin/hatchling", "build", "--target", "wheel", "--directory", folder],
-        cwd=ROOT / "packaging",
-        check=True,
-        timeout=120,
-        capture_output=True,
-    )
-    (wheel,) = folder.glob("servicenow_tools-*-py3-none-any.whl")
-    with zipfile.ZipFile(wheel) as archive:
+    with zipfile.ZipFile(build(ROOT / "packaging", folder)) as archive:
         archive.extractall(folder / "unpacked")
     return folder / "unpacked"
 

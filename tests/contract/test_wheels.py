@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.wheels import build
 from tests.needs import python
+from tests.template import ROOT
 
-ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PROJECTS = {
     "servicenow_tools": ROOT / "packaging",
@@ -49,9 +50,8 @@ def run(*command: str | Path, cwd: Path = ROOT) -> str:
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The wheels, by the name of their package."""
     folder = tmp_path_factory.mktemp("dist")
-    for project in PROJECTS.values():
-        run(BIN / "hatchling", "build", "--target", "wheel", "--directory", folder, cwd=project)
-    return {path.name.split("-")[0]: path for path in folder.glob("*.whl")}
+    built = [build(project, folder / name) for name, project in PROJECTS.items()]
+    return {path.name.split("-")[0]: path for path in built}
 
 
 def test_an_index_would_take_them(wheels: dict[str, Path]) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +9,10 @@ import pytest
 from actionsync.events import drafts
 from actionsync.rules.models import Rules
 from tests.integration.test_rules_replay import end, entry, replayed
+from tests.template import ROOT
 from tests.unit.actionsync.test_rules import event
 
-GUIDE = (Path(__file__).parent.parent.parent / "docs/rules.md").read_text()
+GUIDE = (ROOT / "docs/rules.md").read_text()
 CASES = {
     rule["name"]: rule
     for rule in map(
