@@ -11,7 +11,7 @@ import httpx
 from .outcome import FailedError, RefusedError
 
 _BASE = "/api/servicenow"
-_NOT_FOUND, _CHANGED, _WRONG, _UNAUTHORIZED, _FORBIDDEN = 404, 412, 422, 401, 403
+_NOT_FOUND, _CHANGED, _UNAUTHORIZED, _FORBIDDEN = 404, 412, 401, 403
 _FAILURES = 400
 
 

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 NEW = {"short_description": "Checkout answers 500"}
 READ = {"id": seed.sys_id("incident 1")}
 OTHER = "another-user"
-# Of the instance: everybody's. Of the connection: after ten in a row.
-AWAY = {"hibernating": faults.hibernating(times=None)}
+# What pauses the connection, after ten in a row.
 FAILING = {
     "hanging": (Fault(delay=3, times=None), 504),
     "login page": (faults.login_page(times=None), 502),

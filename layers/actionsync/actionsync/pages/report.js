@@ -32,7 +32,7 @@ const CAPABILITIES = {
   own_approval: "May approve its own changes",
 };
 
-export const UNTESTED = "Test the connection to see what it may do, before or after you save it.";
+const UNTESTED = "Test the connection to see what it may do, before or after you save it.";
 
 /** Take the report away: it never outlives what it tested. */
 export function clear(text = UNTESTED) {

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 MOST_MEMBERS = 10_000
 LONGEST_LINE = 200
 _DAY = 24 * 3600
-_SECOND = 1_000_000
 _NUMBERS = ("triggered_at", "ended_at", "received_at", "seen_at", "changed_at", "severity")
 
 

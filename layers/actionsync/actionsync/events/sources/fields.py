@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound="Detail")
 
 LONGEST_TEXT = 3000
-_SHORT = 500
 _LONGEST_LABELS = 50
 _DIGEST_DIGITS = 12
 
