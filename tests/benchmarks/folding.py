@@ -47,11 +47,11 @@ def _line(name: str, causes: int, size: int) -> str:
         world = World(patch)
         bodies = [event(number % causes, world.now, number) for number in range(EVENTS)]
         random.Random(4).shuffle(bodies)  # noqa: S311 - an order, not a secret
-        world.work_off("error", bodies[:10])  # what the first batch alone does
+        world.process("error", bodies[:10])  # what the first batch alone does
         calls, units = world.dynamodb.calls.copy(), world.dynamodb.units.total()
         requests = world.instance.requests
         started = time.perf_counter()
-        world.work_off("error", bodies[10:], size)
+        world.process("error", bodies[10:], size)
         seconds = time.perf_counter() - started
         done = world.dynamodb.calls - calls
         world.close()

@@ -127,9 +127,9 @@ def test_an_event_that_cannot_become_a_ticket_is_recorded(
     refused = trail("refused")[0]
     assert (refused["action"], refused["kind"]) == ("failed", "incident")
     assert (refused["cause"], refused["reason_type"]) == ("checkout", "PermissionDenied")
-    poison = trail(USER)[0]
-    assert poison["reason_type"] == "Unreadable"
-    assert "message" in poison["reason"]
+    unreadable = trail(USER)[0]
+    assert unreadable["reason_type"] == "Unreadable"
+    assert "message" in unreadable["reason"]
     assert len(queues.failed()) == 2
 
 
@@ -139,9 +139,9 @@ def test_whoever_names_a_stranger_leaves_nothing_with_them(
 ) -> None:
     """An event may name anybody: who has stored no connection gets no trail and no history."""
     send("error", error(user_id="stranger"), error(user_id="stranger", message=None))
-    poison = error(user_id="stranger", title=7)
-    poison["attributes"]["ApproximateReceiveCount"] = "3"
-    send("error", poison)
+    unreadable = error(user_id="stranger", title=7)
+    unreadable["attributes"]["ApproximateReceiveCount"] = "3"
+    send("error", unreadable)
     assert trail("stranger") == []
     assert [item for item in aws.items("EventsTable") if "stranger" in item["pk"]["S"]] == []
     assert queues.failed() == [("Unreadable", "message: Field required")]

@@ -190,7 +190,7 @@ def test_a_resolved_one_is_reopened_and_a_closed_one_is_followed(
     assert len(made(instance)) == 2
 
 
-# ---- poison
+# ---- unreadable events
 
 
 @pytest.mark.parametrize(

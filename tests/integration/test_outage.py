@@ -181,7 +181,7 @@ class World:
     def _send(self, *, MessageBody: str, **_: str) -> None:  # noqa: N803 - boto3's own
         self.prompts.append(MessageBody)
 
-    def work_off(self, feed: Any, bodies: list[str], size: int = 10) -> None:
+    def process(self, feed: Any, bodies: list[str], size: int = 10) -> None:
         """Give a worker messages, so many at a time."""
         for start in range(0, len(bodies), size):
             records = [record(body) for body in bodies[start : start + size]]
@@ -194,12 +194,12 @@ class World:
         self.now += timedelta(minutes=minutes)
         self._release.run(lambda: True)
         prompts, self.prompts = self.prompts, []
-        self.work_off(None, prompts)
+        self.process(None, prompts)
         return len(prompts)
 
     def errors(self, first: int, last: int, at: datetime | None = None) -> None:
         """Let errors of different keys come."""
-        self.work_off("error", [event(number, at or self.now) for number in range(first, last)])
+        self.process("error", [event(number, at or self.now) for number in range(first, last)])
 
     def all(self, table: str) -> list[dict[str, Any]]:
         """Return all items of a table."""

@@ -624,7 +624,7 @@ def one_ticket_for_many(world: World, kind: str, record: dict[str, Any]) -> None
 
 
 def of_events(kind: str) -> "Callable[[World], None]":
-    """Return the scenario of a function of events: a ticket, a wait, and a poison."""
+    """Return the scenario of a function of events: a ticket, a wait, and an unreadable event."""
 
     def record(world: World, name: str) -> dict[str, Any]:
         user: dict[str, Any] = {"user_id": world.user}

@@ -50,7 +50,7 @@ def trouble_of(error: errors.ServiceNowError) -> Trouble | None:
     if isinstance(error, errors.UnavailableError) and is_own_words:
         return Trouble("instance")
     if isinstance(error, errors.AuthenticationError) and is_own_words:
-        # Wrong passwords, sent again and again, lock an account.
+        # Wrong passwords, sent again and again, lock an integration account.
         return Trouble("connection")
     if isinstance(error, errors.RateLimitedError) and is_own_words:
         return Trouble("table")

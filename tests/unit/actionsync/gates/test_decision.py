@@ -77,7 +77,7 @@ TABLE = {
         seen(OWN, is_on_hold=True), GateRule(go_states=["7"]), "waiting", "on hold"),
     "state named as no": (seen(OWN), GateRule(no_states=["FREIGABE"]), "no", "Freigabe"),
     "approved by ourselves": (
-        seen(IMPLEMENT, is_approved_by_us=True), GateRule(), "no", "the account that the product"),
+        seen(IMPLEMENT, is_approved_by_us=True), GateRule(), "no", "the integration account"),
 }  # fmt: skip
 
 

@@ -70,7 +70,7 @@ def decide(seen: Seen, rule: "GateRule") -> Decision:  # noqa: PLR0911 - a table
     """Return what follows from what a look saw."""
     about = f"{seen.number} is in the state {seen.label}"
     if seen.is_approved_by_us:
-        said = "was approved by the account that the product signs in with"
+        said = "was approved by the integration account"
         return Decision("no", f"{seen.number} {said}")
     if _is_named(seen, rule.no_states) or seen.state in _OVER:
         return Decision("no", about)
