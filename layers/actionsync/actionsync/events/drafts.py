@@ -2,9 +2,9 @@
 
 import json
 from dataclasses import dataclass
-from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from actionsync import clock
 from actionsync.rules import texts
 from actionsync.rules.models import DeploymentRule, IncidentRule
 
@@ -119,7 +119,7 @@ def _monitoring_event(
         "description": f"{columns['short_description']}\n\n{columns['description']}"[
             :_LONGEST_TEXT
         ],
-        "time_of_event": f"{event.moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+        "time_of_event": clock.stored(event.moment),
         "additional_info": json.dumps({name: value for name, value in facts.items() if value}),
     }
 

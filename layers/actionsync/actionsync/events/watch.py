@@ -65,7 +65,7 @@ def known(row: "Row", record: "Record", sent: "dict[str, Any]") -> "Row":
         mod_count=record.mod_count,
         looked_count=record.mod_count,
         notes=tuple(note_hash(str(sent[name])) for name in _JOURNALS if sent.get(name)),
-        noted_until=str(record.get("sys_created_on") or f"{clock.now():%Y-%m-%d %H:%M:%S}"),
+        noted_until=str(record.get("sys_created_on") or clock.stored(clock.now())),
         opened_at=now,
         changed_at=now,
     )
