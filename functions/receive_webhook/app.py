@@ -4,7 +4,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from actionsync.http.api import accepted, entrypoint, http_api, ok
 from actionsync.http.webhooks import AnyDelivery, Handshake
-from actionsync.wiring.webhooks import door
+from actionsync.wiring.webhooks import receiver
 
 app = http_api()
 
@@ -12,7 +12,7 @@ app = http_api()
 @app.post("/api/servicenow/webhooks/<source>/<webhook_id>")
 def receive(source: str, webhook_id: str, delivery: AnyDelivery) -> Response[str]:
     """Answer 200 with what becomes of it, 202 where that waits, 401 where none knows the sender."""
-    answer = door().receive(source, webhook_id, delivery)
+    answer = receiver().receive(source, webhook_id, delivery)
     return accepted(answer) if answer["status"] in {"waiting", "dropped", "pushed"} else ok(answer)
 
 

@@ -5,7 +5,7 @@ from aws_lambda_powertools.event_handler import Response
 from actionsync.http.api import accepted, entrypoint, http_api
 from actionsync.wiring import stores
 from actionsync.wiring.callers import Editor
-from actionsync.wiring.webhooks import door
+from actionsync.wiring.webhooks import receiver
 
 app = http_api()
 
@@ -16,7 +16,7 @@ def send_again(source: str, webhook_id: str, delivery: str, caller: Editor) -> R
     with caller.recorded("delivery_sent_again") as record:
         webhook = stores.webhook_store().get(caller.owner, source, webhook_id)
         record["after"] = {"source": webhook.source, "name": webhook.name, "delivery": delivery}
-        count = door().send_again(webhook, delivery)
+        count = receiver().send_again(webhook, delivery)
     return accepted({"events": count})
 
 

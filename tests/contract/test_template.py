@@ -111,7 +111,7 @@ def test_a_queue_is_whole(folder: str) -> None:
 
 
 def test_no_function_sends_to_its_own_source() -> None:
-    """Lambda ends such a loop after 16 rounds; only the tick and doors send to a queue's function.
+    """Lambda ends such a loop after 16 rounds; only the tick and receivers send to such queues.
 
     The template lets nobody else, and the code of what works a queue off has no way to one.
     """

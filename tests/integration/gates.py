@@ -1,4 +1,4 @@
-"""Gates in tests: asked for by each of their doors, looked at by ticks, decided by people."""
+"""Gates in tests: asked for in each of the ways, looked at by ticks, decided by people."""
 
 import json
 from typing import TYPE_CHECKING, Any

@@ -51,7 +51,7 @@ def test_it_waits_for_approval_and_goes(
     asked: str,
 ) -> None:
     """Its change is opened, submitted, and in Implement before the deployment goes on."""
-    assert pass_minutes(queues, time) == 2, "the prompt of the door, and of the tick"
+    assert pass_minutes(queues, time) == 2, "the prompt of the request, and of the tick"
     (change,) = changes(instance)
     assert (change["state"], change["approval"]) == ("-4", "requested")
     document = gate(asked).json

@@ -12,7 +12,7 @@ import yaml
 from local.operations import operations
 from tests.conftest import event, invoke
 from tests.integration.events import USER, Queues
-from tests.integration.test_webhook_door import (
+from tests.integration.test_webhook_receiver import (
     instance,  # noqa: F401 - a fixture
     process_queue,
     queues,  # noqa: F401 - a fixture

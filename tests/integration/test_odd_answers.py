@@ -8,9 +8,9 @@ import pytest
 
 from servicenow_tools import Transport, tls_context
 from tests.conftest import _forget, call
+from tests.corrupting import CorruptingTransport
 from tests.integration.conftest import connect
 from tests.integration.examples import put_example_tickets
-from tests.meddler import Meddler
 
 if TYPE_CHECKING:
     from local.servicenow import Simulator
@@ -26,13 +26,15 @@ FUNCTIONS = (
 
 
 @pytest.fixture
-def meddlers(aws: "Aws", simulator: "Simulator", monkeypatch: pytest.MonkeyPatch) -> list[Meddler]:
+def transports(
+    aws: "Aws", simulator: "Simulator", monkeypatch: pytest.MonkeyPatch
+) -> list[CorruptingTransport]:
     """The ways on which functions reach the connected user's instance."""
-    made: list[Meddler] = []
+    made: list[CorruptingTransport] = []
     chance = random.Random(4711)  # noqa: S311 - no secret
 
-    def open_way(*_: object) -> Meddler:
-        made.append(Meddler(Transport(tls_context(simulator.ca_file)), chance))
+    def open_way(*_: object) -> CorruptingTransport:
+        made.append(CorruptingTransport(Transport(tls_context(simulator.ca_file)), chance))
         return made[-1]
 
     monkeypatch.setattr("actionsync.connections.clients.guarded_transport", open_way)
@@ -44,14 +46,16 @@ def meddlers(aws: "Aws", simulator: "Simulator", monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_an_odd_answer_is_reported(meddlers: list[Meddler], time: "Clock", function: str) -> None:
+def test_an_odd_answer_is_reported(
+    transports: list[CorruptingTransport], time: "Clock", function: str
+) -> None:
     """As a success or in words, never as a failure of ours."""
     changed = set()
     for _ in range(ROUNDS):
         time.advance(hours=1)
-        meddlers.clear()
+        transports.clear()
         _forget()
         answer = call(function)
-        assert answer.status != 500, (meddlers[0].changed, answer.text)
-        changed.add(meddlers[0].changed)
+        assert answer.status != 500, (transports[0].changed, answer.text)
+        changed.add(transports[0].changed)
     assert changed != {"nothing"}

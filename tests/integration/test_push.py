@@ -1,4 +1,4 @@
-"""Push: ServiceNow's own script signs what our door takes, and a look follows within seconds."""
+"""Push: ServiceNow's own script signs what we accept, and a look follows within seconds."""
 
 import base64
 import json
@@ -201,7 +201,7 @@ def test_the_update_set_is_made_of_its_script() -> None:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node here")
 def test_the_script_signs_as_the_vectors_say(office: Office) -> None:
-    """In Node, with what ServiceNow gives scripts; our door takes what it sends."""
+    """In Node, with what ServiceNow gives scripts; we accept what it sends."""
     hook = webhook()
     cases = [
         {"secret": secret, "timestamp": at, "address": address, "status": status,

@@ -17,7 +17,7 @@ import pytest
 
 from tests.conftest import event, invoke
 from tests.integration.events import Queues
-from tests.integration.test_webhook_door import (
+from tests.integration.test_webhook_receiver import (
     instance,  # noqa: F401 - a fixture
     make,
     process_queue,
@@ -49,7 +49,7 @@ STARTED = datetime.now(UTC) - timedelta(minutes=5)
 
 
 @dataclass
-class Door:
+class Receiver:
     """The webhook's function behind a real HTTP server."""
 
     hook: dict[str, Any]
@@ -72,7 +72,7 @@ class Door:
 class Alertmanagers:
     """Two replicas with one configuration, which know nothing of each other."""
 
-    door: Door
+    receiver: Receiver
     folder: "Path"
     url: str
     ports: list[int] = field(default_factory=list)
@@ -80,7 +80,10 @@ class Alertmanagers:
     def configure(self, group_by: str = "alertname, cluster", max_alerts: int = 0) -> None:
         """Write the configuration, and let those that run read it."""
         text = CONFIGURATION.format(
-            group_by=group_by, max_alerts=max_alerts, url=self.url, secret=self.door.hook["secret"]
+            group_by=group_by,
+            max_alerts=max_alerts,
+            url=self.url,
+            secret=self.receiver.hook["secret"],
         )
         (self.folder / "am.yml").write_text(text)
         for port in self.ports:
@@ -121,16 +124,16 @@ class Alertmanagers:
 
         An end is delivered once, perhaps before the block is left.
         """
-        with self.door.lock:
-            self.door.bodies.clear()
+        with self.receiver.lock:
+            self.receiver.bodies.clear()
         yield
         ends_at = time.monotonic() + 120
         while time.monotonic() < ends_at:
-            with self.door.lock:
-                if sum(map(condition, self.door.bodies)) >= times:
+            with self.receiver.lock:
+                if sum(map(condition, self.receiver.bodies)) >= times:
                     return
             time.sleep(0.05)
-        pytest.fail(f"not delivered within 120 s; last: {self.door.bodies[-1:]}")
+        pytest.fail(f"not delivered within 120 s; last: {self.receiver.bodies[-1:]}")
 
 
 def states(body: dict[str, Any]) -> dict[str, str]:
@@ -139,19 +142,19 @@ def states(body: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.fixture
-def door(instance: "Simulator", queues: Queues) -> Door:  # noqa: F811 - fixtures
+def receiver(instance: "Simulator", queues: Queues) -> Receiver:  # noqa: F811 - fixtures
     """A webhook of Alertmanager's."""
-    return Door(make(name="eu"))
+    return Receiver(make(name="eu"))
 
 
 @pytest.fixture
-def alertmanagers(door: Door, tmp_path: "Path") -> "Iterator[Alertmanagers]":
+def alertmanagers(receiver: Receiver, tmp_path: "Path") -> "Iterator[Alertmanagers]":
     """Both of them, running."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            self.send_response(door.take(dict(self.headers), body))
+            self.send_response(receiver.take(dict(self.headers), body))
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -159,8 +162,8 @@ def alertmanagers(door: Door, tmp_path: "Path") -> "Iterator[Alertmanagers]":
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_address[1]}{door.hook['path']}"
-    found = Alertmanagers(door, tmp_path, url)
+    url = f"http://127.0.0.1:{server.server_address[1]}{receiver.hook['path']}"
+    found = Alertmanagers(receiver, tmp_path, url)
     found.configure()
     running = []
     for number in range(2):
@@ -203,7 +206,7 @@ def test_two_alertmanagers_make_one_ticket_for_each_alert(
     """Firing, repeated, regrouped, truncated, silenced and resolved."""
 
     def shown() -> dict[str, str]:
-        with alertmanagers.door.lock:
+        with alertmanagers.receiver.lock:
             process_queue(queues)
         return {row["short_description"].rpartition(" ")[2]: row["state"]
                 for row in tickets(instance)}  # fmt: skip
@@ -232,6 +235,6 @@ def test_two_alertmanagers_make_one_ticket_for_each_alert(
         alertmanagers.silence("b")
         alertmanagers.alert("b", is_over=True)
         alertmanagers.alert("c", is_over=True)
-    assert not any(states(body).get("b") == "resolved" for body in alertmanagers.door.bodies)
+    assert not any(states(body).get("b") == "resolved" for body in alertmanagers.receiver.bodies)
     # No end is sent of what is silenced: its ticket stays, until a quiet time of the rules ends it.
     assert shown() == {"a": "6", "b": "1", "c": "6"}

@@ -11,7 +11,7 @@ import jmespath
 import pytest
 
 from actionsync.events import senders
-from actionsync.events.door import search, split
+from actionsync.events.receiver import search, split
 from actionsync.events.senders import Sender, sender
 from actionsync.events.verification import Way, verify
 from tests.template import ROOT

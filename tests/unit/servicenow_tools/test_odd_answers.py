@@ -16,7 +16,7 @@ import pytest
 from local.servicenow import Simulator, seed
 from servicenow_tools import ServiceNowClient, Transport, tls_context
 from servicenow_tools.errors import InvalidRequestError, ServiceNowError
-from tests.meddler import Meddler
+from tests.corrupting import CorruptingTransport
 
 ROUNDS = int(os.environ.get("ROUNDS", "20"))
 
@@ -70,18 +70,18 @@ def test_an_odd_answer_breaks_nothing(
     chance = random.Random(name)  # noqa: S311 - no secret
     password = seed.USERS["closer"][0]
 
-    async def operate() -> Meddler:
-        meddler = Meddler(Transport(tls_context(simulator.ca_file)), chance)
+    async def operate() -> CorruptingTransport:
+        transport = CorruptingTransport(Transport(tls_context(simulator.ca_file)), chance)
         try:
             async with ServiceNowClient(
-                simulator.url, "closer", password, transport=meddler, deadline=1.0
+                simulator.url, "closer", password, transport=transport, deadline=1.0
             ) as client:
                 await OPERATIONS[name](client)
         except ServiceNowError as error:
             str(error).encode()
         except Exception as error:
-            raise AssertionError(f"after {meddler.changed}") from error
-        return meddler
+            raise AssertionError(f"after {transport.changed}") from error
+        return transport
 
     done = 0
     for _ in range(ROUNDS):

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from actionsync import clock
 from actionsync.errors import ActionSyncError, FieldError, InvalidInputError
-from actionsync.events import door, drafts, senders, sources
+from actionsync.events import drafts, receiver, senders, sources
 from actionsync.events.deliveries import Delivery
 from actionsync.events.models import IncomingEvent, UnreadableEventError
 from actionsync.events.recipes import OFF, catalogue
@@ -241,7 +241,7 @@ def _of_webhook(
             )
             for item in source.translate(delivery, rules)
         ]
-    whole, elements = door.split(known, door.unwrapped(known, body))
+    whole, elements = receiver.split(known, receiver.unwrapped(known, body))
     return [
         envelopes.Message(
             "preview", "", webhook.source, now, (),

@@ -4,7 +4,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from actionsync import aws
-from actionsync.events.door import Door
+from actionsync.events.receiver import WebhookReceiver
 from actionsync.settings import bus_name, event_queue_url
 from actionsync.wiring import stores
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 @cache
-def door() -> Door:
-    """Return where the deliveries of all webhooks come in."""
-    return Door(
+def receiver() -> WebhookReceiver:
+    """Return what receives the deliveries of all webhooks."""
+    return WebhookReceiver(
         stores.webhook_store(),
         stores.idempotency_store(),
         bus=lambda: (aws.event_bridge(), bus_name()),

@@ -119,7 +119,7 @@ class Recipe(_Part):
             thing, after a quiet time, or never.
         options: what the rules may switch on for the source, each with what it does.
         overlaps: the sources that report the same things.
-        webhook: of a webhook, what its door needs: events/senders.py.
+        webhook: of a webhook, what receiving it needs: events/senders.py.
         forms: the forms of its events; the first that fits reads one.
     """
 

@@ -35,7 +35,7 @@ SOURCES: "tuple[Source, ...]" = (
 # What no rule has to switch on.
 ALWAYS_ON = frozenset(source.NAME for source in SOURCES)
 WEBHOOKS: "dict[str, WebhookSource]" = {source.NAME: source for source in (github,)}
-# What the stack itself puts on a bus never becomes a ticket, but for what its doors bring.
+# What the stack itself puts on a bus never becomes a ticket, but for what it receives for one.
 _OWN_SOURCE = "actionsync"
 LOGS = "actionsync.logs"
 _BROUGHT = {LOGS, *(source.BUS_SOURCE for source in WEBHOOKS.values())}

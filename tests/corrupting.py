@@ -27,7 +27,7 @@ STATUSES = (200, 302, 400, 429, 500, 503)
 Path = tuple[str | int, ...]
 
 
-class Meddler(httpx.AsyncBaseTransport):
+class CorruptingTransport(httpx.AsyncBaseTransport):
     """Exchanges a part of the answer with a number.
 
     Attributes:

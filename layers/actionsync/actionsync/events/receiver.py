@@ -70,8 +70,8 @@ _MOST_ENTRIES = 10
 _MADE_NOTHING = {"failed", "dropped", "ignored"}
 
 
-class Door:
-    """Where the deliveries of all webhooks come in.
+class WebhookReceiver:
+    """Receives the deliveries of all webhooks.
 
     Args:
         webhooks: where they are stored.

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from actionsync import clock
-from actionsync.events.door import fitting
+from actionsync.events.receiver import fitting
 from actionsync.wiring.stores import recent_events
 from functions.on_event.app import lambda_handler
 from local.servicenow import seed
@@ -109,7 +109,7 @@ def test_a_delivery_brings_a_bounded_number_of_elements(
     queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a megabyte of empty objects would be is left out, and said."""
-    monkeypatch.setattr("actionsync.events.door._MOST_ELEMENTS", 3)
+    monkeypatch.setattr("actionsync.events.receiver._MOST_ELEMENTS", 3)
     answer = deliver(make(), {**FIRING, "alerts": [ALERT] * 5})
     assert answer.status == 200
     assert (answer.json["events"], answer.json["left_out"]) == (3, 2)
