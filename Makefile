@@ -178,6 +178,10 @@ storm: $(VENV)/.installed ## Fold ten thousand events of a hundred causes (`make
 outage: $(VENV)/.installed ## Wait seven days with a hundred thousand keys (`make test`: sixty)
 	KEYS=100000 $(BIN)/pytest -n 0 tests/integration/test_outage.py tests/integration/test_rules_caps.py --timeout 7200
 
+.PHONY: record
+record: $(VENV)/.installed ## Record what this version reads and stores, into tests/releases: later ones are held to it
+	RECORD=1 $(BIN)/pytest --numprocesses 0 tests/integration/test_releases.py
+
 .PHONY: conformance
 conformance: $(VENV)/.installed ## See where simulator and an instance differ (INSTANCE=https://dev00000.service-now.com, docs/conformance.md)
 	INSTANCE=$(INSTANCE) WRITE=$(WRITE) RECORD=$(RECORD) $(BIN)/pytest --numprocesses 0 --confcutdir tests/conformance tests/conformance

@@ -1,13 +1,18 @@
 """A release is of one version, and says what is in it."""
 
 import re
+import shutil
 import tomllib
+import zipfile
+from pathlib import Path
 
 import pytest
 import yaml
 
 import servicenow_tools
-from local.release import ReleaseError, notes
+from local.release import ReleaseError, notes, package
+from operate.deploy import profile_of
+from operate.gradual import BUILT
 from tests.template import ROOT
 
 VERSION = (ROOT / "VERSION").read_text().strip()
@@ -39,13 +44,33 @@ def test_notes_are_a_versions_section() -> None:
     """Whole, and of no other version."""
     text = "# Changelog\n\n## [Unreleased]\n\n## [1.2.0] - 2026-02-01\n\n### Added\n\n- A.\n\n"
     text += "## [1.1.0] - 2026-01-01\n\n- B.\n"
-    assert notes("v1.2.0", "1.2.0", text) == "### Added\n\n- A.\n"
-    assert notes("v1.1.0", "1.1.0", text) == "- B.\n"
+    recorded = ["1.1.0", "1.2.0"]
+    assert notes("v1.2.0", "1.2.0", text, recorded) == "### Added\n\n- A.\n"
+    assert notes("v1.1.0", "1.1.0", text, recorded) == "- B.\n"
     with pytest.raises(ReleaseError, match=r"v1\.2\.1 is not v1\.2\.0"):
-        notes("v1.2.1", "1.2.0", text)
+        notes("v1.2.1", "1.2.0", text, recorded)
     for version, changes in (("1.3.0", text), ("1.3.0", text + "## [1.3.0] - 2026-03-01\n\n")):
         with pytest.raises(ReleaseError, match=r"no section \[1\.3\.0\]"):
-            notes(f"v{version}", version, changes)
+            notes(f"v{version}", version, changes, recorded)
+    with pytest.raises(ReleaseError, match=r"no version 1\.2: run `make record`"):
+        notes("v1.2.0", "1.2.0", text, ["1.1.0"])
+
+
+def test_a_package_deploys_without_a_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unpacked, it has what `actionsync deploy` reads."""
+    names = (BUILT, Path(".aws-sam/build/GetConfigFunction/app.py"),
+             Path("deploy/default.yaml"), Path("samconfig.toml"))  # fmt: skip
+    for name in names:
+        (tmp_path / "of" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "samconfig.toml", tmp_path / "of" / name)
+    package(tmp_path / "of", tmp_path / "package.zip")
+    with zipfile.ZipFile(tmp_path / "package.zip") as archive:
+        archive.extractall(tmp_path / "unpacked")
+    monkeypatch.chdir(tmp_path / "unpacked")
+    assert all(name.is_file() for name in names)
+    assert profile_of("default", Path())["stack_name"] == "actionsync"
 
 
 def test_what_is_released_is_tested_and_attested() -> None:
@@ -56,7 +81,7 @@ def test_what_is_released_is_tested_and_attested() -> None:
     steps = [step.get("run", "") + step.get("uses", "") for step in job["steps"]]
     attested = next(i for i, step in enumerate(steps) if "attest-build-provenance@" in step)
     built = "\n".join(steps[:attested])
-    for target in ("local.release", "make wheel sbom", "make build"):
+    for target in ("make wheel sbom", "make build", 'local.release "$TAG" --package'):
         assert target in built
     assert job["steps"][attested]["with"]["subject-path"] == "dist/*"
     assert "gh release create" in "\n".join(steps[attested:])
