@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 
 from operate.__main__ import COMMANDS
 from tests.contract.wheels import build
+from tests.documents import blocks
 from tests.template import ROOT
 
 
@@ -71,6 +72,15 @@ def test_each_command_explains_itself(python: Path, tmp_path: Path) -> None:
         next(python.parents[1].glob("lib/*/site-packages/actionsync_operate-*.dist-info"))
     ).entry_points
     assert (entry.name, entry.value) == ("actionsync", "actionsync_operate.__main__:main")
+
+
+def test_the_readme_installs_it(python: Path, tmp_path: Path) -> None:
+    """By the package's own name, and with a command that it has."""
+    (text,) = blocks("packaging/operate/README.md", "sh")
+    install, explain = text.splitlines()
+    (info,) = python.parents[1].glob("lib/*/site-packages/actionsync_operate-*.dist-info")
+    assert install == f"pip install {metadata.Distribution.at(info).name}"
+    assert run(python, tmp_path, *explain.split()[1:]).returncode == 0
 
 
 def test_it_looks_at_a_stack(python: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.contract.wheels import build
+from tests.documents import blocks
 from tests.template import ROOT
 
 
@@ -60,6 +61,9 @@ def test_it_serves_from_the_wheel(unpacked: Path, tmp_path: Path) -> None:
         line = process.stdout.readline()
         found = re.match(r"ServiceNow simulator at (\S+), trusted through (\S+)", line)
         assert found is not None, line
+        (shown,) = blocks("packaging/simulator/README.md", "console")
+        port = found[1].rpartition(":")[2]
+        assert line.strip().replace(port, "8443") in shown.splitlines()
         trusted = ssl.create_default_context(cafile=str(tmp_path / found[2]))
         with httpx.Client(base_url=found[1], verify=trusted, auth=("admin", "admin")) as http:
             query = {"sysparm_query": "name=incident^element=close_code^value=Solved (Permanently)"}

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.documents import blocks
 from tests.e2e.conftest import wait_for
-from tests.integration.test_guides import GUIDES, blocks
+from tests.integration.test_guides import GUIDES, guide
 from tests.template import ROOT
 
 if TYPE_CHECKING:
@@ -59,16 +60,14 @@ def test_a_guide_of_a_webhook(
 ) -> None:
     """It opens one ticket, and resolves it."""
     before = known(cloud)
-    run("\n".join(blocks(name, "sh")), cloud, user, tmp_path)
+    run("\n".join(guide(name)), cloud, user, tmp_path)
     wait_for("ticket that is resolved", lambda: states(cloud, before) == ["6"])
 
 
 def test_an_event_of_ones_own(cloud: "LocalCloud", user: "User", tmp_path: "Path") -> None:
     """The recipe that the guide saves reads the event that it puts on the bus."""
-    text = (ROOT / "docs/your-own-event.md").read_text()
-    event, recipe = (
-        json.loads(block.partition("```")[0]) for block in text.split("```json\n")[1:3]
-    )
+    event, recipe = map(json.loads, blocks("docs/your-own-event.md", "json"))
+    (statuspage,) = blocks("docs/your-own-event.md", "sh")
     page = f"/{uuid.uuid4().hex[:8]}"
     assert user.call("PUT", "recipes/speed-tests", recipe).status_code == 200
     before = known(cloud)
@@ -78,7 +77,7 @@ def test_an_event_of_ones_own(cloud: "LocalCloud", user: "User", tmp_path: "Path
                  "DetailType": event["detail-type"], "Detail": json.dumps(detail)}  # fmt: skip
         assert cloud.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
         wait_for(f"ticket in state {state}", lambda: states(cloud, before, page) == [state])  # noqa: B023
-    run(blocks("your-own-event", "sh", prefix="")[0], cloud, user, ROOT)
+    run(statuspage, cloud, user, ROOT)
 
 
 def test_a_recipe_of_ones_own_reads_a_webhook(cloud: "LocalCloud", user: "User") -> None:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tests.conftest import event, invoke
+from tests.documents import blocks
 from tests.integration.events import USER, Queues, send
 from tests.integration.gates import approve, changes, decide, ticks
 from tests.integration.test_event_functions import instance, queues  # noqa: F401 - fixtures
@@ -161,3 +162,13 @@ def test_the_action_gives_the_script_what_it_reads() -> None:
     assert "${{" not in only["run"]
     handed = " ".join(only["env"].values())
     assert [name for name in action["inputs"] if f"inputs.{name} " not in handed] == []
+
+
+def test_the_guide_gives_it_what_it_takes() -> None:
+    """The step in docs/gates.md has each input that is required, and none that is not there."""
+    (text,) = blocks("docs/gates.md", "yaml")
+    (only,) = yaml.safe_load(text)
+    action = yaml.safe_load((ACTION / "action.yml").read_text())
+    required = {name for name, each in action["inputs"].items() if each["required"]}
+    assert required <= only["with"].keys() <= action["inputs"].keys()
+    assert only["uses"].partition("@")[0].endswith(str(ACTION.relative_to(ROOT)))

@@ -16,6 +16,7 @@ from actionsync.events.outgoing import Outgoing
 from actionsync.wiring import stores
 from local.servicenow import faults
 from tests.conftest import HttpAnswer, call, event, invoke
+from tests.documents import blocks
 from tests.integration.conftest import Clock
 from tests.integration.events import Queues, error, send
 from tests.integration.test_event_functions import (  # noqa: F401 - fixtures
@@ -87,6 +88,17 @@ def set_address(body: Any, user: str = "ada", **query: str) -> HttpAnswer:
     payload["body"] = json.dumps(body)
     payload["queryStringParameters"] = query
     return invoke("update_rules", payload)
+
+
+def test_the_guide_shows_a_notice(trouble: Trouble) -> None:
+    """As docs/rules.md has it."""
+    (shown,) = (
+        json.loads(block) for block in blocks("docs/rules.md", "json") if "Owner Notice" in block
+    )
+    trouble.notices.notify("ada", "connection", "default", "x")
+    (said,) = trouble.tick()
+    assert (shown["detail-type"], shown["source"]) == (said.pop("type"), said.pop("source"))
+    assert shown["detail"].keys() == said.keys()
 
 
 def test_once_a_day_and_cause(trouble: Trouble) -> None:

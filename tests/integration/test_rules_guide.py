@@ -8,6 +8,7 @@ import pytest
 
 from actionsync.events import drafts
 from actionsync.rules.models import Rules
+from tests.documents import blocks
 from tests.integration.test_rules_replay import end, entry, replayed
 from tests.template import ROOT
 from tests.unit.actionsync.test_rules import event
@@ -76,6 +77,13 @@ def test_the_guide_has_ten_cases_and_each_is_run() -> None:
     assert list(CASES) == list(STORIES)
     assert len(CASES) == 10
     Rules.model_validate({"rules": list(CASES.values())})
+
+
+def test_the_guides_first_document_can_be_saved() -> None:
+    """It and the notice are the blocks beside the cases."""
+    document, _, *cases = blocks("docs/rules.md", "json")
+    assert len(Rules.model_validate_json(document).rules) == 2
+    assert list(map(json.loads, cases)) == list(CASES.values())
 
 
 def test_who_gets_what() -> None:

@@ -2,9 +2,11 @@
 
 import json
 import re
+import shlex
 import socket
 import sys
 import threading
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from local.servicenow.access import Application
 from servicenow_tools import cli, errors, tls_context
 from servicenow_tools.cli import browser, commands, output, profiles
 from servicenow_tools.sync.auth import AuthorizationCode
+from tests.documents import blocks
 
 ROOT = Path(__file__).parents[3]
 PASSWORD = seed.USERS[seed.INTEGRATION_USER][0]
@@ -227,15 +230,53 @@ def test_the_guide_has_every_exit_code() -> None:
     assert errors.ServiceNowError in output.EXIT_CODES
 
 
-def test_the_guides_examples_are_commands() -> None:
-    """Each subcommand and option that the guide names exists."""
-    guide = (ROOT / "docs/terminal.md").read_text()
-    for line in re.findall(r"^\$ servicenow-tools (.*)$", guide, re.MULTILINE):
+def typed(document: str) -> list[str]:
+    """Return what follows the command's name in the lines that a guide has typed."""
+    (text,) = blocks(document, "console")
+    return re.findall(r"^\$ servicenow-tools (.*)$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", ["docs/assistants.md", "docs/terminal.md"])
+def test_the_guides_examples_are_commands(document: str) -> None:
+    """Each subcommand and option that the guide names exists, and each extra that it installs."""
+    (text,) = blocks(document, "console")
+    (extras,) = re.findall(r"^\$ pip install 'servicenow-tools\[(.*)\]'$", text, re.MULTILINE)
+    packaged = tomllib.loads((ROOT / "packaging/pyproject.toml").read_text())["project"]
+    assert set(extras.split(",")) <= packaged["optional-dependencies"].keys()
+    for line in typed(document):
         words = [word for word in line.split() if not word.startswith("--json")]
         depth = 2 if words[0] in {"incident", "change", "problem", "table"} else 1
         shown = run(*words[:depth], "--help").stdout
         for option in re.findall(r" (--?[a-z-]+)", " " + " ".join(words[depth:])):
             assert option in shown, line
+
+
+def test_the_guide_works_as_written(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From signing in to files, with the records that it names."""
+    login, *commands = typed("docs/terminal.md")
+    made = simulator.instance.put
+    made("incident", number="INC0010001", short_description="Checkout answers 500", state="1")
+    change = {"type": "standard", "state": "-2", "short_description": "Deploy"}
+    made("change_request", number="CHG0030001", **change)
+    for name in ("URL", "USERNAME", "PASSWORD"):
+        monkeypatch.delenv(f"SERVICENOW_{name}")
+    monkeypatch.chdir(tmp_path)
+    for name in ("trace.txt", "heap.png"):
+        (tmp_path / name).write_text(name)
+    simulator.instance.add_user("jane.doe", "a-password", "itil")
+    words = shlex.split(login.replace("https://acme.service-now.com", simulator.url))
+    run(*words, input="a-password\n")
+    for command in commands:
+        run(*shlex.split(command.partition("|")[0]))
+    incident = simulator.one("incident", number="INC0010001")
+    assert (incident["state"], incident["close_notes"]) == (
+        "6", "Failed over to the second provider.",
+    )  # fmt: skip
+    assert simulator.one("change_request", number="CHG0030001")["state"] == "-1"
+    attached = simulator.records("sys_attachment")
+    assert {"trace.txt", "heap.png"} <= {row["file_name"] for row in attached}
 
 
 def test_test_says_what_the_connection_is_good_for() -> None:

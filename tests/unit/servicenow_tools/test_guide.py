@@ -14,7 +14,27 @@ from sybil.parsers.markdown import CodeBlockParser
 from local.servicenow import Simulator, seed
 from local.servicenow.access import Application
 
-DOCS = Path(__file__).parents[3] / "docs"
+ROOT = Path(__file__).parents[3]
+
+
+def run_all(document: Path, namespace: dict[str, Any], replaced: dict[str, str]) -> int:
+    """Run a document's blocks of Python in their order, and return how many there are."""
+    with asyncio.Runner() as runner:
+
+        def run(example: Example) -> None:
+            text = str(example.parsed)
+            for name, value in replaced.items():
+                assert name in text
+                text = text.replace(name, value)
+            code = compile(text, example.path, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            outcome = types.FunctionType(code, namespace)()
+            if inspect.iscoroutine(outcome):
+                runner.run(outcome)
+
+        examples = list(Document.parse(str(document), CodeBlockParser("python", run)).examples())
+        for example in examples:
+            example.evaluate()
+    return len(examples)
 
 
 def test_the_guide(
@@ -30,24 +50,26 @@ def test_the_guide(
         "password": seed.USERS[user][0],
         "client_secret": "secret",
     }
-    with asyncio.Runner() as runner:
-
-        def run(example: Example) -> None:
-            code = compile(
-                example.parsed, example.path, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-            )
-            outcome = types.FunctionType(code, namespace)()
-            if inspect.iscoroutine(outcome):
-                runner.run(outcome)
-
-        parser = CodeBlockParser("python", run)
-        document = Document.parse(str(DOCS / "client.md"), parser)
-        examples = list(document.examples())
-        for example in examples:
-            example.evaluate()
-    assert len(examples) >= 12
+    assert run_all(ROOT / "docs/client.md", namespace, {}) >= 12
     printed = capsys.readouterr().out
     assert "200 made in four round trips\n2 deleted\n" in printed
     assert "prioritty: is no field of incident" in printed
     assert "Implement" not in simulator.one("change_request", type="standard")["state"]
     assert simulator.one("change_request", type="standard")["state"] == "3"
+
+
+def test_the_readme(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its example, with the simulator's URL and user."""
+    monkeypatch.setenv("SSL_CERT_FILE", simulator.ca_file)
+    user = seed.INTEGRATION_USER
+    replaced = {
+        "https://example.service-now.com": simulator.url,
+        'username="..."': f"username={user!r}",
+        'password="..."': f"password={seed.USERS[user][0]!r}",
+    }
+    assert run_all(ROOT / "README.md", {}, replaced) == 1
+    made = simulator.one("incident", short_description="Checkout answers 500")
+    assert made["close_notes"] == "Failed over to the second provider."
+    assert made["number"] in capsys.readouterr().out
