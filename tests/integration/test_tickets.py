@@ -562,9 +562,9 @@ def _send(operation: str, body: Any = ..., **changes: Any) -> HttpAnswer:
 def test_a_ticket_type_is_true_to_its_table(
     simulator: "Simulator", ticket_type: TicketType
 ) -> None:
-    """The instance has the columns that the type names, and its states."""
+    """The instance has the columns that the type names."""
     columns = simulator.instance.schema.table(ticket_type.table).columns
-    assert {*ticket_type.watched, ticket_type.code_column, "work_notes"} <= set(columns)
+    assert {*ticket_type.reported, "work_notes"} <= set(columns)
 
 
 # ---- rotation and caching

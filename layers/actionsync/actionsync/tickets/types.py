@@ -29,8 +29,6 @@ class TicketType:
         table: ServiceNow's name of it.
         segment: its name in paths, plural.
         states: the codes of its states.
-        watched: columns by which people take a ticket over.
-        code_column: the column that says how a ticket ended.
         reported: columns whose changes come back as events.
         resource: returns the client's resource of the table.
         new: the model of a ticket to open.
@@ -42,8 +40,6 @@ class TicketType:
     table: str
     segment: str
     states: type[StrEnum]
-    watched: tuple[str, ...]
-    code_column: str
     reported: tuple[str, ...]
     resource: Callable[[ServiceNowClient], Any]
     new: type[BaseModel]
@@ -62,8 +58,6 @@ INCIDENT = TicketType(
     table="incident",
     segment="incidents",
     states=IncidentState,
-    watched=("state", "assigned_to", "assignment_group"),
-    code_column="close_code",
     reported=(*_OF_TASKS, "close_code", "hold_reason", "impact", "resolved_at", "urgency"),
     resource=lambda client: client.incidents,
     new=models.NewIncident,
@@ -74,8 +68,6 @@ CHANGE_REQUEST = TicketType(
     table="change_request",
     segment="change-requests",
     states=ChangeState,
-    watched=("state", "assigned_to", "assignment_group", "approval", "on_hold"),
-    code_column="close_code",
     reported=(
         *_OF_TASKS,
         "approval",
@@ -95,8 +87,6 @@ PROBLEM = TicketType(
     table="problem",
     segment="problems",
     states=ProblemState,
-    watched=("state", "assigned_to", "assignment_group"),
-    code_column="resolution_code",
     reported=(*_OF_TASKS, "impact", "resolution_code", "resolved_at", "urgency"),
     resource=lambda client: client.problems,
     new=models.NewProblem,
@@ -107,8 +97,6 @@ SECURITY_INCIDENT = TicketType(
     table="sn_si_incident",
     segment="security-incidents",
     states=SecurityIncidentState,
-    watched=("state", "assigned_to", "assignment_group"),
-    code_column="close_code",
     reported=(*_OF_TASKS, "close_code", "impact", "urgency"),
     resource=lambda client: client.security_incidents,
     new=models.NewSecurityIncident,
