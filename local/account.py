@@ -104,8 +104,8 @@ def names_in(node: Any) -> Iterator[str]:
             yield from names_in(item)
 
 
-def circles(resources: _Resources) -> Iterator[str]:
-    """Yield a circle of resources that wait for one another, if there is one."""
+def cycles(resources: _Resources) -> Iterator[str]:
+    """Yield a cycle of resources that wait for one another, if there is one."""
     graph = {
         name: set(names_in(resource)) & resources.keys() for name, resource in resources.items()
     }
@@ -395,7 +395,7 @@ def _said(*command: str | Path) -> list[str]:
 
 def findings(template: dict[str, Any]) -> list[str]:
     """Return what is wrong with a translated template at first sight, one sentence each."""
-    return [*circles(template["Resources"]), *over_quota(template), *traps(template)]
+    return [*cycles(template["Resources"]), *over_quota(template), *traps(template)]
 
 
 def main() -> int:

@@ -52,7 +52,7 @@ def redrive(
     with ThreadPoolExecutor(max_workers=10) as at_once:
         for kind in kinds:
             letters, queue = outputs[f"{kind}DeadLettersUrl"], outputs[f"{kind}QueueUrl"]
-            put_back = partial(_put_back, sqs, letters, queue, run)
+            requeue = partial(_requeue, sqs, letters, queue, run)
             while messages := [
                 message
                 for message in sqs.receive_message(
@@ -65,7 +65,7 @@ def redrive(
                 ).get("Messages", [])
                 if _run_of(message) != run
             ]:
-                moved += len(list(at_once.map(put_back, messages)))
+                moved += len(list(at_once.map(requeue, messages)))
                 say(f"{moved} dead letters are back in their queues so far ({kind})")
     return moved
 
@@ -75,7 +75,7 @@ def _run_of(message: "MessageTypeDef") -> str | None:
     return attributes[_RUN].get("StringValue") if _RUN in attributes else None
 
 
-def _put_back(
+def _requeue(
     sqs: "SQSClient", letters: str, queue: str, run: str, message: "MessageTypeDef"
 ) -> None:
     receipt: MessageAttributeValueTypeDef = {

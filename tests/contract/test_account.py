@@ -33,14 +33,14 @@ def versions(template: dict[str, Any]) -> set[str]:
 
 
 def test_nothing_waits_for_itself(whole: dict[str, Any], gradually: dict[str, Any]) -> None:
-    """Neither deployment has resources that wait for one another; such a circle is named."""
-    assert not list(account.circles(whole["Resources"]))
-    assert not list(account.circles(gradually))
+    """Neither deployment has resources that wait for one another; such a cycle is named."""
+    assert not list(account.cycles(whole["Resources"]))
+    assert not list(account.cycles(gradually))
     alarm = gradually[HTTP_ALARM]["Properties"]
     alarm["Dimensions"] = [{"Name": "ApiId", "Value": {"Ref": "Api"}}]
-    (circle,) = account.circles(gradually)
-    assert "Api" in circle
-    assert HTTP_ALARM in circle
+    (cycle,) = account.cycles(gradually)
+    assert "Api" in cycle
+    assert HTTP_ALARM in cycle
 
 
 def test_new_code_and_parameters_publish_versions() -> None:

@@ -68,7 +68,7 @@ def test_one_that_is_due_is_prompted_with_its_kind(
     time.advance(hours=1)
     assert sent(queues) == []
     assert timers.get(ID) is None
-    assert not timers.hasten(ID)
+    assert not timers.make_due(ID)
 
 
 def test_it_can_be_hastened(
@@ -78,8 +78,8 @@ def test_it_can_be_hastened(
 ) -> None:
     """What is due in an hour is due now."""
     start(timers, time, minutes=60)
-    assert timers.hasten(ID)
-    assert not timers.hasten(ID), "it is due already"
+    assert timers.make_due(ID)
+    assert not timers.make_due(ID), "it is due already"
     assert sent(queues) == [prompt(ID, "looks")]
 
 

@@ -85,13 +85,13 @@ def use(connect: Callable[..., ServiceNowClient]) -> Use:
             async with connect(**options) as client:
 
                 @asynccontextmanager
-                async def lend(connection: str, _: str) -> AsyncIterator[ServiceNowClient]:
+                async def client_for(connection: str, _: str) -> AsyncIterator[ServiceNowClient]:
                     if connection != "default":
                         raise InvalidRequestError("is not known", "connection")
                     yield client
 
-                writes = WriteTools(lend, ClientWriter(lend), may_write=may_write)
-                made = make_server([*TicketTools(lend).tools(), *writes.tools()])
+                writes = WriteTools(client_for, ClientWriter(client_for), may_write=may_write)
+                made = make_server([*TicketTools(client_for).tools(), *writes.tools()])
                 async with Client(made, mode=mode) as assistant:
                     await work(Assistant(assistant))
 
@@ -300,10 +300,10 @@ def test_only_the_named_tables_are_read(
         async with connect() as client:
 
             @asynccontextmanager
-            async def lend(_: str, __: str) -> AsyncIterator[ServiceNowClient]:
+            async def client_for(_: str, __: str) -> AsyncIterator[ServiceNowClient]:
                 yield client
 
-            reads = TicketTools(lend, ("incident",))
+            reads = TicketTools(client_for, ("incident",))
             found = await reads.service(tickets.Service(service="lnux100"))
             assert [text.partition(":")[0] for text in found.left_out] == [
                 "open_problems", "open_changes", "recent_changes"
@@ -472,12 +472,12 @@ def test_writes_that_are_not_allowed(connect: Callable[..., ServiceNowClient]) -
     """Whoever calls them all the same is refused by the tool itself, as is another table."""
 
     @asynccontextmanager
-    async def lend(_: str, __: str) -> AsyncIterator[ServiceNowClient]:
+    async def client_for(_: str, __: str) -> AsyncIterator[ServiceNowClient]:
         yield connect()
 
     note = NewNote(table="sys_user", id="INC0000001", note="x", correlation_id="1")
     for may_write, said in ((False, "writing: is not allowed here"), (True, "must be one of")):
-        writes = WriteTools(lend, ClientWriter(lend), may_write=may_write)
+        writes = WriteTools(client_for, ClientWriter(client_for), may_write=may_write)
         with pytest.raises(InvalidRequestError, match=said):
             asyncio.run(writes.note(note))
 

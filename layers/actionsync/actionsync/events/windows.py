@@ -142,7 +142,7 @@ class ChangeWindows:
             line = " ".join((texts.get("title") or event.name or event.key).split())
             place = _place(event.owner, intake.connection)
             if self._store.hold_back(place, event.owner, change, known.key, line):
-                self._timers.hasten(_id(event.owner, intake.connection))
+                self._timers.make_due(_id(event.owner, intake.connection))
         return "wait", held
 
     def open_for(self, intake: "Intake") -> list[Window]:

@@ -288,7 +288,7 @@ class Outcomes:
         waits = self._item(delivery, event, connection)
         is_put = self._waiting.put(replace(waits, next_at=due_at, reason="QuietTime"))
         if not is_put and event.group_key:  # a group may be due for several reasons
-            self._waiting.hasten(waits.id, due_at)
+            self._waiting.make_due(waits.id, due_at)
 
     def finish(self, delivery: Delivery, event: IncomingEvent, handled: "Handled") -> None:
         """Remove the item of an event whose ticket is up to date, last of all."""

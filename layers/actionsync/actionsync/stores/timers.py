@@ -147,7 +147,7 @@ class TimerStore:
             },
         )
 
-    def hasten(self, timer_id: str) -> bool:
+    def make_due(self, timer_id: str) -> bool:
         """Make a timer due now, before what waits beside it; return whether it was not due yet."""
         values: Values = {":asked": {"N": str(ASKED_FOR)}, ":now": _now()}
         return self._update(timer_id, "SET next_at = :asked", "next_at > :now", values)

@@ -228,7 +228,7 @@ class WaitingStore:
             "#state = :waiting",
         )
 
-    def hasten(self, item_id: str, next_at: int) -> None:
+    def make_due(self, item_id: str, next_at: int) -> None:
         """Make an item that waits due at a moment, unless it is due before."""
         try:
             self._update(

@@ -35,7 +35,7 @@ def server_for(caller: "Caller") -> "Server[Any]":
         return acting(by_connection(caller, connection))
 
     @asynccontextmanager
-    async def lend(connection: str, table: str) -> "AsyncIterator[ServiceNowClient]":
+    async def client_for(connection: str, table: str) -> "AsyncIterator[ServiceNowClient]":
         by = of(connection)
         async with client_cache().client_for(by.owner, table, by.connection) as client:
             yield client
@@ -50,9 +50,9 @@ def server_for(caller: "Caller") -> "Server[Any]":
     )
     writer = TicketWriter(lambda connection: tickets_to_write(by_connection(caller, connection)))
     may_write = assistant_write_scope() in caller.scopes
-    writes = WriteTools(lend, writer, tables, may_write=may_write)
+    writes = WriteTools(client_for, writer, tables, may_write=may_write)
     return make_server(
-        [*TicketTools(lend, tables).tools(), *events.tools(), *writes.tools()],
+        [*TicketTools(client_for, tables).tools(), *events.tools(), *writes.tools()],
         name="actionsync",
         explain=lambda error: str(error) if isinstance(error, ActionSyncError) else None,
     )

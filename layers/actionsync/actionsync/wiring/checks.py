@@ -47,7 +47,7 @@ def check(
             connection = clients.target(owner, connection=name).connection_id
             if how.missing == "discard":
                 ticket_store().discard_missing(connection)
-            timer_store().hasten(looks_of(connection))
+            timer_store().make_due(looks_of(connection))
         return asdict(tested)
     with caller.recorded("connection_tested", typed.model_fields_set) as record:
         record["after"] = typed.audited()

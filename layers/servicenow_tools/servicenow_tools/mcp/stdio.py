@@ -24,12 +24,12 @@ async def serve(
         clients: dict[str, ServiceNowClient] = {}
 
         @asynccontextmanager
-        async def lend(connection: str, _: str) -> AsyncIterator[ServiceNowClient]:
+        async def client_for(connection: str, _: str) -> AsyncIterator[ServiceNowClient]:
             if connection not in clients:
                 clients[connection] = await stack.enter_async_context(connect(connection))
             yield clients[connection]
 
-        writes = WriteTools(lend, ClientWriter(lend), tables, may_write=allow_writes)
-        server = make_server([*TicketTools(lend, tables).tools(), *writes.tools()])
+        writes = WriteTools(client_for, ClientWriter(client_for), tables, may_write=allow_writes)
+        server = make_server([*TicketTools(client_for, tables).tools(), *writes.tools()])
         async with stdio_server() as (read, write):
             await server.run(read, write, server.create_initialization_options())

@@ -34,7 +34,7 @@ from servicenow_tools.tables import Resource
 from servicenow_tools.tables import Table as ClientTable
 
 # Lends a client of a connection, by its name, for calls that concern a table.
-Lend = Callable[[str, str], AbstractAsyncContextManager[ServiceNowClient]]
+ClientFor = Callable[[str, str], AbstractAsyncContextManager[ServiceNowClient]]
 
 TABLES = ("incident", "change_request", "change_task", "problem")
 _LISTED = (
@@ -123,12 +123,12 @@ class TicketTools:
     """What an assistant reads of an instance.
 
     Args:
-        lend: lends clients.
+        client_for: opens a connection's client for as long as it is used.
         tables: the tables that may be read.
     """
 
-    def __init__(self, lend: Lend, tables: Sequence[str] = TABLES) -> None:
-        self._lend = lend
+    def __init__(self, client_for: ClientFor, tables: Sequence[str] = TABLES) -> None:
+        self._client_for = client_for
         self._tables = tuple(tables)
 
     def tools(self) -> list[Tool]:
@@ -196,7 +196,7 @@ class TicketTools:
     async def show(self, asked: Ticket) -> Answer:
         """Read a ticket."""
         self._check(asked.table)
-        async with self._lend(asked.connection, asked.table) as client:
+        async with self._client_for(asked.connection, asked.table) as client:
             record = await client.table(asked.table).get(asked.id, display_value="all")
         ticket, left_out, size = {}, [], 0
         for column in sorted(record, key=lambda name: (len(str(record[name])), name)):
@@ -211,7 +211,7 @@ class TicketTools:
     async def notes(self, asked: Notes) -> Answer:
         """Read a ticket's notes."""
         self._check(asked.table)
-        async with self._lend(asked.connection, asked.table) as client:
+        async with self._client_for(asked.connection, asked.table) as client:
             sys_id = await client.table(asked.table).resolve_sys_id(asked.id)
             query = field("element_id").eq(sys_id) & field("element").in_(_NOTES)
             page = await client.table("sys_journal_field").page(
@@ -240,7 +240,7 @@ class TicketTools:
             self._check("problem")
             table, query = "problem", field("known_error").eq(value=True)
             columns = ("short_description", "workaround", "cause_notes", "fix_notes", "state")
-        async with self._lend(asked.connection, table) as client:
+        async with self._client_for(asked.connection, table) as client:
             page = await client.table(table).page(
                 query & Query.text(asked.text),
                 limit=asked.limit,
@@ -261,7 +261,7 @@ class TicketTools:
     async def choices(self, asked: Choices) -> Answer:
         """List a column's values."""
         self._check(asked.table)
-        async with self._lend(asked.connection, "sys_choice") as client:
+        async with self._client_for(asked.connection, "sys_choice") as client:
             found = await client.table(asked.table).choices(asked.column)
         listed = [asdict(choice) for choice in found[:_MOST_CHOICES]]
         left_out = (f"{len(found) - len(listed)} more values.",) if len(found) > len(listed) else ()
@@ -311,7 +311,7 @@ class TicketTools:
         records: list[Record] = []
         page = Page([], None, asked.cursor)
         with anyio.move_on_after(deadline.seconds) as scope:
-            async with self._lend(asked.connection, asked.table) as client:
+            async with self._client_for(asked.connection, asked.table) as client:
                 resource = client.table(asked.table)
                 query = await _query(resource, asked)
                 while True:
@@ -417,7 +417,7 @@ class WriteTools:
     """What an assistant writes: work notes, never comments; only the ticket that a call names.
 
     Args:
-        lend: lends clients, for previews.
+        client_for: opens a connection's client for as long as it is used, for previews.
         writer: writes.
         tables: the tables that may be written.
         may_write: whether this caller may; else there are no tools, and a call is refused.
@@ -425,13 +425,13 @@ class WriteTools:
 
     def __init__(
         self,
-        lend: Lend,
+        client_for: ClientFor,
         writer: Writer,
         tables: Sequence[str] = TABLES,
         *,
         may_write: bool,
     ) -> None:
-        self._lend = lend
+        self._client_for = client_for
         self._writer = writer
         self._tables = tuple(tables)
         self._may_write = may_write
@@ -508,7 +508,7 @@ class WriteTools:
         columns: dict[str, Any],
         id: str | None = None,  # noqa: A002 - the API's own name
     ) -> Answer:
-        async with self._lend(asked.connection, table) as client:
+        async with self._client_for(asked.connection, table) as client:
             resource: Resource = client.table(table)
             current = None if id is None else await resource.get(id, fields=["number", "sys_id"])
             preview = await resource.preview(columns, id=current.sys_id if current else None)
@@ -524,18 +524,18 @@ class WriteTools:
 class ClientWriter:
     """Writes through a client."""
 
-    def __init__(self, lend: Lend) -> None:
-        self._lend = lend
+    def __init__(self, client_for: ClientFor) -> None:
+        self._client_for = client_for
 
     async def create_incident(self, asked: NewIncident, columns: dict[str, Any]) -> dict[str, Any]:
         """Open an incident; one with the same correlation_id is returned."""
-        async with self._lend(asked.connection, "incident") as client:
+        async with self._client_for(asked.connection, "incident") as client:
             record = await client.incidents.create(**columns, correlation_id=asked.correlation_id)
         return _written(record) | {"existed": record.existing}
 
     async def add_work_note(self, asked: NewNote) -> dict[str, Any]:
         """Add a work note, unless the ticket got the very same within a day."""
-        async with self._lend(asked.connection, asked.table) as client:
+        async with self._client_for(asked.connection, asked.table) as client:
             table = client.table(asked.table)
             since = datetime.now(UTC) - timedelta(days=1)
             known = await table.find_work_note(asked.id, asked.note, since)
@@ -546,7 +546,7 @@ class ClientWriter:
 
     async def resolve_incident(self, asked: Resolution) -> dict[str, Any]:
         """Resolve an incident."""
-        async with self._lend(asked.connection, "incident") as client:
+        async with self._client_for(asked.connection, "incident") as client:
             record = await client.incidents.close(asked.id, asked.close_notes, asked.close_code)
         return _written(record)
 
