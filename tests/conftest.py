@@ -28,6 +28,8 @@ from tests.template import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from functools import _lru_cache_wrapper
+    from types import ModuleType
 
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
 
@@ -199,11 +201,20 @@ def _forget() -> None:
             for entry in wiring.client_cache()._cached.values():
                 runtime.run(entry.client.aclose())
         runtime._runner().close()
-    for name, module in sys.modules.items():
-        if name.startswith("actionsync.") and name != "actionsync.aws":
-            for value in vars(module).values():
-                if hasattr(value, "cache_clear"):
-                    value.cache_clear()
+    application = (
+        module
+        for name, module in sys.modules.items()
+        if name.startswith("actionsync.") and name != "actionsync.aws"
+    )
+    for cached in _caches(frozenset(application)):
+        cached.cache_clear()
+
+
+@cache
+def _caches(modules: "frozenset[ModuleType]") -> "tuple[_lru_cache_wrapper[Any], ...]":
+    """Return the caches that stand in these modules."""
+    values = (value for module in modules for value in vars(module).values())
+    return tuple(value for value in values if hasattr(value, "cache_clear"))
 
 
 @contextmanager
