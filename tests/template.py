@@ -40,6 +40,7 @@ def template() -> dict[str, Any]:
     return document
 
 
+@cache
 def functions() -> dict[str, dict[str, Any]]:
     """Return the properties of the functions, by their folders' names."""
     return {
