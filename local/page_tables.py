@@ -35,15 +35,14 @@ def text() -> str:
         "OUTCOMES": _choices("outcome"),
         "SENDERS": _senders(),
         "METHODS": {name: asdict(method) for name, method in METHODS.items()},
-        "RECIPE": RECIPE,
     }
     return _module(tables)
 
 
 def examples() -> str:
-    """Return the module with the events that the Rules view begins with."""
+    """Return the module with what the Rules and the Recipes view begin with."""
     events = {f"{kind}s": _example(f"on_{kind}") for kind in KINDS}
-    return _module({"EXAMPLES": events | {"github": _delivery()}})
+    return _module({"EXAMPLES": events | {"github": _delivery()}, "RECIPE": RECIPE})
 
 
 def _module(tables: dict[str, Any]) -> str:

@@ -25,6 +25,7 @@ OPERATIONS = {
             errors.ConnectionNotFoundError,
             errors.ConnectionBusyError,
             errors.ConnectionChangedError,
+            errors.PendingMissingError,
         ),
         refused={
             "invalid_host_without_password": Refused(
@@ -59,10 +60,17 @@ OPERATIONS = {
             errors.ConnectionNotFoundError,
             errors.ConnectionBusyError,
             errors.ConnectionChangedError,
+            errors.PendingMissingError,
         ),
         refused={
             "invalid_connection": Refused(
                 Request(path={"name": "none"}, body={"password": "another-made-up-password"}), 404
+            ),
+            "invalid_pending": Refused(
+                Request(path={"name": "default"}, body={"pending": "dropped"}), 422, ["pending"]
+            ),
+            "invalid_no_pending": Refused(
+                Request(path={"name": "default"}, body={"pending": None}), 409
             ),
         },
         cold_calls={"GetItem": 1, "UpdateItem": 4, "PutSecretValue": 1, "PutItem": 2},

@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -137,9 +138,10 @@ class Simulator:
         """The PEM file of the authority that clients have to trust."""
         return str(self._certificates / "ca.pem")
 
-    def make_certificate(self, common_name: str, path: Path) -> None:
-        """Make a client's certificate and key, in one PEM file."""
-        certificate = self._people.issue_cert(common_name=common_name)
+    def make_certificate(self, common_name: str, path: Path, days: int | None = None) -> None:
+        """Make a client's certificate and key, in one PEM file; it is good for so many days."""
+        ends_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
+        certificate = self._people.issue_cert(common_name=common_name, not_after=ends_at)
         certificate.private_key_and_cert_chain_pem.write_to_path(path)
 
     @property

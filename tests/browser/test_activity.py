@@ -1,18 +1,28 @@
 """The Home and Activity views in a real browser: what became of events, delays, failures."""
 
+import csv
 import json
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select
 
+from actionsync.audit.trail import ActivityStore
+from actionsync.stores.connections import ConnectionStore
+from actionsync.stores.tickets import TicketStore
 from local.servicenow import faults
 from tests.browser.conftest import has_no_barriers, layout_shifts
+from tests.e2e.conftest import User
+from tests.e2e.test_two_way import push
+from tests.integration.gates import approve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.browser.conftest import Person
 
@@ -259,3 +269,122 @@ def test_a_failing_api_is_reported_and_tried_again(connected: "Person") -> None:
     connected.press("#chart button")
     connected.sees("#health", "Not used yet")
     assert not connected.browser.find_elements(By.CSS_SELECTOR, "#chart .notice")
+
+
+def test_several_connections_are_looked_at_one_at_a_time(connected: "Person") -> None:
+    """Whose state is shown is chosen, and stays chosen while the view is brought up to date."""
+    person = connected
+    wrong = {
+        "name": "closing", "instance_url": person.cloud.simulator.url,
+        "username": "closer", "password": "wrong",
+    }  # fmt: skip
+    person.api("POST", "connections", wrong)
+    happens(person, service=f"shop-{uuid.uuid4().hex[:6]}")
+    until(lambda: person.api("GET", "activity?action=created")["items"])
+    person.opens("settings#home")
+    person.sees("#health .badge", "Working")
+    choice = Select(person.find("#health select"))
+    assert choice.first_selected_option.text == "default"
+    has_no_barriers(person)
+    choice.select_by_visible_text("closing")
+    person.sees("#health .badge", "Not used yet")
+    assert person.browser.switch_to.active_element.tag_name == "select"
+    person.photograph("home-connections")
+    refresh(person, "home")
+    assert Select(person.find("#health select")).first_selected_option.text == "closing"
+    with person.cloud.http(person.token) as http:
+        assert http.delete("/api/servicenow/connections/closing").is_success
+    person.opens("settings#home")
+    person.sees("#health .badge", "Working")
+    assert not person.browser.find_elements(By.CSS_SELECTOR, "#health select")
+
+
+def test_gates_are_seen_before_and_after(connected: "Person") -> None:
+    """A deployment that waits, with its change; then what was decided, and why."""
+    person = connected
+    application = f"shop-{uuid.uuid4().hex[:8]}"
+    new = {"application": application, "deployment_id": "4711", "environment": "production"}
+    person.api("POST", "gates", new)
+    (gate,) = until(lambda: [g for g in person.api("GET", "gates")["items"] if g["change_number"]])
+    person.opens("settings#home")
+    person.sees("#gates-list", f"{application}, production")
+    assert person.find("#gates-list a").text == gate["change_number"]
+    assert not person.find("#gates-decided").is_displayed()
+    simulator = person.cloud.simulator
+    until(lambda: simulator.one("change_request", number=gate["change_number"])["state"] == "-4")
+    approve(simulator, gate["change_number"])
+    hook = person.api("POST", "webhooks/servicenow")
+    with person.cloud.http(person.token) as http:
+        user = User(http, person.token)
+        assert push(user, hook, gate["change_sys_id"], "change_request") == 202
+    until(lambda: person.api("GET", f"gates/{gate['id']}")["state"] == "go")
+    refresh(person, "home")
+    person.sees("#no-gates", "None waits")
+    person.press("#gates-decided summary")
+    person.sees("#gates-decided-list .passed", "Decided")
+    person.sees("#gates-decided-list", gate["change_number"])
+    has_no_barriers(person)
+    person.photograph("gates")
+
+
+def test_a_part_of_the_trail_is_saved(connected: "Person", tmp_path: "Path") -> None:
+    """Days narrow the list; what fits the filters is saved as a file, from all of its pages."""
+    person = connected
+    person.opens("settings#activity")
+    person.sees("#records", "Connection created")
+    before = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%d")
+    set_date(person, "filter-until", before)
+    person.sees("#records", "Nothing fits this filter")
+    set_date(person, "filter-until", "")
+    set_date(person, "filter-since", before)
+    person.sees("#records", "Connection created")
+    has_no_barriers(person)
+    person.browser.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    person.choose("filter-kind", "Settings")
+    person.press("#csv")
+    file = tmp_path / "activity.csv"
+    until(lambda: file.exists() and "connection_created" in file.read_text())
+    rows = list(csv.DictReader(file.open(newline="")))
+    assert [row["action"] for row in rows] == ["connection_tested", "connection_created"]
+    person.blocks("*/api/servicenow/activity*")
+    person.press("#csv")
+    person.sees("#csv-outcome", "cannot be reached")
+
+
+def set_date(person: "Person", name: str, day: str) -> None:
+    """Choose a day, as its calendar does."""
+    person.browser.execute_script(
+        "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change'))",
+        person.find(f"#{name}"),
+        day,
+    )
+
+
+def test_tickets_that_most_are_missing_are_given_up(connected: "Person") -> None:
+    """Activity says that most are missing; whoever knows better says that they are deleted."""
+    person = connected
+    connection = ConnectionStore(
+        person.cloud.client("dynamodb"), person.cloud.resource("ConnectionsTable")
+    ).get(person.id)
+    assert connection
+    dynamodb, table = person.cloud.client("dynamodb"), person.cloud.resource("EventsTable")
+    tickets = TicketStore(dynamodb, table)
+    tickets.mark_missing(connection.id, person.id, are_missing=True)
+    ActivityStore(dynamodb, person.cloud.resource("AuditTable"), 1).add(
+        person.id,
+        {
+            "id": uuid.uuid4().hex, "kind": "servicenow", "action": "missing", "outcome": "failed",
+            "cause": "default", "reason_type": "TicketsMissing",
+            "reason": "12 of 20 open tickets can no longer be read.",
+        },
+    )  # fmt: skip
+    person.opens("settings#activity")
+    person.sees("#records .failed", "12 of 20 open tickets")
+    person.press("#records .failed .actions button")
+    person.sees("#confirm", "has lost a role")
+    person.press("#confirm-yes")
+    person.sees("#records .good", "are looked at again")
+    has_no_barriers(person)
+    assert tickets.are_discarded(connection.id)

@@ -43,7 +43,7 @@ def test_a_person_has_several_connections(person: "Person") -> None:
     person.press("#connections-list button:nth-child(1)")
     person.until(lambda: person.find("#username").get_attribute("value") == "closer")
     person.press("#delete")
-    person.find("#confirm-delete").send_keys(Keys.ESCAPE)
+    person.find("#confirm").send_keys(Keys.ESCAPE)
     person.press("#delete")
     person.press("#confirm-yes")
     person.sees("#outcome", "deleted")

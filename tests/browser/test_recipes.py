@@ -48,5 +48,5 @@ def test_a_recipe_from_its_example_to_its_end(person: "Person") -> None:
     assert person.api("GET", "rules")["sources"]["guardduty"]["enabled"] is True
 
     person.press("#recipes .danger")
-    person.press("#recipe-yes")
+    person.press("#confirm-yes")
     person.sees("#recipes .empty", "none yet")

@@ -77,6 +77,10 @@ def test_what_servicenow_objects_to_is_seen_before_saving(connected: "Person") -
     connected.press("#preview")
     connected.sees(".ticket .notice", "assignment_group: no record of sys_user_group")
     has_no_barriers(connected)
+    connected.press("#rules-save")
+    connected.sees("#rules-outcome.warn", "Saved, but ServiceNow objects to a part of them")
+    connected.sees("[id='errors.assignment_group-error']", "no record of sys_user_group")
+    has_no_barriers(connected)
 
 
 def test_a_wrong_rule_is_reported_at_its_field(connected: "Person") -> None:

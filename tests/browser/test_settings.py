@@ -166,7 +166,7 @@ def test_a_stored_connection_is_changed_and_deleted(person: "Person") -> None:
     person.sees("#outcome", "Saved.")
 
     person.press("#delete")
-    person.until(person.find("#confirm-delete").is_displayed)
+    person.until(person.find("#confirm").is_displayed)
     has_no_barriers(person)
     assert person.browser.switch_to.active_element.get_attribute("id") == "confirm-no"
     person.press("#confirm-no")

@@ -1,6 +1,8 @@
 """A new key or certificate beside the one in use: stored, tested, and then promoted."""
 
+import json
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import jwt
 import pytest
@@ -160,6 +162,67 @@ def test_a_pending_certificate_is_tested_and_promoted(
     assert simulator.requests[-1].user == "reader"
 
 
+def pending_key_ids(aws: "Aws") -> list[str]:
+    """Return the IDs of the keys whose secrets Secrets Manager has as pending."""
+    manager = aws.secrets_manager
+    found = []
+    for secret in manager.list_secrets()["SecretList"]:
+        for version in manager.list_secret_version_ids(SecretId=secret["ARN"])["Versions"]:
+            if "AWSPENDING" in version["VersionStages"]:
+                text = manager.get_secret_value(
+                    SecretId=secret["ARN"], VersionId=version["VersionId"]
+                )["SecretString"]
+                found.append(json.loads(text)["key_id"])
+    return found
+
+
+def test_what_is_pending_is_dropped(simulator: "Simulator", aws: "Aws") -> None:
+    """The one in use goes on; nothing pending is left, here or in Secrets Manager."""
+    made = keep_keyed(simulator)
+    register(simulator, make_key(made.json["signing_key"]))
+    stored = change({"key_id": "second", "client_secret": "a-secret"}, query=PENDING)
+    assert pending_key_ids(aws) == ["second"]
+    dropped = change({"pending": None}, headers={"if-match": f'"{stored.json["version"]}"'})
+    assert (dropped.status, dropped.json["pending"]) == (200, None)
+    kept = {name: made.json[name] for name in made.json if name not in {"version", "pending"}}
+    assert kept.items() <= dropped.json.items()
+    assert pending_key_ids(aws) == []
+    assert ask("search_incidents", query=BY_IT).status == 200
+    for answer in (change({"pending": None}), promote(), tried(version="pending")):
+        assert (answer.status, "no pending version" in answer.json["detail"]) == (409, True)
+    actions = [each["action"] for each in ask("get_activity").json["items"]]
+    assert actions.count("pending_dropped") == 2  # what was refused is recorded, too
+    again = change({"key_id": "third", "client_secret": "a-secret"}, query=PENDING)
+    assert again.json["pending"]["key_id"] == "third"
+
+
+@pytest.mark.parametrize("other", [{"key_id": "third"}, {"client_secret": "x"}, {"username": "u"}])
+def test_what_is_pending_is_dropped_alone(
+    simulator: "Simulator", aws: "Aws", other: dict[str, str]
+) -> None:
+    """Nobody who changes something drops by mistake; an older version drops nothing."""
+    keep_keyed(simulator)
+    stored = change({"key_id": "second", "client_secret": "a-secret"}, query=PENDING)
+    both = change({"pending": None, **other})
+    assert (both.status, both.fields) == (422, ["pending"])
+    assert change({"pending": None}, headers={"if-match": '"1"'}).status == 412
+    shown = ask("get_config", "valid_get_connection", path=KEYED).json
+    assert (shown["pending"], shown["version"]) == (stored.json["pending"], 2)
+
+
+def test_a_death_while_dropping_is_repeated(
+    simulator: "Simulator", aws: "Aws", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the label is gone, before the connection says so."""
+    keep_keyed(simulator)
+    change({"key_id": "second", "client_secret": "a-secret"}, query=PENDING)
+    with monkeypatch.context() as patch:
+        patch.setattr(ConnectionStore, "save", mock.Mock(side_effect=RuntimeError))
+        assert change({"pending": None}).status == 500
+    assert pending_key_ids(aws) == []
+    assert change({"pending": None}).json["pending"] is None
+
+
 def test_a_death_while_promoting_is_repeated(
     simulator: "Simulator", aws: "Aws", monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,4 +274,5 @@ def test_what_cannot_be_pending_is_refused(simulator: "Simulator", aws: "Aws") -
     change({"key_id": "second", "client_secret": "a-secret"}, query=PENDING)
     changed = change({"key_id": "third", "client_secret": "a-secret"})
     assert (changed.json["pending"], changed.json["key_id"]) == (None, "third")
+    assert pending_key_ids(aws) == []
     assert changed.json["version"] == made.json["version"] + 2

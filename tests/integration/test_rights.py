@@ -350,10 +350,17 @@ def certificate(world: World) -> dict[str, str]:
 
 
 def update_config(world: World) -> None:
-    """A certificate in the place of a password."""
+    """A certificate in the place of a password, the next one beside it, and that one dropped."""
     world.connect()
-    world.call("update_config", certificate(world))
+    pem = certificate(world)
+    world.call("update_config", pem)
     world.left("WaitingTable")
+    payload = conftest.event("update_config", "valid_update_connection")
+    payload["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = world.user
+    payload["queryStringParameters"] = {"pending": "true"}
+    payload["body"] = json.dumps({name: pem[name] for name in ("certificate", "private_key")})
+    world.results.append(conftest.invoke("update_config", payload).status)
+    world.call("update_config", {"pending": None})
 
 
 def delete_config(world: World) -> None:

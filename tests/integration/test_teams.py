@@ -38,6 +38,7 @@ def ask(
     query: dict[str, str] | None = None,
     user: str = "ada",
     groups: str = "",
+    headers: dict[str, str] | None = None,
 ) -> HttpAnswer:
     """Call an operation as a user with these groups, as API Gateway writes them."""
     payload = event(function, scenario)
@@ -52,6 +53,7 @@ def ask(
         payload["body"] = json.dumps(body)
         payload["headers"]["content-type"] = "application/json"
     payload["headers"].pop("if-match", None)
+    payload["headers"] |= headers or {}
     return invoke(function, payload)
 
 

@@ -112,6 +112,25 @@ def test_a_problem_of_a_recipe_finds_its_field() -> None:
     ]  # fmt: skip
 
 
+def test_certificates_and_keys_are_found_in_files() -> None:
+    """All certificates of a chain, and the key of whatever kind; nothing else."""
+
+    def block(kind: str, text: str) -> str:
+        return f"-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n"
+
+    key = block("EC PRIVATE KEY", "Proc-Type: 4\n\nkey")
+    chain = [block("CERTIFICATE", name) for name in ("own", "authority")]
+    texts = [f"Bag\n{chain[0]}{key}\r\n{chain[1]}end", block("PUBLIC KEY", "x"), "no PEM"]
+    result = node(
+        f"""
+        const {{ pemOf }} = await import("{(PAGES / "pending.js").as_uri()}");
+        const result = {json.dumps(texts)}.map(pemOf);
+        """
+    )
+    nothing = {"certificate": "", "private_key": ""}
+    assert result == [{"certificate": "".join(chain), "private_key": key}, nothing, nothing]
+
+
 @pytest.mark.parametrize("file", sorted(PAGES.glob("*.js")), ids=lambda file: file.name)
 def test_every_module_is_one(file: Any) -> None:
     """What a module imports from another is there."""

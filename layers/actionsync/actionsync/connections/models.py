@@ -194,6 +194,7 @@ class ConnectionChange(_Input):
 
     Secrets belong to one host and one identity there. Whoever changes instance_url, auth_method,
     username, client_id or key_id, or one of the secrets, sends all secrets of the method.
+    `{"pending": null}` drops a pending key or certificate, and changes nothing else.
     """
 
     instance_url: InstanceUrl | None = None
@@ -207,12 +208,27 @@ class ConnectionChange(_Input):
     api_key: ApiKey | None = None
     certificate: Pem | None = None
     private_key: Pem | None = None
+    pending: Annotated[
+        None, Field(description="null drops the pending key or certificate; sent alone.")
+    ] = None
 
     @model_validator(mode="after")
     def _changes_something(self) -> "ConnectionChange":
         if not self.model_fields_set:
             raise ValueError("must change at least one field")
         return self
+
+    @field_validator("pending")
+    @classmethod
+    def _alone(cls, value: None, info: ValidationInfo) -> None:
+        if any(other is not None for other in info.data.values()):
+            raise ValueError("is dropped by itself: send nothing else")
+        return value
+
+    @property
+    def drops_pending(self) -> bool:
+        """Whether it drops what is pending, which it does alone."""
+        return "pending" in self.model_fields_set
 
     def changed(self, old: Identity) -> Identity:
         """Return who calls where after the change."""

@@ -160,6 +160,8 @@ def change_connection(
         return old
     ends_at = _end_of(sent)
     with locked(connections, owner, old) as operation:
+        if old.pending is not None:
+            secrets.drop_pending(old.id, old.pending.secret_version)
         secret = Secret(owner, identity, sent, name)
         connection = replace(
             old,
@@ -216,7 +218,33 @@ def store_pending(
             identity.key_id,
             secrets.key_alias(old.id, identity.key_id),
         )
-        connection = replace(old, pending=pending, updated_at=now, version=old.version + 1)
+        connection = replace(old, pending=pending, version=old.version + 1)
+        connections.save(owner, operation, connection)
+    return connection
+
+
+def drop_pending(
+    connections: ConnectionStore,
+    secrets: SecretStore,
+    owner: str,
+    expected_version: int | None,
+    *,
+    name: str = DEFAULT,
+) -> Connection:
+    """Give up a connection's pending version; the one in use goes on.
+
+    Raises:
+        ConnectionNotFoundError: there is no connection.
+        ConnectionChangedError: it is not at the expected version.
+        ConnectionBusyError: another request is working on it.
+        PendingMissingError: it has no pending version.
+    """
+    old = _at_version(connections, owner, name, expected_version)
+    if old.pending is None:
+        raise PendingMissingError(old.name)
+    with locked(connections, owner, old) as operation:
+        secrets.drop_pending(old.id, old.pending.secret_version)
+        connection = replace(old, pending=None, version=old.version + 1)
         connections.save(owner, operation, connection)
     return connection
 

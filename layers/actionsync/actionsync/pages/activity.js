@@ -1,6 +1,6 @@
 // The Activity view: the audit trail, newest first.
 
-import { $, ask, busy, entry, failure, label, make, moment, plural, ticketLink } from "./shared.js";
+import { $, ask, busy, confirmed, entry, failure, label, make, moment, plural, tell, ticketLink } from "./shared.js";
 import { KINDS, OUTCOMES } from "./tables.js";
 
 const MARKS = {
@@ -8,6 +8,7 @@ const MARKS = {
   started: ["…", "has not ended", "skipped"], warned: ["!", "done, but not as it was meant", "unknown"],
 };
 const PAGE = 20;
+const FILTERS = ["kind", "outcome", "since", "until"];
 // What a row has opened, in this order; what is here without a title is shown otherwise.
 const DETAILS = {
   kind: "Kind", cause: "Cause", rule: "Rule", connection: "Connection", table: "Table", fields: "Fields sent",
@@ -32,7 +33,26 @@ function item(record) {
     record.assumptions ? make("p", { textContent: `Assumed: ${record.assumptions.join("; ")}` }) : null,
     record.warnings ? make("blockquote", { dir: "auto", textContent: record.warnings.join("\n") }) : null,
     record.reason ? make("blockquote", { dir: "auto", textContent: record.reason }) : null,
+    record.action === "missing" ? missing(record) : null,
     details(record));
+}
+
+/** Most tickets of a connection could not be read: whoever knows that they are gone lets their events go on. */
+function missing({ cause: connection }) {
+  const outcome = make("p", { className: "notice", role: "status", hidden: true });
+  const discard = (button) => busy(button, "Asking ServiceNow …", async () => {
+    try {
+      const { document: report } = await ask("POST", `connections/${connection}/test?missing=discard`);
+      tell(outcome, report.success ? "The tickets are looked at again. What comes of it stands here within minutes."
+        : `The connection does not work, so that nothing is taken for deleted: ${report.message}`, report.success ? "good" : "bad");
+    } catch (error) {
+      tell(outcome, error.message, "bad");
+    }
+  });
+  return make("div", {}, outcome, make("div", { className: "actions" },
+    make("button", { type: "button", textContent: "Take them for deleted", onclick: ({ target }) => confirmed("Take the missing tickets for deleted?",
+      "What can still not be read at the next look is treated as deleted, and its events may open new tickets. "
+      + "Where the integration account has lost a role, give it back instead.", "Take them for deleted", () => discard(target), "Keep waiting") })));
 }
 
 const isSaid = (value) => value !== null && value !== "" && value !== false && !(typeof value === "object" && !Object.keys(value).length);
@@ -64,8 +84,36 @@ function rows(count) {
 function filters() {
   const query = new URLSearchParams({ limit: String(PAGE) });
   for (const name of ["kind", "outcome"]) if ($(`filter-${name}`).value) query.set(name, $(`filter-${name}`).value);
+  // Days are the reader's own.
+  for (const [name, days] of [["since", 0], ["until", 1]]) {
+    const [year, month, day] = $(`filter-${name}`).value.split("-").map(Number);
+    if (day) query.set(name, new Date(year, month - 1, day + days).toISOString());
+  }
   return query;
 }
+
+/** Save what fits the filters as a file, page after page. */
+const save = () => busy($("csv"), "Reading …", async () => {
+  const query = filters();
+  query.delete("limit");
+  query.set("format", "csv");
+  const parts = [];
+  tell($("csv-outcome"), "");
+  try {
+    for (let next = true; next;) {
+      const { text, headers } = await ask("GET", `activity?${query}`);
+      // Each page has the names of the columns in its first line.
+      parts.push(parts.length ? text.slice(text.indexOf("\n") + 1) : text);
+      next = /[?&]cursor=([^&>]+)/.exec(headers.get("link"));
+      if (next) query.set("cursor", decodeURIComponent(next[1]));
+    }
+  } catch (error) {
+    return tell($("csv-outcome"), error.message, "bad");
+  }
+  const href = URL.createObjectURL(new Blob(parts, { type: "text/csv" }));
+  make("a", { href, download: "activity.csv" }).click();
+  URL.revokeObjectURL(href);
+});
 
 /** Read the list from its beginning, or the page after what is shown. */
 async function read({ more = false } = {}) {
@@ -100,7 +148,7 @@ async function read({ more = false } = {}) {
   $("records").removeAttribute("aria-busy");
 }
 
-const nothing = () => $("filter-kind").value || $("filter-outcome").value
+const nothing = () => FILTERS.some((name) => $(`filter-${name}`).value)
   ? "Nothing fits this filter."
   : "Nothing has happened yet. Once an event arrives, or a call is made, it stands here with its ticket.";
 
@@ -116,7 +164,8 @@ export function open() {
     isListening = true;
     fill("filter-kind", KINDS, label);
     fill("filter-outcome", OUTCOMES, (outcome) => label(MARKS[outcome][1]));
-    $("filter-kind").onchange = $("filter-outcome").onchange = () => read();
+    for (const name of FILTERS) $(`filter-${name}`).onchange = () => read();
+    $("csv").onclick = save;
     $("newer").onclick = () => read();
     $("older").onclick = () => busy($("older"), "Reading …", () => read({ more: true }));
   }

@@ -1,7 +1,7 @@
 // The Connections view: an owner's ServiceNow connections, tested, stored, signed in to, changed and deleted.
 
 import { clear, showCapabilities, showReport, tryIncident } from "./report.js";
-import { $, ask, make, moment, owned, tell as say } from "./shared.js";
+import { $, ask, CHANGED, confirmed, isUrgent, make, moment, notesOf, owned, tell as say } from "./shared.js";
 import { Problem, session } from "./session.js";
 import { METHODS } from "./tables.js";
 
@@ -31,6 +31,7 @@ const valueOf = (name) => (method().secrets.includes(name) ? $(name).value : $(n
 const storedAs = (name) => stored?.[name] ?? { auth_method: "basic", name: all.length ? "" : DEFAULT }[name] ?? "";
 const sent = () => method().secrets.filter((name) => valueOf(name) !== "");
 const isDirty = () => sent().length > 0 || identity().some((name) => $(name).value !== storedAs(name));
+const isTyped = () => isDirty() || [...$("pending").querySelectorAll("input, textarea")].some(({ value }) => value);
 const needsSecrets = () => !stored || identity().some((name) => valueOf(name).replace(/\/$/, "") !== storedAs(name));
 const nameNow = () => stored?.name ?? $("name").value.trim();
 const path = (rest = "") => `connections/${encodeURIComponent(nameNow())}${rest}`;
@@ -83,17 +84,37 @@ const inWords = (text) => [...$("auth_method").options].filter(({ value }) => va
   .reduce((said, { value, label }) => said.replaceAll(value, label), text);
 
 function renderNotes() {
-  const { signed_in_as: person, signed_in_at: at, ends_at: end, signing_key: key, pending, notes = [] } = stored ?? {};
+  const { signed_in_as: person, signed_in_at: at, ends_at: end, signing_key: key } = stored ?? {};
+  const notes = notesOf(stored ?? {}).map(inWords);
   const texts = [
     person && `Signed in as ${person}${at ? `, ${moment(at)}` : ""}.`,
     key && `It signs with the key in AWS KMS that has the alias ${key}.`,
-    pending && `Another one is stored beside it since ${moment(pending.stored_at)}, to be tested and promoted.`,
-    end && `The certificate is good until ${moment(end)}.`,
-    // What a note says in terms of the API, the page calls otherwise.
-    ...notes.map((note) => note.startsWith("Sign in first") ? "Nobody has signed in yet: sign in to ServiceNow below." : inWords(note)),
+    end && !notes.length && `The certificate is good until ${moment(end)}.`,
+    ...notes,
   ].filter(Boolean);
-  $("notes").replaceChildren(...texts.map((textContent) => make("li", { dir: "auto", textContent })));
+  $("notes").replaceChildren(...texts.map((textContent) =>
+    make("li", { dir: "auto", className: isUrgent(stored) && notes.includes(textContent) ? "warn" : "", textContent })));
   $("notes").hidden = !texts.length;
+}
+
+/** What is registered in ServiceNow is replaced by the next one in steps of their own. */
+async function renderPending() {
+  const shown = stored;
+  const isIts = Boolean(stored && METHODS[stored.auth_method].is_registered);
+  $("pending").hidden = !isIts;
+  $("pending").replaceChildren();
+  if (!isIts) return;
+  const { showPending } = await import("./pending.js");
+  if (shown === stored) showPending(stored, keep);
+}
+
+/** Show a connection as it is stored by now. */
+function keep(saved) {
+  all = [...all.filter(({ name }) => name !== saved.name), saved].sort((one, other) => one.name.localeCompare(other.name));
+  stored = saved;
+  owned({ again: true }).catch(() => {});
+  fill();
+  forgetReport();
 }
 
 function render() {
@@ -125,6 +146,7 @@ function fill() {
   showErrors({});
   renderList();
   renderNotes();
+  renderPending();
   render();
 }
 
@@ -136,7 +158,7 @@ function forgetReport(text) {
 
 /** Show one of the connections, or the form of a new one. */
 function choose(name) {
-  if (isDirty() && !confirm("Leave what is not saved?")) return;
+  if (isTyped() && !confirm("Leave what is not saved?")) return;
   stored = all.find((connection) => connection.name === name) ?? null;
   fill();
   forgetReport();
@@ -175,7 +197,7 @@ async function work(button, label, doing) {
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const here = Object.keys(error.fields).some((name) => FIELDS.includes(name));
-    if (!here) tell(error.status === 412 ? "The connection was changed elsewhere meanwhile. Reload to see it." : error.message, "bad");
+    if (!here) tell(error.status === 412 ? CHANGED : error.message, "bad");
     showErrors(error.fields);
   } finally {
     buttons.forEach((other) => { other.disabled = false; });
@@ -215,10 +237,7 @@ const save = () => work($("save"), "Saving …", async () => {
   const { document: saved } = stored
     ? await ask("PUT", path(), body(), { "If-Match": `"${stored.version}"` })
     : await ask("POST", "connections", { name: nameNow(), ...body() });
-  all = [...all.filter(({ name }) => name !== saved.name), saved].sort((one, other) => one.name.localeCompare(other.name));
-  stored = saved;
-  owned({ again: true }).catch(() => {});
-  fill();
+  keep(saved);
   if (isLearned() && !stored.signed_in_as) {
     tell("Saved. Now sign in to ServiceNow: the connection goes by whoever does.", "good");
     return;
@@ -280,14 +299,11 @@ function listen() {
       button.setAttribute("aria-pressed", String(shown));
     };
   }
-  $("delete").onclick = () => {
-    $("confirm-host").textContent = new URL(stored.instance_url).host;
-    $("confirm-delete").showModal();
-  };
-  $("confirm-no").onclick = () => $("confirm-delete").close();
-  $("confirm-yes").onclick = () => { $("confirm-delete").close(); remove(); };
+  $("delete").onclick = () => confirmed("Delete this connection?",
+    `Its secrets are deleted, too, and tickets are no longer written to ${new URL(stored.instance_url).host}. `
+    + "Events that need it wait for up to 14 days. Tickets that exist stay as they are.", "Delete connection", remove);
   window.addEventListener("beforeunload", (event) => {
-    if (session() && isDirty()) event.preventDefault();
+    if (session() && isTyped()) event.preventDefault();
   });
 }
 

@@ -15,15 +15,15 @@ const WAITS = {
 };
 const TITLES = ["Connection", "Last write", "Waiting", "Failed events"];
 
-function tile(title, value, hint, kind = "") {
+function tile(title, value, hint, kind = "", choice = null) {
   return make("section", { className: "card tile" },
     make("h2", { textContent: title }),
     make("p", { className: `value ${kind}` }, value),
-    make("p", { className: "hint" }, hint));
+    make("p", { className: "hint" }, hint), choice);
 }
 
-/** The tiles; `name` is the connection's where it is not the default one. */
-function tiles(health, name, showFailed) {
+/** The tiles; `name` is the connection's where it is not the default one, `choice` chooses another. */
+function tiles(health, name, showFailed, choice) {
   const { state, instance_url: url } = health.connection;
   const refusal = health.last_failure;
   // Nothing was written so far, but something was refused.
@@ -34,9 +34,9 @@ function tiles(health, name, showFailed) {
   const failed = health.failed_events;
   const show = make("button", { type: "button", className: "link", textContent: "Show them", onclick: showFailed });
   const hint = state === "none" ? make("a", { href: "#connections", textContent: "Connect ServiceNow" })
-    : advice || [name, url ? new URL(url).host : ""].filter(Boolean).join(": ");
+    : advice || [choice ? "" : name, url ? new URL(url).host : ""].filter(Boolean).join(": ");
   return [
-    tile(TITLES[0], make("span", { className: `badge ${kind}`, textContent: word }), hint),
+    tile(TITLES[0], make("span", { className: `badge ${kind}`, textContent: word }), hint, "", choice),
     tile(TITLES[1], health.last_success ? moment(health.last_success) : "None",
       health.last_success ? "ServiceNow took it." : "In the last two weeks."),
     tile(TITLES[2], pause ? `Until ${new Date(pause.until).toLocaleTimeString([], { timeStyle: "short" })}` : "Nothing",
@@ -75,8 +75,8 @@ function chart(days) {
 }
 
 /** Show the document of `GET /health`. */
-export function showHealth(health, name, showFailed) {
-  $("health").replaceChildren(...tiles(health, name, showFailed));
+export function showHealth(health, name, showFailed, choice) {
+  $("health").replaceChildren(...tiles(health, name, showFailed, choice));
   $("chart").replaceChildren(...chart(health.days));
   const sum = (count) => health.days.reduce((total, day) => total + day[count], 0);
   const since = health.counted_since.slice(0, 10) > health.days[0].date ? `, counted since ${moment(health.counted_since)}` : "";

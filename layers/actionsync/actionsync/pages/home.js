@@ -1,34 +1,59 @@
 // The Home view: health, what waits and what failed, the last tickets, the chart.
 
 import { showHealth, showNoHealth } from "./health.js";
-import { $, ask, connections, entry, failure, label, make, moment, reconcile, ticketLink } from "./shared.js";
+import { $, ask, connections, entry, failure, isUrgent, label, make, moment, notesOf, reconcile, ticketLink } from "./shared.js";
 import { show as showUnfinished } from "./unfinished.js";
 
 const TICKETS = 6;
 const PARTS_OF_TRAIL = 3;
 
 let shown = ""; // the health that is on the page, as JSON
+let chosen = ""; // the connection whose health it is, where a person has chosen one of several
 
 function toFailed() {
   $("unfinished").scrollIntoView();
   $("unfinished-title").focus({ preventScroll: true });
 }
 
-/** Read the health of the default connection, or of the first where none has that name. */
+/** Read the health of the chosen connection: at first the default one, or the first where none has that name. */
 async function readHealth() {
-  const { document: health } = await ask("GET", "health");
-  if (health.connection.state !== "none") return [health, ""];
+  const { document: health } = await ask("GET", chosen ? `health?connection=${chosen}` : "health");
+  if (chosen || health.connection.state !== "none") return [health, chosen];
   const [first] = await connections();
   if (!first) return [health, ""];
   return [(await ask("GET", `health?connection=${first.name}`)).document, first.name];
 }
 
 async function refreshHealth() {
-  const [health, name] = await readHealth();
+  const [[health, name], all] = await Promise.all([readHealth(), connections().catch(() => [])]);
+  if (!all.some((each) => each.name === chosen)) chosen = "";
   $("first-steps").hidden = health.connection.state !== "none";
-  const now = JSON.stringify(health);
-  if (now !== shown) showHealth(health, name, toFailed);
+  const now = JSON.stringify([health, all]);
+  if (now !== shown) {
+    showHealth(health, name, toFailed, choiceOf(all, name));
+    showNotes(all);
+  }
   shown = now;
+}
+
+/** Where there are several connections, whose state is shown is chosen. */
+function choiceOf(all, name) {
+  if (all.length < 2) return null;
+  const choice = make("select", { "aria-label": "Connection shown", onchange: async () => {
+    chosen = choice.value;
+    await part(ABOVE[0]);
+    $("health").querySelector("select")?.focus();
+  } }, ...all.map((each) => new Option(each.name, each.name)));
+  choice.value = name || "default";
+  return choice;
+}
+
+/** What has to be done for connections: what they sign in with ends, or is missing. */
+function showNotes(all) {
+  const urgent = all.filter(isUrgent);
+  $("connection-notes").hidden = !urgent.length;
+  $("connection-notes").replaceChildren(...urgent.map((connection) =>
+    make("li", { className: "warn" }, make("a", { href: "#connections", textContent: connection.name }), `: ${notesOf(connection).join(" ")}`)));
 }
 
 function ticket(record) {
@@ -58,21 +83,28 @@ async function refreshTickets() {
   $("last-tickets").removeAttribute("aria-busy");
 }
 
+const DECISIONS = { waiting: ["…", "waits", "skipped"], go: ["✓", "went on", "passed"], no: ["!", "was stopped", "failed"] };
+
 function gate(item) {
   const what = [item.application, item.environment].filter(Boolean).join(", ");
   const change = item.change_url.startsWith("https://")
     ? make("a", { href: item.change_url, target: "_blank", rel: "noopener", textContent: item.change_number })
     : item.change_number || "its change is being opened";
-  return entry(["…", "waits", "skipped"], [make("bdi", { textContent: what }), ": ", change],
+  const time = (at) => make("time", { dateTime: at, textContent: moment(at) });
+  return entry(DECISIONS[item.state], [make("bdi", { textContent: what }), ": ", change],
     make("p", { dir: "auto", textContent: item.reason }),
-    make("p", {}, "Since ", make("time", { dateTime: item.created_at, textContent: moment(item.created_at) }),
-      item.ends_at ? `, until ${moment(item.ends_at)} at most` : ""));
+    item.decided_at ? make("p", {}, "Decided ", time(item.decided_at))
+      : make("p", {}, "Since ", time(item.created_at), item.ends_at ? `, until ${moment(item.ends_at)} at most` : ""));
 }
 
 async function refreshGates() {
-  const { document: { items } } = await ask("GET", "gates?state=waiting&limit=50");
-  reconcile($("gates-list"), items, ({ id }) => id, gate);
+  const { document: { items } } = await ask("GET", "gates?limit=50");
+  const [waiting, decided] = [true, false].map((isWaiting) => items.filter(({ state }) => (state === "waiting") === isWaiting));
+  reconcile($("gates-list"), waiting, ({ id }) => id, gate);
+  reconcile($("gates-decided-list"), decided, ({ id }) => id, gate);
   $("gates").hidden = !items.length;
+  $("no-gates").hidden = waiting.length > 0;
+  $("gates-decided").hidden = !decided.length;
 }
 
 // What is read, where a failure to read it is shown, and what is said then. What stands above the rest comes first.
@@ -82,10 +114,12 @@ const ABOVE = [
   [refreshGates, (said) => showInstead("gates", "gates-list", said), "Gates cannot be read"],
 ];
 const REST = [[refreshTickets, (said) => showInstead("last-tickets", "last-tickets", said), "The last tickets cannot be read"]];
+const NOTICES = [async () => (await import("./notices.js")).showNotices(), (said) => showInstead("notices", "notices", said), "Where notices go cannot be read"];
+const NOTICES_AGAIN = [async () => (await import("./notices.js")).refreshNotices()];
 
 function showInstead(part, list, said) {
   $(part).hidden = false;
-  $(list).replaceChildren(make("li", {}, said));
+  $(list).replaceChildren($(list).matches("ol") ? make("li", {}, said) : said);
 }
 
 /** Read a part; it says by itself that it cannot be read, and is read again when asked to. */
@@ -104,6 +138,7 @@ export async function open() {
   await Promise.all(ABOVE.map(part));
   $("home-rest").hidden = false;
   await rest;
+  await part(NOTICES);
   for (const busy of document.querySelectorAll("#view-home [aria-busy]")) busy.removeAttribute("aria-busy");
   said("");
 }
@@ -116,7 +151,7 @@ function said(text) {
 /** Read everything again: what has not changed stays where it is, and what fails leaves what is there. */
 export async function refresh() {
   const since = new Date();
-  const results = await Promise.allSettled([...ABOVE, ...REST].map(([read]) => read()));
+  const results = await Promise.allSettled([...ABOVE, ...REST, NOTICES_AGAIN].map(([read]) => read()));
   const failed = results.find(({ status }) => status === "rejected");
   said(failed ? `Not up to date since ${moment(since)}: ${failed.reason.message}` : "");
 }

@@ -42,12 +42,13 @@ export function clear(text = UNTESTED) {
   tell($("try-outcome"), "");
 }
 
-export function showReport(report) {
+/** Show a report: in one sentence, and stage by stage. */
+export function showReport(report, summary = $("report-summary"), stages = $("stages")) {
   const failed = report.checks.filter((check) => check.status === "failed").map((check) => STAGES[check.name]);
-  $("report-summary").textContent = report.success
+  summary.textContent = report.success
     ? report.message
     : `It does not work yet. Look at: ${failed.join(", ")}.`;
-  $("stages").replaceChildren(...report.checks.map((check) => {
+  stages.replaceChildren(...report.checks.map((check) => {
     const said = check.servicenow;
     return entry(MARKS[check.status], [STAGES[check.name] ?? check.name],
       make("p", { textContent: check.message }),

@@ -309,6 +309,7 @@ const save = () => busy($("rules-save"), "Saving …", async () => {
     draft = structuredClone(stored);
     showList(draft, render);
     tell($("rules-outcome"), "Saved. New events follow these rules within 15 seconds.", "good");
+    checkSaved().catch(() => {}); // they are saved, whether or not the instance can be asked
   } catch (error) {
     const rest = showErrors(error.fields ?? {});
     const isOld = error.status === 412;
@@ -316,6 +317,15 @@ const save = () => busy($("rules-save"), "Saving …", async () => {
       : wordsOf(error, rest, "A field is wrong; it is marked above."), "bad");
   }
 }).then(render);
+
+/** Say what the instance objects to in what was saved: a group or a value that it has not. */
+async function checkSaved() {
+  const saved = stored;
+  const { document: { problems } } = await ask("POST", "rules/check", { rules: saved });
+  if (!problems.length || saved !== stored || isDirty()) return;
+  const rest = showErrors(Object.fromEntries(problems.map(({ field, message }) => [field, message])));
+  tell($("rules-outcome"), `Saved, but ServiceNow objects to a part of them: ${rest || "it is marked above."}`, "warn");
+}
 
 function discard() {
   draft = structuredClone(stored);

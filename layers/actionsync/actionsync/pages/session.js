@@ -114,7 +114,7 @@ export class Problem extends Error {
   }
 }
 
-/** Call the API as the user. Return `{document, etag}`; throw Problem, or SessionEnded on a 401. */
+/** Call the API as the user. Return `{document, text, headers, etag}`; throw Problem, or SessionEnded on a 401. */
 export async function call(method, path, body, headers = {}) {
   const who = session();
   if (!who) throw new SessionEnded();
@@ -142,5 +142,5 @@ export async function call(method, path, body, headers = {}) {
     // A gateway in between may answer without JSON; its status still tells.
   }
   if (!answer.ok) throw new Problem(answer.status, document);
-  return { document, etag: answer.headers.get("etag") };
+  return { document, text, headers: answer.headers, etag: answer.headers.get("etag") };
 }

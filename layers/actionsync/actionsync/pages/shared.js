@@ -105,9 +105,10 @@ export async function ask(method, path, body, headers) {
   }
 }
 
-/** Do something while a button says so and cannot be pressed. */
+/** Do something while a button says so and cannot be pressed; then it has the focus again, which it has lost by that. */
 export async function busy(button, label, doing) {
   const before = button.textContent;
+  const hadFocus = document.activeElement === button;
   button.disabled = true;
   button.textContent = label;
   try {
@@ -115,7 +116,19 @@ export async function busy(button, label, doing) {
   } finally {
     button.disabled = false;
     button.textContent = before;
+    if (hadFocus && document.activeElement === document.body) button.focus({ preventScroll: true });
   }
+}
+
+/** Ask before something ends for good: `yes` is the button that does it, and the other one has the focus. */
+export function confirmed(title, text, yes, doing, no = "Keep it") {
+  $("confirm-title").textContent = title;
+  $("confirm-text").textContent = text;
+  $("confirm-yes").textContent = yes;
+  $("confirm-no").textContent = no;
+  $("confirm-no").onclick = () => $("confirm").close();
+  $("confirm-yes").onclick = () => { $("confirm").close(); doing(); };
+  $("confirm").showModal();
 }
 
 /** Say in a notice how something went. */
@@ -124,6 +137,9 @@ export function tell(notice, text, kind = "") {
   notice.className = `notice ${kind}`;
   notice.textContent = text;
 }
+
+/** What is said where somebody else was faster: a write that names an older version is refused with 412. */
+export const CHANGED = "The connection was changed elsewhere meanwhile. Reload to see it.";
 
 /** What to say of a problem: the `rest` that no field shows, `marked` where the fields show all, else its own words. */
 export const wordsOf = (error, rest, marked) => rest || (Object.keys(error.fields ?? {}).length ? marked : error.message);
@@ -148,6 +164,14 @@ export function owned({ again: isAgain = false } = {}) {
 }
 
 export const connections = async () => (await owned()).connections;
+
+/** Whether a connection's notes say what has to be done; a password's is advice. */
+export const isUrgent = ({ auth_method: method, notes = [] }) => method !== "basic" && notes.length > 0;
+
+/** What a connection's owner should know, in the page's words. */
+export const notesOf = ({ notes = [] }) => notes.map((note) => note.startsWith("Sign in first")
+  ? "Nobody has signed in to ServiceNow for it yet."
+  : note.replace(/\d{4}-\d\d-\d\dT[\d:]+Z/g, (at) => moment(at)));
 
 const choicesOf = new Map();
 

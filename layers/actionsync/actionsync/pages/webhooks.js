@@ -1,6 +1,6 @@
 // The Webhooks view: addresses that tools send to, what came of the last deliveries, and sending one again.
 
-import { $, ask, busy, entry, failure, make, moment, tell } from "./shared.js";
+import { $, ask, busy, confirmed, connections, entry, failure, make, moment, tell } from "./shared.js";
 import { SENDERS } from "./tables.js";
 
 const TITLES = Object.fromEntries(SENDERS.map(([name, title]) => [name, title]));
@@ -17,6 +17,7 @@ export function open() {
     $("webhook-form").onsubmit = create;
     showForm();
   }
+  offerConnections().catch(() => {}); // its field stays hidden: what comes goes to the default one
   read();
 }
 
@@ -24,11 +25,20 @@ function showForm() {
   $("webhook-secret-field").hidden = !OWN_SECRET.has($("webhook-source").value);
 }
 
+/** Where there are several connections, a webhook may name one. */
+async function offerConnections() {
+  const names = (await connections()).map(({ name }) => name);
+  const chosen = $("webhook-connection").value;
+  $("webhook-connection").replaceChildren(new Option("default", ""), ...names.filter((name) => name !== "default").map((name) => new Option(name, name)));
+  $("webhook-connection").value = names.includes(chosen) ? chosen : "";
+  $("webhook-connection-field").hidden = names.length < 2;
+}
+
 async function read() {
   const list = $("webhooks");
   try {
-    const { document: { webhooks } } = await ask("GET", "webhooks");
-    list.replaceChildren(...(webhooks.length ? [make("ul", { className: "webhooks" }, ...webhooks.map(row))]
+    const [{ document: { webhooks } }, owned] = await Promise.all([ask("GET", "webhooks"), connections().catch(() => null)]);
+    list.replaceChildren(...(webhooks.length ? [make("ul", { className: "webhooks" }, ...webhooks.map((webhook) => row(webhook, owned)))]
       : [make("p", { className: "empty", textContent: "There is none yet. Make one, and give its address and secret to the tool that sends." })]));
   } catch (error) {
     list.replaceChildren(failure(`The webhooks cannot be read: ${error.message}`, read));
@@ -36,7 +46,8 @@ async function read() {
   list.removeAttribute("aria-busy");
 }
 
-function row(webhook) {
+/** A webhook; `owned` are the owner's connections, null where they cannot be read. */
+function row(webhook, owned) {
   const called = `${TITLES[webhook.source]}: ${webhook.name}`;
   const outcome = make("p", { className: "notice", role: "status", hidden: true });
   const deliveries = make("details", {}, make("summary", { textContent: "Last deliveries" }), make("div"));
@@ -55,12 +66,52 @@ function row(webhook) {
   });
   mode.setAttribute("aria-label", `${mode.textContent}: ${called}`);
   const remove = make("button", { type: "button", className: "quiet danger", textContent: "Remove", onclick: ({ target }) =>
-    confirmRemoval(() => change(target, "Removing …", () => ask("DELETE", pathOf(webhook)))) });
+    confirmed("Remove this webhook?", "Deliveries to it are refused from then on. Remove it at the sender, too.", "Remove webhook",
+      () => change(target, "Removing …", () => ask("DELETE", pathOf(webhook)))) });
   remove.setAttribute("aria-label", `Remove ${called}`);
   return make("li", {},
     make("h3", { textContent: called }, webhook.dry_run ? make("span", { className: "badge", textContent: "dry run" }) : null),
     make("p", { className: "hint" }, make("code", { textContent: webhook.path }), ` made ${moment(webhook.created_at)}`),
-    outcome, make("div", { className: "actions" }, mode, remove), deliveries);
+    webhook.connection ? make("p", { className: "hint" }, "Its tickets go through the connection ", make("strong", { textContent: webhook.connection }),
+      owned?.every(({ name }) => name !== webhook.connection) ? ", which is not stored: what comes waits for it." : ", unless a rule names another.") : null,
+    outcome, make("div", { className: "actions" }, mode, remove),
+    OWN_SECRET.has(webhook.source) ? ownSecret(webhook, called, outcome) : null, deliveries);
+}
+
+/** The sender's own secret, which is known once the sender knows the address. */
+function ownSecret(webhook, called, outcome) {
+  const input = make("input", { id: `secret-${webhook.id}`, type: "password", autocomplete: "off", maxLength: 512, "aria-describedby": `secret-${webhook.id}-error`,
+    oninput: () => refuse("") });
+  const error = make("p", { className: "error", id: `secret-${webhook.id}-error` });
+  const refuse = (text) => {
+    error.textContent = text;
+    input.setAttribute("aria-invalid", String(Boolean(text)));
+    if (text) input.focus();
+  };
+  const store = (event) => {
+    event.preventDefault();
+    if (!input.value) return refuse("The secret is missing");
+    return busy(button, "Storing …", async () => {
+      tell(outcome, "");
+      try {
+        await ask("PATCH", pathOf(webhook), { secret: input.value });
+        input.value = "";
+        details.open = false;
+        details.firstChild.focus();
+        tell(outcome, "The secret is stored. Deliveries are checked by it from now on.", "good");
+      } catch (problem) {
+        if (problem.fields?.secret) refuse(`The secret: ${problem.fields.secret}`);
+        else tell(outcome, problem.message, "bad");
+      }
+    });
+  };
+  const button = make("button", { type: "submit", textContent: "Store the secret", "aria-label": `Store the secret of ${called}` });
+  const details = make("details", {}, make("summary", { textContent: "The sender's own secret" }),
+    make("form", { noValidate: true, onsubmit: store },
+      make("div", { className: "field" }, make("label", { htmlFor: input.id, textContent: `${TITLES[webhook.source]}'s secret` }), input,
+        make("p", { className: "hint", textContent: "It replaces the one that is stored." }), error),
+      make("div", { className: "actions" }, button)));
+  return details;
 }
 
 async function showDeliveries(webhook, details) {
@@ -101,15 +152,6 @@ function deliveryRow(webhook, delivery, details) {
       make("button", { type: "button", className: "quiet", textContent: "Refresh", onclick: () => showDeliveries(webhook, details) })));
 }
 
-function confirmRemoval(remove) {
-  $("confirm-webhook").showModal();
-  $("webhook-no").onclick = () => $("confirm-webhook").close();
-  $("webhook-yes").onclick = () => {
-    $("confirm-webhook").close();
-    remove();
-  };
-}
-
 /** A value that is copied whole, by a button or by hand. */
 function value(title, text) {
   const id = `hook-${title.toLowerCase().replaceAll(" ", "-")}`;
@@ -129,7 +171,8 @@ function create(event) {
   const source = $("webhook-source").value;
   const named = { name: $("webhook-name").value.trim(), secret: $("webhook-secret").value };
   const body = { dry_run: $("webhook-dry-run").checked, ...(named.name && { name: named.name }),
-    ...(OWN_SECRET.has(source) && named.secret && { secret: named.secret }) };
+    ...(OWN_SECRET.has(source) && named.secret && { secret: named.secret }),
+    ...($("webhook-connection").value && { connection: $("webhook-connection").value }) };
   busy($("webhook-new"), "Making it …", async () => {
     try {
       const { document: hook } = await ask("POST", `webhooks/${source}`, body);

@@ -1,8 +1,9 @@
 """The address to which an owner's notices go, as requests name it and answers show it."""
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from actionsync.rules.sections import Section
 from actionsync.stores.addresses import EMAIL, Address
@@ -10,11 +11,26 @@ from actionsync.stores.addresses import EMAIL, Address
 if TYPE_CHECKING:
     from actionsync.stores.addresses import AddressStore
 
+_EMAIL = re.compile(EMAIL)
+
+
+def _plain(text: str) -> str:
+    if not _EMAIL.fullmatch(text):
+        raise ValueError("must be plain, as ada@example.com")
+    return text
+
 
 class NoticeAddress(Section):
     """Where an owner's notices go: `email`, null for nowhere but the stack's bus."""
 
-    email: Annotated[str, Field(max_length=254, pattern=EMAIL)] | None
+    email: (
+        Annotated[
+            str,
+            Field(max_length=254, json_schema_extra={"pattern": EMAIL}),
+            AfterValidator(_plain),
+        ]
+        | None
+    )
 
 
 def save(store: "AddressStore", owner: str, user_id: str, new: NoticeAddress) -> dict[str, Any]:

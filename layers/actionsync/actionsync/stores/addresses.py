@@ -99,7 +99,7 @@ class AddressStore:
         except sns.exceptions.InvalidParameterException:
             if email != before.email:
                 self._release(owner, email)
-            raise InvalidInputError(FieldError("email", "SNS does not take it")) from None
+            raise InvalidInputError(FieldError("email", "is refused by SNS")) from None
         self._dynamodb.put_item(
             TableName=self._table,
             Item={

@@ -96,7 +96,7 @@ class Connection:
         client_id: the OAuth application, empty where the method names none.
         secret_version: the version of the secret that belongs to this state of the connection.
         created_at: UTC, `2024-01-10T10:00:00Z`.
-        updated_at: the same form.
+        updated_at: the same form; what is pending changes nothing yet.
         version: counts the changes, from 1.
         name: its name among the owner's connections.
         signed_in_as: the ServiceNow user whose sign-in it uses, where its method needs one.

@@ -104,6 +104,18 @@ class SecretStore:
         """Put a pending version in force and return whether it is (`promote`)."""
         return self.promote(self._name(connection_id), version, replaced)
 
+    def drop_pending(self, connection_id: int, version: str) -> None:
+        """Take its label from a pending version: Secrets Manager deletes what has none."""
+        errors = self._secrets_manager.exceptions
+        try:
+            self._secrets_manager.update_secret_version_stage(
+                SecretId=self._name(connection_id),
+                VersionStage="AWSPENDING",
+                RemoveFromVersionId=version,
+            )
+        except (errors.InvalidParameterException, errors.ResourceNotFoundException):
+            return  # a request that died has taken it
+
     def get(self, connection_id: int, version: str) -> Secret | None:
         """Return that version of a connection's secret, or None where it does not exist."""
         try:

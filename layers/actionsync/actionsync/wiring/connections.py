@@ -31,7 +31,9 @@ def change(
     expected_version: int | None,
     name: str = DEFAULT,
 ) -> "Connection":
-    """Change a connection (`connections.service.change_connection`)."""
+    """Change a connection (`connections.service.change_connection`), or drop what is pending."""
+    if change.drops_pending:
+        return _drop_pending(caller, expected_version, name)
     limit_sign_ins(caller.user_id)
     with caller.recorded("connection_changed", change.model_fields_set) as record:
         connection = service.change_connection(
@@ -50,6 +52,15 @@ def store_pending(
     with caller.recorded("pending_stored", change.model_fields_set) as record:
         connection = service.store_pending(
             connection_store(), secret_store(), caller.owner, change, expected_version, name=name
+        )
+        record["after"] = connection.audited()
+    return connection
+
+
+def _drop_pending(caller: "Acting", expected_version: int | None, name: str) -> "Connection":
+    with caller.recorded("pending_dropped") as record:
+        connection = service.drop_pending(
+            connection_store(), secret_store(), caller.owner, expected_version, name=name
         )
         record["after"] = connection.audited()
     return connection
