@@ -48,7 +48,7 @@ def keep_keyed(simulator: "Simulator", **changes: Any) -> "HttpAnswer":
     return ask("create_config", "valid_create_connection", body)
 
 
-def change(body: dict[str, str], path: dict[str, str] = KEYED, **options: Any) -> "HttpAnswer":
+def change(body: dict[str, Any], path: dict[str, str] = KEYED, **options: Any) -> "HttpAnswer":
     """Change a connection."""
     return ask("update_config", "valid_update_connection", body, path=path, **options)
 

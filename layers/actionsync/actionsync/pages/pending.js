@@ -127,8 +127,9 @@ function form(outcome) {
     make("p", { className: "hint", textContent: `It is stored beside the one in use, and tested before it is used: nothing stops meanwhile. ${HINTS[connection.auth_method]}` }),
     make("details", {}, make("summary", { textContent: `Store the next ${word()}` }),
       make("form", { noValidate: true, autocomplete: "off", onsubmit: store, oninput: ({ target }) => { if (target.name) error(target.name, ""); } },
-        ...(isOf("certificate") ? [files(error)] : []), ...fields().map(field), outcome,
+        ...(isOf("certificate") ? [files(error)] : []), ...fields().map(field),
         make("div", { className: "actions" }, make("button", { type: "submit", className: "primary", id: "pending-store", textContent: `Store the next ${word()}` })))),
+    outcome,
   ];
 }
 
