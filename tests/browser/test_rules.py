@@ -228,3 +228,25 @@ def test_a_failing_api_is_reported_and_tried_again(connected: "Person") -> None:
     connected.blocks()
     connected.press("#rules-failed button")
     connected.find("[id='errors.enabled']")
+
+
+def test_a_rule_searches_the_instance_of_its_connection(connected: "Person") -> None:
+    """What a rule may name is what the instance has to which its tickets go."""
+    person = connected
+    wrong = {
+        "name": "broken", "instance_url": person.cloud.simulator.url,
+        "username": "closer", "password": "wrong",
+    }  # fmt: skip
+    person.api("POST", "connections", wrong)
+    person.opens("settings#rules")
+    person.press("#rule-new")
+    status = "[id='rule-0-then-assignment_group-options'] ~ [role=status]"
+    for label, said in (
+        ("broken", "ServiceNow cannot be searched"),
+        ("As the event says", "found"),
+    ):
+        person.choose("rule-0-then-connection", label)
+        person.write("rule-0-then-assignment_group", "IT Sup")
+        person.until(
+            lambda said=said: said in str(person.find(status).get_attribute("textContent"))
+        )

@@ -1,7 +1,7 @@
 // The ordered list of rules, of which the first that matches decides: moved, edited, added and removed.
 
 import { $, choices, connections, label, make } from "./shared.js";
-import { picker } from "./picker.js";
+import { picker, textOf } from "./picker.js";
 import { LEVELS, SEVERITIES } from "./tables.js";
 
 const PATTERNS = ["source", "title", "service", "environment", "account", "region"];
@@ -151,7 +151,7 @@ function form(rule, index) {
   const searched = (name, value, onInput) => {
     const node = make("input", { id: id(`then-${name}`), value: value ?? "", spellcheck: false, dir: "auto", oninput: () => onInput(node.value.trim()) });
     return make("div", { className: "field" }, make("label", { htmlFor: node.id, textContent: TITLES[name] ?? label(name) }),
-      picker(node, ["incident", name]));
+      picker(node, ["incident", name], textOf, () => then.connection));
   };
   const connectionChoice = make("select", { id: id("then-connection"), onchange: () => set(then, "connection", connectionChoice.value) },
     ...["", then.connection].filter((value) => value !== undefined).map((value) => new Option(value || "As the event says", value)));

@@ -17,9 +17,10 @@ export function step(key, at, count) {
 
 /**
  * Let an input offer what the instance has for a column. Return what to put into the page: the input and its list.
- * What is typed counts as it is; a choice only writes it. `takes` says what of a choice is written: its text or its value.
+ * What is typed counts as it is; a choice only writes it. `takes` says what of a choice is written: its text or its value;
+ * `connectionOf` which connection's instance is searched, where that is not the default one's.
  */
-export function picker(input, [table, column], takes = textOf) {
+export function picker(input, [table, column], takes = textOf, connectionOf = () => "") {
   const list = make("ul", { className: "options", id: `${input.id}-options`, role: "listbox", hidden: true, "aria-label": "Found in ServiceNow" });
   const status = make("p", { className: "visually-hidden", role: "status" });
   let choices = [];
@@ -66,7 +67,8 @@ export function picker(input, [table, column], takes = textOf) {
   async function search() {
     const mine = ++number;
     try {
-      const query = new URLSearchParams({ search: input.value.trim() });
+      const connection = connectionOf();
+      const query = new URLSearchParams({ search: input.value.trim(), ...(connection && { connection }) });
       const { document } = await ask("GET", `choices/${table}/${column}?${query}`);
       if (mine === number && document.choices) show(document.choices.filter(({ label }) => label));
     } catch (error) {

@@ -58,9 +58,9 @@ export function showReport(report, summary = $("report-summary"), stages = $("st
   }));
 }
 
-/** What the instance allows a connection, and what an administrator can change. */
+/** What the instance allows a connection by now, and what an administrator can change. */
 export async function showCapabilities(connection, isWanted) {
-  const { document: found } = await ask("GET", `capabilities?connection=${connection}`);
+  const { document: found } = await ask("GET", `capabilities?fresh=true&connection=${connection}`);
   if (!isWanted()) return;
   $("capabilities-list").replaceChildren(...found.capabilities.map(({ name, status, values, means, remedy }) =>
     entry(MARKS[remedy ? (status === "unknown" ? "unknown" : "failed") : "passed"], [CAPABILITIES[name] ?? name],
