@@ -15,6 +15,7 @@ from actionsync.audit.trail import ActivityStore
 from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.tickets import TicketStore
 from local.servicenow import faults
+from local.servicenow.server import CONTAINERS_HOST
 from tests.browser.conftest import has_no_barriers, layout_shifts
 from tests.e2e.conftest import User
 from tests.e2e.test_two_way import push
@@ -274,10 +275,8 @@ def test_a_failing_api_is_reported_and_tried_again(connected: "Person") -> None:
 def test_several_connections_are_looked_at_one_at_a_time(connected: "Person") -> None:
     """Whose state is shown is chosen, and stays chosen while the view is brought up to date."""
     person = connected
-    wrong = {
-        "name": "closing", "instance_url": person.cloud.simulator.url,
-        "username": "closer", "password": "wrong",
-    }  # fmt: skip
+    url = person.cloud.simulator.url.replace("localhost", CONTAINERS_HOST)
+    wrong = {"name": "closing", "instance_url": url, "username": "closer", "password": "wrong"}
     person.api("POST", "connections", wrong)
     happens(person, service=f"shop-{uuid.uuid4().hex[:6]}")
     until(lambda: person.api("GET", "activity?action=created")["items"])

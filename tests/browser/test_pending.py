@@ -57,6 +57,7 @@ def test_a_certificate_is_followed_by_the_next_one(person: "Person", certificate
     person.sees("#notes .warn", "The certificate ends at")
     person.opens("settings#home")
     person.sees("#connection-notes", "default: The certificate ends at")
+    person.sees("#notices .badge", "Off")
     has_no_barriers(person)
     person.opens("settings#connections")
 

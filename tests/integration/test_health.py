@@ -16,7 +16,7 @@ from actionsync.stores.rules import RuleStore
 from actionsync.stores.webhooks import Webhook, WebhookStore
 from actionsync.wiring.stores import pause_store
 from local.servicenow import Simulator, faults, seed
-from tests.conftest import call
+from tests.conftest import call, event, invoke
 from tests.integration.conftest import connect
 from tests.integration.events import USER, Queues, error, record, send
 
@@ -160,6 +160,25 @@ def test_tickets_and_failures_are_counted_by_day(
     assert found["last_failure"]["reason_type"] == "Unreadable"
     assert "message" in found["last_failure"]["reason"]
     assert found["counted_since"] == f"{found['days'][0]['date']}T00:00:00Z"
+
+
+def test_what_one_instance_has_taken_says_nothing_of_another(
+    instance: Simulator, queues: Queues
+) -> None:
+    """A connection that has written nothing is not used yet, whatever another one has written."""
+    config = {
+        "name": "other", "instance_url": "https://other.service-now.com",
+        "username": "u", "password": "p",
+    }  # fmt: skip
+    payload = event("create_config", "valid_create_connection")
+    payload["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = USER
+    payload["body"] = json.dumps(config)
+    assert invoke("create_config", payload).status == 201
+    send("error", error())
+    assert state()["connection"]["state"] == "working"
+    other = call("get_health", None, user_id=USER, query={"connection": "other"}).json
+    assert other["connection"] == {"state": "untried", "instance_url": config["instance_url"]}
+    assert other["last_success"] == state()["last_success"]
 
 
 def test_a_very_long_trail_is_counted_in_part_and_says_so(

@@ -50,6 +50,7 @@ def health(
     since = (now - timedelta(days=DAYS - 1)).strftime("%Y-%m-%d")
     counts: dict[str, Counter[str]] = {}
     last_success: str | None = None
+    last_there: str | None = None  # of the connection's own instance
     last_failure: dict[str, Any] | None = None
     records = list(islice(_of_days(activity.newest(user_id), since), MOST_RECORDS))
     for record in records:
@@ -62,13 +63,15 @@ def health(
         elif record["outcome"] == "done" and record["sys_id"] and record["kind"] != "servicenow":
             day["tickets" if record["action"] == "created" else "updates"] += 1
             last_success = last_success or record["at"]
+            if last_there is None and _is_of(record, connection):
+                last_there = record["at"]
     # The oldest day of a trail that was cut is not whole.
     is_cut = len(records) == MOST_RECORDS
     first = records[-1]["at"] if is_cut else f"{since}T00:00:00Z"
     pause = _pause(connection, pauses)
     return {
         "connection": {
-            "state": _state(connection, pause, last_success),
+            "state": _state(connection, pause, last_there),
             "instance_url": None if connection is None else connection.instance_url,
         },
         "last_success": last_success,
@@ -100,6 +103,12 @@ def _of_days(records: "Iterable[dict[str, Any]]", since: str) -> "Iterable[dict[
 def _dates(now: datetime) -> list[str]:
     days = reversed(range(DAYS))
     return [(now - timedelta(days=back)).strftime("%Y-%m-%d") for back in days]
+
+
+def _is_of(record: dict[str, Any], connection: "Connection | None") -> bool:
+    """Return whether a record is of a connection's instance, as far as it says."""
+    url: str = record["url"]
+    return connection is not None and (not url or url.startswith(f"{connection.instance_url}/"))
 
 
 def _failure(record: dict[str, Any]) -> dict[str, Any]:

@@ -138,9 +138,9 @@ export async function open() {
   await Promise.all(ABOVE.map(part));
   $("home-rest").hidden = false;
   await rest;
-  await part(NOTICES);
   for (const busy of document.querySelectorAll("#view-home [aria-busy]")) busy.removeAttribute("aria-busy");
   said("");
+  await part(NOTICES);
 }
 
 function said(text) {
