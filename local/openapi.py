@@ -62,8 +62,7 @@ _TEXTS = {
     "Retry-After says when.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong in the function.",
     HTTPStatus.BAD_GATEWAY: "ServiceNow failed or answered what is no answer.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "The instance cannot be reached, hibernates, or is left alone "
-    "for a while.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The instance cannot be reached, hibernates, or is paused.",
     HTTPStatus.GATEWAY_TIMEOUT: "The instance did not answer in time.",
 }
 _BODY = {400, 413, 415, 422}

@@ -629,7 +629,7 @@ ANSWERS: dict[str, Any] = {
                     "state": {
                         "type": "string",
                         "enum": list(get_args(ConnectionState)),
-                        "description": "paused: the instance is left alone for a while; refused: "
+                        "description": "paused: nothing is sent to it for a while; refused: "
                         "it refused the stored credentials.",
                     },
                     "instance_url": {"type": ["string", "null"]},

@@ -211,10 +211,10 @@ def test_a_failing_instance_is_reported_as_such(
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["servicenow"]["message"]
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        # It is left alone until a test shows that it answers again.
+        # It is paused until a test shows that it answers again.
         cloud.simulator.faults.clear()
         again = user.call("GET", f"incidents/{seed.sys_id('incident 1')}")
-        assert "left alone" in again.json()["detail"]
+        assert "is paused" in again.json()["detail"]
         assert user.call("POST", "test").json()["success"]
         assert user.call("POST", "change-requests", {"short_description": "x"}).status_code == 201
 

@@ -206,7 +206,7 @@ def tenants(cloud: "LocalCloud", new_user: "Callable[[], User]") -> list[Tenant]
 def settle(cloud: "LocalCloud", tenants: list[Tenant]) -> None:
     """Repeat what was not answered until all is done, and see that it is right."""
     cloud.simulator.faults.clear()
-    # A connection that is seen to work is left alone no longer, nor is its instance.
+    # A connection that is seen to work is paused no longer, nor is its instance.
     for tenant in tenants:
         wait_for("connection", lambda: tenant.call("POST", "test").is_success)  # noqa: B023
     causes = CorrelationStore(cloud.client("dynamodb"), cloud.resource("EventsTable"))

@@ -1,7 +1,7 @@
 """How many calls a request costs: to AWS, to ServiceNow, and TLS handshakes. Exact, never timed.
 
 The stated minimum. Cold, a function that calls ServiceNow reads the connection, its secret, and
-whether the instance is to be left alone; a write also takes a share of the user's writes. Warm, a
+whether the instance is paused; a write also takes a share of the user's writes. Warm, a
 read of ServiceNow costs no call to AWS at all, and a write two puts of the audit trail: what is
 about to happen, and what became of it. With an Idempotency-Key the idempotency record stands in for
 the first of them. Each update of a record asks in the same call whether its ticket has a row, and

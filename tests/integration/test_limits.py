@@ -1,4 +1,4 @@
-"""Limits: an instance that is away is left alone by all, and a user writes only so much."""
+"""Limits: an instance that is away is paused for all, and a user writes only so much."""
 
 from typing import TYPE_CHECKING
 
@@ -66,7 +66,7 @@ def test_an_instance_that_is_away_is_left_alone_by_all(
         refused = call("create_incident", NEW, user_id=user_id)
         assert refused.status == 503
         assert refused.headers["retry-after"] == "15"
-        assert "left alone for 15 seconds" in refused.json["detail"]
+        assert "paused for 15 seconds" in refused.json["detail"]
         _forget()  # another process knows it, too
     assert len(connected.requests) == sent
     time.advance(seconds=15)
@@ -248,7 +248,7 @@ def test_a_test_that_passes_ends_its_own_pause(connected: "Simulator", time: "Cl
     assert read(OTHER).status == 429
     fails(connected, 3)
     assert call("test_connection", None).json["success"]
-    assert "left alone" in read().json["detail"]
+    assert "is paused" in read().json["detail"]
 
 
 def test_events_and_calls_know_the_same(
@@ -266,7 +266,7 @@ def test_events_and_calls_know_the_same(
     connected.faults.add(faults.hibernating())
     assert send("error", waiting) == []
     (waiting,) = queues.waiting()
-    assert "left alone" in call("create_incident", NEW).json["detail"]
+    assert "is paused" in call("create_incident", NEW).json["detail"]
     time.advance(seconds=120)
     assert send("error", waiting) == []
     assert queues.waiting() == []

@@ -134,7 +134,7 @@ def test_who_dies_before_the_write_costs_a_sign_in(
     with pytest.raises(TokenRefusedError):
         run(read(process()))
     paused = ask("search_incidents", query={"connection": "person"})
-    assert (paused.status, "is left alone" in paused.json["detail"]) == (424, True)
+    assert (paused.status, "is paused" in paused.json["detail"]) == (424, True)
     assert finish(allow(person, begin()["url"])).status == 200
     assert ask("search_incidents", query={"connection": "person"}).status == 200
 

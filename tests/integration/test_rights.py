@@ -263,7 +263,7 @@ def tries_rules(world: World) -> None:
 
 
 def works_again(world: World) -> None:
-    """An instance that is left alone is tested, and works; so is one that was typed."""
+    """An instance that is paused is tested, and works; so is one that was typed."""
     world.connect()
     typed = {
         "instance_url": world.simulator.url,
@@ -927,7 +927,7 @@ def answer_assistant(world: World) -> None:
 
 
 def check_connection(world: World) -> None:
-    """An instance that is left alone is tested, and works."""
+    """An instance that is paused is tested, and works."""
     world.connect()
     with world.iam.off():
         store = PauseStore(world.aws.dynamodb, "EventsTable")

@@ -140,7 +140,7 @@ def test_looks_wait_for_a_pause_of_their_connection_and_gates_do_not(
     queues: Queues,  # noqa: F811
     time: "Clock",
 ) -> None:
-    """An instance that is away is left alone; a gate's end comes all the same."""
+    """An instance that is away is paused; a gate's end comes all the same."""
     connection = stores.connection_store().get(USER)
     assert connection is not None
     pause = stores.pause_store().record_failure(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from actionsync.stores.pauses import PauseStore
     from actionsync.stores.waiting import WaitingStore
 
-# `paused`: the instance is left alone for a while; `refused`: it refused the stored credentials.
+# `paused`: nothing is sent to it for a while; `refused`: it refused the stored credentials.
 ConnectionState = Literal["none", "untried", "working", "paused", "refused"]
 # An event waits for as long (`actionsync.stores.waiting`).
 DAYS = 14

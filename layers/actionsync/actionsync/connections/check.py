@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 async def check_stored_connection(
     clients: "ClientCache", owner: str, name: str = DEFAULT
 ) -> "ConnectionReport":
-    """Test an owner's stored connection, stage by stage, also while it is left alone.
+    """Test an owner's stored connection, stage by stage, also while it is paused.
 
     One that works ends the pauses of this connection, and of no other. What the instance allows is
     asked again afterwards.

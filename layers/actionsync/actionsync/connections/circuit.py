@@ -84,7 +84,7 @@ class CircuitOpenError(errors.ServiceNowError):
     def __init__(self, host: str, pause: "Pause", seconds: int) -> None:
         said = f" ServiceNow said: {pause.text}" if pause.text else ""
         super().__init__(
-            f"{host} {self.said} ({pause.reason}) and is left alone for {seconds} seconds.{said}"
+            f"{host} {self.said} ({pause.reason}) and is paused for {seconds} seconds.{said}"
         )
         self.retry_after = seconds
 
@@ -157,7 +157,7 @@ class Circuit:
         self._healthy_until: dict[Target, float] = {}
 
     def is_open(self, target: "Target") -> bool:
-        """Return whether a target is to be left alone now."""
+        """Return whether a target is paused now."""
         if self._healthy_until.get(target, 0.0) >= time.monotonic():
             return False
         pause = self.pauses.look(target)
@@ -165,10 +165,10 @@ class Circuit:
 
     @contextmanager
     def around(self, target: "Target") -> "Iterator[None]":
-        """Make the block's calls, unless the target is to be left alone.
+        """Make the block's calls, unless the target is paused.
 
         Raises:
-            CircuitOpenError: it is to be left alone.
+            CircuitOpenError: it is paused.
         """
         if self._healthy_until.get(target, 0.0) < time.monotonic():
             self._check(target)

@@ -139,7 +139,7 @@ class ClientCache:
         Raises:
             ConnectionNotFoundError: the user has none.
             ConnectionIncompleteError: its secret is missing.
-            CircuitOpenError: the connection or its instance is left alone for a while.
+            CircuitOpenError: the connection or its instance is paused.
         """
         client = await self.client(owner, connection)
         if self.circuit.is_open(self.target(owner, table, connection)):

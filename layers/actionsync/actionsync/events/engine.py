@@ -95,7 +95,7 @@ class Engine:
     Args:
         clients: ServiceNow clients by owner.
         correlations: what is known of dedup keys.
-        pauses: who is to be left alone.
+        pauses: to whom nothing is sent now.
         activity: the audit trail.
         rules_of: returns an owner's rules.
         openings: where openings are recorded.

@@ -58,7 +58,7 @@ class Release:
 
     Args:
         waiting: the table of what waits.
-        pauses: who is to be left alone.
+        pauses: to whom nothing is sent now.
         connections: the connections that items wait for.
         sqs: where prompts are sent.
         queue_url: the queue of `on_event`.

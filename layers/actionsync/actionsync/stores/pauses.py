@@ -126,7 +126,7 @@ class PauseStore:
         return max(pauses, key=lambda pause: pause.until, default=None)
 
     def check(self, target: Target) -> Pause | None:
-        """Return the pause that a target has to be left alone for, or None where it may be called.
+        """Return the pause that a target is in, or None where it may be called.
 
         Whoever may call when a pause has ended is the only one for a while.
         """
