@@ -5,7 +5,6 @@ start.
 """
 
 import argparse
-import copy
 import json
 import re
 import sys
@@ -93,8 +92,12 @@ def document() -> dict[str, Any]:
         "Connection": connection,
         "ConnectionReport": report,
     }
-    # What tables of this module share between answers is described in each of them by itself.
-    schemas = copy.deepcopy(schemas)
+    # Pydantic tells models of one name apart by their modules; references would lead nowhere.
+    if double := sorted(name for name in schemas if "__" in name):
+        raise SystemExit(f"Models share a name, give one another: {', '.join(double)}")
+    # What tables of this module share is described at each of its places by itself, so that it must
+    # be an object of its own there, which copy.deepcopy would not make it.
+    schemas = json.loads(json.dumps(schemas))
     for name, schema in schemas.items():
         meanings.describe(name, schema)
     paths: dict[str, Any] = {}

@@ -75,6 +75,9 @@ def test_every_field_has_a_meaning(document: dict[str, Any]) -> None:
         if not part.get("description")
     ]
     assert not unsaid
+    name = meanings.TABLES["fields"]["name"]
+    parts = [pair for schema in schemas.values() for pair in meanings._properties(schema)]
+    assert {field for field, part in parts if part.get("description") == name} == {"name"}
     parameters = [
         f"{path}: {parameter['name']}"
         for path, methods in document["paths"].items()
@@ -87,8 +90,8 @@ def test_every_field_has_a_meaning(document: dict[str, Any]) -> None:
     tables = dict(meanings.TABLES)
     assert tables.pop("parameters").keys()
     assert tables.pop("fields").keys() <= fields
-    for name, said in tables.items():
-        assert said.keys() <= schemas[name]["properties"].keys(), name
+    for schema, said in tables.items():
+        assert said.keys() <= schemas[schema]["properties"].keys(), schema
 
 
 def test_it_has_every_route(document: dict[str, Any]) -> None:
