@@ -153,7 +153,7 @@ audit-locks: $(TOOLS)/audit/.installed ## Look for known weaknesses in what is l
 	done
 
 .PHONY: openapi
-openapi: $(VENV)/.installed ## Write docs/openapi.json and the pages' tables; refuses what breaks callers
+openapi: $(VENV)/.installed ## Write docs/openapi.json (a link into pages/), the pages' tables, the settings' schema; refuses what breaks callers
 	$(OPENAPI)
 	$(BIN)/python -m local.reference
 

@@ -16,13 +16,8 @@ TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 FOLDERS = ("docs", "events", "functions", "layers", "local", "operate", "tests")
 FILES = ("Makefile", "CHANGELOG.md", "README.md", "mkdocs.yml", "pyproject.toml", "template.yaml")
 # The file that is named last before a block is what the block is for.
-NAMED = r"`([\w/]+\.(?:py|toml|yaml))`"
+NAMED = r"`([\w/]+\.(?:md|py|toml|yaml))`"
 BLOCK = re.compile(r"```(\w+) ?(\w*)\n(.*?)```", re.DOTALL)
-MESSAGE = {
-    "version": 1,
-    "webhook": {"id": "0" * 32, "name": "prod", "owner": "11111111-2222-4333-8444-555555555555"},
-    "delivery": "d1", "received_at": "2026-11-26T20:00:00Z", "headers": {}, "whole": {},
-}  # fmt: skip
 
 
 def section(title: str) -> str:
@@ -41,7 +36,7 @@ def follow(copy: Path, title: str) -> None:
         end = block.end()
         language, name, content = block.groups()
         if language == "json":
-            _lay_event(copy, name, json.loads(content))
+            run(copy, "-m", "local.events", name, sent=content)
         elif language == "diff":
             _patch(copy / target, content)
         else:
@@ -56,15 +51,6 @@ def _patch(file: Path, diff: str) -> None:
     text = file.read_text()
     assert text.count(before) == 1, f"{file.name}: {before}"
     file.write_text(text.replace(before, after))
-
-
-def _lay_event(copy: Path, name: str, element: dict[str, object]) -> None:
-    """Write an element of a delivery as the queue brings it."""
-    event = json.loads((ROOT / "events/on_event/flux_error.json").read_text())
-    message = MESSAGE | {"element": element, "is_cut": False}
-    message["webhook"] = MESSAGE["webhook"] | {"source": name.partition("_")[0]}  # type: ignore[operator]
-    event["Records"][0]["body"] = json.dumps(message)
-    (copy / "events/on_event" / f"{name}.json").write_text(json.dumps(event))
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +69,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def run(copy: Path, *arguments: str) -> str:
-    """Return what a Python says, that runs the copy's code."""
+def run(copy: Path, *arguments: str, sent: str = "") -> str:
+    """Return what a Python says, that runs the copy's code and is sent a text."""
     path = [copy, copy / "layers/actionsync", copy / "layers/servicenow_tools"]
     done = subprocess.run(  # noqa: S603 - this Python
         [sys.executable, *arguments],
@@ -95,6 +81,7 @@ def run(copy: Path, *arguments: str) -> str:
             "AWS_DEFAULT_REGION": "us-east-1",
             "POWERTOOLS_SERVICE_NAME": "actionsync",
         },
+        input=sent,
         capture_output=True,
         text=True,
         check=False,
@@ -130,8 +117,13 @@ def test_what_they_add_works(copy: Path) -> None:
     assert of_tasks == {"", "/{id}", "/{id}/close", "/{id}/work-notes", "/{id}/attachments"}
     said = run(
         copy, "-m", "pytest", "-n", "0", "-vv", "-p", "no:cacheprovider", "-k",
-        "uptime or every_recipe or hold_incident or catalog_task or sc_task or routes",
+        "uptime or every_recipe or hold_incident or catalog_task or sc_task or routes or table_of "
+        "or each_source or every_reference or every_field",
+        "tests/unit/actionsync/sources/test_identity.py",
         "tests/unit/actionsync/sources/test_recipes.py",
+        "tests/unit/actionsync/test_rules.py",
+        "tests/unit/actionsync/test_senders.py",
+        "tests/unit/test_openapi.py",
         "tests/integration/test_calls.py",
         "tests/contract/test_template.py",
     )  # fmt: skip

@@ -78,7 +78,8 @@ def test_the_table_of_the_docs_is_the_codes() -> None:
     ]
     text = (ROOT / "docs" / "sources.md").read_text()
     table = [line for line in text.splitlines() if line.startswith("| ")][1:]
-    assert sorted(table) == sorted(rows)
+    missing = "\n".join(sorted({*rows} - {*table}))
+    assert sorted(table) == sorted(rows), f"docs/sources.md lacks:\n{missing}"
 
 
 @pytest.mark.parametrize(

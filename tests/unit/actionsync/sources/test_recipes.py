@@ -73,9 +73,13 @@ def shown(event: IncomingEvent) -> list[str]:
 
 def test_every_recipe_has_examples() -> None:
     """Each recipe has examples of its events, and each example an expectation."""
-    assert {file.stem for file in _EXPECTED} == set(RECIPES)
+    assert {file.stem for file in _EXPECTED} == set(RECIPES), (
+        "a recipe in events/sources/ and its expectations in tests/.../recipes/ have one name"
+    )
     files = {file.stem for file in (ROOT / "events/on_event").glob("*.json")}
-    assert files - {"valid", "invalid_version"} == set(EXAMPLES)
+    assert files - {"valid", "invalid_version"} == set(EXAMPLES), (
+        "an example in events/on_event/ and its expectation in tests/.../recipes/ have one name"
+    )
     for source in RECIPES:
         actions = {row[0] for of, expected in EXAMPLES.values() if of == source
                    for row in expected.get("events", [])}  # fmt: skip
@@ -90,10 +94,10 @@ def test_an_example_means_what_it_says(name: str) -> None:
     """Each variant of an event becomes what the table says, and nothing else."""
     source, expected = EXAMPLES[name]
     found = reading(example(name), *expected.get("options", []))
+    assert [part.reason for part in found.rejected] == expected.get("rejected", [])
     assert [shown(event) for event in found.events] == expected.get("events", [])
     assert {event.source for event in found.events} <= {source}
     assert found.unknown == expected.get("unknown", "")
-    assert [part.reason for part in found.rejected] == expected.get("rejected", [])
     if "same_as" in expected:
         twin = reading(example(expected["same_as"]), *expected.get("options", []))
         assert {event.dedup_key for event in found.events} & {
