@@ -31,6 +31,10 @@ unexport PYTHONDONTWRITEBYTECODE
 # Not on a command line, which others on this machine can read.
 export TOKEN
 SOURCES := functions layers local operate tests
+# Said where packages could not be installed.
+define untrusted
+|| { echo 'If a certificate was refused ("UnknownIssuer"): your proxy has an authority of its own; CONTRIBUTING.md, Set up, says how to trust it.' >&2; exit 1; }
+endef
 
 # The public modules of the client, in the order of the reference.
 CLIENT_MODULES := client incidents changes problems security_incidents tables attachments bulk cmdb events import_sets auth query states records errors
@@ -50,14 +54,14 @@ $(VENV)/.installed: requirements/uv.txt requirements/dev.txt pyproject.toml
 	$(if $(filter $(PYTHONS),$(RUNTIME)),,$(error ActionSync needs Python 3.11, 3.12 or 3.13, and \
 	  $(if $(PYTHON),$(PYTHON) is none of them or does not run,none is on PATH). Name one: make PYTHON=/path/to/python3.13))
 	$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt $(untrusted)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt $(untrusted)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	touch $@
 
 $(TOOLS)/%/.installed: requirements/%.txt | $(VENV)/.installed
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(TOOLS)/$*
-	$(BIN)/uv pip install --quiet --python $(TOOLS)/$*/bin/python --require-hashes -r $<
+	$(BIN)/uv pip install --quiet --python $(TOOLS)/$*/bin/python --require-hashes -r $< $(untrusted)
 	touch $@
 
 .PHONY: install

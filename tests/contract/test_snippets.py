@@ -87,7 +87,10 @@ RUN: dict[tuple[str, str], str | tuple[str, ...]] = {
         "tests/unit/actionsync/test_outgoing.py::test_examples_and_patterns_name_what_there_is"
     ),
     ("docs/your-own-event.md", "json"): "tests/e2e/test_guides.py::test_an_event_of_ones_own",
-    ("docs/your-own-event.md", "sh"): "tests/e2e/test_guides.py::test_an_event_of_ones_own",
+    ("docs/your-own-event.md", "sh"): (
+        f"{GUIDES}::test_an_event_of_ones_own_as_written",
+        "tests/e2e/test_guides.py::test_an_event_of_ones_own",
+    ),
     ("packaging/README.md", "python"): (
         "tests/contract/test_wheels.py::test_they_work_in_a_bare_environment"
     ),

@@ -67,7 +67,7 @@ def test_a_guide_of_a_webhook(
 def test_an_event_of_ones_own(cloud: "LocalCloud", user: "User", tmp_path: "Path") -> None:
     """The recipe that the guide saves reads the event that it puts on the bus."""
     event, recipe = map(json.loads, blocks("docs/your-own-event.md", "json"))
-    (statuspage,) = blocks("docs/your-own-event.md", "sh")
+    _, _, statuspage = blocks("docs/your-own-event.md", "sh")
     page = f"/{uuid.uuid4().hex[:8]}"
     assert user.call("PUT", "recipes/speed-tests", recipe).status_code == 200
     before = known(cloud)

@@ -97,7 +97,7 @@ def api(instance: "Simulator", queues: Queues) -> "Iterator[str]":  # noqa: F811
                 said = invoke(folder, payload)
             self._send(said.status, said.text)
 
-        do_GET = do_POST = do_PATCH = answer  # noqa: N815 - http.server's names
+        do_GET = do_POST = do_PATCH = do_PUT = answer  # noqa: N815 - http.server's names
 
         def _send(self, status: int, text: str) -> None:
             self.send_response(status)
@@ -168,6 +168,17 @@ def titled(simulator: "Simulator", title: str) -> list[dict[str, str]]:
     """Return the incidents of a title."""
     rows = simulator.records("incident")
     return [row for row in rows if row["short_description"].endswith(title)]
+
+
+def test_an_event_of_ones_own_as_written(api: str, tmp_path: Path) -> None:
+    """The recipe of docs/your-own-event.md is saved, and its event previewed."""
+    _, recipe = blocks("docs/your-own-event.md", "json")
+    save, preview, _ = blocks("docs/your-own-event.md", "sh")
+    (tmp_path / "speed-tests.json").write_text(recipe)
+    saved = json.loads(run([save], tmp_path, API=api, TOKEN=USER))
+    assert len(set(saved["keys"])) == 1
+    (ticket,) = json.loads(run([preview], tmp_path, API=api, TOKEN=USER))["tickets"]
+    assert ticket["columns"]["short_description"] == "/cart is slow"
 
 
 def test_a_connection_is_stored_as_written(api: str, tmp_path: Path) -> None:
