@@ -79,6 +79,21 @@ def test_the_guide_has_ten_cases_and_each_is_run() -> None:
     Rules.model_validate({"rules": list(CASES.values())})
 
 
+def test_the_guide_has_each_field_of_a_fallback() -> None:
+    """In its tables or its text; and the defaults that it names are the models'."""
+    named = set(re.findall(r"`(\w+)`", GUIDE))
+    for name, field in Rules.model_fields.items():
+        section = field.annotation
+        if name not in {"rules", "sources", "github", "recent_events"}:
+            assert section is not None
+            assert set(section.model_fields) <= named, name
+    errors = Rules().errors
+    assert errors.severities == ["critical", "high"]
+    assert errors.recurrence.model_dump() == {"note_every_minutes": 15, "reopen_within_hours": 72}
+    shown = re.findall(r"`(\w+)` (\d)/(\d)", GUIDE)
+    assert shown == [(name, one.urgency, one.impact) for name, one in errors.levels.items()]
+
+
 def test_the_guides_first_document_can_be_saved() -> None:
     """It and the notice are the blocks beside the cases."""
     document, _, *cases = blocks("docs/rules.md", "json")
