@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local.servicenow import seed
 from tests.documents import blocks
 from tests.e2e.conftest import wait_for
 from tests.integration.test_guides import GUIDES, guide
@@ -30,12 +31,12 @@ def user(cloud: "LocalCloud", new_user: "Callable[[], User]") -> "User":
     return user
 
 
-def run(script: str, cloud: "LocalCloud", user: "User", folder: "Path") -> str:
+def run(script: str, cloud: "LocalCloud", user: "User", folder: "Path", **more: str) -> str:
     """Run commands of a guide, and return what they print."""
     done = subprocess.run(  # noqa: S603 - the guide's own commands
         ["/bin/bash", "-ec", script],
         cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "API": cloud.api_url, "TOKEN": user.token},
+        env={"PATH": "/usr/bin:/bin", "API": cloud.api_url, "TOKEN": user.token, **more},
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -52,6 +53,26 @@ def states(cloud: "LocalCloud", before: set[str], text: str = "") -> list[str]:
 def known(cloud: "LocalCloud") -> set[str]:
     """Return the incidents that there are."""
     return {row["sys_id"] for row in cloud.simulator.records("incident")}
+
+
+def test_the_first_ticket(
+    cloud: "LocalCloud", new_user: "Callable[[], User]", tmp_path: "Path"
+) -> None:
+    """A new user connects, opens a ticket, and an event's ticket is opened and resolved."""
+    user, before = new_user(), known(cloud)
+    connect, open_it, happen, end, look = blocks("docs/first-ticket.md", "sh")
+    of_simulator = {
+        "INSTANCE": cloud.simulator.url,
+        "USERNAME": seed.INTEGRATION_USER,
+        "PASSWORD": seed.USERS[seed.INTEGRATION_USER][0],
+    }
+    shell = "declare -p WEBHOOK SECRET > state\ndeclare -f say >> state"
+    run(f"{connect}\n{open_it}\n{happen}\n{shell}", cloud, user, tmp_path, **of_simulator)
+    wait_for("ticket", lambda: states(cloud, before, "Checkout is down") == ["1"])
+    run(f"source ./state\n{end}", cloud, user, tmp_path)
+    wait_for("end", lambda: states(cloud, before, "Checkout is down") == ["6"])
+    assert states(cloud, before, "Checkout answers 500") == ["1"]
+    assert "Checkout" in run(look, cloud, user, tmp_path)
 
 
 @pytest.mark.parametrize("name", GUIDES)
