@@ -1,7 +1,6 @@
 """`make up`: the whole product on this machine until Ctrl-C."""
 
 import argparse
-import json
 import shlex
 import sys
 import threading
@@ -49,26 +48,19 @@ def _print_addresses(console: Console, cloud: LocalCloud) -> None:
     token = cloud.sign_in(EMAIL)
     sign_in_password = cloud.make_user(EMAIL)
     password, _, _ = seed.USERS[seed.INTEGRATION_USER]
-    config = {
-        "instance_url": cloud.simulator.url,
-        "username": seed.INTEGRATION_USER,
-        "password": password,
-    }
     known = {
         "API": cloud.api_url,
         "TOKEN": token,
         "INSTANCE": cloud.simulator.url,
-        "USERNAME": seed.INTEGRATION_USER,
+        "ACCOUNT": seed.INTEGRATION_USER,
         "PASSWORD": password,
     }
-    incident = {"short_description": "Checkout answers 500", "urgency": "high"}
     lines = [
         "[bold]ActionSync runs here.[/bold] Ctrl-C stops everything.",
         "",
         f"API          {cloud.api_url}",
         f"Settings     {cloud.front.url}/settings",
         f"User         {EMAIL} / {sign_in_password}",
-        f"Token        {token}",
         "",
         f"ServiceNow   {cloud.simulator.url}, trusted through {cloud.simulator.ca_file}",
         *(
@@ -79,13 +71,6 @@ def _print_addresses(console: Console, cloud: LocalCloud) -> None:
         "For docs/first-ticket.md, and other guides:",
         "",
         "export " + " ".join(f"{name}={shlex.quote(value)}" for name, value in known.items()),
-        "",
-        "Store the connection, then open an incident:",
-        *(
-            f'\ncurl -sS "$API/api/servicenow/{path}" -H "Authorization: Bearer $TOKEN"'
-            f" -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(body))}"
-            for path, body in (("config", config), ("incidents", incident))
-        ),
     ]
     for line in lines:
         console.print(line, soft_wrap=True)

@@ -78,6 +78,7 @@ RUN: dict[tuple[str, str], str | tuple[str, ...]] = {
         "tests/integration/test_rules_guide.py::test_the_guides_first_document_can_be_saved",
         "tests/integration/test_notices.py::test_the_guide_shows_a_notice",
     ),
+    ("docs/rules.md", "sh"): f"{GUIDES}::test_rules_are_replaced_as_written",
     ("docs/security.md", "json"): f"{HERE}::test_a_keys_policy_names_actions_of_kms",
     ("docs/teams.md", "sh"): f"{COMMANDS}::test_actionsync_takes_it",
     ("docs/terminal.md", "console"): (

@@ -63,7 +63,7 @@ def test_the_first_ticket(
     connect, open_it, happen, end, look = blocks("docs/first-ticket.md", "sh")
     of_simulator = {
         "INSTANCE": cloud.simulator.url,
-        "USERNAME": seed.INTEGRATION_USER,
+        "ACCOUNT": seed.INTEGRATION_USER,
         "PASSWORD": seed.USERS[seed.INTEGRATION_USER][0],
     }
     shell = "declare -p WEBHOOK SECRET > state\ndeclare -f say >> state"

@@ -95,12 +95,14 @@ def api(instance: "Simulator", queues: Queues) -> "Iterator[str]":  # noqa: F811
                 if self.command == "GET":
                     process_queue(queues)
                 said = invoke(folder, payload)
-            self._send(said.status, said.text)
+            self._send(said.status, said.text, said.headers)
 
         do_GET = do_POST = do_PATCH = do_PUT = answer  # noqa: N815 - http.server's names
 
-        def _send(self, status: int, text: str) -> None:
+        def _send(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
             self.send_response(status)
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(text.encode())
 
@@ -154,7 +156,7 @@ def test_the_first_ticket_as_written(
         API=api,
         TOKEN="a-new-user",
         INSTANCE=simulator.url,
-        USERNAME=seed.INTEGRATION_USER,
+        ACCOUNT=seed.INTEGRATION_USER,
         PASSWORD=seed.USERS[seed.INTEGRATION_USER][0],
     )
     assert '"success": true' in printed
@@ -179,6 +181,12 @@ def test_an_event_of_ones_own_as_written(api: str, tmp_path: Path) -> None:
     assert len(set(saved["keys"])) == 1
     (ticket,) = json.loads(run([preview], tmp_path, API=api, TOKEN=USER))["tickets"]
     assert ticket["columns"]["short_description"] == "/cart is slow"
+
+
+def test_rules_are_replaced_as_written(api: str, tmp_path: Path) -> None:
+    """By the commands of docs/rules.md: read whole, and saved at the version that was read."""
+    (read_and_save,) = blocks("docs/rules.md", "sh")
+    assert '"rules"' in run([read_and_save], tmp_path, API=api, TOKEN=USER)
 
 
 def test_a_connection_is_stored_as_written(api: str, tmp_path: Path) -> None:
