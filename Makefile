@@ -83,7 +83,7 @@ up: install ## Run the whole product here until Ctrl-C (CONTAINERS=1 lets `sam l
 	$(BIN)/python -m local.up $(if $(CONTAINERS),--for-containers)
 
 .PHONY: demo
-demo: install ## Watch the whole product work, from sign-in to closed ticket (about three minutes)
+demo: install ## Watch the whole product work, from sign-in to closed ticket (about two minutes)
 	$(BIN)/python -m local.demo
 
 .PHONY: gradual
