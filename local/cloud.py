@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -56,12 +57,18 @@ class LocalCloud:
         say: is called with each step as it begins.
         for_containers: let `sam local invoke`'s containers in: listen on every interface of this
             machine instead of the loopback only.
+        state: the folder of its certificates and logs; two that run at once have one each.
     """
 
     def __init__(
-        self, say: "Callable[[str], object]" = lambda _: None, *, for_containers: bool = False
+        self,
+        say: "Callable[[str], object]" = lambda _: None,
+        *,
+        for_containers: bool = False,
+        state: Path = STATE,
     ) -> None:
         self._say = say
+        self._state = state
         self._bind = "0.0.0.0" if for_containers else "127.0.0.1"  # noqa: S104 - asked for
         self._cleanup = contextlib.ExitStack()
         self.api_url = ""
@@ -73,11 +80,11 @@ class LocalCloud:
 
     def __enter__(self) -> Self:
         """Bring everything up; stop what was started if that fails."""
-        STATE.mkdir(exist_ok=True)
+        self._state.mkdir(parents=True, exist_ok=True)
         try:
             self._say("Starting the ServiceNow simulator")
             self.simulator = self._cleanup.enter_context(
-                Simulator(certificates=STATE / "certificates", bind=self._bind)
+                Simulator(certificates=self._state / "certificates", bind=self._bind)
             )
             self._say("Starting the local AWS, with IAM enforced")
             self._start_ministack()
@@ -198,7 +205,7 @@ class LocalCloud:
     def _start_ministack(self) -> None:
         port = _free_port()
         self.endpoint = f"http://localhost:{port}"
-        log = STATE / "ministack.log"
+        log = self._state / "ministack.log"
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             **_CREDENTIALS,
@@ -207,8 +214,8 @@ class LocalCloud:
             "BIND_HOST": self._bind,
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
-            "STATE_DIR": str(STATE / "ministack"),
-            "S3_DATA_DIR": str(STATE / "ministack" / "s3"),
+            "STATE_DIR": str(self._state / "ministack"),
+            "S3_DATA_DIR": str(self._state / "ministack" / "s3"),
         }
         environment.pop("PYTHONPATH", None)
         # MiniStack unpacks each function again, with its layers, and leaves that behind.
@@ -217,7 +224,7 @@ class LocalCloud:
         process = subprocess.Popen(  # noqa: S603 - our own tool
             [TOOLS / "ministack/bin/ministack"],
             env=environment,
-            cwd=STATE,
+            cwd=self._state,
             stdout=self._cleanup.enter_context(log.open("wb")),
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -243,10 +250,11 @@ class LocalCloud:
 
     def _deploy(self) -> None:
         built = ROOT / ".aws-sam/build/template.yaml"
-        file = built.with_name("deployed-here.json")
+        port = self.simulator.port
+        file = built.with_name(f"deployed-beside-{port}.json")
+        self._cleanup.callback(file.unlink, missing_ok=True)
         document = deployable(yaml.load(built.read_text(), yaml.CSafeLoader))
         file.write_text(json.dumps(document))
-        port = self.simulator.port
         parameters = {
             "AllowedInstanceHosts": f"localhost:{port},{CONTAINERS_HOST}:{port}",
             "InstanceCaFile": self.simulator.ca_file,
@@ -271,6 +279,7 @@ class LocalCloud:
             "--parameter-overrides",
             *(f"{name}={value}" for name, value in parameters.items()),
             environment={**_CREDENTIALS, "AWS_ENDPOINT_URL": self.endpoint},
+            log=self._state / "sam.log",
         )
         cloudformation = self.client("cloudformation")
         (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
@@ -304,6 +313,13 @@ def deployable(template: dict[str, Any]) -> dict[str, Any]:
 
 def build() -> None:
     """Build functions and layers, unless nothing they are built from has changed."""
+    STATE.mkdir(exist_ok=True)
+    with (STATE / "build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _build()
+
+
+def _build() -> None:
     fingerprint = hashlib.sha256(PYTHON.encode())
     for name in _BUILT_FROM:
         path = ROOT / name
@@ -316,7 +332,6 @@ def build() -> None:
     if stamp.exists() and stamp.read_text() == fingerprint.hexdigest():
         return
     log = STATE / "build.log"
-    STATE.mkdir(exist_ok=True)
     with log.open("wb") as output:
         done = subprocess.run(  # noqa: S603 - our own Makefile
             ["make", "build", f"PYTHON={sys.executable}"],  # noqa: S607
@@ -339,11 +354,10 @@ def stop_on_signals() -> None:
     signal.signal(signal.SIGTERM, interrupt)
 
 
-def _sam(*arguments: str, environment: dict[str, str]) -> None:
+def _sam(*arguments: str, environment: dict[str, str], log: Path) -> None:
     """Run SAM CLI; its own environment has the Python and pip that it looks for on PATH."""
     tools = TOOLS / "sam/bin"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    log = STATE / "sam.log"
     with log.open("wb") as output:
         done = subprocess.run(  # noqa: S603 - our own tool
             [tools / "sam", *arguments],

@@ -21,7 +21,7 @@ from moto import mock_aws
 from xdist.scheduler import LoadScopeScheduling
 
 import servicenow_tools
-from local.cloud import LocalCloud
+from local.cloud import STATE, LocalCloud
 from local.servicenow import Simulator
 from tests import fast_dynamodb, moto_speed
 from tests.template import ROOT
@@ -131,15 +131,16 @@ class Aws:
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc] # it has no types
     """Deals out single tests, but together what shares a fixture that takes long to make.
 
-    One process runs all that needs the local cloud, and each file that builds packages, translates
-    the template or fills an instance.
+    One process has a local cloud for the tests end to end, one has another for those in a browser,
+    and one runs each file that builds packages, translates the template or fills an instance.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(("tests/e2e/", "tests/browser/")):
-            return "cloud"
-        if nodeid.startswith(("tests/contract/", "tests/conformance/")):
-            return nodeid.partition("::")[0]
+        kind, _, rest = nodeid.removeprefix("tests/").partition("/")
+        if kind in {"e2e", "browser"}:
+            return kind
+        if kind in {"contract", "conformance"}:
+            return f"{kind}/{rest.partition('::')[0]}"
         return nodeid
 
 
@@ -154,8 +155,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes run the tests: one waits for the local cloud most of the time."""
-    return (os.cpu_count() or 1) + 1
+    """Return how many processes run the tests: two wait for a local cloud much of the time."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -246,11 +247,12 @@ def running_simulator() -> "Iterator[Simulator]":
 
 @pytest.fixture(scope="session")
 def cloud() -> "Iterator[LocalCloud]":
-    """The product, deployed once on the local cloud for the whole run, as `make up` does."""
+    """The product, deployed on the local cloud as `make up` does, once for a process's tests."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
-        with LocalCloud() as cloud:
+        with LocalCloud(state=STATE / worker) as cloud:
             yield cloud
 
 
