@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -51,25 +52,28 @@ def test_a_recipe_that_is_off_shows_its_ticket_and_why_there_is_none() -> None:
     assert (ticket["wanted"], ticket["overlaps"]) == (True, ["securityhub"])
 
 
-@pytest.mark.parametrize("name", [name for name, (_, said) in EXAMPLES.items() if said])
+def asked_of(name: str) -> dict[str, Any]:
+    """Return what is asked about an example: on the bus, by a topic, or as a delivery."""
+    source, expected = EXAMPLES[name]
+    rules = {"sources": {source: {"options": expected.get("options", [])}}}
+    body = example(name)
+    if "webhook" not in body:
+        return {"event": body, "rules": rules}
+    element = body["element"]
+    if "alerts" not in element and source in {"alertmanager", "grafana"}:
+        element = {**body["whole"], "alerts": [element]}
+    webhook = {"source": source, "name": body["webhook"]["name"], "headers": body["headers"]}
+    return {"webhook": webhook, "event": element, "rules": rules}
+
+
+KNOWN = [name for name, (_, said) in EXAMPLES.items() if said and not said.get("unknown")]
+
+
+@pytest.mark.parametrize("name", KNOWN)
 def test_each_example_can_be_tried(name: str) -> None:
     """On the bus, by a topic, or as a webhook's delivery: as many tickets as it has events."""
-    source, expected = EXAMPLES[name]
-    body = example(name)
-    rules = {"sources": {source: {"options": expected.get("options", [])}}}
-    if "webhook" in body:
-        asked = {
-            "webhook": {"source": body["webhook"]["source"], "name": body["webhook"]["name"],
-                        "headers": body["headers"]},
-            "event": {**body["whole"], "alerts": [body["element"]]}
-            if "alerts" not in body["element"] and source in {"alertmanager", "grafana"}
-            else body["element"],
-        }  # fmt: skip
-    else:
-        asked = {"event": body}
-    if expected.get("unknown"):
-        return
-    found = shown(**asked, rules=rules)
+    expected = EXAMPLES[name][1]
+    found = shown(**asked_of(name))
     assert [
         [ticket["action"], ticket["key"]] for ticket in found["tickets"]
     ] == [row[:2] for row in expected.get("events", [])]  # fmt: skip
@@ -127,3 +131,55 @@ def test_overlaps_are_mutual() -> None:
         for other in set(catalogue.overlaps_of(name)) & set(RECIPES):
             assert name in catalogue.overlaps_of(other)
     assert [item["name"] for item in catalogue.shown()] == list(RECIPES)
+
+
+def described(source: str, body: dict[str, Any]) -> str:
+    """Return the description of the one ticket that a delivery would make."""
+    (ticket,) = shown(
+        webhook={"source": source}, event=body, rules={"sources": {source: {"options": []}}}
+    )["tickets"]
+    text: str = ticket["columns"]["description"]
+    return text
+
+
+def test_an_alerts_text_says_each_thing_once() -> None:
+    """Labels are lines; an alert without a service, or a description, has no line for it."""
+    alert = {
+        "status": "firing",
+        "labels": {"alertname": "HighErrorRate", "severity": "critical", "environment": "eu"},
+        "annotations": {"summary": "Too many errors", "description": "5 % of all calls fail"},
+        "startsAt": "2026-01-10T10:00:00Z",
+        "fingerprint": "a1",
+    }
+    rest = (
+        "Severity: critical\nFirst seen: 2026-01-10T10:00:00Z\n\nLabels:\n"
+        "alertname: HighErrorRate\nseverity: critical\nenvironment: eu\n"
+    )
+    text = described("alertmanager", {"alerts": [alert]})
+    assert text == f"5 % of all calls fail\n\nEnvironment: eu\n{rest}"
+    bare = {**alert, "annotations": {}}
+    assert described("alertmanager", {"alerts": [bare]}) == f"Environment: eu\n{rest}"
+    named = {**alert, "labels": {**alert["labels"], "job": "checkout"}}  # type: ignore[dict-item]
+    text = described("alertmanager", {"alerts": [named]})
+    assert text == f"5 % of all calls fail\n\nService: checkout (eu)\n{rest}job: checkout\n"
+
+
+def test_a_title_alone_is_no_service() -> None:
+    """What an own sender does not say has no line, and what comes first is no empty line."""
+    said = {"dedup_key": "x", "title": "Checkout is down", "time": "2026-01-10T10:00:00Z"}
+    text = described("generic", said)
+    assert text == "Severity: high\nFirst seen: 2026-01-10T10:00:00Z\n"
+    text = described("generic", {**said, "text": "Since ten", "labels": {"team": "shop"}})
+    assert text == f"Since ten\n\n{text.partition(chr(10) * 2)[2]}"
+    assert text.endswith("\n\nLabels:\nteam: shop\n")
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_no_examples_text_has_gaps(name: str) -> None:
+    """No description begins with an empty line, has a line without a value, or JSON for labels."""
+    for ticket in shown(**asked_of(name))["tickets"]:
+        text = ticket["columns"].get("description", "")
+        assert not text.startswith("\n"), text
+        assert re.findall(r"^(?!Labels:|What the event)[A-Z][a-z ]+: *$", text, re.MULTILINE) == []
+        assert "Labels: {" not in text, text
+        assert "\n\n\n" not in text, text

@@ -75,10 +75,11 @@ Minutes = Annotated[int, Field(ge=1, le=24 * 60)]
 
 
 _DETAILS = """\
-{{message}}
+{{#message}}{{message}}
 
-Service: {{service}}{{#environment}} ({{environment}}){{/environment}}
-{{#account}}Account: {{account}}{{#region}}, {{region}}{{/region}}
+{{/message}}{{#service}}Service: {{service}}{{#environment}} ({{environment}}){{/environment}}
+{{/service}}{{^service}}{{#environment}}Environment: {{environment}}
+{{/environment}}{{/service}}{{#account}}Account: {{account}}{{#region}}, {{region}}{{/region}}
 {{/account}}Severity: {{severity}}
 First seen: {{occurred_at}}
 {{#link}}{{link}}
@@ -297,7 +298,7 @@ class MeetingRule(TicketRule):
     levels: dict[Severity, Levels] = IncidentRule.model_fields["levels"].default
     short_description: Template = "{{title}}"
     description: Template = (
-        "{{message}}\n\nFrom the meeting: {{source}}, {{occurred_at}}\n"
+        "{{#message}}{{message}}\n\n{{/message}}From the meeting: {{source}}, {{occurred_at}}\n"
         "{{#assignee}}For: {{assignee}}\n{{/assignee}}{{#link}}{{link}}\n{{/link}}"
     )
 

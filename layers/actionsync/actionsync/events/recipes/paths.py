@@ -212,6 +212,15 @@ class _Functions(Functions):  # type: ignore[misc] # without types
     def _func_to_string(self, value: Any) -> str | None:
         return None if value is None else _bounded(fields.as_text(value))
 
+    @_takes(1)
+    def _func_lines(self, value: Any) -> str | None:
+        """An object's members as `name: value`, one a line; a list's, each in a line."""
+        if isinstance(value, dict):
+            return _bounded("\n".join(f"{key}: {fields.as_text(of)}" for key, of in value.items()))
+        if isinstance(value, list):
+            return _bounded("\n".join(map(fields.as_text, value)))
+        return _text(value)
+
     @_takes(2)
     def _func_join(self, glue: Any, parts: Any) -> str | None:
         """Texts in a row; nothing where one of them is missing."""

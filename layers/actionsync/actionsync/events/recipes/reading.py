@@ -1,5 +1,6 @@
 """What a recipe makes of a message: its events, each of a thing that it tells of."""
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ MOST_ELEMENTS = 1000
 _LONGEST_VALUE = 4000
 _LONGEST_NAME = 200
 _MOST_OF_A_LIST = 20
+# A line of a template that says one label alone, and more than one empty line.
+_LINE = re.compile(r"(?:^|(?<=\n))[^\n{}]+: \{\{labels\.(\w+)\}\}(?:\n|$|(?=\{\{))")
+_GAP = re.compile(r"\n{3,}")
 _STATUSES: dict[Action, str] = {"trigger": "open", "resolve": "ended", "annotate": "news"}
 
 
@@ -77,6 +81,11 @@ def _elements(form: "Form", message: "Message", whole: Any, scope: Scope) -> lis
         return [whole]
     found = search(form.elements, whole, scope)
     return found if isinstance(found, list) else [found] if found else []
+
+
+def _without_empty(template: str, labels: dict[str, str]) -> str:
+    """Return a template without the lines that would say nothing but a name."""
+    return _LINE.sub(lambda line: line[0] if labels.get(line[1]) else "", template)
 
 
 class _NoKeyError(Exception):
@@ -180,7 +189,8 @@ class _Element:
         key = "\n".join(parts)
         labels = {name: text for name, path in form.labels.items() if (text := self._value(path))}
         texts = {
-            "service": self.service or self.name,
+            # Where the sender could have named a service and did not, what it is about is none.
+            "service": self.service if form.service else self.name,
             "severity": severity,
             "environment": self._line(form.environment),
             "account": self.account,
@@ -194,8 +204,12 @@ class _Element:
         # Where what follows or precedes a colon is missing, the colon goes, too.
         title = fill(form.title, shown, labels).strip(": \n")
         title = title or f"{self.recipe.title}: {parts[-1]}"
-        long = {name: fill(getattr(form, name), shown, labels).strip()
-                for name in ("message", "details")}  # fmt: skip
+        long = {
+            name: _GAP.sub(
+                "\n\n", fill(_without_empty(getattr(form, name), labels), shown, labels)
+            ).strip()
+            for name in ("message", "details")
+        }
         attachments = {
             f"{name}.txt": text for name, text in long.items() if len(text) > fields.LONGEST_TEXT
         }
