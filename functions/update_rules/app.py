@@ -21,7 +21,11 @@ def update_rules(
     new: Annotated[Rules, json_body(Rules)],
     expected_version: ExpectedVersion,
 ) -> Response[str]:
-    """Answer 200 with the rules, or 412 where If-Match names an older version."""
+    """Answer 200 with the rules, or 412 where If-Match names an older version.
+
+    ServiceNow is not asked: `POST /api/servicenow/rules/check` says what it objects to in them,
+    such as a column, a group or a value that it does not have.
+    """
     text = document(new)
     with caller.recorded("rules_changed", new.model_fields_set) as record:
         stored = stores.rule_store().save(caller.owner, text, expected_version)

@@ -83,6 +83,19 @@ def test_what_servicenow_objects_to_is_seen_before_saving(connected: "Person") -
     has_no_barriers(connected)
 
 
+def test_a_column_that_the_instance_lacks_is_seen_after_saving(connected: "Person") -> None:
+    """The list names a rule's columns, and what was saved all the same is reported at the rule."""
+    named = {"name": "By team", "match": {}, "then": {"columns": {"u_team": "{{labels.team}}"}}}
+    connected.api("PUT", "rules", {"rules": [named]})
+    connected.opens("settings#rules")
+    connected.sees("#ordered .hint", "every event → columns u_team")
+    unfolds(connected, "The ticket")
+    connected.write("errors.category", "software")
+    connected.press("#rules-save")
+    connected.sees("#rules-outcome.warn", "Saved, but ServiceNow objects to a part of them")
+    connected.sees("[id='rules.0-error']", "is no field of incident")
+
+
 def test_a_wrong_rule_is_reported_at_its_field(connected: "Person") -> None:
     """A text that is no template, on a kind that is not even shown: its field is brought up."""
     unfolds(connected, "Texts")

@@ -95,10 +95,14 @@ def test_a_preview_says_which_rule_fires_and_why_others_did_not(connected: "Simu
 
 def test_a_preview_says_what_it_could_not_check(connected: "Simulator") -> None:
     """The recommended role may not read the dictionary: choices are asked of sys_choice."""
-    rules = {"errors": {"category": "No such thing", "fields": {"u_team": "blue"}}}
+    columns = {"u_team": "blue", "made_sla": "true"}
+    rules = {"errors": {"category": "No such thing", "fields": columns}}
     ticket = shown({}, rules)
-    assert "category" in {problem["field"] for problem in ticket["problems"]}
-    assert ticket["unchecked"] == ["u_team"]
+    problems = {problem["field"]: problem["message"] for problem in ticket["problems"]}
+    assert problems.keys() == {"category", "u_team"}
+    # The same words as those of a check: no instance of this kind has the column.
+    assert problems["u_team"] == "is no field of incident"
+    assert ticket["unchecked"] == ["made_sla"]
     fine = shown({}, {"errors": {"category": "Software"}})
     assert (fine["problems"], fine["unchecked"]) == ([], [])
 

@@ -16,7 +16,8 @@ from actionsync.events.sources import application, cloudwatch, deployments, enve
 from actionsync.events.sources.protocol import Context
 from actionsync.events.support_groups import with_support_group
 from actionsync.rules.models import RulesPreview, Section, SourceRule
-from servicenow_tools.errors import ServiceNowError
+from servicenow_tools import field
+from servicenow_tools.errors import InvalidRequestError, ServiceNowError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from actionsync.connections.clients import ClientCache
     from actionsync.events.sources.envelopes import Message
     from actionsync.rules.models import Rules
-    from servicenow_tools import ServiceNowClient
+    from servicenow_tools import ServiceNowClient, Table
 
 _EXAMPLE = {"id": "preview", "source": "preview"}
 _TYPES = {
@@ -147,12 +148,23 @@ async def _check(ticket: dict[str, Any], client: "ServiceNowClient") -> None:
             if name in _ALWAYS or name in named:
                 continue
             choices = await table.choices(name)
-            if not choices:
+            if not choices and (message := await _missing(table, name)):
+                problems.append({"field": name, "message": message})
+            elif not choices:
                 unchecked.append(name)
             elif found.values.get(name) not in {choice.value for choice in choices}:
                 known = ", ".join(choice.value for choice in choices)
                 problems.append({"field": name, "message": f"must be one of {known}"})
     ticket |= {"problems": problems, "unchecked": unchecked}
+
+
+async def _missing(table: "Table", column: str) -> str:
+    """Return that a table lacks a column, as the instance says also of a hidden dictionary."""
+    try:
+        await table.page(field(column).is_empty(), limit=1, fields=["sys_id"])
+    except InvalidRequestError as error:
+        return error.reason
+    return ""
 
 
 def _about_source(event: IncomingEvent, rules: "Rules", off: str) -> dict[str, Any]:

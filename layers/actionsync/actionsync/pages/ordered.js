@@ -104,7 +104,11 @@ function saysMatch(match = {}) {
 function saysThen(then) {
   if (then === "ignore") return "ignored";
   const parts = Object.entries(then).filter(([, value]) => isGiven(value))
-    .map(([name, value]) => typeof value === "object" ? label(name).toLowerCase() : `${label(name).toLowerCase()} ${value}`);
+    .map(([name, value]) => {
+      const word = label(name).toLowerCase();
+      if (typeof value !== "object") return `${word} ${value}`;
+      return /columns$/.test(name) ? `${word} ${Object.keys(value).join(" and ")}` : word;
+    });
   return parts.join(", ") || "as its source says";
 }
 
