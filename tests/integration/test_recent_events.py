@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from actionsync.events.deliveries import deliveries_of
+from actionsync.stores.webhooks import Webhook
 from actionsync.wiring import events as events_wiring
 from actionsync.wiring.stores import recent_events
 from local.servicenow import faults
@@ -92,6 +94,51 @@ def test_a_webhooks_delivery_is_listed_with_its_webhook(
     (entry,) = recent_events().read_webhook("w-1")
     assert (entry["webhook_id"], entry["delivery"]) == ("w-1", "d-1")
     assert len(recent_events().read(USER)) == 2
+
+
+def test_an_end_in_the_same_batch_is_no_repeat(
+    instance: "Simulator",  # noqa: F811
+) -> None:
+    """What was done for both is the outcome of both, and their ticket is named."""
+    began = error(id="payment-1", status="firing")
+    send("error", began, error(2, id="payment-1", status="resolved"))
+    assert outcomes() == [("checkout", "created, resolved")] * 2
+    (ticket,) = made(instance)
+    assert {entry["ticket"]["number"] for entry in recent_events().read(USER)} == {ticket["number"]}
+
+
+def test_what_is_left_to_another_says_so(
+    instance: "Simulator",  # noqa: F811
+    queues: Queues,  # noqa: F811
+    time: "Clock",
+) -> None:
+    """It names the ticket as soon as a list of deliveries has what made it."""
+    instance.faults.add(faults.rate_limited(60, method="POST", times=None))
+    named = {"webhook": {"id": "w-1", "name": "x", "owner": USER}}
+
+    def delivered(number: int) -> dict[str, Any]:
+        detail = json.loads(error(number)["body"])["detail"]
+        message = on_bus("Application Error", detail, at=NOW)
+        body = json.loads(message["body"]) | named | {"delivery": f"d-{number}"}
+        return message | {"body": json.dumps(body)}
+
+    def shown(number: int) -> dict[str, Any]:
+        webhook = Webhook("w-1", USER, "generic", "x")
+        deliveries = deliveries_of(webhook, recent_events())["deliveries"]
+        (found,) = [one["events"][0] for one in deliveries if one["id"] == f"d-{number}"]
+        return dict(found)
+
+    send("error", delivered(1))
+    send("error", delivered(2))
+    left = shown(2)
+    assert (left["outcome"], left["ticket"]) == ("deduplicated", None)
+    assert "another event of its key" in left["detail"]
+    instance.faults.clear()
+    time.advance(minutes=30)
+    send("event", *queues.tick())
+    (ticket,) = made(instance)
+    assert shown(1)["outcome"] == "created"
+    assert shown(2)["ticket"]["number"] == ticket["number"]
 
 
 @pytest.mark.parametrize("fault", ["table", "rules", "time"])

@@ -88,6 +88,11 @@ class Handled:
     warnings: int = 0
     connection: str = DEFAULT
 
+    @property
+    def outcome(self) -> str:
+        """What was done, in words."""
+        return ", ".join(self.results)
+
 
 class Engine:
     """What the functions of events share.
@@ -240,7 +245,7 @@ class Engine:
         was_received = all(item.was_received for item in group.received)
         if correlation.waits_until > clock.now_epoch() and not (has_waited or was_received):
             # The one that waits will say all.
-            return Handled(["deduplicated"], is_finished=False)
+            return Handled(["deduplicated"], _ticket_of(correlation), is_finished=False)
         handled = Handled(had_item=correlation.waits_until > 0, connection=intake.connection)
         kind = group.event.kind
         correlation = self._groups.look_if_due(intake, correlation)
@@ -261,8 +266,7 @@ class Engine:
         handled.due_at = due_at(correlation, kind, clock.now_epoch())
         if not handled.results:
             handled.results.append("deduplicated")
-        if correlation.sys_id:
-            handled.ticket = Ticket(correlation.number, correlation.sys_id, correlation.url)
+        handled.ticket = _ticket_of(correlation)
         return handled
 
     async def _judge(
@@ -591,6 +595,13 @@ class Engine:
         is_held = correlation.leased_until > clock.now_epoch()
         if correlation.pending_action is not None and not is_held and seconds > 0:
             raise RetryLaterError("Uncertain", seconds=seconds, scope="worker")
+
+
+def _ticket_of(correlation: "Correlation") -> Ticket | None:
+    """Return the ticket that a key has, or None."""
+    if not correlation.sys_id:
+        return None
+    return Ticket(correlation.number, correlation.sys_id, correlation.url)
 
 
 def _matched_at(

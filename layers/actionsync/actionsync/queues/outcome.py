@@ -46,6 +46,9 @@ _GRACE_SECONDS = 120
 _CUT_TEXT, _CUT_LABEL, _MOST_LABELS = 4000, 400, 50
 # By these ServiceNow says that a connection's credentials are wrong, which time does not heal.
 _REFUSED = frozenset({"Authentication", "TokenRefused"})
+_LEFT_TO_ANOTHER = (
+    "It is counted: another event of its key, at work or waiting, sees to the ticket."
+)
 _HOUR, _DAY = 3600, 24 * 3600
 _EVENT = TypeAdapter(IncomingEvent)
 
@@ -293,7 +296,9 @@ class Outcomes:
     def finish(self, delivery: Delivery, event: IncomingEvent, handled: "Handled") -> None:
         """Remove the item of an event whose ticket is up to date, last of all."""
         item = _own(delivery, event)
-        self.note(delivery, event, ", ".join(handled.results), ticket=handled.ticket)
+        is_left = not handled.is_finished and handled.outcome == "deduplicated"
+        detail = _LEFT_TO_ANOTHER if is_left else ""
+        self.note(delivery, event, handled.outcome, detail, ticket=handled.ticket)
         if item is not None and item.reason not in {"", "QuietTime"} and handled.ticket:
             self._notices.end(event.owner, "connection", handled.connection)
         if handled.due_at:
@@ -346,6 +351,7 @@ class Outcomes:
                 "source": "" if event is None else event.source,
                 "kind": "" if event is None else event.kind,
                 "name": (delivery.name if event is None else event.name)[:200],
+                "key": "" if event is None else event.dedup_key,
                 "outcome": outcome,
                 "ticket": ticket and {"number": ticket.number, "url": ticket.url},
                 "detail": detail,

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from actionsync.audit.trail import ActivityStore
-    from actionsync.events.engine import Engine, Handled, Ticket
+    from actionsync.events.engine import Engine, Handled
     from actionsync.events.gates.service import Gates
     from actionsync.events.owners import Owners
     from actionsync.events.pipelines import Pipelines
@@ -375,7 +375,7 @@ class _Batch:
         acting = [delivery for delivery, event in items if event.id == group.event.id]
         delivery, event = (waited or acting or [items[0][0]])[0], group.event
         outcomes = self._services.outcomes
-        ticket: Ticket | None = None
+        handled: Handled | None = None
         async with self._turns[event.owner], self._all_turns:
             try:
                 async with asyncio.timeout(self._ends_at - monotonic() - _LAST_SECONDS):
@@ -403,10 +403,15 @@ class _Batch:
             else:
                 _count(group, handled)
                 outcomes.finish(delivery, event, handled)
-                ticket = handled.ticket
         for other, folded in items:
             if other is not delivery:
-                outcomes.note(other, folded, "deduplicated", ticket=ticket)
+                # An end or a note is no repeat of what began: what was done is its outcome, too.
+                if handled is None or folded.action == event.action:
+                    outcome = "deduplicated"
+                else:
+                    outcome = handled.outcome
+                ticket = handled.ticket if handled else None
+                outcomes.note(other, folded, outcome, ticket=ticket)
 
     def _report(self, delivery: Delivery, message: envelopes.Message, reading: "Reading") -> None:
         """Report what of a message no source knows, or could not read, where people look."""

@@ -89,9 +89,9 @@ class _Collected:
 class RecentEvents:
     """The newest events, in the events table.
 
-    An entry has `at`, `source`, `kind`, `name`, `outcome`, `ticket` ({number, url} or None),
-    `detail`, `event` (the message as it came; absent where it is too large), `webhook_id` and
-    `delivery`.
+    An entry has `at`, `source`, `kind`, `name`, `key` (the event's dedup key), `outcome`, `ticket`
+    ({number, url} or None), `detail`, `event` (the message as it came; absent where it is too
+    large), `webhook_id` and `delivery`.
     """
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
