@@ -69,6 +69,12 @@ _WEBHOOK: dict[str, Any] = {
         "created_at": _MOMENT,
     },
 }
+_OUTCOME = (
+    "What was done for the event: created, noted, reopened, resolved, closed, held (no ticket "
+    "yet), healed (over before it had one), ignored (by a rule), skipped, waiting, failed, dropped "
+    "or dry_run; several where its batch did several. deduplicated: it is counted, and "
+    "another event of its key did the work."
+)
 _DELIVERY: dict[str, Any] = {
     "type": "object",
     "required": ["id", "at", "events"],
@@ -83,7 +89,7 @@ _DELIVERY: dict[str, Any] = {
                 "properties": {
                     "at": _MOMENT,
                     "name": _TEXT,
-                    "outcome": {"type": "string", "description": "What became of it."},
+                    "outcome": {"type": "string", "description": _OUTCOME},
                     "ticket": {
                         "type": ["object", "null"],
                         "properties": {"number": _TEXT, "url": _TEXT},

@@ -75,9 +75,6 @@ def test_every_field_has_a_meaning(document: dict[str, Any]) -> None:
         if not part.get("description")
     ]
     assert not unsaid
-    name = meanings.TABLES["fields"]["name"]
-    parts = [pair for schema in schemas.values() for pair in meanings._properties(schema)]
-    assert {field for field, part in parts if part.get("description") == name} == {"name"}
     parameters = [
         f"{path}: {parameter['name']}"
         for path, methods in document["paths"].items()
@@ -92,6 +89,35 @@ def test_every_field_has_a_meaning(document: dict[str, Any]) -> None:
     assert tables.pop("fields").keys() <= fields
     for schema, said in tables.items():
         assert said.keys() <= schemas[schema]["properties"].keys(), schema
+
+
+# Fields of several names whose meaning is one.
+_SAME = [
+    {"columns", "closing_columns", "reopening_columns",
+     "fields", "closing_fields", "reopening_fields"},
+    {"urgency", "impact"},
+]  # fmt: skip
+
+
+def test_no_meaning_is_another_fields(document: dict[str, Any]) -> None:
+    """A meaning stands at fields of one name, wherever they are; what is shared so is listed."""
+    fields: dict[str, set[str]] = {}
+    for field, part in _fields(document):
+        if text := part.get("description"):
+            fields.setdefault(text, set()).add(field)
+    several = {text: names for text, names in fields.items() if len(names) > 1}
+    assert [(text, names) for text, names in several.items() if names not in _SAME] == []
+    assert [names for names in _SAME if names not in several.values()] == []
+
+
+def _fields(part: Any) -> "Iterator[tuple[str, dict[str, Any]]]":
+    """Yield the fields of all schemas and those within them, by name."""
+    parts = part if isinstance(part, list) else part.values() if isinstance(part, dict) else ()
+    properties = part.get("properties") if isinstance(part, dict) else None
+    if isinstance(properties, dict):
+        yield from ((name, of) for name, of in properties.items() if isinstance(of, dict))
+    for inner in parts:
+        yield from _fields(inner)
 
 
 def test_it_has_every_route(document: dict[str, Any]) -> None:

@@ -71,7 +71,7 @@ class PendingVersion:
 
     Attributes:
         secret_version: its version of the connection's secret.
-        stored_at: UTC, `2024-01-10T10:00:00Z`.
+        stored_at: when it was stored, in UTC: `2024-01-10T10:00:00Z`.
         ends_at: when its certificate ends, where it has one.
         key_id: what ServiceNow knows its signing key by, empty where the method names none.
         signing_key: the alias of that key in AWS KMS.
@@ -95,7 +95,7 @@ class Connection:
         username: the ServiceNow user, empty where the method names none.
         client_id: the OAuth application, empty where the method names none.
         secret_version: the version of the secret that belongs to this state of the connection.
-        created_at: UTC, `2024-01-10T10:00:00Z`.
+        created_at: when it was made, in UTC: `2024-01-10T10:00:00Z`.
         updated_at: the same form; what is pending changes nothing yet.
         version: counts the changes, from 1.
         name: its name among the owner's connections.
