@@ -60,6 +60,7 @@ def _print_addresses(console: Console, cloud: LocalCloud) -> None:
         "",
         f"API          {cloud.api_url}",
         f"Settings     {cloud.front.url}/settings",
+        f"Webhooks     {cloud.front.url}, followed by a webhook's path; its url leads nowhere here",
         f"User         {EMAIL} / {sign_in_password}",
         "",
         f"ServiceNow   {cloud.simulator.url}, trusted through {cloud.simulator.ca_file}",

@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from actionsync.events.steps.work import Result
+from actionsync.stores.credentials import METHODS
 from tests.template import ROOT, metrics, template
 
 SECURITY = (ROOT / "docs/security.md").read_text()
@@ -184,3 +185,12 @@ def test_every_link_leads_somewhere(file: str, link: str) -> None:
         headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
         slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
         assert anchor in slugs
+
+
+def test_every_way_to_sign_in_is_explained() -> None:
+    """docs/connections.md has a row for each, and docs/http-api.md leaves them to it."""
+    ways = (ROOT / "docs/connections.md").read_text().partition("\n## Ways to sign in\n")[2]
+    rows = re.findall(r"^\| `(\w+)` \| ", ways.partition("\n## ")[0], re.MULTILINE)
+    assert [row for row in rows if row != "auth_method"] == [row for row in rows if row in METHODS]
+    assert METHODS.keys() <= set(rows)
+    assert "connections.md#ways-to-sign-in" in (ROOT / "docs/http-api.md").read_text()

@@ -41,8 +41,17 @@ def test_the_host_alone_leads_to_the_settings() -> None:
     """Whoever opens the API's address finds the page; no other path is one."""
     answer = served("/")
     assert (answer["statusCode"], answer["headers"]["Location"]) == (302, "/settings")
-    for path in ("/settings.html", "/favicon.ico", "/__init__", "/Settings"):
+    for path in ("/settings.html", "/icon.svg", "/__init__", "/Settings"):
         assert served(path)["statusCode"] == 404
+
+
+def test_the_icon_that_browsers_ask_for_by_themselves_is_there() -> None:
+    """Also of an issuer's page that shares the host; it is not stored, having no version."""
+    answer = served("/favicon.ico")
+    assert answer["statusCode"] == 200
+    assert answer["headers"]["Content-Type"].startswith("image/svg+xml")
+    assert answer["body"].startswith("<svg")
+    assert "immutable" not in answer["headers"].get("Cache-Control", "")
 
 
 def test_what_is_put_into_a_page_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,12 @@ def home() -> Response[str]:
 
 
 def page(name: str) -> Response[str]:
-    """Answer 200 with a page that knows where one signs in, or 404."""
+    """Answer 200 with a page that knows where one signs in, or 404.
+
+    Browsers ask for favicon.ico by themselves, for what names no icon.
+    """
+    if name == "favicon.ico":
+        return asset("", "icon.svg")
     if name not in _pages():
         return problem(HTTPStatus.NOT_FOUND, "There is nothing at this path.")
     places = sign_in()
