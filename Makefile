@@ -233,7 +233,7 @@ lighthouse: install tools ## Ask Lighthouse about the pages, on phone and deskto
 
 .PHONY: images
 images: install tools ## Photograph the pages, into .local/images, and renew the pictures of docs/images
-	$(BIN)/pytest tests/browser
+	IMAGES=.local/images $(BIN)/pytest tests/browser
 	for picture in docs/images/*.png; do cp .local/images/$${picture##*/} docs/images/; done
 
 .PHONY: bench

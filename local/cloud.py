@@ -148,9 +148,9 @@ class LocalCloud:
         )
         return password
 
-    def sign_in(self, email: str) -> str:
-        """Return an access token of a user of the stack's pool, who is made if need be."""
-        password = self.make_user(email)
+    def sign_in(self, email: str, password: str | None = None) -> str:
+        """Return an access token of a user of the stack's pool, made if there is no password."""
+        password = password or self.make_user(email)
         answer = self.client("cognito-idp").admin_initiate_auth(
             UserPoolId=self.outputs["UserPoolId"],
             ClientId=self.outputs["UserPoolClientId"],

@@ -16,7 +16,12 @@ from actionsync.stores.connections import ConnectionStore
 from actionsync.stores.tickets import TicketStore
 from local.servicenow import faults
 from local.servicenow.server import CONTAINERS_HOST
-from tests.browser.conftest import has_no_barriers, layout_shifts
+from tests.browser.conftest import (
+    happens,
+    has_no_barriers,
+    is_read_from_the_right,
+    layout_shifts,
+)
 from tests.e2e.conftest import User
 from tests.e2e.test_two_way import push
 from tests.integration.gates import approve
@@ -27,28 +32,37 @@ if TYPE_CHECKING:
 
     from tests.browser.conftest import Person
 
+ARABIC = "تعذر إنشاء الحادث: المجموعة Payments غير موجودة في النظام!"
+
 
 @pytest.fixture
 def connected(person: "Person") -> "Person":
     """A person whose connection is stored."""
-    person.connects()
+    person.connects("settings#home")
     return person
 
 
-def happens(person: "Person", **detail: Any) -> None:
-    """Let an application error of the person's happen."""
-    error = {"user_id": person.id, "severity": "critical", "message": "Payment failed", **detail}
-    answer = person.cloud.client("events").put_events(
-        Entries=[
-            {
-                "EventBusName": person.cloud.outputs["EventBusName"],
-                "Source": "shop",
-                "DetailType": "Application Error",
-                "Detail": json.dumps(error),
-            }
-        ]
-    )
-    assert answer["FailedEntryCount"] == 0
+def remembers(person: "Person", *records: dict[str, Any]) -> None:
+    """Put records into the person's audit trail, the oldest first, and later than what is there."""
+    dynamodb, table = person.cloud.client("dynamodb"), person.cloud.resource("AuditTable")
+    now = datetime.now(UTC)
+    items = []
+    for place, record in enumerate(records):
+        moment = (now + timedelta(milliseconds=place)).isoformat(timespec="microseconds")
+        moment = moment.removesuffix("+00:00")
+        entry = {
+            "id": uuid.uuid4().hex, "at": f"{moment[:-3]}Z", "kind": "incident", "action": "noted",
+            "outcome": "done", "table": "incident", "number": "INC0010001", "sys_id": "",
+            "url": "", "correlation_id": "", "cause": "", "fields": [], **record,
+        }  # fmt: skip
+        item = {
+            "pk": {"S": person.id},
+            "sk": {"S": f"{moment}Z#{place:08}#{entry['id'][:8]}"},
+            "record": {"S": json.dumps(entry)},
+        }
+        items.append({"PutRequest": {"Item": item}})
+    for start in range(0, len(items), 25):
+        dynamodb.batch_write_item(RequestItems={table: items[start : start + 25]})
 
 
 def until(met: "Callable[[], Any]") -> Any:
@@ -70,8 +84,8 @@ def test_what_became_of_events_is_seen(connected: "Person") -> None:
     until(lambda: person.api("GET", "health")["failed_events"])
     until(lambda: person.api("GET", "activity?action=created")["items"])
     number = person.api("GET", "activity?action=created")["items"][0]["number"]
-    closing = {"close_notes": "Failed over."}
-    person.api("POST", f"incidents/{number}/close", closing)
+    person.api("POST", f"incidents/{number}/close", {"close_notes": "Failed over."})
+    person.api("POST", "connections/default/test", person.connection())
 
     person.opens("settings#home")
     person.sees("#last-tickets a", number)
@@ -99,7 +113,7 @@ def test_what_became_of_events_is_seen(connected: "Person") -> None:
     person.photograph("activity")
 
     person.choose("filter-outcome", "Failed")
-    person.until(lambda: len(entries(person)) == 1)
+    has_entries(person, 1)
     assert "Unreadable" in entries(person)[0]
     person.choose("filter-outcome", "Done")
     person.choose("filter-kind", "Settings")
@@ -123,7 +137,7 @@ def test_what_is_shown_is_brought_up_to_date(connected: "Person") -> None:
     top = discard.rect["y"]
     happens(person, service=f"shop-{uuid.uuid4().hex[:6]}")
     until(lambda: person.api("GET", "activity?action=created")["items"])
-    refresh(person, "home")
+    person.waits_half_a_minute()
     person.sees("#last-tickets a", "INC")
     assert person.browser.switch_to.active_element == discard
     assert discard.rect["y"] == top
@@ -132,29 +146,28 @@ def test_what_is_shown_is_brought_up_to_date(connected: "Person") -> None:
     person.sees("#records", "Created")
     shown = len(entries(person))
     person.press("#records details summary")
-    person.api("PUT", "rules", {"errors": {"category": "software"}})
-    refresh(person, "activity")
-    person.sees("#newer", "newer")
+    person.browser.execute_script("scrollTo(0, 0)")
+    top = person.find("#records li").rect["y"]
+    remembers(person, {})
+    person.waits_half_a_minute()
+    person.sees("#newer", "Show 1 newer")
     assert len(entries(person)) == shown
+    assert person.find("#records li").rect["y"] == top
     person.press("#newer")
-    person.until(lambda: len(entries(person)) > shown)
+    has_entries(person, shown + 1)
+    assert person.has_focus("#list-title")
 
     person.blocks("*/api/servicenow/*")
     person.opens("settings#home")
     person.sees("#chart .notice", "cannot be reached")
     person.blocks()
-    refresh(person, "home")
+    person.waits_half_a_minute()
     person.sees("#last-tickets a", "INC")
     person.sees("#health", "Working")
-
-
-def refresh(person: "Person", view: str) -> None:
-    """Bring a view up to date, as it does by itself every half a minute."""
-    script = person.find("script[type=module]").get_attribute("src")
-    module = str(script).replace("settings.js", f"{view}.js")
-    person.browser.execute_async_script(
-        "import(arguments[0]).then((view) => view.refresh()).then(arguments[1])", module
-    )
+    person.has_network(is_there=False)
+    person.waits_half_a_minute()
+    person.sees("#stale", "Not up to date since")
+    assert person.find("#last-tickets a").is_displayed()
 
 
 def entries(person: "Person") -> list[str]:
@@ -163,6 +176,18 @@ def entries(person: "Person") -> list[str]:
         "return [...document.querySelectorAll('#records li h3')].map((h) => h.parentNode.innerText)"
     )
     return items
+
+
+def has_entries(person: "Person", count: int) -> None:
+    """Wait until the list has so many entries."""
+    person.until(lambda: len(entries(person)) == count)
+
+
+def causes(person: "Person") -> list[str]:
+    """Return what the list's entries say of their causes."""
+    found = "[...document.querySelectorAll('#records li bdi')].map((bdi) => bdi.textContent)"
+    texts: list[str] = person.browser.execute_script(f"return {found}")
+    return [text.rpartition(" · ")[2] for text in texts]
 
 
 def test_failed_events_go_on_or_are_discarded(connected: "Person") -> None:
@@ -190,26 +215,92 @@ def test_failed_events_go_on_or_are_discarded(connected: "Person") -> None:
     assert len(person.browser.find_elements(By.CSS_SELECTOR, "#unfinished-list li")) == 2
     has_no_barriers(person)
     person.photograph("failed-events")
+    person.has_network(is_there=False)
+    person.press("#unfinished-list li:first-child .danger")
+    person.sees("#unfinished-outcome", "cannot be reached")
+    person.has_network()
     person.press("#unfinished-list li:first-child .danger")
     person.sees("#unfinished-outcome", "1 discarded.")
-    assert len(person.browser.find_elements(By.CSS_SELECTOR, "#unfinished-list li")) == 1
+    rows = "#unfinished-list li"
+    person.until(lambda: len(person.browser.find_elements(By.CSS_SELECTOR, rows)) == 1)
+    person.until(lambda: person.has_focus("[aria-label^=Discard]"))
     person.press("#unfinished-list li button")
     person.sees("#unfinished-outcome", "1 will be tried again within a minute.")
+    person.until(lambda: person.has_focus("[data-verb=retry], #unfinished-outcome"))
     until(lambda: person.api("GET", "activity?action=created")["items"])
     assert person.api("GET", "unfinished-events?state=failed")["items"] == []
 
 
 def test_an_older_page_follows(connected: "Person") -> None:
-    """Twenty at a time, each once, to the oldest."""
-    for number in range(24):
-        rules = {"errors": {"category": f"c{number}"}}
-        connected.api("PUT", "rules", rules)
+    """Twenty at a time, each once, to the oldest; what is shown stays where the next is lost."""
+    remembers(connected, *[{}] * 24)
     connected.opens("settings#activity")
-    connected.until(lambda: len(entries(connected)) == 20)
+    has_entries(connected, 20)
+    connected.has_network(is_there=False)
     connected.press("#older")
-    connected.until(lambda: len(entries(connected)) == 26)
+    connected.sees("#records > .notice", "cannot be reached")
+    assert len(entries(connected)) == 20
+    connected.has_network()
+    connected.press("#older")
+    has_entries(connected, 25)
     assert not connected.find("#older").is_displayed()
+    assert not connected.browser.find_elements(By.CSS_SELECTOR, "#records > .notice")
     assert "Connection created" in entries(connected)[-1]
+    first_new = connected.find("#records li:nth-child(21) summary")
+    assert connected.browser.switch_to.active_element == first_new
+
+
+def test_ten_thousand_records_are_read_a_part_at_a_time(person: "Person") -> None:
+    """The list is as long as was asked for, whatever comes; a filter finds the oldest of them."""
+    first = {"cause": "0", "outcome": "failed"}
+    remembers(person, first, *({"cause": str(number)} for number in range(1, 10_000)))
+    person.signs_in("settings#activity")
+    for end in (20, 40, 60, 80, 100):
+        has_entries(person, end)
+        person.press("#older")
+    has_entries(person, 120)
+    assert causes(person) == [str(number) for number in range(9_999, 9_879, -1)]
+
+    # What comes does not make the list longer and longer.
+    person.browser.execute_script("scrollTo(0, 0)")
+    remembers(person, *({"cause": str(number)} for number in range(10_000, 10_005)))
+    person.waits_half_a_minute()
+    person.until(lambda: causes(person)[0] == "10004")
+    assert causes(person) == [str(number) for number in range(10_004, 9_984, -1)]
+    person.press("#older")
+    has_entries(person, 40)
+    assert causes(person) == [str(number) for number in range(10_004, 9_964, -1)]
+
+    # What is read stays where it is.
+    row = person.find("#records li:nth-child(30)")
+    place = "arguments[0].scrollIntoView(); return arguments[0].getBoundingClientRect().top"
+    top = person.browser.execute_script(place, row)
+    remembers(person, {"cause": "10005"})
+    person.waits_half_a_minute()
+    person.until(lambda: not person.find("#newer").get_attribute("hidden"))
+    now = person.browser.execute_script("return arguments[0].getBoundingClientRect().top", row)
+    assert abs(now - top) < 1
+    assert len(entries(person)) == 40
+
+    person.choose("filter-outcome", "Failed")
+    person.until(lambda: causes(person) == ["0"])
+    assert not person.find("#older").is_displayed()
+
+
+def test_text_from_right_to_left_is_whole(person: "Person") -> None:
+    """What a ticket says stands in its own direction, whole, on a phone as on a desktop."""
+    reasons = {"reason": ARABIC, "reason_type": "Refused", "outcome": "failed"}
+    remembers(person, {"cause": "متجر", "warnings": [ARABIC]}, {"cause": "متجر", **reasons})
+    person.signs_in("settings#activity")
+    for device in ("phone", "desktop"):
+        person.holds(device)
+        has_entries(person, 2)
+        for said in person.browser.find_elements(By.CSS_SELECTOR, "#records blockquote"):
+            assert said.text == ARABIC
+            assert is_read_from_the_right(person, said)
+        for about in person.browser.find_elements(By.CSS_SELECTOR, "#records bdi"):
+            assert "متجر" in about.text
+    has_no_barriers(person)
 
 
 def test_a_pause_is_reported(connected: "Person") -> None:
@@ -232,8 +323,7 @@ def test_a_pause_is_reported(connected: "Person") -> None:
 
 def test_an_empty_trail_says_what_will_stand_there(person: "Person") -> None:
     """A new user sees what the view is for, and that nothing is connected yet."""
-    person.signs_in()
-    person.opens("settings#activity")
+    person.signs_in("settings#activity")
     person.sees("#records", "Nothing has happened yet")
     has_no_barriers(person)
     person.opens("settings")
@@ -245,8 +335,8 @@ def test_an_empty_trail_says_what_will_stand_there(person: "Person") -> None:
 
 
 def test_nothing_jumps_while_a_slow_api_answers(connected: "Person") -> None:
-    """With an API that takes a second for each answer, the layout does not shift at all."""
-    connected.slows_down(1000)
+    """With an API that takes long for each answer, the layout does not shift at all."""
+    connected.has_network(delay=300)
     for device in ("phone", "desktop"):
         connected.holds(device)
         assert layout_shifts(connected, "settings#activity", "#records h3") == []
@@ -289,7 +379,7 @@ def test_several_connections_are_looked_at_one_at_a_time(connected: "Person") ->
     person.sees("#health .badge", "Not used yet")
     assert person.browser.switch_to.active_element.tag_name == "select"
     person.photograph("home-connections")
-    refresh(person, "home")
+    person.waits_half_a_minute()
     assert Select(person.find("#health select")).first_selected_option.text == "closing"
     with person.cloud.http(person.token) as http:
         assert http.delete("/api/servicenow/connections/closing").is_success
@@ -317,7 +407,7 @@ def test_gates_are_seen_before_and_after(connected: "Person") -> None:
         user = User(http, person.token)
         assert push(user, hook, gate["change_sys_id"], "change_request") == 202
     until(lambda: person.api("GET", f"gates/{gate['id']}")["state"] == "go")
-    refresh(person, "home")
+    person.waits_half_a_minute()
     person.sees("#no-gates", "None waits")
     person.press("#gates-decided summary")
     person.sees("#gates-decided-list .passed", "Decided")

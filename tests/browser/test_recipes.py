@@ -10,8 +10,7 @@ if TYPE_CHECKING:
 
 def test_a_recipe_from_its_example_to_its_end(person: "Person") -> None:
     """The example is previewed and saved; what is wrong is said beside its field."""
-    person.connects()
-    person.opens("settings#recipes")
+    person.connects("settings#recipes")
     person.sees("#recipes .empty", "none yet")
     person.press("#recipe-preview")
     person.sees("#recipe-tickets h3", "/cart is slow")

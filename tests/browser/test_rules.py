@@ -1,5 +1,6 @@
 """The Rules view in a real browser: try, save, find again; what is wrong stands at its field."""
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -7,7 +8,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser.conftest import has_no_barriers, layout_shifts
+from tests.browser.conftest import has_no_barriers, is_read_from_the_right, layout_shifts
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Person
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def connected(person: "Person") -> "Person":
     """A person whose connection works, at the Rules view."""
-    person.connects()
-    person.opens("settings#rules")
+    person.connects("settings#rules")
     person.find("[id='errors.enabled']")
     return person
 
@@ -112,17 +112,6 @@ def test_a_wrong_rule_is_reported_at_its_field(connected: "Person") -> None:
     assert "{{message}}" in str(connected.find("[id='errors.description']").get_attribute("value"))
 
 
-def test_rules_that_were_changed_elsewhere_are_not_overwritten(connected: "Person") -> None:
-    """Between reading and saving somebody saved: 412, and nothing typed is lost."""
-    connected.api("PUT", "rules", {"errors": {"category": "network"}})
-    unfolds(connected, "The ticket")
-    connected.write("errors.category", "software")
-    connected.press("#rules-save")
-    connected.sees("#rules-outcome", "changed elsewhere")
-    assert connected.find("[id='errors.category']").get_attribute("value") == "software"
-    assert connected.api("GET", "rules")["errors"]["category"] == "network"
-
-
 def test_each_kind_has_its_ticket(connected: "Person") -> None:
     """The example of each kind becomes a ticket, and the view has no barriers."""
     titles = {
@@ -147,6 +136,14 @@ def adds(person: "Person", name: str, **fields: str) -> None:
     at = len(person.browser.find_elements(By.CSS_SELECTOR, "#ordered > li")) - 1
     for field, text in {"name": name, **fields}.items():
         person.write(f"rule-{at}-{field.replace('_', '-')}", text)
+
+
+def drags(person: "Person", rule: str, place: str) -> None:
+    """Drag a rule to the place of another."""
+    person.browser.execute_script(
+        "arguments[0].scrollIntoView({block: 'center'})", person.find(rule)
+    )
+    ActionChains(person.browser).drag_and_drop(person.find(rule), person.find(place)).perform()
 
 
 def order(person: "Person") -> list[str]:
@@ -185,8 +182,7 @@ def test_rules_are_ordered_tried_and_saved(connected: "Person") -> None:
     person.sees("#ordered-status", "")
     assert "rule 1 of 2" in str(person.find("#ordered-status").get_attribute("textContent"))
     person.press("#ordered > li:nth-child(1) [aria-label^='Close']")
-    first, second = person.browser.find_elements(By.CSS_SELECTOR, "#ordered > li")
-    ActionChains(person.browser).drag_and_drop(second, first).perform()
+    drags(person, "#ordered > li:nth-child(2)", "#ordered > li:nth-child(1)")
     person.until(lambda: order(person) == ["Staging is quiet", "Checkout's team"])
 
     person.press("#rules-save")
@@ -205,28 +201,29 @@ def test_rules_are_ordered_tried_and_saved(connected: "Person") -> None:
 
 
 def test_as_many_rules_as_there_may_be_are_worked_with(person: "Person") -> None:
-    """Two hundred: the last one is moved up by keyboard, and all are saved."""
-    person.signs_in()
+    """Two hundred: the last one is moved up by keyboard and by drag, and all are saved."""
     names = [f"Rule {number}" for number in range(1, 201)]
     then = {"category": "software"}
     rules = [{"name": name, "match": {"service": [name]}, "then": then} for name in names]
     person.api("PUT", "rules", {"rules": rules})
-    person.opens("settings#rules")
+    person.signs_in("settings#rules")
     person.until(lambda: order(person) == names)
     up = person.find("#ordered > li:last-child [aria-label^='Move up']")
     up.send_keys(Keys.ENTER)
     for _ in range(3):  # the focus goes with the rule
         person.browser.switch_to.active_element.send_keys(Keys.ENTER)
+    drags(person, "#ordered > li:nth-child(200)", "#ordered > li:nth-child(197)")
+    moved = [*names[:195], "Rule 200", "Rule 199", *names[195:198]]
+    assert order(person) == moved
     person.press("#rules-save")
     person.sees("#rules-outcome", "Saved.")
-    saved = [rule["name"] for rule in person.api("GET", "rules")["rules"]]
-    assert saved == [*names[:195], "Rule 200", *names[195:199]]
+    assert [rule["name"] for rule in person.api("GET", "rules")["rules"]] == moved
 
 
 def test_nothing_jumps_while_a_slow_api_answers(person: "Person") -> None:
-    """With an API that takes a second for each answer, the layout does not shift at all."""
+    """With an API that takes long for each answer, the layout does not shift at all."""
     person.signs_in()
-    person.slows_down(1000)
+    person.has_network(delay=300)
     for device in ("phone", "desktop"):
         person.holds(device)
         assert layout_shifts(person, "settings#rules", "[id='errors.enabled']") == []
@@ -261,3 +258,24 @@ def test_a_rule_searches_the_instance_of_its_connection(connected: "Person") -> 
     person.choose("rule-0-then-connection", "As the event says")
     person.write("rule-0-then-assignment_group", "IT Sup")
     person.sees(f"{list_of} li", "IT Support")
+
+
+def test_a_ticket_in_arabic_is_whole_in_its_preview(connected: "Person") -> None:
+    """Title, description and a rule's name begin at the right, with all their letters."""
+    person = connected
+    said = "تعذر الدفع: رقم Payment 4711 انتهت المهلة!"
+    adds(person, "قاعدة المتجر", service="متجر")
+    unfolds_example(person, {"service": "متجر", "severity": "critical", "message": said})
+    person.press("#preview")
+    person.sees(".ticket h3", said)
+    for selector in (".ticket h3", ".ticket .text", "#tickets .hint bdi", "#ordered h3 bdi"):
+        assert is_read_from_the_right(person, person.find(selector)), selector
+    person.sees(".ticket .text", said)
+    person.sees("#tickets .hint", "By the rule قاعدة المتجر")
+    has_no_barriers(person)
+
+
+def unfolds_example(person: "Person", event: dict[str, str]) -> None:
+    """Have another event as the example."""
+    person.press("#example summary")
+    person.write("example-event", json.dumps(event, ensure_ascii=False))

@@ -18,7 +18,7 @@ def test_a_person_connects_servicenow(person: "Person") -> None:
     person.until(person.find("#welcome").is_displayed)
     has_no_barriers(person)
     person.photograph("welcome")
-    person.signs_in()
+    person.signs_in_with_password()
     has_no_barriers(person)
 
     person.types_connection()
@@ -177,29 +177,6 @@ def test_a_stored_connection_is_changed_and_deleted(person: "Person") -> None:
     person.sees("#state", "Not connected")
     person.opens("settings#connections")
     person.sees("#state", "Not connected")
-
-
-def test_nothing_typed_is_lost_when_the_session_ends(person: "Person") -> None:
-    """After a 401 the person signs in again in a small window; the form keeps what was typed."""
-    person.signs_in()
-    person.types_connection()
-    person.browser.execute_script(
-        "const session = JSON.parse(sessionStorage['actionsync.session']);"
-        "sessionStorage['actionsync.session'] = JSON.stringify({...session, token: 'ended'});"
-    )
-    person.press("#save")
-    person.until(person.find("#expired").is_displayed)
-    has_no_barriers(person)
-    main = person.browser.current_window_handle
-    person.press("#sign-in-again")
-    person.until(lambda: len(person.browser.window_handles) == 2)
-    (other,) = set(person.browser.window_handles) - {main}
-    person.browser.switch_to.window(other)
-    person.fills_sign_in_page()
-    person.until(lambda: len(person.browser.window_handles) == 1)
-    person.browser.switch_to.window(main)
-    person.sees("#outcome", "Saved.")
-    person.sees("#state", "Saved")
 
 
 def test_leaving_unsaved_changes_asks(person: "Person") -> None:

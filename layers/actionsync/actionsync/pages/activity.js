@@ -9,6 +9,8 @@ const MARKS = {
 };
 const PAGE = 20;
 const FILTERS = ["kind", "outcome", "since", "until"];
+// How long the list may become by what comes: on a page that stays open for a day it would never end.
+const LONGEST = 100;
 // What a row has opened, in this order; what is here without a title is shown otherwise.
 const DETAILS = {
   kind: "Kind", cause: "Cause", rule: "Rule", connection: "Connection", table: "Table", fields: "Fields sent",
@@ -119,11 +121,14 @@ const save = () => busy($("csv"), "Reading …", async () => {
 async function read({ more = false } = {}) {
   const number = ++asked;
   const list = more ? $("records").firstChild : make("ol", { className: "stages" }, ...rows(6));
+  const shown = more ? list.children.length : 0;
   const query = filters();
-  if (more) query.set("cursor", cursor);
-  else {
+  if (more) {
+    query.set("cursor", cursor);
+    list.nextSibling?.remove(); // that the last try has failed
+  } else {
     $("records").replaceChildren(list);
-    $("older").hidden = $("newer-actions").hidden = true;
+    $("older").hidden = $("newer").hidden = true;
   }
   $("records").setAttribute("aria-busy", "true");
   try {
@@ -140,10 +145,13 @@ async function read({ more = false } = {}) {
     else $("records").replaceChildren(make("p", { className: "empty", textContent: nothing() }));
     $("older").hidden = !cursor;
     $("records-status").textContent = `${plural($("records").querySelectorAll("li").length, "record")} shown.`;
+    // Who reads to the end loses the button that was pressed: on goes it with what it has brought.
+    if (more && !cursor) list.children[shown]?.querySelector("summary").focus({ preventScroll: true });
   } catch (error) {
     if (number !== asked) return;
-    $("records").replaceChildren(failure(`The list cannot be read: ${error.message}`, () => read()));
-    $("older").hidden = true;
+    const said = `The list cannot be read: ${error.message}`;
+    if (more) $("records").append(make("p", { className: "notice bad", role: "alert", textContent: said }));
+    else $("records").replaceChildren(failure(said, () => read()));
   }
   $("records").removeAttribute("aria-busy");
 }
@@ -166,7 +174,10 @@ export function open() {
     fill("filter-outcome", OUTCOMES, (outcome) => label(MARKS[outcome][1]));
     for (const name of FILTERS) $(`filter-${name}`).onchange = () => read();
     $("csv").onclick = save;
-    $("newer").onclick = () => read();
+    $("newer").onclick = async () => {
+      $("list-title").focus();
+      await read();
+    };
     $("older").onclick = () => busy($("older"), "Reading …", () => read({ more: true }));
   }
   return read();
@@ -177,7 +188,7 @@ export async function refresh() {
   const number = asked;
   const list = $("records").querySelector("ol");
   try {
-    const { document: { items } } = await ask("GET", `activity?${filters()}`);
+    const { document: { items, next } } = await ask("GET", `activity?${filters()}`);
     if (number !== asked || items[0]?.id === newest || !items.length) return;
     const at = items.findIndex(({ id }) => id === newest);
     const isReading = scrollY > 0 || list?.contains(document.activeElement) || list?.querySelector("details[open]");
@@ -185,11 +196,14 @@ export async function refresh() {
       if (!isReading) return await read();
     } else if (!isReading) {
       newest = items[0].id;
-      list.prepend(...items.slice(0, at).map(item));
+      if (list.children.length + at <= LONGEST) return list.prepend(...items.slice(0, at).map(item));
+      list.replaceChildren(...items.map(item));
+      cursor = next;
+      $("older").hidden = !cursor;
       return;
     }
-    $("newer").textContent = at > 0 ? `Show ${at} newer` : "Show what is newer";
-    $("newer-actions").hidden = false;
+    $("newer").textContent = at > 0 ? `Show ${at} newer` : "Show newer";
+    $("newer").hidden = false;
   } catch {
     // The next refresh may read it; what is shown stays.
   }

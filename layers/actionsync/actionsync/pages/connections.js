@@ -2,7 +2,7 @@
 
 import { clear, showCapabilities, showReport, tryIncident } from "./report.js";
 import { $, ask, CHANGED, confirmed, isUrgent, make, moment, notesOf, owned, tell as say } from "./shared.js";
-import { Problem, session } from "./session.js";
+import { isHere, Problem } from "./session.js";
 import { METHODS } from "./tables.js";
 
 const HINTS = {
@@ -303,7 +303,7 @@ function listen() {
     `Its secrets are deleted, too, and tickets are no longer written to ${new URL(stored.instance_url).host}. `
     + "Events that need it wait for up to 14 days. Tickets that exist stay as they are.", "Delete connection", remove);
   window.addEventListener("beforeunload", (event) => {
-    if (session() && isTyped()) event.preventDefault();
+    if (isHere() && isTyped()) event.preventDefault();
   });
 }
 

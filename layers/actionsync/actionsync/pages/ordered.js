@@ -61,7 +61,7 @@ function item(rule, index) {
   const node = make("li", { id: `rules.${index}`, draggable: !isOpen },
     make("div", { className: "rule" },
       make("div", {},
-        make("h3", { textContent: name }),
+        make("h3", {}, make("bdi", { textContent: name })),
         make("p", { className: "hint", textContent: `${saysMatch(rule.match)} → ${saysThen(rule.then)}` }),
         make("p", { className: "error", id: `rules.${index}-error` })),
       make("div", { className: "actions" },
@@ -124,7 +124,7 @@ function form(rule, index) {
   };
   const refresh = () => {
     $(`rules.${index}`).querySelector(".hint").textContent = `${saysMatch(rule.match)} → ${saysThen(rule.then)}`;
-    $(`rules.${index}`).querySelector("h3").textContent = rule.name;
+    $(`rules.${index}`).querySelector("h3 bdi").textContent = rule.name;
     $(id("json")).value = JSON.stringify(rule, null, 2);
   };
   const input = (title, name, value, onInput, more = {}) => make("div", { className: "field" },
@@ -134,6 +134,7 @@ function form(rule, index) {
   const ignore = make("input", { type: "checkbox", checked: rule.then === "ignore", onchange: (event) => {
     rule.then = event.target.checked ? "ignore" : {};
     update();
+    focusOn(index, ".check.strong input");
   } });
   const severities = make("fieldset", { className: "field" }, make("legend", { textContent: "Severity" }),
     make("div", { className: "checks" }, ...SEVERITIES.map((severity) => make("label", { className: "check" },

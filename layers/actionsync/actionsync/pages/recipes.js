@@ -1,7 +1,7 @@
 // The Recipes view: an owner's own recipes, tried on events before they are saved, and those that come with the product.
 
-import { $, ask, busy, confirmed, failure, make, tell, wordsOf } from "./shared.js";
-import { session } from "./session.js";
+import { $, ask, busy, confirmed, failure, make, regainFocus, tell, wordsOf } from "./shared.js";
+import { isHere } from "./session.js";
 import { card } from "./ticket.js";
 import { RECIPE } from "./examples.js";
 
@@ -41,7 +41,7 @@ const PARTS = `
 </form>
 <div>
   <section class="card" aria-labelledby="recipes-title">
-    <h2 id="recipes-title">Yours</h2>
+    <h2 id="recipes-title" tabindex="-1">Yours</h2>
     <div id="recipes" aria-busy="true"><div class="skeleton"></div></div>
   </section>
   <section class="card apart" aria-labelledby="built-in-title">
@@ -201,6 +201,7 @@ async function remove(name) {
     await ask("DELETE", `recipes/${encodeURIComponent(name)}`);
     if (edited?.name === name) fill("", RECIPE);
     await read();
+    $("recipes-title").focus();
   } catch (error) {
     tell($("recipe-outcome"), error.message, "bad");
   }
@@ -236,6 +237,7 @@ async function switchTo(name, box) {
     tell($("built-in-outcome"), error.status === 412 ? "The rules were changed elsewhere meanwhile. Reload the page." : error.message, "bad");
   }
   box.disabled = false;
+  regainFocus(box, $("view-recipes"));
 }
 
 function renderBuiltIn() {
@@ -271,7 +273,7 @@ export function open() {
   $("recipe-new").onclick = () => leaves(() => { fill("", RECIPE); $("recipe-name").focus(); });
   $("built-in-filter").oninput = renderBuiltIn;
   window.addEventListener("beforeunload", (event) => {
-    if (session() && isDirty()) event.preventDefault();
+    if (isHere() && isDirty()) event.preventDefault();
   });
   fill("", RECIPE);
   return read();

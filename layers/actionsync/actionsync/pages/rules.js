@@ -1,7 +1,7 @@
 // The Rules view: what becomes of each kind of event, tried on an example before it is saved.
 
 import { $, ask, busy, choices, failure, label, make, tell, wordsOf } from "./shared.js";
-import { session } from "./session.js";
+import { isHere } from "./session.js";
 import { showList } from "./ordered.js";
 import { picker } from "./picker.js";
 import { forget, offerReplay } from "./replay.js";
@@ -316,7 +316,11 @@ const save = () => busy($("rules-save"), "Saving …", async () => {
     tell($("rules-outcome"), isOld ? "The rules were changed elsewhere meanwhile. Reload the page to see them."
       : wordsOf(error, rest, "A field is wrong; it is marked above."), "bad");
   }
-}).then(render);
+}).then(() => {
+  render();
+  // There is nothing to save any more, and so no button.
+  if (!isDirty()) $("rules-outcome").focus();
+});
 
 /** Say what the instance objects to in what was saved: a group or a value that it has not. */
 async function checkSaved() {
@@ -331,6 +335,7 @@ function discard() {
   draft = structuredClone(stored);
   tell($("rules-outcome"), "");
   showAll();
+  $("ordered-title").focus();
 }
 
 let isOpen = false;
@@ -346,7 +351,7 @@ export function open() {
   $("rules-discard").onclick = discard;
   offerReplay(() => draft, (fields) => { clearErrors(); return showErrors(fields); });
   window.addEventListener("beforeunload", (event) => {
-    if (session() && draft && isDirty()) event.preventDefault();
+    if (isHere() && draft && isDirty()) event.preventDefault();
   });
   showExample();
   load();

@@ -18,6 +18,9 @@ export function session() {
   return saved && saved.expires > Date.now() ? saved : null;
 }
 
+/** Return whether the user has not signed out, though the session may have run out meanwhile. */
+export const isHere = () => sessionStorage.getItem(KEY) !== null;
+
 async function authorizeUrl(pending) {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(pending.verifier));
   return `${meta("authorize-url")}?${new URLSearchParams({

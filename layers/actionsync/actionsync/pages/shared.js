@@ -105,10 +105,22 @@ export async function ask(method, path, body, headers) {
   }
 }
 
-/** Do something while a button says so and cannot be pressed; then it has the focus again, which it has lost by that. */
+const isFocusLost = () => document.activeElement === document.body || !document.activeElement.checkVisibility();
+
+/** Give the focus back to what has lost it, or to its part's heading where that is gone: a keyboard goes on from there. */
+export function regainFocus(focused, part) {
+  if (isFocusLost()) focused.focus({ preventScroll: true });
+  if (!isFocusLost()) return;
+  const heading = part.querySelector("h1, h2");
+  heading.tabIndex = -1;
+  heading.focus();
+}
+
+/** Do something while a button says so and cannot be pressed; it keeps the focus, which that takes from it. */
 export async function busy(button, label, doing) {
+  const part = button.closest("section");
+  const isFocused = document.activeElement === button;
   const before = button.textContent;
-  const hadFocus = document.activeElement === button;
   button.disabled = true;
   button.textContent = label;
   try {
@@ -116,7 +128,7 @@ export async function busy(button, label, doing) {
   } finally {
     button.disabled = false;
     button.textContent = before;
-    if (hadFocus && document.activeElement === document.body) button.focus({ preventScroll: true });
+    if (isFocused) regainFocus(button, part);
   }
 }
 
@@ -148,7 +160,11 @@ export const wordsOf = (error, rest, marked) => rest || (Object.keys(error.field
 export function failure(message, retry) {
   return make("div", { className: "failure" },
     make("p", { className: "notice bad", role: "alert", textContent: message }),
-    make("button", { type: "button", textContent: "Try again", onclick: retry }));
+    make("button", { type: "button", textContent: "Try again", onclick: async ({ target }) => {
+      const part = target.closest("section, figure");
+      await retry();
+      regainFocus(target, part);
+    } }));
 }
 
 let places = null;

@@ -9,12 +9,13 @@ function inWords(name, value) {
 }
 
 export function card(ticket, checked) {
+  const named = (textContent) => make("bdi", { textContent });
   const notes = [
-    ticket.wanted ? `By the rule ${ticket.rule.name}${ticket.rule.is_fallback ? ", its source's own" : ""}.`
-      : `This event makes no ticket under these rules: ${ticket.rule.name}: ${ticket.reason}.`,
-    ...ticket.passed.map(({ rule, reason }) => `Not by ${rule}: ${reason}.`),
-    ...ticket.assumptions.map((text) => `Assumed: ${text}.`),
-  ].map((text) => make("p", { className: "hint", textContent: text }));
+    ticket.wanted ? ["By the rule ", named(ticket.rule.name), `${ticket.rule.is_fallback ? ", its source's own" : ""}.`]
+      : ["This event makes no ticket under these rules: ", named(ticket.rule.name), `: ${ticket.reason}.`],
+    ...ticket.passed.map(({ rule, reason }) => ["Not by ", named(rule), `: ${reason}.`]),
+    ...ticket.assumptions.map((text) => [`Assumed: ${text}.`]),
+  ].map((said) => make("p", { className: "hint" }, ...said));
   if (!ticket.wanted) return make("div", { className: "notice" }, ...notes);
   const { short_description: title, description, correlation_id: _id, correlation_display: _by, ...columns } = ticket.columns;
   const verdict = ticket.problems.length

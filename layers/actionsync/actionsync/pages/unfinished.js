@@ -11,6 +11,8 @@ let next = {}; // the cursor of each state's next page
 
 /** Do something to each of some events, one after the other, and say what could not be done. */
 async function each(chosen, verb, button, label) {
+  const rows = $("unfinished-list").children;
+  const at = [...rows].findIndex((row) => row.contains(button));
   const refused = [];
   await busy(button, label, async () => {
     for (const { id } of chosen) {
@@ -21,17 +23,19 @@ async function each(chosen, verb, button, label) {
       }
     }
   });
-  await show();
   const done = chosen.length - refused.length;
   const what = verb === "retry" ? "will be tried again within a minute" : "discarded";
   tell($("unfinished-outcome"), [done ? `${done} ${what}.` : "", ...new Set(refused)].filter(Boolean).join(" "),
     refused.length ? "bad" : "good");
-  $("unfinished-outcome").focus({ preventScroll: true });
+  await show().catch(() => {}); // what is shown stays until the next refresh
+  // One after the other: the focus goes on to the next of the list.
+  const following = refused.length || at < 0 ? null : rows[Math.min(at, rows.length - 1)];
+  (following?.querySelector(`[data-verb=${verb}]`) ?? $("unfinished-outcome")).focus();
 }
 
 function button(text, verb, label, chosen, properties = {}) {
   return make("button", {
-    type: "button", textContent: text, onclick: ({ target }) => each(chosen(), verb, target, label), ...properties,
+    type: "button", textContent: text, "data-verb": verb, onclick: ({ target }) => each(chosen(), verb, target, label), ...properties,
   });
 }
 
@@ -73,6 +77,7 @@ async function read({ more = false } = {}) {
 
 /** Read what is unfinished, and show it if there is something. */
 export function show() {
-  $("unfinished-older").onclick = () => busy($("unfinished-older"), "Reading …", () => read({ more: true }));
+  $("unfinished-older").onclick = () => busy($("unfinished-older"), "Reading …",
+    () => read({ more: true }).catch((error) => tell($("unfinished-outcome"), error.message, "bad")));
   return read();
 }

@@ -1,6 +1,6 @@
 // The views of the Settings page, one at a time, by the address's hash; each is loaded when first opened.
 
-import { $ } from "./shared.js";
+import { $, failure, make } from "./shared.js";
 import { session } from "./session.js";
 
 const VIEWS = {
@@ -33,10 +33,26 @@ async function show(event) {
   }
   refreshedAt = Date.now();
   view = null;
-  const opened = await VIEWS[name]();
+  $("not-loaded").replaceChildren();
+  let opened;
+  try {
+    opened = await VIEWS[name]();
+  } catch {
+    if (location.hash.slice(1) === hash) showThatItIsNotLoaded(name);
+    return;
+  }
   if ($(`view-${name}`).hidden) return;
   view = opened;
   await view.open();
+}
+
+/** A view whose module does not come does nothing, so that it is not shown; a browser may ask for it once only. */
+function showThatItIsNotLoaded(name) {
+  $(`view-${name}`).hidden = true;
+  const title = $(`view-${name}`).querySelector("h1").textContent;
+  $("not-loaded").replaceChildren(make("h1", { textContent: title }),
+    failure("This view cannot be loaded. Check your network and try again.", () => location.reload()));
+  $("not-loaded").querySelector("button").focus();
 }
 
 /** Bring what is shown up to date, while somebody may look at it and is signed in. */

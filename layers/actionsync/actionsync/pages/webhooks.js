@@ -1,6 +1,6 @@
 // The Webhooks view: addresses that tools send to, what came of the last deliveries, and sending one again.
 
-import { $, ask, busy, confirmed, connections, entry, failure, make, moment, tell } from "./shared.js";
+import { $, ask, busy, confirmed, connections, entry, failure, make, moment, reconcile, tell } from "./shared.js";
 import { SENDERS } from "./tables.js";
 
 const TITLES = Object.fromEntries(SENDERS.map(([name, title]) => [name, title]));
@@ -38,8 +38,10 @@ async function read() {
   const list = $("webhooks");
   try {
     const [{ document: { webhooks } }, owned] = await Promise.all([ask("GET", "webhooks"), connections().catch(() => null)]);
-    list.replaceChildren(...(webhooks.length ? [make("ul", { className: "webhooks" }, ...webhooks.map((webhook) => row(webhook, owned)))]
-      : [make("p", { className: "empty", textContent: "There is none yet. Make one, and give its address and secret to the tool that sends." })]));
+    const shown = list.querySelector("ul") ?? make("ul", { className: "webhooks" });
+    reconcile(shown, webhooks, ({ id }) => id, (webhook) => row(webhook, owned));
+    if (!shown.isConnected || !webhooks.length) list.replaceChildren(webhooks.length ? shown
+      : make("p", { className: "empty", textContent: "There is none yet. Make one, and give its address and secret to the tool that sends." }));
   } catch (error) {
     list.replaceChildren(failure(`The webhooks cannot be read: ${error.message}`, read));
   }
@@ -62,7 +64,10 @@ function row(webhook, owned) {
   });
   const mode = make("button", {
     type: "button", textContent: webhook.dry_run ? "Let it make tickets" : "Dry run",
-    onclick: ({ target }) => change(target, "Changing …", () => ask("PATCH", pathOf(webhook), { dry_run: !webhook.dry_run })),
+    onclick: async ({ target }) => {
+      await change(target, "Changing …", () => ask("PATCH", pathOf(webhook), { dry_run: !webhook.dry_run }));
+      $("webhooks").querySelector(`[data-key="${webhook.id}"] .actions button`)?.focus();
+    },
   });
   mode.setAttribute("aria-label", `${mode.textContent}: ${called}`);
   const remove = make("button", { type: "button", className: "quiet danger", textContent: "Remove", onclick: ({ target }) =>
@@ -70,7 +75,7 @@ function row(webhook, owned) {
       () => change(target, "Removing …", () => ask("DELETE", pathOf(webhook)))) });
   remove.setAttribute("aria-label", `Remove ${called}`);
   return make("li", {},
-    make("h3", { textContent: called }, webhook.dry_run ? make("span", { className: "badge", textContent: "dry run" }) : null),
+    make("h3", {}, make("span", {}, `${TITLES[webhook.source]}: `, make("bdi", { textContent: webhook.name })), webhook.dry_run ? make("span", { className: "badge", textContent: "dry run" }) : null),
     make("p", { className: "hint" }, make("code", { textContent: webhook.path }), ` made ${moment(webhook.created_at)}`),
     webhook.connection ? make("p", { className: "hint" }, "Its tickets go through the connection ", make("strong", { textContent: webhook.connection }),
       owned?.every(({ name }) => name !== webhook.connection) ? ", which is not stored: what comes waits for it." : ", unless a rule names another.") : null,
@@ -143,13 +148,16 @@ function deliveryRow(webhook, delivery, details) {
   again.setAttribute("aria-label", `Send the delivery of ${moment(delivery.at)} again`);
   return entry(isBad ? ["!", "failed", "failed"] : ["✓", "taken", "passed"],
     [make("time", { dateTime: delivery.at, textContent: moment(delivery.at) })],
-    ...delivery.events.map((event) => make("p", {}, `${event.name || "An event"}: ${event.outcome.replaceAll("_", " ")}`,
+    ...delivery.events.map((event) => make("p", {}, make("bdi", { textContent: event.name || "An event" }), `: ${event.outcome.replaceAll("_", " ")}`,
       event.ticket ? make("span", {}, ", ", make("a", { href: event.ticket.url, textContent: event.ticket.number, rel: "noreferrer" })) : null,
-      event.detail ? make("span", { className: "hint", textContent: ` ${event.detail}` }) : null)),
+      event.detail ? make("span", { className: "hint" }, " ", make("bdi", { textContent: event.detail })) : null)),
     outcome,
     make("div", { className: "actions" },
       delivery.events.some((event) => event.can_be_sent_again) ? again : null,
-      make("button", { type: "button", className: "quiet", textContent: "Refresh", onclick: () => showDeliveries(webhook, details) })));
+      make("button", { type: "button", className: "quiet", textContent: "Refresh", onclick: async () => {
+        await showDeliveries(webhook, details);
+        details.firstChild.focus();
+      } })));
 }
 
 /** A value that is copied whole, by a button or by hand. */
