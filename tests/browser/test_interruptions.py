@@ -61,7 +61,7 @@ def test_a_view_that_is_not_loaded_is_not_left_half(person: "Person") -> None:
     assert not person.find("#view-rules").is_displayed()
     has_no_barriers(person)
     person.press(".views [href='#home']")
-    person.sees("#health", "Not connected")
+    person.sees("#health", "Not known")
     person.press(".views [href='#rules']")
     person.sees("#not-loaded", "cannot be loaded")
     person.has_network()
