@@ -49,9 +49,12 @@ class State:
     contents: dict[str, bytes]
 
     def copy(self) -> Self:
-        """Return a copy. It shares the rows, which are never changed in place, but replaced."""
+        """Return a copy that shares no rows."""
         return type(self)(
-            {name: dict(rows) for name, rows in self.rows.items()},
+            {
+                name: {sys_id: dict(row) for sys_id, row in rows.items()}
+                for name, rows in self.rows.items()
+            },
             dict(self.numbers),
             dict(self.contents),
         )
