@@ -201,16 +201,16 @@ def test_signing_out_ends_the_session(person: "Person") -> None:
 
 
 def test_the_page_is_small_and_keeps_to_itself(person: "Person") -> None:
-    """Under 100 KB in all, nothing from elsewhere, strict headers, and nothing to complain of."""
+    """Under 40 KB on the wire, nothing from elsewhere, strict headers, and nothing to complain of."""
     person.signs_in()
     loaded = person.browser.execute_script(
         "return performance.getEntriesByType('resource')"
         ".concat(performance.getEntriesByType('navigation'))"
         ".filter((e) => !e.name.includes('/api/') && !e.name.includes('/oauth2/'))"
-        ".map((e) => [e.name, e.decodedBodySize])"
+        ".map((e) => [e.name, e.encodedBodySize])"
     )
     assert all(name.startswith(person.cloud.front.url) for name, _ in loaded)
-    assert 0 < sum(size for _, size in loaded) < 100_000
+    assert 0 < sum(size for _, size in loaded) < 40_000
     with person.cloud.http() as http:
         headers = http.get("/settings").headers
     policy = headers["content-security-policy"]

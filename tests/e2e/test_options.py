@@ -66,6 +66,7 @@ def stack(cloud: "LocalCloud") -> "Iterator[Stack]":
         *("ReservedConcurrency=5", "ApiRateLimit=7", "ApiBurstLimit=9", "LogRetentionDays=90"),
         *("ConnectionCheckMinutes=15", "AutomationUserId=somebody", "LogLevel=ERROR"),
         environment={**local_cloud._CREDENTIALS, "AWS_ENDPOINT_URL": cloud.endpoint},
+        log=local_cloud.STATE / "options.log",
     )
     yield Stack(cloud, key)
     cloud.client("cloudformation").delete_stack(StackName=STACK)

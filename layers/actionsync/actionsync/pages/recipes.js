@@ -9,51 +9,6 @@ const TEXTS = ["text", "triggers-0", "triggers-1", "end"];
 const ENDS = { event: "ends by an event", later_success: "ends by a later success", silent: "ends after a quiet time", none: "never ends" };
 const json = (value) => (value === undefined ? "" : JSON.stringify(value, null, 2));
 
-const area = (label, id, rows) => `
-  <div class="field">
-    <label for="${id}">${label}</label>
-    <textarea id="${id}" rows="${rows}" spellcheck="false" aria-describedby="${id}-error"></textarea>
-    <p class="error" id="${id}-error"></p>
-  </div>`;
-const PARTS = `
-<form class="card" id="recipe-form" novalidate autocomplete="off">
-  <h2 id="recipe-title" tabindex="-1">A new recipe</h2>
-  <div class="field">
-    <label for="recipe-name">Name</label>
-    <input id="recipe-name" maxlength="50" spellcheck="false" autocapitalize="none" aria-describedby="recipe-name-error">
-    <p class="error" id="recipe-name-error"></p>
-  </div>
-  ${area("Recipe, as JSON", "recipe-text", 18)}
-  <details id="recipe-examples">
-    <summary>The events that it is tried on</summary>
-    <p class="hint">Two that begin something, and one that ends it where the recipe has ends, as JSON. They are not stored.</p>
-    ${area("First beginning", "recipe-triggers-0", 8)}
-    ${area("Second beginning", "recipe-triggers-1", 8)}
-    ${area("End", "recipe-end", 8)}
-  </details>
-  <div class="notice" id="recipe-outcome" role="status" tabindex="-1" hidden></div>
-  <div class="actions">
-    <button type="submit" class="primary" id="recipe-save">Save recipe</button>
-    <button type="button" id="recipe-preview">Show the ticket</button>
-    <button type="button" class="quiet" id="recipe-new" hidden>New recipe</button>
-  </div>
-  <div id="recipe-tickets"></div>
-</form>
-<div>
-  <section class="card" aria-labelledby="recipes-title">
-    <h2 id="recipes-title" tabindex="-1">Yours</h2>
-    <div id="recipes" aria-busy="true"><div class="skeleton"></div></div>
-  </section>
-  <section class="card apart" aria-labelledby="built-in-title">
-    <h2 id="built-in-title">Those that come with the product</h2>
-    <p class="hint">Off until you switch them on. Two that report the same things make two tickets.</p>
-    <p class="notice" id="built-in-outcome" role="status" hidden></p>
-    <div class="field"><label for="built-in-filter" class="visually-hidden">Find a recipe</label>
-      <input id="built-in-filter" type="search" placeholder="Find a service" autocomplete="off"></div>
-    <ul class="switches" id="built-in"></ul>
-  </section>
-</div>`;
-
 let edited = null; // `{name, etag}` of the stored recipe in the form, or null for a new one
 let filled = ""; // what the form had when it was filled
 let builtIn = [];
@@ -267,7 +222,6 @@ let isOpen = false;
 export function open() {
   if (isOpen) return;
   isOpen = true;
-  $("recipes-parts").innerHTML = PARTS;
   $("recipe-form").onsubmit = (event) => { event.preventDefault(); save(); };
   $("recipe-preview").onclick = preview;
   $("recipe-new").onclick = () => leaves(() => { fill("", RECIPE); $("recipe-name").focus(); });
