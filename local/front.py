@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SIGN_IN = ("/oauth2/", "/login", "/logout")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-_OWN_HEADERS = {"host", "connection", "content-length", "transfer-encoding", "content-encoding"}
+_OWN_HEADERS = {"host", "connection", "content-length", "transfer-encoding"}
 
 
 class Front:
@@ -75,13 +75,11 @@ class Front:
         path = request.url.path
         base = self.endpoint if path.startswith(_SIGN_IN) else self.api_url
         url = f"{base}{path}" + (f"?{request.url.query}" if request.url.query else "")
-        answer = await self._http.request(
-            request.method,
-            url,
-            headers=_own(request.headers.items()),
-            content=await request.body(),
-        )
-        response = Response(answer.content, status_code=answer.status_code)
+        headers, body = _own(request.headers.items()), await request.body()
+        async with self._http.stream(request.method, url, headers=headers, content=body) as answer:
+            # As it comes: packed, where the browser takes it so.
+            content = b"".join([part async for part in answer.aiter_raw()])
+        response = Response(content, status_code=answer.status_code)
         for name, value in _own(answer.headers.multi_items()):
             response.headers[name] = value
         return response

@@ -201,7 +201,7 @@ def test_signing_out_ends_the_session(person: "Person") -> None:
 
 
 def test_the_page_is_small_and_keeps_to_itself(person: "Person") -> None:
-    """Under 40 KB on the wire, nothing from elsewhere, strict headers, and nothing to complain of."""
+    """Under 40 KB as sent, nothing from elsewhere, strict headers, and nothing to complain of."""
     person.signs_in()
     loaded = person.browser.execute_script(
         "return performance.getEntriesByType('resource')"
