@@ -512,7 +512,8 @@ class Tour:
         trail = self._call("See it in Activity", "GET", "activity?limit=5", 200)
         said = [text for item in trail["items"] for text in item.get("warnings", [])]
         _check(any(rule in text for text in said), "it has ServiceNow's own text")
-        self.console.print(f"        [yellow]![/yellow] {said[0]}")
+        self.console.print("        [dim]As meant, ServiceNow's own refusal is reported:[/dim]")
+        self.console.print(f"        [dim]“{said[0]}”[/dim]")
 
     def _notes(self, sys_id: str) -> str:
         """Return a record's work notes."""
