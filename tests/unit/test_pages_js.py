@@ -137,3 +137,18 @@ def test_every_module_is_one(file: Any) -> None:
     if file.name in {"settings.js", "docs.js", "sign-in.js"}:  # they begin at once
         pytest.skip("the browser tests begin it")
     assert node(f'const result = Object.keys(await import("{file.as_uri()}"));')
+
+
+@pytest.mark.parametrize(
+    ("kind", "cause", "said"),
+    [
+        ("api", "create incident", ["Opened by a call"]),
+        ("incident", "checkout", ["checkout", "Incident"]),
+        ("incident", "", ["Incident"]),
+    ],
+)
+def test_home_says_what_opened_a_ticket(kind: str, cause: str, said: list[str]) -> None:
+    """An event's name and kind; of a call not the name of its operation."""
+    script = 'const { opener } = await import("./home.js");'
+    record = json.dumps({"kind": kind, "cause": cause})
+    assert node(f"{script}\nconst result = opener({record});") == said

@@ -56,9 +56,14 @@ function showNotes(all) {
     make("li", { className: "warn" }, make("a", { href: "#connections", textContent: connection.name }), `: ${notesOf(connection).join(" ")}`)));
 }
 
+/** What opened a ticket; a call's cause is its operation, which says nothing here. */
+export function opener({ kind, cause }) {
+  return kind === "api" ? ["Opened by a call"] : [cause, label(kind)].filter(Boolean);
+}
+
 function ticket(record) {
   return entry(["✓", "opened", "passed"], [ticketLink(record)],
-    make("p", {}, ...[record.cause, label(record.kind)].filter(Boolean).flatMap((text) => [make("bdi", { textContent: text }), " · "]),
+    make("p", {}, ...opener(record).flatMap((text) => [make("bdi", { textContent: text }), " · "]),
       make("time", { dateTime: record.at, textContent: moment(record.at) })));
 }
 
