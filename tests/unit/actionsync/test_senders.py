@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import jmespath
@@ -153,3 +154,12 @@ def test_elements_are_found_wherever_they_are() -> None:
     assert split(many, {"alerts": [1, 2], "b": 3}) == ({"b": 3}, [1, 2])
     assert split(many, {"b": 3}) == ({}, [])
     assert split(Sender("x", (), elements="@"), [1, 2]) == ({}, [1, 2])
+
+
+def test_a_misspelt_key_names_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes a recipe is told where the mistake is."""
+    text = 'title = "T"\n[webhook]\nways = [{way = "bearer"}]\nstepps = "Settings."\n'
+    (tmp_path / "misspelt.toml").write_text(text)
+    monkeypatch.setattr(senders, "_RECIPES", tmp_path)
+    with pytest.raises(ValueError, match=r"^misspelt\.toml: \[webhook\]: .*'stepps'"):
+        sender("misspelt")

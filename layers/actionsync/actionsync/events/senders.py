@@ -102,7 +102,10 @@ def sender(name: str) -> Sender | None:
         document = tomllib.loads((_RECIPES / f"{name}.toml").read_text())
     except FileNotFoundError:
         return None
-    return _sender(document) if "webhook" in document else None
+    try:
+        return _sender(document) if "webhook" in document else None
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{name}.toml: [webhook]: {error}") from error
 
 
 def _sender(document: dict[str, Any]) -> Sender:

@@ -89,6 +89,20 @@ def test_every_recipe_has_examples() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("kee = 'id'", r"kee\n"), ("service = 'a['", r"service\n")],
+)
+def test_a_mistake_in_a_form_names_its_file(
+    monkeypatch: pytest.MonkeyPatch, line: str, said: str
+) -> None:
+    """Of a recipe with a misspelt key, or a path that is none."""
+    text = f"title = 'T'\nends = 'none'\n[[forms]]\nkey = ['id']\n{line}\n"
+    monkeypatch.setattr(catalogue, "_text", lambda _: text)
+    with pytest.raises(ValueError, match=rf"(?s)^misspelt\.toml: .*forms\.0\.{said}"):
+        catalogue.recipe("misspelt")
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_means_what_it_says(name: str) -> None:
     """Each variant of an event becomes what the table says, and nothing else."""

@@ -52,7 +52,10 @@ def shown() -> list[dict[str, Any]]:
 @cache
 def recipe(source: str) -> Recipe:
     """Return a source's recipe."""
-    return Recipe.model_validate(tomllib.loads(_text(source)))
+    try:
+        return Recipe.model_validate(tomllib.loads(_text(source)))
+    except ValueError as error:
+        raise ValueError(f"{source}.toml: {error}") from error
 
 
 @cache
