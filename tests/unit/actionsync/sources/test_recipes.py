@@ -103,6 +103,14 @@ def test_a_mistake_in_a_form_names_its_file(
         catalogue.recipe("misspelt")
 
 
+@pytest.mark.parametrize("source", RECIPES)
+def test_a_title_names_labels_of_its_form(source: str) -> None:
+    """One that the form does not have would leave a gap, or the title of a fallback."""
+    for number, form in enumerate(catalogue.recipe(source).forms):
+        named = set(re.findall(r"\blabels\.(\w+)", form.title))
+        assert named <= form.labels.keys(), f"{source}.toml: forms.{number}.title"
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_means_what_it_says(name: str) -> None:
     """Each variant of an event becomes what the table says, and nothing else."""
