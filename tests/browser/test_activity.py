@@ -141,6 +141,14 @@ def test_what_is_shown_is_brought_up_to_date(connected: "Person") -> None:
     person.sees("#last-tickets a", "INC")
     assert person.browser.switch_to.active_element == discard
     assert discard.rect["y"] == top
+    for count, stop in ((3, "#health .link"), (4, "#unfinished-all [data-verb=retry]")):
+        person.browser.execute_script("document.querySelector(arguments[0]).focus()", stop)
+        happens(person, service=None)
+        until(lambda: len(person.api("GET", "unfinished-events?state=failed")["items"]) == count)  # noqa: B023
+        person.waits_half_a_minute()
+        person.sees("#unfinished-all", f"Retry all {count}")
+        person.sees("#health", f"{count} events")
+        assert person.has_focus(stop)
 
     person.opens("settings#activity")
     person.sees("#records", "Created")

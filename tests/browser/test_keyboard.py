@@ -172,6 +172,8 @@ def sees_to_failed_events(person: "Person", keyboard: Keyboard) -> None:
     """Discard one, and retry the other."""
     keyboard.presses(".views [href='#home']", back=True)
     keyboard.comes_to("h1")
+    # What Home showed before there was a connection is gone once it is up to date.
+    person.until(lambda: not person.find("#first-steps").is_displayed())
     person.until(lambda: len(person.browser.find_elements(By.CSS_SELECTOR, "[data-verb]")) == 6)
     keyboard.presses("#unfinished-list [data-verb=discard]")
     person.sees("#unfinished-outcome", "1 discarded.")

@@ -1,6 +1,6 @@
 // How a user's events fare: the tiles, and a chart of two weeks.
 
-import { $, make, moment, plural } from "./shared.js";
+import { $, make, moment, plural, refill } from "./shared.js";
 
 const STATES = {
   none: ["Not connected", "", "Store a connection first."],
@@ -76,7 +76,7 @@ function chart(days) {
 
 /** Show the document of `GET /health`. */
 export function showHealth(health, name, showFailed, choice) {
-  $("health").replaceChildren(...tiles(health, name, showFailed, choice));
+  refill($("health"), ...tiles(health, name, showFailed, choice));
   $("chart").replaceChildren(...chart(health.days));
   const sum = (count) => health.days.reduce((total, day) => total + day[count], 0);
   const since = health.counted_since.slice(0, 10) > health.days[0].date ? `, counted since ${moment(health.counted_since)}` : "";

@@ -63,6 +63,14 @@ function replace(old, node) {
   if (place >= 0) node.querySelectorAll(FOCUSABLE)[place]?.focus({ preventScroll: true });
 }
 
+/** Put nodes into a place instead of what is there; the focus stays at its stop, or goes to the view's heading. */
+export function refill(place, ...nodes) {
+  const at = [...place.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
+  place.replaceChildren(...nodes);
+  const stop = place.querySelectorAll(FOCUSABLE)[at] ?? place.closest("[id^=view-]").querySelector("h1");
+  if (at >= 0) stop.focus({ preventScroll: true });
+}
+
 /** A code as people read it: `action_item` is "Action item". */
 export function label(code) {
   if (code === "api") return "API";

@@ -1,6 +1,6 @@
 // Events that wait or have failed, which their owner lets go on or discards.
 
-import { $, ask, busy, entry, make, moment, reconcile, tell } from "./shared.js";
+import { $, ask, busy, entry, make, moment, reconcile, refill, tell } from "./shared.js";
 
 const MARKS = { waiting: ["…", "waits", "skipped"], failed: ["!", "failed", "failed"] };
 
@@ -56,7 +56,7 @@ function render() {
   const failed = () => items.filter((item) => item.state === "failed");
   $("unfinished").hidden = !items.length && $("unfinished-outcome").hidden;
   reconcile($("unfinished-list"), items, ({ id }) => id, row);
-  $("unfinished-all").replaceChildren(...(failed().length > 1 ? [
+  refill($("unfinished-all"), ...(failed().length > 1 ? [
     button(`Retry all ${failed().length} that failed`, "retry", "Sending …", failed),
     button(`Discard all ${failed().length}`, "discard", "Discarding …", failed, { className: "quiet danger" }),
   ] : []));
