@@ -240,10 +240,9 @@ def drop_pending(
         PendingMissingError: it has no pending version.
     """
     old = _at_version(connections, owner, name, expected_version)
-    if old.pending is None:
-        raise PendingMissingError(old.name)
+    pending = _pending_of(old)
     with locked(connections, owner, old) as operation:
-        secrets.drop_pending(old.id, old.pending.secret_version)
+        secrets.drop_pending(old.id, pending.secret_version)
         connection = replace(old, pending=None, version=old.version + 1)
         connections.save(owner, operation, connection)
     return connection
@@ -256,9 +255,7 @@ def pending_secret(secrets: SecretStore, owner: str, connection: Connection) -> 
         PendingMissingError: it has none.
         ConnectionIncompleteError: that is missing, or is another's.
     """
-    pending = connection.pending
-    if pending is None:
-        raise PendingMissingError(connection.name)
+    pending = _pending_of(connection)
     secret = secrets.get(connection.id, pending.secret_version)
     identity = replace(connection.identity, key_id=pending.key_id)
     if secret is None or (secret.owner, secret.identity) != (owner, identity):
@@ -276,9 +273,7 @@ def promote_pending(
         ConnectionChangedError: it is not at this version any more.
         ConnectionBusyError: another request is working on it.
     """
-    pending = old.pending
-    if pending is None:
-        raise PendingMissingError(old.name)
+    pending = _pending_of(old)
     with locked(connections, owner, old) as operation:
         if not secrets.promote_pending(old.id, pending.secret_version, old.secret_version):
             raise ConnectionIncompleteError
@@ -317,6 +312,12 @@ def _at_version(
     if expected not in {None, found.version}:
         raise ConnectionChangedError(found.version)
     return found
+
+
+def _pending_of(connection: Connection) -> PendingVersion:
+    if connection.pending is None:
+        raise PendingMissingError(connection.name)
+    return connection.pending
 
 
 def _wrong_fields(

@@ -12,11 +12,11 @@ from actionsync.events.deliveries import Delivery
 from actionsync.events.models import IncomingEvent, UnreadableEventError
 from actionsync.events.recipes import OFF, catalogue
 from actionsync.events.recipes.models import Recipe
+from actionsync.events.references import refuse_missing
 from actionsync.events.sources import application, cloudwatch, deployments, envelopes, meetings
 from actionsync.events.sources.protocol import Context
 from actionsync.events.support_groups import with_support_group
 from actionsync.rules.models import RulesPreview, Section, SourceRule
-from servicenow_tools import field
 from servicenow_tools.errors import InvalidRequestError, ServiceNowError
 
 if TYPE_CHECKING:
@@ -159,9 +159,9 @@ async def _check(ticket: dict[str, Any], client: "ServiceNowClient") -> None:
 
 
 async def _missing(table: "Table", column: str) -> str:
-    """Return that a table lacks a column, as the instance says also of a hidden dictionary."""
+    """Return that a table lacks a column, or an empty text."""
     try:
-        await table.page(field(column).is_empty(), limit=1, fields=["sys_id"])
+        await refuse_missing(table, column)
     except InvalidRequestError as error:
         return error.reason
     return ""

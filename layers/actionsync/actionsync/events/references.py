@@ -100,12 +100,20 @@ async def _messages(
 async def _objections(table: "Table", named: _Named) -> list[str]:
     if not named.column:
         return []
-    # A query for a column that the table lacks is refused, also where its dictionary is hidden.
-    await table.page(field(named.column).is_empty(), limit=1, fields=["sys_id"])
+    await refuse_missing(table, named.column)
     if isinstance(named.value, str) and "{{" in named.value:
         return []
     found = await table.preview({named.column: named.value}, id=_SOME_RECORD)
     return [problem.message for problem in found.problems]
+
+
+async def refuse_missing(table: "Table", column: str) -> None:
+    """Refuse a column that a table lacks, as the instance does also where its dictionary is hidden.
+
+    Raises:
+        InvalidRequestError: the table lacks it; `reason` says so.
+    """
+    await table.page(field(column).is_empty(), limit=1, fields=["sys_id"])
 
 
 def _named(rules: Rules) -> Iterator[_Named]:

@@ -1,7 +1,7 @@
 // The Home view: health, what waits and what failed, the last tickets, the chart.
 
 import { showHealth, showNoHealth } from "./health.js";
-import { $, ask, connections, entry, failure, isUrgent, label, make, moment, notesOf, reconcile, refill, ticketLink } from "./shared.js";
+import { $, ask, connections, entry, failure, isUrgent, label, make, moment, notesOf, reconcile, refill, regainFocus, ticketLink } from "./shared.js";
 import { show as showUnfinished } from "./unfinished.js";
 
 const TICKETS = 6;
@@ -27,9 +27,9 @@ async function readHealth() {
 async function refreshHealth() {
   const [[health, name], all] = await Promise.all([readHealth(), connections().catch(() => [])]);
   if (!all.some((each) => each.name === chosen)) chosen = "";
-  const isLeft = $("first-steps").contains(document.activeElement) && health.connection.state !== "none";
+  const focused = document.activeElement;
   $("first-steps").hidden = health.connection.state !== "none";
-  if (isLeft) $("view-home").querySelector("h1").focus({ preventScroll: true });
+  if ($("first-steps").contains(focused)) regainFocus(focused, $("view-home"));
   const now = JSON.stringify([health, all]);
   if (now !== shown) {
     showHealth(health, name, toFailed, choiceOf(all, name));
