@@ -222,7 +222,7 @@ class LocalCloud:
         environment["TMPDIR"] = mkdtemp()
         self._cleanup.callback(_remove, environment["TMPDIR"])
         process = subprocess.Popen(  # noqa: S603 - our own tool
-            [TOOLS / "ministack/bin/ministack"],
+            [TOOLS / "ministack/bin/python", ROOT / "local/shared_layers.py"],
             env=environment,
             cwd=self._state,
             stdout=self._cleanup.enter_context(log.open("wb")),

@@ -39,6 +39,11 @@ _START = b"HTTP/"
 _HTTPS_PORT = 443
 # The extension of a request that says when its answer has to be read, on time.monotonic()'s clock.
 ENDS_AT = "servicenow_tools.ends_at"
+# The extension of a request that says whether a part of it may have gone out. One that was not
+# given to a transport has none.
+IS_SENT = "servicenow_tools.is_sent"
+# The first step of httpcore's `trace` in which a part of a request goes out.
+_SENDING = "http11.send_request_headers.started"
 # Variables of the environment that httpx reads where no authority is named.
 _PUBLIC_AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _HTTPCORE_ERRORS = (
@@ -109,6 +114,13 @@ class Transport(httpx.AsyncBaseTransport):
         for connection in self._pool.connections:
             if connection.is_idle() and _has_unread(connection):
                 await connection.aclose()
+
+        async def see(step: str, info: dict[str, Any]) -> None:
+            # What asks a proxy for a tunnel is a request, too.
+            if step == _SENDING and info["request"].method != b"CONNECT":
+                request.extensions[IS_SENT] = True
+
+        request.extensions[IS_SENT] = False
         with _httpx_errors():
             response = await self._pool.handle_async_request(
                 httpcore.Request(
@@ -121,7 +133,7 @@ class Transport(httpx.AsyncBaseTransport):
                     ),
                     headers=request.headers.raw,
                     content=request.stream,
-                    extensions=request.extensions,
+                    extensions={**request.extensions, "trace": see},
                 )
             )
         response.extensions["network_stream"].is_in_head = False
@@ -252,7 +264,11 @@ class _Stream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
     ) -> httpcore.AsyncNetworkStream:
-        stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        try:
+            stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:  # httpcore leaves the connection open when the task is cancelled
+            await self._stream.aclose()
+            raise
         return _Stream(stream, is_tls=True)
 
     def get_extra_info(self, info: str) -> Any:

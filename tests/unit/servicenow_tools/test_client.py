@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -677,6 +678,19 @@ def test_nobody_there(url: str) -> None:
                 await client.get_incident("INC0000001")
 
     asyncio.run(read())
+
+
+def test_a_write_whose_connection_takes_too_long_was_not_applied() -> None:
+    """Nothing of it went out: it may be sent again."""
+
+    async def create(url: str) -> None:
+        async with ServiceNowClient(url, "u", "p", timeout=10.0, deadline=0.3) as client:
+            with pytest.raises(ConnectionFailedError, match="No connection to") as failed:
+                await client.create_incident("x")
+            assert not failed.value.maybe_applied
+
+    with socket.create_server(("localhost", 0)) as silent:  # which never answers the handshake
+        asyncio.run(create(f"https://localhost:{silent.getsockname()[1]}"))
 
 
 def test_a_certificate_of_nobody_known_is_refused(simulator: Simulator) -> None:

@@ -27,7 +27,7 @@ from servicenow_tools.errors import (
 from servicenow_tools.retries import Outcome, next_step
 from servicenow_tools.sync import _concurrency
 from servicenow_tools.sync._responses import Answer, AttemptError, content_of, read
-from servicenow_tools.sync._transport import ENDS_AT, NotHttpError
+from servicenow_tools.sync._transport import ENDS_AT, IS_SENT, NotHttpError
 
 _log = logging.getLogger("servicenow_tools")
 
@@ -41,7 +41,6 @@ _OWN_HEADERS = frozenset(
     {"authorization", "connection", "content-length", "cookie", "host", "transfer-encoding",
      "x-sn-apikey"}
 )  # fmt: skip
-_IS_SENT = "servicenow_tools.is_sent"
 # Instances refuse URLs with 414 from about 10,000 characters on.
 _LONGEST_TARGET = 8000
 # No cookies: one would put all requests into one session, which runs them one by one and drops
@@ -350,6 +349,9 @@ class Http:
             text = f"No connection to {self.instance_url}: {str(error) or 'it did not answer'}"
             raise AttemptError(ConnectionFailedError(text), Outcome.NOT_SENT) from error
         except (TimeoutError, httpx.TimeoutException) as error:
+            if sent.extensions.get(IS_SENT) is False:
+                text = f"No connection to {self.instance_url}: it did not answer in time"
+                raise AttemptError(ConnectionFailedError(text), Outcome.NOT_SENT) from error
             failure: type[RequestTimeoutError | ConnectionLostError] = RequestTimeoutError
             text = f"{self.instance_url} did not answer in time."
             cause: Exception = error
@@ -362,8 +364,9 @@ class Http:
             text = f"The connection to {self.instance_url} broke before the answer was whole."
             cause = error
         # What signs the request may have failed before the request itself was sent.
-        maybe_applied = request.is_write and _IS_SENT in sent.extensions
-        outcome = Outcome.UNANSWERED if _IS_SENT in sent.extensions else Outcome.NOT_SENT
+        is_sent = sent.extensions.get(IS_SENT, False)
+        maybe_applied = request.is_write and is_sent
+        outcome = Outcome.UNANSWERED if is_sent else Outcome.NOT_SENT
         if failure is MalformedResponseError:  # and would be again
             outcome = Outcome.FAILED
         raise AttemptError(failure(text, maybe_applied=maybe_applied), outcome) from cause
@@ -412,7 +415,7 @@ class Http:
         with closing(self._auth.sync_auth_flow(sent)) as flow:
             request = next(flow)
             while True:
-                request.extensions[_IS_SENT] = True
+                request.extensions[IS_SENT] = True
                 response = transport.handle_request(request)
                 response.request = request
                 try:
