@@ -21,8 +21,10 @@ def describe(name: str, schema: dict[str, Any]) -> None:
     said = {field: " ".join(words.split()) for field, words in _ATTRIBUTE.findall(attributes)}
     if attributes:
         schema["description"] = text.strip()
-    for field, part in _properties(schema):
-        meaning = said.get(field) or TABLES.get(name, {}).get(field) or TABLES["fields"].get(field)
+    tables = (said, TABLES.get(name, {}), TABLES["fields"])
+    for path, part in _properties(schema):
+        known = (table.get(end) for end in _ends(path) for table in tables)
+        meaning = next(filter(None, known), None)
         if meaning and "description" not in part:
             part["description"] = meaning[0].upper() + meaning[1:]
 
@@ -33,7 +35,15 @@ def describe_parameter(parameter: dict[str, Any]) -> None:
         parameter.setdefault("description", meaning)
 
 
-def _properties(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    found = list(schema.get("properties", {}).items())
-    inner = [part for _, part in found] + ([schema["items"]] if "items" in schema else [])
-    return found + [pair for part in inner for pair in _properties(part)]
+def _properties(schema: dict[str, Any], above: str = "") -> list[tuple[str, dict[str, Any]]]:
+    """Return the properties of a schema and of those within it, by their paths: `rule.name`."""
+    found = [(above + name, part) for name, part in schema.get("properties", {}).items()]
+    inner = [(f"{path}.", part) for path, part in found]
+    inner += [(above, schema["items"])] if "items" in schema else []
+    return found + [pair for path, part in inner for pair in _properties(part, path)]
+
+
+def _ends(path: str) -> list[str]:
+    """Return what may be said of a path, the most exact first: `a.b.c`, `b.c`, `c`."""
+    names = path.split(".")
+    return [".".join(names[start:]) for start in range(len(names))]

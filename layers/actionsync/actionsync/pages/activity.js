@@ -11,6 +11,8 @@ const PAGE = 20;
 const FILTERS = ["kind", "outcome", "since", "until"];
 // How long the list may become by what comes: on a page that stays open for a day it would never end.
 const LONGEST = 100;
+// How many records one read looks at (trail.py: READ_AT_ONCE).
+const LOOKED_AT = 1000;
 // What a row has opened, in this order; what is here without a title is shown otherwise.
 const DETAILS = {
   kind: "Kind", cause: "Cause", rule: "Rule", connection: "Connection", table: "Table", fields: "Fields sent",
@@ -133,11 +135,14 @@ async function read({ more = false } = {}) {
   $("records").setAttribute("aria-busy", "true");
   try {
     let page;
-    do { // a filter may find nothing in one part of a long trail, and something in the next
+    for (let parts = 1; ; parts += 1) { // a filter may find nothing in one part of a long trail, and something in the next
       ({ document: page } = await ask("GET", `activity?${query}`));
       if (number !== asked) return;
+      if (page.items.length || !page.next) break;
       query.set("cursor", page.next);
-    } while (!page.items.length && page.next);
+      tell($("records-progress"), `Nothing fits among the ${more ? "next" : "newest"} ${(parts * LOOKED_AT).toLocaleString()} records. `
+        + "Looking further back …");
+    }
     cursor = page.next;
     if (!more) newest = page.items[0]?.id ?? "";
     if (more) list.append(...page.items.map(item));
@@ -153,6 +158,7 @@ async function read({ more = false } = {}) {
     if (more) $("records").append(make("p", { className: "notice bad", role: "alert", textContent: said }));
     else $("records").replaceChildren(failure(said, () => read()));
   }
+  tell($("records-progress"), "");
   $("records").removeAttribute("aria-busy");
 }
 

@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"[A-Za-z]{2,10}[0-9]{4,20}")
 # After so many seconds it is worth to look again at a gate that waits.
 RETRY_SECONDS = 15
 
-Word = Annotated[str, Field(max_length=200, pattern=r"\S", description="Not blank.")]
+Word = Annotated[str, Field(max_length=200, pattern=r"\S")]
 Line = Annotated[str, Field(max_length=200)]
 
 
