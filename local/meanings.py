@@ -22,8 +22,8 @@ def describe(name: str, schema: dict[str, Any]) -> None:
     if attributes:
         schema["description"] = text.strip()
     tables = (said, TABLES.get(name, {}), TABLES["fields"])
-    for path, part in _properties(schema):
-        known = (table.get(end) for end in _ends(path) for table in tables)
+    for path, part in properties(schema):
+        known = (table.get(end) for end in ends(path) for table in tables)
         meaning = next(filter(None, known), None)
         if meaning and "description" not in part:
             part["description"] = meaning[0].upper() + meaning[1:]
@@ -35,15 +35,15 @@ def describe_parameter(parameter: dict[str, Any]) -> None:
         parameter.setdefault("description", meaning)
 
 
-def _properties(schema: dict[str, Any], above: str = "") -> list[tuple[str, dict[str, Any]]]:
+def properties(schema: dict[str, Any], above: str = "") -> list[tuple[str, dict[str, Any]]]:
     """Return the properties of a schema and of those within it, by their paths: `rule.name`."""
     found = [(above + name, part) for name, part in schema.get("properties", {}).items()]
     inner = [(f"{path}.", part) for path, part in found]
     inner += [(above, schema["items"])] if "items" in schema else []
-    return found + [pair for path, part in inner for pair in _properties(part, path)]
+    return found + [pair for path, part in inner for pair in properties(part, path)]
 
 
-def _ends(path: str) -> list[str]:
+def ends(path: str) -> list[str]:
     """Return what may be said of a path, the most exact first: `a.b.c`, `b.c`, `c`."""
     names = path.split(".")
     return [".".join(names[start:]) for start in range(len(names))]

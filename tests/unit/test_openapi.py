@@ -83,12 +83,13 @@ def test_every_field_has_a_meaning(document: dict[str, Any]) -> None:
         if not parameter.get("description")
     ]
     assert not parameters
-    fields = {field for schema in schemas.values() for field in schema.get("properties", {})}
+    paths = [path for schema in schemas.values() for path, _ in meanings.properties(schema)]
     tables = dict(meanings.TABLES)
     assert tables.pop("parameters").keys()
-    assert tables.pop("fields").keys() <= fields
+    assert tables.pop("fields").keys() <= {end for path in paths for end in meanings.ends(path)}
     for schema, said in tables.items():
-        assert said.keys() <= {field for field, _ in _fields(schemas[schema])}, schema
+        found = [path for path, _ in meanings.properties(schemas[schema])]
+        assert said.keys() <= {end for path in found for end in meanings.ends(path)}, schema
 
 
 # Fields of several names whose meaning is one.
