@@ -111,9 +111,7 @@ class Transport(httpx.AsyncBaseTransport):
         """
         if request.url.scheme != "https":
             raise httpx.UnsupportedProtocol("only https is allowed")
-        for connection in self._pool.connections:
-            if connection.is_idle() and _has_unread(connection):
-                await connection.aclose()
+        await self._close_unread()
 
         async def see(step: str, info: dict[str, Any]) -> None:
             # What asks a proxy for a tunnel is a request, too.
@@ -148,6 +146,20 @@ class Transport(httpx.AsyncBaseTransport):
             await response.aclose()
             raise
         return answer
+
+    async def _close_unread(self) -> None:
+        """Close idle connections where anything came after the last answer.
+
+        httpcore takes the first one that is open; where nothing else runs before that, the others
+        are not looked at: with fifty it took half as long again as the call.
+        """
+        for connection in self._pool.connections:
+            if not connection.is_idle():
+                continue
+            if _has_unread(connection):
+                await connection.aclose()
+            elif _concurrency.IS_ALONE and not connection.has_expired():
+                return
 
     async def aclose(self) -> None:
         """Close all connections."""

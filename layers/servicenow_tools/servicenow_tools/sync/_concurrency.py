@@ -18,6 +18,7 @@ Given = TypeVar("Given")
 Lock = threading.Lock
 Backend = httpcore.SyncBackend
 sleep = time.sleep
+IS_ALONE = False
 
 
 class Auth(httpx.Auth):
