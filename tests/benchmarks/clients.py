@@ -107,8 +107,12 @@ def _race(url: str, ca_file: str) -> list[Client]:
     blocking = list(zip(clients[4:], (_pysnc(url), _pysnow(url)), strict=True))
 
     async def race() -> None:
+        # Both keep as many connections: httpcore looks at each that is idle before each request.
+        limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
         async with (
-            httpx.AsyncClient(verify=tls_context(ca_file), auth=("user", "password")) as raw,
+            httpx.AsyncClient(
+                verify=tls_context(ca_file), auth=("user", "password"), limits=limits
+            ) as raw,
             ServiceNowClient(
                 url, "user", "password", ca_file=ca_file, max_connections=AT_ONCE
             ) as ours,
