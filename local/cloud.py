@@ -218,7 +218,7 @@ class LocalCloud:
             "S3_DATA_DIR": str(self._state / "ministack" / "s3"),
         }
         environment.pop("PYTHONPATH", None)
-        # MiniStack unpacks each function again, with its layers, and leaves that behind.
+        # What MiniStack unpacks is left behind.
         environment["TMPDIR"] = mkdtemp()
         self._cleanup.callback(_remove, environment["TMPDIR"])
         process = subprocess.Popen(  # noqa: S603 - our own tool

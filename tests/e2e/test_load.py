@@ -148,8 +148,8 @@ class Tenant:
 
     def retry_events(self) -> None:
         """Send what still waits again at once, as a person would."""
-        page = self.call("GET", "unfinished-events?state=waiting&limit=100").json()
-        for item in page["items"]:
+        answer = self.call("GET", "unfinished-events?state=waiting&limit=100")
+        for item in answer.json()["items"] if answer.is_success else ():
             self.call("POST", f"unfinished-events/{item['id']}/retry")
 
     def counted(self, cloud: "LocalCloud", causes: CorrelationStore) -> Counter[str]:

@@ -18,8 +18,6 @@ Lock = asyncio.Lock
 Backend = httpcore.AnyIOBackend
 sleep = asyncio.sleep
 timeout = asyncio.timeout
-# Whether nothing else runs until the next `await` that waits.
-IS_ALONE = True
 
 
 class Auth(httpx.Auth):

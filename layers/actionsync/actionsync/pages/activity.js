@@ -133,6 +133,7 @@ async function read({ more = false } = {}) {
     $("older").hidden = $("newer").hidden = true;
   }
   $("records").setAttribute("aria-busy", "true");
+  tell($("records-progress"), "");
   try {
     let page;
     for (let parts = 1; ; parts += 1) { // a filter may find nothing in one part of a long trail, and something in the next

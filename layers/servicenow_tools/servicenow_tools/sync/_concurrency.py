@@ -18,7 +18,6 @@ Given = TypeVar("Given")
 Lock = threading.Lock
 Backend = httpcore.SyncBackend
 sleep = time.sleep
-IS_ALONE = False
 
 
 class Auth(httpx.Auth):
