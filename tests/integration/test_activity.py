@@ -10,7 +10,12 @@ from urllib.parse import parse_qsl
 import boto3
 import pytest
 from botocore.client import BaseClient
-from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, ReadTimeoutError
+from botocore.exceptions import (
+    BotoCoreError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    ReadTimeoutError,
+)
 
 from actionsync import clock
 from actionsync.audit.trail import ActivityStore
@@ -278,7 +283,7 @@ def test_an_audit_that_fails_does_not_make_a_caller_write_twice(
 
 @pytest.mark.parametrize("failure", [ReadTimeoutError, ConnectTimeoutError, ConnectionClosedError])
 def test_a_caller_repeats_what_aws_did_not_answer(
-    connected: "Simulator", monkeypatch: pytest.MonkeyPatch, failure: type[Exception]
+    connected: "Simulator", monkeypatch: pytest.MonkeyPatch, failure: type[BotoCoreError]
 ) -> None:
     """It is no fault of the request: 503, and when to ask again."""
 
