@@ -10,12 +10,6 @@ from urllib.parse import parse_qsl
 import boto3
 import pytest
 from botocore.client import BaseClient
-from botocore.exceptions import (
-    BotoCoreError,
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    ReadTimeoutError,
-)
 
 from actionsync import clock
 from actionsync.audit.trail import ActivityStore
@@ -279,22 +273,6 @@ def test_an_audit_that_fails_does_not_make_a_caller_write_twice(
     assert call("create_incident", NEW).status == 201
     assert call("create_incident", NEW, headers=KEY).status == 500
     assert trail()[0]["outcome"] == "started"
-
-
-@pytest.mark.parametrize("failure", [ReadTimeoutError, ConnectTimeoutError, ConnectionClosedError])
-def test_a_caller_repeats_what_aws_did_not_answer(
-    connected: "Simulator", monkeypatch: pytest.MonkeyPatch, failure: type[BotoCoreError]
-) -> None:
-    """It is no fault of the request: 503, and when to ask again."""
-
-    def fail(*_: Any) -> None:
-        raise failure(endpoint_url="https://dynamodb.us-east-1.amazonaws.com", error="-")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(ActivityStore, "add", fail)
-        answer = call("create_incident", NEW, headers=KEY)
-    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
-    assert answer.json["detail"].startswith("AWS did not answer in time.")
 
 
 # ---- the trail

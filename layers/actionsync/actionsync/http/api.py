@@ -58,10 +58,6 @@ def http_api() -> APIGatewayHttpResolver:
     return app
 
 
-# When to ask again where AWS did not answer: botocore has tried three times then.
-_AWAY_SECONDS = 5
-
-
 def entrypoint(app: APIGatewayHttpResolver) -> "Handler":
     """Return the Lambda handler of an app."""
 
@@ -76,17 +72,8 @@ def entrypoint(app: APIGatewayHttpResolver) -> "Handler":
     return lambda_handler
 
 
-def _unexpected(error: Exception) -> Response[str]:
-    # Pages do without, unless something went wrong.
-    from botocore.exceptions import ConnectionError, HTTPClientError  # noqa: A004, PLC0415
-
+def _unexpected(_: Exception) -> Response[str]:
     logger.exception("unexpected error")  # noqa: LOG004 - called while it is handled
-    if isinstance(error, ConnectionError | HTTPClientError):
-        return problems.problem(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "AWS did not answer in time. Repeat the request; a write, with its Idempotency-Key.",
-            retry_after=_AWAY_SECONDS,
-        )
     return problems.problem(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "Something went wrong here, not in the request. The function's log says more.",
