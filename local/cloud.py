@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
@@ -218,11 +218,12 @@ class LocalCloud:
             "S3_DATA_DIR": str(self._state / "ministack" / "s3"),
         }
         environment.pop("PYTHONPATH", None)
-        # What MiniStack unpacks is left behind.
-        environment["TMPDIR"] = mkdtemp()
-        self._cleanup.callback(_remove, environment["TMPDIR"])
+        # MiniStack leaves behind what it unpacks.
+        unpacked = TemporaryDirectory(ignore_cleanup_errors=True)
+        environment["TMPDIR"] = self._cleanup.enter_context(unpacked)
         process = subprocess.Popen(  # noqa: S603 - our own tool
-            [TOOLS / "ministack/bin/python", ROOT / "local/shared_layers.py"],
+            # Without -P its modules would be looked for among ours.
+            [TOOLS / "ministack/bin/python", "-P", ROOT / "local/shared_layers.py"],
             env=environment,
             cwd=self._state,
             stdout=self._cleanup.enter_context(log.open("wb")),
@@ -386,17 +387,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _remove(folder: str) -> None:
-    """Remove a folder, and wait for nothing: after a long run it holds some 100,000 files."""
-    subprocess.run(  # noqa: S603 - our own folder
-        ["/bin/sh", "-c", 'rm -rf "$0" &', folder],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        check=False,
-    )
 
 
 def _free_port() -> int:
