@@ -82,8 +82,9 @@ ENVIRONMENT = {
 # through them, and what is read of the code's own files.
 _KEPT = ("actionsync.aws", "actionsync.events.recipes", "actionsync.events.senders")
 
-_ON_A_CLOUD = ("tests/e2e/", "tests/browser/")
-# What `nice` takes: with 5 a process gets a third of what another one gets.
+# The folders of the tests that need a local cloud.
+_ON_A_CLOUD = frozenset({"e2e", "browser"})
+# Niceness: at 5 a process gets a third of the CPU of one at 0.
 _POLITE = 5
 
 
@@ -104,18 +105,24 @@ class LambdaContext:
 _getaddrinfo = socket.getaddrinfo
 
 
-def _local_addresses(host: Any, *args: Any, **named: Any) -> Any:
-    """Resolve the names of this machine; any other one does not exist.
+def _without_name_server(  # noqa: PLR0917 - getaddrinfo's own
+    host: Any,
+    port: Any,
+    family: int = 0,
+    type: int = 0,  # noqa: A002
+    proto: int = 0,
+    flags: int = 0,
+) -> Any:
+    """Resolve `localhost` and addresses; no other name exists.
 
     What a name server says, and when, depends on where tests run.
     """
-    name = host.decode() if isinstance(host, bytes) else host
-    if name is None or name == "localhost" or not set(name) - set("0123456789abcdef.:"):
-        return _getaddrinfo(host, *args, **named)
-    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    if host not in {None, "localhost", b"localhost"}:
+        flags |= socket.AI_NUMERICHOST
+    return _getaddrinfo(host, port, family, type, proto, flags)
 
 
-socket.getaddrinfo = _local_addresses
+socket.getaddrinfo = _without_name_server
 
 
 @cache
@@ -150,6 +157,12 @@ class Aws:
         }
 
 
+def _kind(nodeid: str) -> tuple[str, str]:
+    """Return the folder below tests/ that a test is in, and the rest of its name."""
+    kind, _, rest = nodeid.removeprefix("tests/").partition("/")
+    return kind, rest
+
+
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc] # it has no types
     """Deals out single tests, but together what shares a fixture that takes long to make.
 
@@ -158,8 +171,8 @@ class _Scheduling(LoadScopeScheduling):  # type: ignore[misc] # it has no types
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        kind, _, rest = nodeid.removeprefix("tests/").partition("/")
-        if kind in {"e2e", "browser"}:
+        kind, rest = _kind(nodeid)
+        if kind in _ON_A_CLOUD:
             return kind
         if kind in {"contract", "conformance"}:
             return f"{kind}/{rest.partition('::')[0]}"
@@ -194,8 +207,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_logstart(nodeid: str) -> None:
-    """Let the local clouds go first: what is left at the end would else wait for them alone."""
-    if "PYTEST_XDIST_WORKER" in os.environ and not nodeid.startswith(_ON_A_CLOUD):
+    """Let the local clouds go first: otherwise their tests would run alone at the end."""
+    if "PYTEST_XDIST_WORKER" in os.environ and _kind(nodeid)[0] not in _ON_A_CLOUD:
         os.setpriority(os.PRIO_PROCESS, 0, _POLITE)
 
 

@@ -15,6 +15,7 @@ import time
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
@@ -146,12 +147,6 @@ class Tenant:
         missing += [partial(self.note, key) for key, is_done in self.notes.items() if not is_done]
         return all(repeat() for repeat in missing)
 
-    def retry_events(self) -> None:
-        """Send what still waits again at once, as a person would."""
-        answer = self.call("GET", "unfinished-events?state=waiting&limit=100")
-        for item in answer.json()["items"] if answer.is_success else ():
-            self.call("POST", f"unfinished-events/{item['id']}/retry")
-
     def counted(self, cloud: "LocalCloud", causes: CorrelationStore) -> Counter[str]:
         """Return how many events each of the user's causes has counted."""
         return Counter(
@@ -164,9 +159,11 @@ class Tenant:
             }
         )
 
-    def is_counted(self, cloud: "LocalCloud", causes: CorrelationStore) -> bool:
-        """Return whether every event of the user's has been processed; retry those that wait."""
-        self.retry_events()
+    def finish_events(self, cloud: "LocalCloud", causes: CorrelationStore) -> bool:
+        """Retry what waits, as a person would; return whether each event has been processed."""
+        answer = self.call("GET", "unfinished-events?state=waiting&limit=100")
+        for item in answer.json()["items"] if answer.is_success else ():
+            self.call("POST", f"unfinished-events/{item['id']}/retry")
         return self.counted(cloud, causes) >= Counter(self.sent)
 
     def check(self, cloud: "LocalCloud", causes: CorrelationStore) -> None:
@@ -206,18 +203,19 @@ def tenants(cloud: "LocalCloud", new_user: "Callable[[], User]") -> list[Tenant]
 
 
 def be_certain(cloud: "LocalCloud") -> None:
-    """Set back when writes without an answer were sent, instead of waiting until they are over."""
+    """Backdate the writes that had no answer, instead of waiting until they are surely over."""
     dynamodb, table = cloud.client("dynamodb"), cloud.resource("IdempotencyTable")
     for page in dynamodb.get_paginator("scan").paginate(TableName=table):
         for record in page["Items"]:
             if "sent_until" in record and "answer" not in record:
-                dynamodb.update_item(
-                    TableName=table,
-                    Key={"pk": record["pk"]},
-                    UpdateExpression="ADD sent_until :less",
-                    ConditionExpression="attribute_exists(sent_until)",
-                    ExpressionAttributeValues={":less": {"N": str(-UNCERTAIN_SECONDS)}},
-                )
+                with suppress(dynamodb.exceptions.ConditionalCheckFailedException):  # taken over
+                    dynamodb.update_item(
+                        TableName=table,
+                        Key={"pk": record["pk"]},
+                        UpdateExpression="ADD sent_until :less",
+                        ConditionExpression="attribute_exists(sent_until)",
+                        ExpressionAttributeValues={":less": {"N": str(-UNCERTAIN_SECONDS)}},
+                    )
 
 
 def settle(cloud: "LocalCloud", tenants: list[Tenant]) -> None:
@@ -230,7 +228,7 @@ def settle(cloud: "LocalCloud", tenants: list[Tenant]) -> None:
     causes = CorrelationStore(cloud.client("dynamodb"), cloud.resource("EventsTable"))
     for tenant in tenants:
         wait_for("answers", tenant.finish, 240)
-        wait_for("counted events", partial(tenant.is_counted, cloud, causes), 180)
+        wait_for("counted events", partial(tenant.finish_events, cloud, causes), 180)
         tenant.check(cloud, causes)
     answers = [answer for tenant in tenants for answer in tenant.answers]
     logger.info(
