@@ -36,7 +36,7 @@ def describe_parameter(parameter: dict[str, Any]) -> None:
 
 
 def properties(schema: dict[str, Any], above: str = "") -> list[tuple[str, dict[str, Any]]]:
-    """Return the properties of a schema and of those within it, by their paths: `rule.name`."""
+    """Return the properties of a schema and of those in it, with their paths: `rule.name`."""
     found = [(above + name, part) for name, part in schema.get("properties", {}).items()]
     inner = [(f"{path}.", part) for path, part in found]
     inner += [(above, schema["items"])] if "items" in schema else []
@@ -44,6 +44,6 @@ def properties(schema: dict[str, Any], above: str = "") -> list[tuple[str, dict[
 
 
 def ends(path: str) -> list[str]:
-    """Return what may be said of a path, the most exact first: `a.b.c`, `b.c`, `c`."""
+    """Return the keys to look a path up by, the longest first: `a.b.c`, `b.c`, `c`."""
     names = path.split(".")
     return [".".join(names[start:]) for start in range(len(names))]

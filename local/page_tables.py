@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from actionsync.audit.query import ActivityQuery
+from actionsync.audit.trail import READ_AT_ONCE
 from actionsync.events.senders import names, sender
 from actionsync.rules.matching import SEVERITIES
 from actionsync.rules.models import GithubEvent
@@ -33,6 +34,7 @@ def text() -> str:
         "EVENT_TEXTS": sorted(NAMES),
         "KINDS": _choices("kind"),
         "OUTCOMES": _choices("outcome"),
+        "READ_AT_ONCE": READ_AT_ONCE,
         "SENDERS": _senders(),
         "METHODS": {name: asdict(method) for name, method in METHODS.items()},
     }

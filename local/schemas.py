@@ -118,7 +118,7 @@ ANSWERS: dict[str, Any] = {
                 "format": "uri",
                 "description": "Where ServiceNow sends the person: the application's redirect URL.",
             },
-            "expires_in": {"type": "integer", "description": "Seconds."},
+            "expires_in": {"type": "integer"},
         },
     },
     "Connections": {

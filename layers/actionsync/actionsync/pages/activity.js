@@ -1,7 +1,7 @@
 // The Activity view: the audit trail, newest first.
 
 import { $, ask, busy, confirmed, entry, failure, label, make, moment, plural, tell, ticketLink } from "./shared.js";
-import { KINDS, OUTCOMES } from "./tables.js";
+import { KINDS, OUTCOMES, READ_AT_ONCE } from "./tables.js";
 
 const MARKS = {
   done: ["✓", "done", "passed"], failed: ["!", "failed", "failed"], unknown: ["?", "may have been done", "unknown"],
@@ -11,8 +11,6 @@ const PAGE = 20;
 const FILTERS = ["kind", "outcome", "since", "until"];
 // How long the list may become by what comes: on a page that stays open for a day it would never end.
 const LONGEST = 100;
-// How many records one read looks at (trail.py: READ_AT_ONCE).
-const LOOKED_AT = 1000;
 // What a row has opened, in this order; what is here without a title is shown otherwise.
 const DETAILS = {
   kind: "Kind", cause: "Cause", rule: "Rule", connection: "Connection", table: "Table", fields: "Fields sent",
@@ -141,7 +139,7 @@ async function read({ more = false } = {}) {
       if (number !== asked) return;
       if (page.items.length || !page.next) break;
       query.set("cursor", page.next);
-      tell($("records-progress"), `Nothing fits among the ${more ? "next" : "newest"} ${(parts * LOOKED_AT).toLocaleString()} records. `
+      tell($("records-progress"), `Nothing fits among the ${more ? "next" : "newest"} ${(parts * READ_AT_ONCE).toLocaleString()} records. `
         + "Looking further back …");
     }
     cursor = page.next;
